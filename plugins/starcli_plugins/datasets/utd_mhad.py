@@ -1,0 +1,135 @@
+"""UTD-MHAD (Chen, Jafari and Kehtarnavaz, ICIP 2015): 27 actions, 8 subjects, Kinect v1."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from starcli.contracts import Clip
+from starcli.errors import DataError
+from starcli.skeletons import checked
+from starcli_plugins.datasets import SMALL, archives
+from starcli_plugins.layouts import KINECT_V1
+
+PATTERN = r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat"
+TRAIN_SUBJECTS = frozenset({1, 3, 5, 7})
+TO_KINECT_V1 = [3, 2, 1, 0, *range(4, 20)]
+"""UTD-MHAD counts its torso joints from the head down, kinect-v1 from the hip up."""
+
+
+class UtdMhad:
+    """UTD-MHAD from `Skeleton.zip` as distributed, cross-subject protocol."""
+
+    class Settings(BaseModel):
+        """UTD-MHAD has no settings of its own."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    preset: ClassVar[Mapping[str, Any]] = {
+        "dataset.protocol": "xsub",
+        "dataset.split": "fold0",
+        **SMALL,
+    }
+    request: ClassVar[str | None] = (
+        "request UTD-MHAD from the University of Texas at Dallas "
+        "(personal.utdallas.edu/~kehtar/UTD-MHAD.html) and pass --raw with Skeleton.zip "
+        "(861 files aX_sY_tZ_skeleton.mat), its folder, or the unpacked folder"
+    )
+    layout = KINECT_V1
+    protocols = ("xsub",)
+    splits: Mapping[str, tuple[int, ...]] = {
+        "fold0": (3, 5, 10, 14, 17),
+        "fold1": (0, 7, 18, 19, 21),
+        "fold2": (2, 4, 22, 23, 25),
+        "fold3": (6, 9, 11, 15, 20, 26),
+        "fold4": (1, 8, 12, 13, 16, 24),
+    }
+    classes = (
+        "right arm swipe to the left", "right arm swipe to the right", "right hand wave",
+        "two hand front clap", "right arm throw", "cross arms in the chest", "basketball shoot",
+        "right hand draw x", "right hand draw circle (clockwise)",
+        "right hand draw circle (counter clockwise)", "draw triangle", "bowling (right hand)",
+        "front boxing", "baseball swing from right", "tennis right hand forehand swing",
+        "arm curl (two arms)", "tennis serve", "two hand push", "right hand knock on door",
+        "right hand catch an object", "right hand pick up and throw", "jogging in place",
+        "walking in place", "sit to stand", "stand to sit",
+        "forward lunge (left foot forward)", "squat (two arms stretch out)",
+    )  # fmt: skip
+
+    def __init__(self, settings: BaseModel) -> None:
+        self.settings = settings
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """The zip or `.mat` files below `raw`."""
+        return archives.find(raw, PATTERN, self.request or "")
+
+    def clips(self, raw: Path | None) -> Iterator[Clip]:
+        """All clips in file-name order.
+
+        Raises:
+            DataError: A file is damaged, without `d_skel`, or not [20, 3, frames].
+        """
+        if raw is None:
+            raise DataError("utd-mhad needs its recordings", self.request or "")
+        for member in archives.read(self.files(raw), PATTERN):
+            yield self._clip(member)
+
+    def _clip(self, member: archives.Member) -> Clip:
+        match = re.fullmatch(PATTERN, member.name)
+        assert match is not None
+        action, subject, _ = (int(group) for group in match.groups())
+        if not 1 <= action <= len(self.classes):
+            raise DataError(f"action a{action}, the data set has 1 to 27", file=member.where)
+        joints = _read_mat(member)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
+        return Clip(
+            name=member.name.removesuffix("_skeleton.mat"),
+            joints=checked(joints, self.layout, member.where),
+            label=action - 1,
+            sides={"xsub": "train" if subject in TRAIN_SUBJECTS else "test"},
+            subject=f"s{subject}",
+        )
+
+    def write_sample(self, raw: Path) -> None:
+        """Write `Skeleton.zip` with one made-up clip of every class by subjects 1 and 2."""
+        import zipfile
+
+        from scipy.io import savemat
+
+        rng = np.random.default_rng(0)
+        with zipfile.ZipFile(raw / "Skeleton.zip", "w") as archive:
+            for action in range(1, len(self.classes) + 1):
+                for subject in (1, 2):
+                    buffer = io.BytesIO()
+                    savemat(buffer, {"d_skel": rng.normal(size=(20, 3, 41))})
+                    name = f"Skeleton/a{action}_s{subject}_t1_skeleton.mat"
+                    archive.writestr(name, buffer.getvalue())
+
+
+def _read_mat(member: archives.Member) -> np.ndarray[Any, np.dtype[Any]]:
+    from scipy.io import loadmat
+
+    try:
+        # Only d_skel is decoded: other variables of a foreign file stay unread.
+        content = loadmat(io.BytesIO(member.data), variable_names=["d_skel"])
+    except Exception as error:  # scipy raises whatever the damage leads it to
+        raise DataError(f"not a readable MATLAB file ({error})", "download it again",
+                        file=member.where) from error  # fmt: skip
+    if "d_skel" not in content:
+        raise DataError("has no variable d_skel", "check that this is a UTD-MHAD skeleton file",
+                        file=member.where)  # fmt: skip
+    skeleton = content["d_skel"]
+    if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3) or skeleton.dtype.kind not in "fiu":
+        raise DataError(
+            f"d_skel is {skeleton.dtype} {list(skeleton.shape)}, want real [20, 3, frames]",
+            "check that this is a UTD-MHAD skeleton file",
+            file=member.where,
+        )
+    return np.asarray(skeleton)

@@ -1,0 +1,114 @@
+"""The part descriptions that come with the package, one JSON file per data set."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from starcli.errors import MissingError
+
+Texts = Mapping[str, str]
+FIX = "use `--describer names`, or a describer that writes descriptions of these actions and parts"
+
+
+class Bundled:
+    """Descriptions written by hand for the actions of known data sets.
+
+    Args:
+        settings: An instance of `Bundled.Settings`.
+    """
+
+    class Settings(BaseModel):
+        """Bundled descriptions have no settings."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+
+    def __init__(self, settings: BaseModel) -> None:
+        self.settings = settings
+
+    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
+        """The bundled sentence of each part of each action.
+
+        Args:
+            actions: Names of the actions; case, spacing and Unicode form do not matter.
+            parts: Names of the parts to describe.
+
+        Raises:
+            MissingError: An action or a part of it has no bundled description.
+        """
+        found = _look_up(actions)
+        _require_parts(actions, found, parts)
+        return [{part: texts[part] for part in parts} for texts in found]
+
+
+def folded(name: str) -> str:
+    """The form in which action names are compared: NFC, casefolded, single spaces.
+
+    Args:
+        name: Name of an action.
+    """
+    # Casefolding can undo composition, so it is normalised once more afterwards.
+    once = unicodedata.normalize("NFC", name).casefold()
+    return " ".join(unicodedata.normalize("NFC", once).split())
+
+
+def _look_up(actions: Sequence[str]) -> list[Texts]:
+    keys = [folded(action) for action in actions]
+    # Data sets share names such as "throw" but not the movement; the file that knows most of
+    # the asked actions is the one of the data set at hand. The sort is stable: ties go by name.
+    files = sorted(_files(), key=lambda known: -sum(key in known for key in set(keys)))
+    found = [next((known[key] for known in files if key in known), None) for key in keys]
+    absent = [action for action, texts in zip(actions, found, strict=True) if texts is None]
+    if absent:
+        raise _missing(f"action '{absent[0]}'", absent)
+    return [texts for texts in found if texts is not None]
+
+
+def _require_parts(actions: Sequence[str], found: Sequence[Texts], parts: Sequence[str]) -> None:
+    absent = [
+        f"part '{part}' of action '{action}'"
+        for action, texts in zip(actions, found, strict=True)
+        for part in parts
+        if part not in texts
+    ]
+    if absent:
+        raise _missing(absent[0], absent)
+
+
+def _missing(what: str, absent: Sequence[str]) -> MissingError:
+    others = len(dict.fromkeys(absent)) - 1
+    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    return MissingError(f"no bundled description for {what}{more}", fix=FIX)
+
+
+@cache
+def _files() -> tuple[Mapping[str, Texts], ...]:
+    """Of each bundled file, in order of the names: folded action name -> part -> sentence."""
+    return tuple(_actions(file) for file in _json_files(_folder()))
+
+
+def _actions(file: Traversable) -> Mapping[str, Texts]:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    return {folded(action): texts for action, texts in document["actions"].items()}
+
+
+def _folder() -> Traversable:
+    return resources.files("starcli_plugins.describers").joinpath("descriptions")
+
+
+def _json_files(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _json_files(entry)
+        elif entry.name.endswith(".json"):
+            yield entry

@@ -1,0 +1,36 @@
+"""The describer that says nothing but the class name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Names:
+    """Every part's text is the action's name: the yardstick for what part descriptions add.
+
+    Args:
+        settings: An instance of `Names.Settings`.
+    """
+
+    class Settings(BaseModel):
+        """Class names have no settings."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+
+    def __init__(self, settings: BaseModel) -> None:
+        self.settings = settings
+
+    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
+        """The name of each action as the text of each part.
+
+        Args:
+            actions: Names of the actions.
+            parts: Names of the parts to describe.
+        """
+        return [dict.fromkeys(parts, action) for action in actions]

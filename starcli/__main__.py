@@ -1,0 +1,5 @@
+"""`python -m starcli`."""
+
+from starcli.cli import main
+
+main()

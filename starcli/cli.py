@@ -1,0 +1,296 @@
+"""The commands: they only parse, call and print."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starcli import __version__
+from starcli.errors import OutOfMemoryError, StarError, UsageError
+
+if TYPE_CHECKING:
+    from starcli.experiment import Experiment
+    from starcli.settings import Loaded
+    from starcli.store import Artifact
+
+app = typer.Typer(
+    help="Zero-shot skeleton action recognition: name actions nobody recorded training data for.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+COMMANDS = {
+    "prepare": "Read a data set's recordings into clips.",
+    "describe": "Say what each body part does in each action.",
+    "embed": "Turn the texts into vectors.",
+    "pretrain": "Train the backbone on the seen classes.",
+    "extract": "Turn clips into joint tokens with the frozen backbone.",
+    "train": "Train the zero-shot method; runs whatever is missing before it.",
+}
+"""The stages that are commands of their own, with their help."""
+
+Dataset = Annotated[str | None, typer.Option(help="Data set; `simulated` needs no download.")]
+Raw = Annotated[Path | None, typer.Option(help="The recordings: a zip, its folder, or a folder.")]
+Protocol = Annotated[str | None, typer.Option(help="Which clips train and which test.")]
+Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
+Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
+]
+Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
+StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
+Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
+
+
+def _stage_command(stage: str) -> Callable[..., None]:
+    def command(
+        dataset: Dataset = None, raw: Raw = None, protocol: Protocol = None, split: Split = None,
+        parts: Parts = None, seed: Seed = None, backbone: PluginName = None,
+        encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
+        settings: Set = None, config: Config = None, store: StorePath = None,
+        device: Device = None, run: RunName = None, dry_run: DryRun = False,
+        show_settings: ShowSettings = False, as_json: Json = False,
+    ) -> None:  # fmt: skip
+        from starcli.settings import load, parse_assignment
+
+        flags = {
+            "dataset.name": dataset, "run.raw": raw, "dataset.protocol": protocol,
+            "dataset.split": split, "parts": parts, "seed": seed, "backbone.name": backbone,
+            "encoder.name": encoder, "describer.name": describer, "method.name": method,
+            "run.store": store, "run.device": device,
+        }  # fmt: skip
+        given = {key: value for key, value in flags.items() if value is not None}
+        loaded = load({**dict(map(parse_assignment, settings or [])), **given}, config)
+        if show_settings:
+            _print_settings(loaded, as_json)
+        elif dry_run:
+            _print_plan(loaded, stage, as_json)
+        else:
+            _run_stage(loaded, stage, run, as_json)
+
+    command.__doc__ = COMMANDS[stage]
+    return command
+
+
+for _stage in COMMANDS:
+    app.command(_stage)(_stage_command(_stage))
+
+
+def _print_settings(loaded: Loaded, as_json: bool) -> None:
+    rows = loaded.rows()
+    if as_json:
+        keys = ("setting", "value", "origin")
+        _document({"ok": True, "settings": [dict(zip(keys, row, strict=True)) for row in rows]})
+        return
+    from starcli import console
+
+    console.table("settings", ("setting", "value", "origin"), rows)
+
+
+def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
+    from starcli.experiment import Experiment
+    from starcli.pipeline import plan
+
+    rows = [
+        (p.step.name, p.key, "cached" if p.artifact else "run", p.reason)
+        for p in plan(Experiment(loaded), stage)
+    ]
+    columns = ("step", "key", "status", "reason")
+    if as_json:
+        _document({"ok": True, "plan": [dict(zip(columns, row, strict=True)) for row in rows]})
+        return
+    from starcli import console
+
+    console.table("plan", columns, rows)
+
+
+def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
+    from starcli import console, pipeline
+    from starcli.experiment import Experiment
+
+    experiment = Experiment(loaded)
+    results, ran = _execute(experiment, stage)
+    name = pipeline.record(experiment, results, run) if stage == "train" else None
+    result = results[stage]
+    if as_json:
+        _document({
+            "ok": True, "stage": stage, "run": name, "ran": ran, "key": result.key,
+            "path": str(result.path), "summary": result.summary,
+        })  # fmt: skip
+        return
+    print(result.path)
+    if name:
+        console.note(f"run '{name}'; see how good it is with: starcli evaluate")
+
+
+def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    from starcli import console, pipeline
+
+    with console.progress() as report:
+        results, ran = pipeline.run(experiment, stage, report)
+    if not ran:
+        console.note(f"{stage}: everything is up to date, nothing to do")
+    return results, ran
+
+
+def _open_run(
+    name: str | None, store: Path | None, config: Path | None, device: str | None
+) -> tuple[str, Experiment]:
+    """The settings a run was trained with, and where to compute now."""
+    from starcli.experiment import Experiment
+    from starcli.settings import load_recorded, run_section
+    from starcli.store import Store
+
+    here = {"run.store": store, "run.device": device}
+    place = run_section({k: v for k, v in here.items() if v is not None}, config)
+    name, recorded = Store(place.store).load_run(name)
+    return name, Experiment(load_recorded(recorded["settings"], place))
+
+
+@app.command()
+def evaluate(
+    run: Run = None, gamma: Gamma = None, store: StorePath = None, config: Config = None,
+    device: Device = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
+    from starcli import console, report
+
+    name, experiment = _open_run(run, store, config, device)
+    results, _ = _execute(experiment, "calibrate")
+    document = report.document(experiment, results, gamma)
+    if as_json:
+        _document({**document, "run": name})
+        return
+    console.table(f"{name}: {document['selection']}", ("measure", "value"), report.rows(document))
+    columns = ("class", "role", "ZSL", "GZSL")
+    console.table("per class", columns, report.class_rows(document))
+
+
+@app.command()
+def calibrate(
+    run: Run = None,
+    gamma_sweep: Annotated[
+        bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
+    ] = False,
+    store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Choose gamma on classes held out of the seen ones, and show what it does."""
+    from starcli import console, report
+
+    name, experiment = _open_run(run, store, config, device)
+    results, _ = _execute(experiment, "calibrate")
+    found, files = report.calibration(experiment, results, name)
+    if as_json:
+        _document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
+        return
+    if gamma_sweep:
+        for side, curve in found["curves"].items():
+            columns = ("gamma from", "to", "S", "U", "H")
+            console.table(f"{side} clips", columns, report.curve_rows(curve))
+    console.table(f"{name}: {found['selection']}", ("measure", "value"),
+                  report.calibration_rows(found))  # fmt: skip
+    for file in files:
+        print(file)
+
+
+@app.command()
+def plugins(as_json: Json = False) -> None:
+    """List the installed data sets, describers, encoders, backbones and methods."""
+    from starcli import console, registry
+
+    rows = [entry.row() for entry in registry.entries()]
+    for line in registry.broken():
+        console.note(f"warning: plugin metadata cannot be read: {line}")
+    if as_json:
+        _document({"ok": True, "plugins": rows})
+        return
+    columns = ("kind", "name", "distribution", "version")
+    console.table("plugins", columns, [[row[c] for c in columns] for row in rows])
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"starcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _document(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, handled as Ctrl-C is: finished work and checkpoints stay."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise _Terminated
+
+
+def main() -> None:
+    """The console script: run a command, and end with the exit code that its outcome has."""
+    from starcli import console
+
+    console.prepare_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+    except BrokenPipeError:
+        # Whoever read the output has left; closing stderr keeps Python silent about it.
+        sys.stderr.close()
+        code = 0
+    except (Exception, KeyboardInterrupt) as problem:
+        code = _outcome(problem)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _outcome(problem: BaseException) -> int:
+    """The exit code of a command that did not finish, after saying why."""
+    from starcli import console
+
+    cause = problem.__cause__ or problem.__context__
+    if isinstance(problem, KeyboardInterrupt) or isinstance(cause, KeyboardInterrupt):
+        console.note("stopped; run the same command again to continue from the last checkpoint")
+        return 143 if isinstance(cause or problem, _Terminated) else 130
+    known = problem if isinstance(problem, StarError) else _translated(problem)
+    if "--json" in sys.argv:
+        _document(known.document())
+    console.error(known)
+    return known.exit_code
+
+
+def _translated(problem: BaseException) -> StarError:
+    """Our error for typer's complaints about the command line, for memory, and for bugs."""
+    if hasattr(problem, "format_message"):
+        return UsageError(problem.format_message(), "see the options with --help")
+    if isinstance(problem, MemoryError) or "DefaultCPUAllocator" in str(problem):
+        return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
+    with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(problem)))
+    return StarError(f"bug in starcli: {type(problem).__name__}: {problem}",
+                     f"please report it with {log.name}")  # fmt: skip

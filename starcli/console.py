@@ -1,0 +1,74 @@
+"""All that is shown to people; the only user of rich. Results go to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from starcli.contracts import Progress as Report
+from starcli.errors import StarError
+
+
+def prepare_streams() -> None:
+    """Replace what a terminal cannot show instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def note(text: str) -> None:
+    """A line for people."""
+    Console(stderr=True, highlight=False).print(escape(text), soft_wrap=True)
+
+
+def error(problem: StarError) -> None:
+    """What is wrong, and what to do."""
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[red]error:[/red] {escape(_one_line(str(problem)))}", soft_wrap=True)
+    if problem.fix:
+        console.print(f"[green]fix:[/green] {escape(_one_line(problem.fix))}", soft_wrap=True)
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout; cells are shown as they are, never read as markup."""
+    out = Table(title=escape(title), title_justify="left")
+    for column in columns:
+        out.add_column(column, overflow="fold")
+    for row in rows:
+        out.add_row(*(escape(_one_line(str(cell))) for cell in row))
+    console = Console()
+    # A file or pipe has no width of its own: leave rows whole there.
+    console.print(out, width=None if console.is_terminal else 160)
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A progress bar on stderr: `report(what, done, total)`; total 0 where it is not known."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what.startswith("done "):
+                for task in tasks.values():
+                    bar.remove_task(task)  # type: ignore[arg-type]
+                tasks.clear()
+                bar.console.print(escape(what), highlight=False)
+                return
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total or None)
+            bar.update(tasks[what], completed=done, total=total or None)  # type: ignore[arg-type]
+
+        yield report

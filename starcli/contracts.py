@@ -1,0 +1,249 @@
+"""The shapes and promises that stages and plugins share.
+
+Axis letters, used in every docstring:
+B batch, N clips, T frames that a backbone reads, L = T // stride token steps, M persons,
+V joints, D token width, C classes, K parts, F facets, E text width, m attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from pydantic import BaseModel
+    from torch import Tensor
+
+API = 1
+"""Version of these contracts; a plugin states the version it was written for as `api`."""
+
+Side = Literal["train", "test"]
+Kind = Literal["dataset", "describer", "text-encoder", "backbone", "method"]
+KINDS: tuple[Kind, ...] = ("dataset", "describer", "text-encoder", "backbone", "method")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A skeleton: its joints, bones and body parts.
+
+    Args:
+        name: Name of the layout, such as `kinect-v2`.
+        joints: One name per joint, in index order.
+        bones: Pairs (child, parent) of joint indices; a tree over all joints.
+        parts: Number of parts -> part name -> joint indices. Parts of one partition are
+            disjoint and cover every joint, and every coarse part is a union of fine ones.
+        origin: The joint that clips are centred on.
+        centre: The joint that graph distances are measured from.
+        across: A pair of joints (left, right) that spans the body from side to side.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    bones: tuple[tuple[int, int], ...]
+    parts: Mapping[int, Mapping[str, tuple[int, ...]]]
+    origin: int
+    centre: int
+    across: tuple[int, int]
+
+    @property
+    def finest(self) -> tuple[str, ...]:
+        """Names of the parts of the finest partition, the unit of part descriptions."""
+        return tuple(self.parts[max(self.parts)])
+
+    def members(self, parts: int) -> dict[str, tuple[str, ...]]:
+        """Which finest parts each part of a partition is made of."""
+        fine = self.parts[max(self.parts)]
+        return {
+            name: tuple(f for f, joints in fine.items() if set(joints) <= set(group))
+            for name, group in self.parts[parts].items()
+        }
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording of one action.
+
+    Args:
+        name: Unique name inside the data set.
+        joints: float32 [frames, M, V, 3], metres, y up; an absent person is all zeros.
+        label: Class id, counted from 0.
+        sides: Protocol name -> side of the protocol that the clip is on.
+        subject: Who performs it; validation clips are held out by subject.
+    """
+
+    name: str
+    joints: npt.NDArray[np.float32]
+    label: int
+    sides: Mapping[str, Side]
+    subject: str
+
+
+@dataclass(frozen=True)
+class TextBank:
+    """Vectors of what is said about each class.
+
+    Args:
+        classes: C class names.
+        facets: F facet names; the first is `name`, the others are parts.
+        vectors: float32 [C, F, E].
+    """
+
+    classes: tuple[str, ...]
+    facets: tuple[str, ...]
+    vectors: Tensor
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """Joint tokens of chosen clips, read from memory-mapped shards only when asked for.
+
+    Args:
+        shards: Tensors [rows, L, V, D], float16 or float32, all but the last of equal length.
+        rows: int64 [N], where each clip lies in the shards laid end to end.
+        labels: int64 [N], ids into all C classes.
+        names: N clip names.
+    """
+
+    shards: Sequence[Tensor]
+    rows: Tensor
+    labels: Tensor
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def batch(self, ids: Tensor) -> Tensor:
+        """Tokens float32 [B, L, V, D] of clips [B] of this set."""
+        rows, size = self.rows[ids], len(self.shards[0])
+        out = self.shards[0].new_empty((len(rows), *self.shards[0].shape[1:]))
+        for number, shard in enumerate(self.shards):
+            here = rows // size == number
+            if here.any():
+                out[here] = shard[rows[here] - number * size]
+        return out.float()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method is asked to learn.
+
+    Args:
+        layout: Layout of the joint tokens.
+        parts: Part name -> joint indices, K of them.
+        token_dim: D.
+        bank: Text of all C classes, facets `name` and the K parts.
+        seen: Class ids whose clips may be learned from.
+        unseen: Class ids known by their text only.
+    """
+
+    layout: Layout
+    parts: Mapping[str, tuple[int, ...]]
+    token_dim: int
+    bank: TextBank
+    seen: tuple[int, ...]
+    unseen: tuple[int, ...]
+
+
+Progress = Callable[[str, int, int], None]
+"""`progress(what, done, total)`, called as work advances."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The progress of nobody watching."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a method's training reports to, and where it may stop and continue.
+
+    Args:
+        epochs: Number of epochs to train; None for the method's own number.
+        after_epoch: Called with the number of finished epochs, the model ready to score.
+        checkpoint: Folder for the state that an interrupted training continues from.
+        progress: Progress of the training.
+    """
+
+    epochs: int | None = None
+    after_epoch: Callable[[int], None] = field(default=lambda epoch: None)
+    checkpoint: Path | None = None
+    progress: Progress = silent
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """What every plugin class has.
+
+    `api` is the contract version it was written for, `revision` is raised when the same
+    input gives another output, `Settings` is a frozen pydantic model of its own settings,
+    and its constructor takes an instance of that model first.
+    """
+
+    api: ClassVar[int]
+    revision: ClassVar[int]
+    Settings: ClassVar[type[BaseModel]]
+
+
+class DatasetSource(Plugin, Protocol):
+    """A data set: `DatasetSource(settings)`."""
+
+    layout: Layout
+    classes: tuple[str, ...]
+    protocols: tuple[str, ...]
+    splits: Mapping[str, tuple[int, ...]]
+    """Split name -> unseen class ids."""
+    preset: ClassVar[Mapping[str, Any]]
+    """Dotted setting -> value that suits this data set; everything else outranks it."""
+    request: ClassVar[str | None]
+    """Where the recordings are requested and which files are expected; None: made on the fly."""
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """The files below `raw` that hold the recordings; DataError where there are none."""
+
+    def clips(self, raw: Path | None) -> Iterator[Clip]:
+        """All clips, in an order that depends on their names only."""
+
+    def write_sample(self, raw: Path) -> None:
+        """Write a few made-up clips in the data set's own file format."""
+
+
+class Describer(Plugin, Protocol):
+    """A source of part descriptions: `Describer(settings)`."""
+
+    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
+        """For each action, what each part does in it: part name -> one sentence."""
+
+
+class TextEncoder(Plugin, Protocol):
+    """A frozen text model: `TextEncoder(settings)`."""
+
+    dim: int
+
+    def fits(self, text: str) -> bool:
+        """Whether the model reads the whole text."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Vectors float32 [len(texts), E]."""
+
+
+class Backbone(Plugin, Protocol):
+    """A skeleton encoder, a `torch.nn.Module`: `Backbone(settings, layout)`."""
+
+    dim: int
+    stride: int
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """[B, 3, T, V, M] -> joint tokens [B, L, V, D], persons averaged."""
+
+
+class Method(Plugin, Protocol):
+    """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`."""
+
+    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+        """Learn from clips of seen classes."""
+
+    def score(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> scores of all classes [B, C]."""

@@ -1,0 +1,102 @@
+"""The errors that users meet: one line with what and where, one line with the next step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class StarError(Exception):
+    """An expected failure, shown as two lines and never as a traceback.
+
+    Args:
+        message: What is wrong, in one line.
+        fix: What to do next, ideally a command.
+        file: The file the fault is in.
+        line: Its line, counted from 1.
+        frame: The frame of the recording, counted from 1.
+    """
+
+    kind = "bug"
+    exit_code = 1
+
+    def __init__(
+        self,
+        message: str,
+        fix: str = "",
+        *,
+        file: str | Path | None = None,
+        line: int | None = None,
+        frame: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.file = None if file is None else str(file)
+        self.line = line
+        self.frame = frame
+
+    def __str__(self) -> str:
+        place = self.file or ""
+        if self.line is not None:
+            place += f":{self.line}"
+        if self.frame is not None:
+            place += f" (frame {self.frame})"
+        return f"{place}: {self.message}" if place else self.message
+
+    def document(self) -> dict[str, Any]:
+        """The error as the one JSON document that `--json` prints."""
+        return {
+            "ok": False,
+            "error": {
+                "id": self.kind,
+                "exit_code": self.exit_code,
+                "file": self.file,
+                "line": self.line,
+                "frame": self.frame,
+                "message": self.message,
+                "fix": self.fix,
+            },
+        }
+
+
+class UsageError(StarError):
+    """A flag, setting or name that cannot be used."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class DataError(StarError):
+    """Input data that is missing, damaged or not what it claims to be."""
+
+    kind = "data"
+    exit_code = 3
+
+
+class MissingError(StarError):
+    """A model, extra or plugin that is not installed or not loadable."""
+
+    kind = "missing"
+    exit_code = 4
+
+
+class OutputError(StarError):
+    """A place that cannot be written: permissions, locks, a full disk."""
+
+    kind = "output"
+    exit_code = 6
+
+
+class OutOfMemoryError(StarError):
+    """More memory asked for than the machine or device has."""
+
+    kind = "memory"
+    exit_code = 7
+
+
+class NumericalError(StarError):
+    """NaN or infinity where a number was due."""
+
+    kind = "numerical"
+    exit_code = 8

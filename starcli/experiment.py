@@ -1,0 +1,178 @@
+"""What the settings of a run choose: plugins, classes, split, recordings, device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starcli import registry
+from starcli.contracts import DatasetSource, Progress, silent
+from starcli.errors import DataError, UsageError
+from starcli.settings import PLUGIN_SECTIONS, Loaded
+from starcli.store import Artifact, Draft, Store, canonical, digest
+
+if TYPE_CHECKING:
+    import torch
+
+    from starcli.splits import ClipIndex, Task
+
+VALIDATION, FINAL = "validation", "final"
+"""The two roles of a step: the nested run that chooses, and the run that is reported."""
+
+
+class Experiment:
+    """One run of the pipeline, described by its settings.
+
+    Args:
+        loaded: Settings and plugins.
+
+    Raises:
+        UsageError: The data set has no such protocol, split or partition.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.settings = loaded.settings
+        self.store = Store(self.settings.run.store)
+        source, dataset = self.source, self.settings.dataset
+        _require("protocol", dataset.protocol, source.protocols, dataset.name)
+        _require("split", dataset.split, source.splits, dataset.name)
+        if self.settings.parts not in source.layout.parts:
+            known = ", ".join(str(k) for k in sorted(source.layout.parts))
+            raise UsageError(f"{source.layout.name} has no partition into {self.settings.parts} "
+                             "parts", f"there are: {known}")  # fmt: skip
+
+    @cached_property
+    def source(self) -> DatasetSource:
+        """The data set."""
+        return self.make("dataset")  # type: ignore[no-any-return]
+
+    def make(self, section: str, *more: Any) -> Any:
+        """An instance of the plugin chosen in a section."""
+        return self.loaded.plugins[section](self.loaded.plugin_settings[section], *more)
+
+    def plugin(self, section: str) -> dict[str, Any]:
+        """The part of a recipe that names a plugin, its revision and its settings."""
+        choice = getattr(self.settings, section)
+        entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
+        return {
+            "plugin": f"{entry.distribution}:{entry.name}",
+            "plugin_revision": self.loaded.plugins[section].revision,
+            "settings": self.loaded.plugin_settings[section].model_dump(mode="json"),
+        }
+
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """Class ids that are known by their text only."""
+        return tuple(sorted(self.source.splits[self.settings.dataset.split]))
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Class ids that are learned from."""
+        return tuple(c for c in range(len(self.source.classes)) if c not in self.unseen)
+
+    def task(self, index: ClipIndex, role: str) -> Task:
+        """The clips and classes of the reported run, or of the nested one."""
+        from starcli.splits import final_task, validation_task
+
+        final = final_task(index, self.settings.dataset.protocol, self.seen, self.unseen)
+        if role == FINAL:
+            return final
+        share = self.settings.validation
+        return validation_task(
+            index, final, classes=share.classes, clips=share.clips, seed=self.settings.seed
+        )
+
+    def task_recipe(self, role: str) -> dict[str, Any]:
+        """The part of a recipe that determines the task."""
+        dataset = self.settings.dataset
+        recipe: dict[str, Any] = {
+            "protocol": dataset.protocol,
+            "unseen": list(self.unseen),
+            "role": role,
+        }
+        if role == VALIDATION:
+            recipe["validation"] = self.settings.validation.model_dump()
+        return recipe
+
+    @cached_property
+    def raw_digest(self) -> str:
+        """What identifies the recordings: their bytes, wherever they lie.
+
+        Without `run.raw`, the recordings that this store was last prepared from are meant.
+
+        Raises:
+            DataError: No recordings are named, and none were prepared before.
+        """
+        if self.source.request is None:
+            return ""
+        if self.settings.run.raw is None:
+            for artifact in self.store.all("prepare"):
+                if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
+                    return str(artifact.meta["recipe"]["raw"])
+            raise DataError(f"{self.settings.dataset.name} needs its recordings: --raw is missing",
+                            self.source.request)  # fmt: skip
+        files = self.source.files(self.settings.run.raw)
+        lines = sorted(f"{path.name} {digest(path)}" for path in files)
+        return hashlib.sha256(canonical(lines).encode()).hexdigest()[:16]
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device to compute on.
+
+        Raises:
+            UsageError: It is asked for and not there.
+        """
+        import torch
+
+        there = ["cpu"]
+        if torch.cuda.is_available():
+            there += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            there.append("mps")
+        name = self.settings.run.device
+        if name == "auto":
+            name = next((d for d in ("cuda", "mps") if d in there), "cpu")
+        if name not in there:
+            raise UsageError(f"no device '{name}' here", f"there are: {', '.join(there)}")
+        return torch.device(name)
+
+    @property
+    def name(self) -> str:
+        """The name that the run gets unless the user gives one."""
+        s = self.settings
+        split = s.dataset.split.replace("/", "-")
+        return f"{s.dataset.name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
+
+
+def _require(what: str, name: str, known: Any, dataset: str) -> None:
+    if name not in known:
+        raise UsageError(f"{dataset} has no {what} '{name}'", registry.suggest(name, known))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of one experiment, handed to the stage that runs it.
+
+    Args:
+        experiment: Settings and plugins.
+        role: `final`, or `validation` for the nested run.
+        inputs: Finished artifacts by the names of the step table.
+        draft: Where the result is written.
+        progress: Told about the work as it advances.
+    """
+
+    experiment: Experiment
+    role: str
+    inputs: Mapping[str, Artifact]
+    draft: Draft
+    progress: Progress = field(default=silent)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder that survives an interruption."""
+        return self.draft.checkpoint

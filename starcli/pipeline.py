@@ -1,0 +1,191 @@
+"""The table of steps, the plan of what is missing, and running it in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from starcli.contracts import Progress, silent
+from starcli.experiment import FINAL, VALIDATION, Experiment, Job
+from starcli.settings import flatten
+from starcli.store import Artifact, Recipe, key_of
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage in one of its roles.
+
+    Args:
+        stage: Module of `starcli.stages`, folder of the store, and command.
+        inputs: What the stage calls its inputs -> name of the step that makes them.
+        role: `final`, or `validation` for the nested run.
+    """
+
+    stage: str
+    inputs: Mapping[str, str]
+    role: str = FINAL
+
+    @property
+    def name(self) -> str:
+        """`train`, or `train/validation`."""
+        return self.stage if self.role == FINAL else f"{self.stage}/{self.role}"
+
+
+def _nested(stage: str, **inputs: str) -> Step:
+    return Step(stage, inputs, VALIDATION)
+
+
+STEPS: tuple[Step, ...] = (
+    Step("prepare", {}),
+    Step("describe", {}),
+    Step("embed", {"texts": "describe"}),
+    _nested("pretrain", clips="prepare"),
+    _nested("extract", clips="prepare", weights="pretrain/validation"),
+    _nested("train", clips="prepare", tokens="extract/validation", bank="embed"),
+    Step("pretrain", {"clips": "prepare"}),
+    Step("extract", {"clips": "prepare", "weights": "pretrain"}),
+    Step("train", {"clips": "prepare", "tokens": "extract", "bank": "embed",
+                   "validation": "train/validation"}),
+    Step("evaluate", {"clips": "prepare", "tokens": "extract", "bank": "embed",
+                      "method": "train"}),
+    Step("calibrate", {"scores": "evaluate", "validation": "train/validation"}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step with its recipe and what is known of it.
+
+    Args:
+        step: The step.
+        recipe: All that determines its result.
+        artifact: The finished result, or None.
+        reason: Why it is to run, or that it is there.
+    """
+
+    step: Step
+    recipe: Recipe
+    artifact: Artifact | None
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """Name of the result in the store."""
+        return key_of(self.recipe)
+
+
+def _chain(target: str) -> list[Step]:
+    """The steps of a stage, in every role, and all that they need, in order."""
+    wanted = {step.name for step in STEPS if step.stage == target}
+    for step in reversed(STEPS):
+        if step.name in wanted:
+            wanted |= set(step.inputs.values())
+    return [step for step in STEPS if step.name in wanted]
+
+
+def plan(experiment: Experiment, target: str) -> list[Planned]:
+    """What a stage needs, with what is cached and why the rest is to run.
+
+    Args:
+        experiment: Settings and plugins.
+        target: Name of a stage.
+    """
+    planned: dict[str, Planned] = {}
+    for step in _chain(target):
+        module = import_module(f"starcli.stages.{step.stage}")
+        inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
+        recipe = {
+            "stage": step.stage,
+            "revision": module.REVISION,
+            **module.recipe(experiment, step.role),
+            "inputs": inputs,
+        }
+        artifact = experiment.store.get(step.stage, key_of(recipe))
+        reason = "cached" if artifact else _reason(experiment, step, recipe, planned)
+        planned[step.name] = Planned(step, recipe, artifact, reason)
+    return list(planned.values())
+
+
+def _identity(planned: Planned) -> str:
+    return planned.artifact.identity() if planned.artifact else planned.key
+
+
+def _reason(
+    experiment: Experiment, step: Step, recipe: Recipe, planned: Mapping[str, Planned]
+) -> str:
+    """What differs from the most similar result there is."""
+    waits = [n for n in step.inputs.values() if planned[n].artifact is None]
+    if waits:
+        return "after " + ", ".join(waits)
+    now = dict(flatten(recipe))
+    differences: list[list[str]] = [
+        _differences(dict(flatten(artifact.meta["recipe"])), now)
+        for artifact in experiment.store.all(step.stage)
+    ]
+    return "; ".join(min(differences, key=len)) if differences else "never run"
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return [f"{key}: {before.get(key, '-')} -> {now.get(key, '-')}" for key in keys]
+
+
+def run(
+    experiment: Experiment, target: str, progress: Progress = silent
+) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs and is missing.
+
+    Args:
+        experiment: Settings and plugins.
+        target: Name of a stage.
+        progress: Told about every step.
+
+    Returns:
+        Results by step name, and the names of the steps that ran.
+
+    Raises:
+        StarError: A step failed; finished steps stay, and running again continues.
+    """
+    results: dict[str, Artifact] = {}
+    ran: list[str] = []
+    planned = plan(experiment, target)
+    if any(p.artifact is None for p in planned):
+        experiment.store.check_writable()
+    for item in planned:
+        results[item.step.name] = item.artifact or _run_step(experiment, item, results, progress)
+        if item.artifact is None:
+            ran.append(item.step.name)
+    return results, ran
+
+
+def _run_step(
+    experiment: Experiment, item: Planned, results: Mapping[str, Artifact], progress: Progress
+) -> Artifact:
+    step = item.step
+    module = import_module(f"starcli.stages.{step.stage}")
+    inputs = {label: results[name] for label, name in step.inputs.items()}
+    started = time.monotonic()
+    with experiment.store.writing(step.stage, item.recipe) as draft:
+        module.run(Job(experiment, step.role, inputs, draft, progress))
+    progress(f"done {step.name} in {time.monotonic() - started:.1f} s", 1, 1)
+    artifact = experiment.store.get(step.stage, item.key)
+    assert artifact is not None
+    return artifact
+
+
+def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | None) -> str:
+    """Give a trained experiment a name, so that `evaluate` finds its settings again.
+
+    Args:
+        experiment: Settings and plugins.
+        results: Its artifacts by step name.
+        name: The name; None for one made of data set, protocol, split, method, parts and seed.
+    """
+    name = name or experiment.name
+    values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
+    keys = {step: artifact.key for step, artifact in results.items()}
+    experiment.store.save_run(name, {"settings": values, "steps": keys})
+    return name

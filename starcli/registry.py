@@ -1,0 +1,145 @@
+"""Find plugins by entry point: list them from metadata alone, import one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any
+
+from starcli.contracts import API, KINDS, Kind
+from starcli.errors import MissingError, UsageError
+
+GROUPS: dict[Kind, str] = {
+    "dataset": "starcli.datasets",
+    "describer": "starcli.describers",
+    "text-encoder": "starcli.text_encoders",
+    "backbone": "starcli.backbones",
+    "method": "starcli.methods",
+}
+MEMBERS: dict[Kind, tuple[str, ...]] = {
+    "dataset": ("layout", "classes", "protocols", "splits", "preset", "request", "files", "clips"),
+    "describer": ("describe",),
+    "text-encoder": ("fits", "encode"),
+    "backbone": ("forward",),
+    "method": ("fit", "score"),
+}
+OURS = "starcli"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plugin as its distribution's metadata names it, not yet imported."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+    def row(self) -> dict[str, str]:
+        """The entry as a row of `starcli plugins --json`."""
+        return {k: str(v) for k, v in asdict(self).items() if k != "target"}
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'? there are: ...` for a name that does not exist."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}there are: {', '.join(known)}"
+
+
+@cache
+def _scan() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """All entries, and the distributions whose metadata cannot be read."""
+    entries: dict[tuple[Kind, str, str], Entry] = {}
+    broken = []
+    for distribution in distributions():
+        try:
+            for entry in _entries(distribution):
+                entries.setdefault((entry.kind, entry.name, entry.distribution), entry)
+        except Exception as error:  # one malformed distribution must not hide the others
+            broken.append(f"{getattr(distribution, '_path', distribution)}: {error}")
+    order = sorted(entries.values(), key=lambda e: (KINDS.index(e.kind), e.name, e.distribution))
+    return tuple(order), tuple(broken)
+
+
+def _entries(distribution: Distribution) -> list[Entry]:
+    text = distribution.read_text("entry_points.txt")
+    if not text or "starcli." not in text:
+        return []
+    kinds = {group: kind for kind, group in GROUPS.items()}
+    name, version = distribution.metadata["Name"], distribution.version
+    return [
+        Entry(kinds[point.group], point.name, name, version, point.value)
+        for point in distribution.entry_points
+        if point.group in kinds
+    ]
+
+
+def entries(kind: Kind | None = None) -> tuple[Entry, ...]:
+    """Every installed plugin, by metadata only."""
+    return tuple(e for e in _scan()[0] if kind in (None, e.kind))
+
+
+def broken() -> tuple[str, ...]:
+    """Distributions with unreadable plugin metadata, one line each."""
+    return _scan()[1]
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """The entry that a name stands for.
+
+    Our own names are ours; where two third parties share a name, `distribution:name` selects.
+
+    Raises:
+        UsageError: No such plugin, or several.
+    """
+    owner, _, short = name.rpartition(":")
+    found = [e for e in entries(kind) if e.name == short and owner in ("", e.distribution)]
+    own = [e for e in found if e.distribution == OURS]
+    if not found:
+        known = [e.name for e in entries(kind)]
+        raise UsageError(f"no {kind} '{name}'", suggest(name, known))
+    if len(found) > 1 and not own:
+        names = " or ".join(f"{e.distribution}:{e.name}" for e in found)
+        raise UsageError(f"several distributions have a {kind} '{name}'", f"say {names}")
+    return (own or found)[0]
+
+
+def load(kind: Kind, name: str) -> type[Any]:
+    """Import one plugin class and check what it promises.
+
+    Raises:
+        UsageError: There is no such plugin.
+        MissingError: It cannot be imported, or breaks its contract.
+    """
+    entry = find(kind, name)
+    who = f"{kind} '{entry.name}' ({entry.distribution} {entry.version})"
+    point = EntryPoint(entry.name, entry.target, GROUPS[kind])
+    try:
+        # Whatever a plugin prints must not mix with the command's result.
+        with contextlib.redirect_stdout(sys.stderr):
+            plugin = point.load()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise MissingError(f"{who} cannot be imported: {reason}",
+                           f"reinstall or remove {entry.distribution}") from error  # fmt: skip
+    api = getattr(plugin, "api", None)
+    if api != API:
+        raise MissingError(f"{who} is written for plugin API {api}, this starcli has {API}",
+                           f"install a matching version of {entry.distribution}")  # fmt: skip
+    missing = [m for m in (*MEMBERS[kind], "Settings", "revision") if not hasattr(plugin, m)]
+    if missing:
+        raise MissingError(f"{who} lacks {', '.join(missing)}", f"update {entry.distribution}")
+    return plugin  # type: ignore[no-any-return]
+
+
+def names(kinds: Sequence[Kind] = KINDS) -> dict[Kind, list[str]]:
+    """Names of the installed plugins of each kind."""
+    return {kind: [e.name for e in entries(kind)] for kind in kinds}

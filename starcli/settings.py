@@ -1,0 +1,344 @@
+"""All settings in one frozen tree, and where each value comes from.
+
+Precedence: flags > STARCLI_* variables > starcli.toml > the data set's preset > defaults.
+A section of a plugin holds its name and the plugin's own settings beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from starcli import registry
+from starcli.contracts import Kind
+from starcli.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+CONFIG = "starcli.toml"
+NOT_SETTINGS = frozenset({"STARCLI_SHARED"})
+"""Variables of the project that are not settings: the recordings its tests use."""
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginSection(Section):
+    """A chosen plugin; every further key is a setting of that plugin."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+    def own(self) -> dict[str, Any]:
+        """The keys that belong to the plugin."""
+        return dict(self.model_extra or {})
+
+
+class DatasetSection(PluginSection):
+    """The data set and what is unseen in it."""
+
+    name: str = Field("simulated", description="data set plugin")
+    protocol: str = Field("", description="which clips train and which test, such as xsub")
+    split: str = Field("", description="which classes are unseen")
+
+
+class DescriberSection(PluginSection):
+    """Where part descriptions come from."""
+
+    name: str = Field("bundled", description="describer plugin")
+
+
+class EncoderSection(PluginSection):
+    """The text model."""
+
+    name: str = Field("minilm", description="text encoder plugin")
+
+
+class TextSection(Section):
+    """How a class becomes the texts that are encoded."""
+
+    name_template: str = Field(
+        "{name}. {parts}", description="text of the class: {name}, {parts} all part sentences"
+    )
+    part_template: str = Field(
+        "{name}, {text}", description="text of a part: {name}, {part}, {text} its sentence"
+    )
+
+
+class BackboneSection(PluginSection):
+    """The skeleton encoder."""
+
+    name: str = Field("st-gcn", description="backbone plugin")
+
+
+class PretrainSection(Section):
+    """Supervised training of the backbone on seen classes."""
+
+    frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
+    epochs: int = Field(30, ge=1, description="passes over the training clips")
+    batch: int = Field(16, ge=1, description="clips per step")
+    lr: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay of AdamW")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
+    crop: float = Field(0.6, gt=0, le=1, description="shortest random crop, share of the frames")
+    rotation: float = Field(0.3, ge=0, description="random rotation about each axis, radians")
+    scale: float = Field(0.1, ge=0, lt=1, description="random scaling, share of the size")
+
+
+class MethodSection(PluginSection):
+    """The zero-shot method."""
+
+    name: str = Field("star", description="method plugin")
+
+
+class ValidationSection(Section):
+    """The nested run on seen classes that chooses epochs and gamma."""
+
+    classes: float = Field(0.25, gt=0, lt=1, description="share of seen classes held out")
+    clips: float = Field(0.2, gt=0, lt=1, description="least share of seen clips held out")
+
+
+class RunSection(Section):
+    """Where and on what it runs; nothing here can change a result."""
+
+    raw: Path | None = Field(None, description="the recordings: zip or folder")
+    store: Path = Field(Path("starcli-store"), description="folder of all results")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="STARCLI_", env_nested_delimiter="__"
+    )
+
+    seed: int = Field(0, ge=0, description="seed of every random draw")
+    parts: int = Field(6, description="K, body parts that the skeleton is cut into")
+    dataset: DatasetSection = DatasetSection()
+    describer: DescriberSection = DescriberSection()
+    encoder: EncoderSection = EncoderSection()
+    text: TextSection = TextSection()
+    backbone: BackboneSection = BackboneSection()
+    pretrain: PretrainSection = PretrainSection()
+    method: MethodSection = MethodSection()
+    validation: ValidationSection = ValidationSection()
+    run: RunSection = RunSection()
+
+
+PLUGIN_SECTIONS: dict[str, Kind] = {
+    "dataset": "dataset",
+    "describer": "describer",
+    "encoder": "text-encoder",
+    "backbone": "backbone",
+    "method": "method",
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, the plugins they choose, and the origin of every value.
+
+    Args:
+        settings: The tree.
+        plugins: Section name -> plugin class.
+        plugin_settings: Section name -> the plugin's own settings.
+        origins: Dotted setting -> flag, environment, file, preset or default.
+    """
+
+    settings: Settings
+    plugins: Mapping[str, type[Any]]
+    plugin_settings: Mapping[str, BaseModel]
+    origins: Mapping[str, str]
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """(setting, JSON value) of every setting, the plugins' own included."""
+        tree = self.settings.model_dump(mode="json")
+        for section, own in self.plugin_settings.items():
+            tree[section] |= own.model_dump(mode="json")
+        return flatten(tree)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(setting, value, origin) of every setting."""
+        return [(k, str(v), self.origins.get(k, "default")) for k, v in self.values()]
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a nested mapping, in order."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys -> nested mapping."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        node = tree
+        for name in path:
+            node = node.setdefault(name, {})
+            if not isinstance(node, dict):
+                raise UsageError(f"setting '{key}': '{name}' is a value, not a section")
+        node[last] = value
+    return tree
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`key=value` of a flag, the value read as TOML where it is TOML, else as a string."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set '{text}' is not key=value", "for example --set method.epochs=20")
+    try:
+        return key.strip(), tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
+    """Read every source, choose the plugins, and validate the whole.
+
+    Args:
+        flags: Dotted setting -> value from the command line.
+        config: A settings file; None for `starcli.toml` where there is one.
+
+    Raises:
+        UsageError: A file, key or value that cannot be used, each named with its origin.
+    """
+    sources = _sources(flags, config)
+    merged, _ = _merge(sources)
+    name = str(merged.get("dataset.name", DatasetSection().name))
+    preset = _preset(registry.load("dataset", name), merged)
+    return _loaded(*_merge({**sources, f"preset of {name}": preset}))
+
+
+def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
+    """The settings that a run was trained with, and nothing else.
+
+    Args:
+        values: Dotted setting -> value, as recorded.
+        run: Where and on what to run now.
+    """
+    return _loaded(*_merge({"run": {**values, **_under("run", run.model_dump())}}))
+
+
+def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSection:
+    """Where and on what to run, from flags, variables and file alone."""
+    merged, origins = _merge(_sources(flags, config))
+    chosen = {key: value for key, value in merged.items() if key.startswith("run.")}
+    return _validate(RunSection, nest(chosen).get("run", {}), origins, "run.")
+
+
+def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{section}.{key}": value for key, value in values.items()}
+
+
+def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[str, Any]]:
+    """Origin -> dotted settings, in the order of precedence."""
+    path = _config_path(config)
+    return {
+        "flag": dict(flags),
+        "environment": _environment(),
+        str(path): {} if path is None else _file(path),
+    }
+
+
+def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
+    settings = _validate(Settings, nest(merged), origins, "")
+    plugins, own = {}, {}
+    for section, kind in PLUGIN_SECTIONS.items():
+        choice: PluginSection = getattr(settings, section)
+        plugins[section] = registry.load(kind, choice.name)
+        own[section] = _validate(plugins[section].Settings, choice.own(), origins, f"{section}.")
+    return Loaded(settings, plugins, own, origins)
+
+
+def _config_path(config: Path | None) -> Path | None:
+    if config is None:
+        return Path(CONFIG) if Path(CONFIG).is_file() else None
+    if not config.is_file():
+        raise UsageError("no such settings file", "check --config", file=config)
+    return config
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        return dict(flatten(tomllib.loads(path.read_text("utf-8"))))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"not readable TOML: {error}", "mend the file", file=path) from error
+
+
+def _environment() -> dict[str, Any]:
+    """Settings from STARCLI_* variables; an unknown one is an error, not ignored."""
+    for variable in os.environ:
+        section = variable.removeprefix("STARCLI_").partition("__")[0].lower()
+        known = section in Settings.model_fields or variable in NOT_SETTINGS
+        if variable.startswith("STARCLI_") and not known:
+            names = [f"STARCLI_{f.upper()}" for f in Settings.model_fields]
+            raise UsageError(f"variable {variable} sets nothing", registry.suggest(variable, names))
+    return dict(flatten(EnvSettingsSource(Settings)()))
+
+
+def _merge(sources: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values and origins by dotted key, the first source that has a key winning."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, source in sources.items():
+        for key, value in source.items():
+            if key not in values:
+                values[key], origins[key] = value, origin
+    return values, origins
+
+
+def _preset(source: type[Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set's preset; `method.star.width` holds where the method is `star`."""
+    preset = {}
+    for key, value in source.preset.items():
+        section, _, rest = key.partition(".")
+        plugin, dot, own = rest.partition(".")
+        if dot:
+            default = Settings.model_fields[section].default.name
+            if merged.get(f"{section}.name", default) != plugin:
+                continue
+            key = f"{section}.{own}"
+        preset[key] = value
+    return preset
+
+
+def _validate(
+    model: type[M], tree: Mapping[str, Any], origins: Mapping[str, str], prefix: str
+) -> M:
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            key = prefix + ".".join(str(p) for p in item["loc"])
+            reason = item["msg"]
+            if item["type"] == "extra_forbidden":
+                parent = key.rpartition(".")[0]
+                reason = "no such setting; " + registry.suggest(key, _known(model, prefix, parent))
+            origin = origins.get(key)
+            problems.append(f"{key}: {reason}" + (f" (from {origin})" if origin else ""))
+        fix = "see every setting with: starcli train --show-settings"
+        raise UsageError("settings: " + "; ".join(problems), fix) from error
+
+
+def _known(model: type[BaseModel], prefix: str, parent: str) -> list[str]:
+    """Dotted names of the settings beside an unknown one."""
+    fields = model.model_fields
+    inner = parent.removeprefix(prefix.rstrip(".")).strip(".")
+    if inner in fields and isinstance(fields[inner].default, BaseModel):
+        fields = type(fields[inner].default).model_fields
+    return [f"{parent}.{name}" if parent else name for name in fields]

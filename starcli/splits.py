@@ -1,0 +1,126 @@
+"""Which classes are seen, which clips train, and the nested split that chooses settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from starcli.contracts import Side
+from starcli.errors import DataError
+from starcli.training import derive
+
+
+@dataclass(frozen=True)
+class ClipIndex:
+    """What is known of every clip without reading it.
+
+    Args:
+        names: N names.
+        labels: N class ids.
+        sides: Protocol -> N sides.
+        subjects: N subjects.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[int]
+    sides: Mapping[str, Sequence[Side]]
+    subjects: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One zero-shot task: what to learn from and what to be judged on.
+
+    Args:
+        seen: Class ids learned from.
+        unseen: Class ids known by their text only.
+        train: Clips of seen classes to learn from, as positions in the index.
+        test: Clips of seen and unseen classes to be judged on.
+    """
+
+    seen: tuple[int, ...]
+    unseen: tuple[int, ...]
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Sequence[int]) -> Task:
+    """The task of a protocol and split: learn from its training side, be judged on its test side.
+
+    Raises:
+        DataError: Seen and unseen overlap, or a side that is needed has no clips.
+    """
+    both = set(seen) & set(unseen)
+    if both:
+        raise DataError(f"classes {sorted(both)} are both seen and unseen", "mend the split")
+    side = index.sides[protocol]
+    train = [i for i, s in enumerate(side) if s == "train" and index.labels[i] in set(seen)]
+    test = [i for i, s in enumerate(side) if s == "test"]
+    return _task(index, seen, unseen, train, test)
+
+
+def validation_task(
+    index: ClipIndex, final: Task, *, classes: float, clips: float, seed: int
+) -> Task:
+    """The nested task that epochs and gamma are chosen on, made of training clips only.
+
+    A share of the seen classes plays the unseen ones. Of the classes that stay seen, the clips of
+    a few subjects are held out for judging; where one subject does everything, clips are.
+
+    Args:
+        index: All clips.
+        final: The task whose training clips are divided.
+        classes: Share of seen classes to play unseen, at most as many as are unseen.
+        clips: Least share of the remaining seen clips to hold out.
+        seed: Seed of both choices.
+
+    Raises:
+        DataError: There are too few seen classes.
+    """
+    if len(final.seen) < 4:
+        raise DataError(f"{len(final.seen)} seen classes, validation needs 4 or more")
+    rng = np.random.default_rng(derive(seed, "validation"))
+    count = max(2, min(len(final.unseen), round(classes * len(final.seen))))
+    unseen = tuple(sorted(int(c) for c in rng.choice(final.seen, count, replace=False)))
+    seen = tuple(c for c in final.seen if c not in unseen)
+    own = [i for i in final.train if index.labels[i] in seen]
+    groups = [index.subjects[i] for i in own]
+    if len(set(groups)) == 1:
+        groups = [index.names[i] for i in own]
+    held = _hold_out(groups, clips, rng)
+    train = [i for i, group in zip(own, groups, strict=True) if group not in held]
+    kept = set(train)
+    test = [i for i in final.train if i not in kept]
+    return _task(index, seen, unseen, train, test)
+
+
+def _hold_out(groups: Sequence[str], share: float, rng: np.random.Generator) -> set[str]:
+    """Random groups that together have at least this share of the members."""
+    held: set[str] = set()
+    order = sorted(set(groups))
+    for name in rng.permutation(order)[: len(order) - 1]:
+        if sum(g in held for g in groups) >= share * len(groups):
+            break
+        held.add(str(name))
+    return held
+
+
+def _task(
+    index: ClipIndex, seen: Sequence[int], unseen: Sequence[int],
+    train: Sequence[int], test: Sequence[int],
+) -> Task:  # fmt: skip
+    leaks = [i for i in train if index.labels[i] not in set(seen)]
+    if leaks:
+        raise DataError(
+            f"leak: training clip '{index.names[leaks[0]]}' and {len(leaks) - 1} more are of "
+            "classes that are not seen"
+        )
+    if set(train) & set(test):
+        raise DataError("leak: clips are both learned from and judged on")
+    if not train:
+        raise DataError("no training clip of a seen class", "check protocol and split")
+    if not any(index.labels[i] in set(unseen) for i in test):
+        raise DataError("no test clip of an unseen class", "check protocol and split")
+    return Task(tuple(seen), tuple(unseen), tuple(train), tuple(test))

@@ -1,0 +1,33 @@
+"""evaluate: the trained method scores the test clips, of seen and unseen classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starcli.experiment import Experiment, Job
+from starcli.stages.extract import open_tokens
+from starcli.stages.prepare import open_clips
+from starcli.stages.train import build, score
+
+REVISION = 1
+
+
+def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
+    """Everything that matters is in the inputs and the task."""
+    return {"task": experiment.task_recipe(role)}
+
+
+def run(job: Job) -> None:
+    """Store scores [N, C] over all classes with the labels [N]."""
+    e = job.experiment
+    clips = open_clips(job.inputs["clips"])
+    task = e.task(clips.index, job.role)
+    tokens = open_tokens(job.inputs["tokens"], clips, task.test)
+    method = build(e, task, job.inputs["bank"], tokens)
+    method.load_state_dict(job.inputs["method"].tensors())
+    method.eval()
+    job.progress("evaluate", 0, 0)
+    scores = score(method, tokens, e.device)
+    job.draft.tensors({"scores": scores, "labels": tokens.labels})
+    job.draft.json({"clips": list(tokens.names)})
+    job.draft.summary = {"axes": "N C", "seen": task.seen, "unseen": task.unseen}

@@ -1,0 +1,308 @@
+"""Results on disk, found again by what made them.
+
+An artifact's key is the hash of its recipe: stage, revision, plugin, settings, keys of its
+inputs, seed. It lies in `<store>/<stage>/<key>/`; `meta.json` is written last, and the folder
+appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starcli.errors import DataError, MissingError, OutputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Recipe = Mapping[str, Any]
+SHARD_BYTES = 256 * 2**20
+"""Size above which tensors are split over files, which bounds the memory of writing them."""
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling per value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key_of(recipe: Recipe) -> str:
+    """The name of what a recipe makes."""
+    return hashlib.sha256(canonical(recipe).encode()).hexdigest()[:16]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished result.
+
+    Args:
+        path: Its folder.
+        key: Its key.
+        meta: Recipe, summary, digests, versions, seconds.
+    """
+
+    path: Path
+    key: str
+    meta: Mapping[str, Any]
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What the stage noted about the result."""
+        return self.meta["summary"]  # type: ignore[no-any-return]
+
+    def data(self) -> Any:
+        """The content of `data.json`."""
+        path = self.path / "data.json"
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            raise DataError(f"not readable JSON ({error})", "mend the file or delete its folder",
+                            file=path, line=line) from error  # fmt: skip
+
+    def tensors(self, name: str = "data") -> dict[str, Tensor]:
+        """The tensors of `<name>.safetensors`, memory-mapped."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self.path / f"{name}.safetensors"
+        try:
+            with safe_open(path, framework="pt") as file:
+                return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"not a readable safetensors file ({error})",
+                            "delete its folder and run again", file=path) from error  # fmt: skip
+
+    def shards(self, name: str) -> list[dict[str, Tensor]]:
+        """The tensors of `<name>-00000.safetensors` and so on, in order."""
+        files = sorted(self.path.glob(f"{name}-*.safetensors"))
+        return [self.tensors(file.stem) for file in files]
+
+    def identity(self) -> str:
+        """The key, or key and digest once `data.json` has been edited by hand."""
+        path = self.path / "data.json"
+        if path.exists() and (now := digest(path)) != self.meta["files"]["data.json"]:
+            return f"{self.key}+{now[:16]}"
+        return self.key
+
+
+class Draft:
+    """An artifact being written.
+
+    Args:
+        path: Folder of the files.
+        checkpoint: Folder of what an interrupted run continues from.
+    """
+
+    def __init__(self, path: Path, checkpoint: Path) -> None:
+        self.path = path
+        self.checkpoint = checkpoint
+        self.summary: dict[str, Any] = {}
+
+    def json(self, value: Any, name: str = "data") -> None:
+        """Write `<name>.json`, readable and ready for hand edits."""
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        with writes_to(self.path):
+            (self.path / f"{name}.json").write_text(text + "\n", "utf-8")
+
+    def tensors(self, tensors: Mapping[str, Tensor], name: str = "data") -> None:
+        """Write `<name>.safetensors`."""
+        from safetensors.torch import save_file
+
+        path = self.path / f"{name}.safetensors"
+        with writes_to(path):
+            save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+            # save_file makes files private; results follow the user's umask like any other.
+            os.chmod(path, 0o666 & ~_umask())
+
+    def shard(self, tensors: Mapping[str, Tensor], name: str, number: int) -> None:
+        """Write one of several files of a large result."""
+        self.tensors(tensors, f"{name}-{number:05d}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class Store:
+    """The folder of all results.
+
+    Args:
+        root: Made when the first result is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, stage: str, key: str) -> Artifact | None:
+        """A finished artifact, or None."""
+        path = self.root / stage / key
+        if not (path / "meta.json").is_file():
+            return None
+        return Artifact(path, key, _read_json(path / "meta.json"))
+
+    def all(self, stage: str) -> list[Artifact]:
+        """Finished artifacts of a stage, the newest first."""
+        folders = (self.root / stage).glob("*/meta.json")
+        found = [self.get(stage, path.parent.name) for path in folders]
+        return sorted((a for a in found if a), key=lambda a: -float(a.meta["created"]))
+
+    def check_writable(self) -> None:
+        """Find out before any work whether results can be written.
+
+        Raises:
+            OutputError: They cannot.
+        """
+        with writes_to(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+
+    @contextmanager
+    def writing(self, stage: str, recipe: Recipe) -> Iterator[Draft]:
+        """Write an artifact; it exists once the block ends without an error.
+
+        What an interrupted run left is kept for its checkpoint and cleared of everything else.
+
+        Raises:
+            OutputError: The place cannot be written, or another process writes the same.
+        """
+        key, started = key_of(recipe), time.time()
+        work = self.root / "unfinished" / f"{stage}-{key}"
+        with _locked(work.with_suffix(".lock"), stage):
+            shutil.rmtree(work / "files", ignore_errors=True)
+            draft = Draft(work / "files", work / "checkpoint")
+            with writes_to(self.root):
+                draft.path.mkdir(parents=True)
+            yield draft
+            with writes_to(self.root):
+                self._commit(stage, key, recipe, draft, started)
+                shutil.rmtree(work)
+
+    def _commit(self, stage: str, key: str, recipe: Recipe, draft: Draft, started: float) -> None:
+        files = {p.name: digest(p) for p in sorted(draft.path.iterdir())}
+        now = time.time()
+        meta = {
+            "stage": stage,
+            "key": key,
+            "recipe": recipe,
+            "summary": draft.summary,
+            "files": files,
+            "versions": _versions(),
+            "created": now,
+            "seconds": round(now - started, 2),
+        }
+        draft.json(meta, "meta")
+        for path in draft.path.iterdir():
+            _sync(path)
+        target = self.root / stage / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)  # only ever a folder without meta.json
+        os.replace(draft.path, target)
+        _sync(target.parent)
+
+    def save_run(self, name: str, run: Mapping[str, Any]) -> Path:
+        """Record a run under its name and as the latest one."""
+        folder = self.root / "runs" / name
+        with writes_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / "run.json", json.dumps(run, indent=2) + "\n")
+            _write(self.root / "runs" / "latest", name + "\n")
+        return folder
+
+    def load_run(self, name: str | None) -> tuple[str, dict[str, Any]]:
+        """A run by name, or the latest.
+
+        Raises:
+            MissingError: There is none.
+        """
+        folder, latest = self.root / "runs", self.root / "runs" / "latest"
+        if name is None and latest.is_file():
+            name = latest.read_text("utf-8").strip()
+        if name is None or not (folder / name / "run.json").is_file():
+            known = sorted(p.parent.name for p in folder.glob("*/run.json"))
+            what = f"no run '{name}'" if name else "no run yet"
+            fix = f"there are: {', '.join(known)}" if known else "make one with: starcli train"
+            raise MissingError(f"{what} in {self.root}", fix)
+        return name, _read_json(folder / name / "run.json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise DataError(f"not readable JSON ({error})", "delete its folder and run again",
+                        file=path) from error  # fmt: skip
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(text, "utf-8")
+    os.replace(draft, path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("starcli", "torch", "numpy", "safetensors")}
+
+
+@contextmanager
+def _locked(path: Path, stage: str) -> Iterator[None]:
+    """Hold a lock that the system frees when its holder dies."""
+    from filelock import FileLock, Timeout
+
+    with writes_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise OutputError(f"another process is running the same {stage}",
+                          "wait for it to end, then run the command again",
+                          file=path) from error  # fmt: skip
+
+
+@contextmanager
+def writes_to(place: Path) -> Iterator[None]:
+    """Turn the system's errors of writing into ours, with the place."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise OutputError(f"cannot write: {error}", "free some space", file=place) from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        fix = "free some space" if error.errno == errno.ENOSPC else "name another with --store"
+        raise OutputError(f"cannot write: {reason}", fix, file=error.filename or place) from error
+
+
+def split_evenly(count: int, bytes_each: int) -> Sequence[range]:
+    """Ranges of clips whose tensors fit one shard."""
+    size = max(1, SHARD_BYTES // max(1, bytes_each))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
