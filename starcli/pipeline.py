@@ -121,11 +121,10 @@ def _reason(
     if waits:
         return "after " + ", ".join(waits)
     now = dict(flatten(recipe))
-    differences: list[list[str]] = [
-        _differences(dict(flatten(artifact.meta["recipe"])), now)
-        for artifact in experiment.store.all(step.stage)
-    ]
-    return "; ".join(min(differences, key=len)) if differences else "never run"
+    stored = experiment.store.all(step.stage)
+    reasons = [_differences(dict(flatten(artifact.meta["recipe"])), now) for artifact in stored]
+    reasons.sort(key=len)
+    return "; ".join(reasons[0]) if reasons else "never run"
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

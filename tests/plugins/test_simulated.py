@@ -6,7 +6,9 @@ import hashlib
 import itertools
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,8 @@ from starcli_plugins.datasets.simulated import REST, Performer, Simulated, angle
 from starcli_plugins.layouts import KINECT_V2
 
 JSON = Path(starcli_plugins.describers.__file__).parent / "descriptions" / "simulated.json"
+Claim = Callable[[Array], np.bool_]
+SIDES = ("train", "test")
 CLAIMS = {
     "head": ("head",),
     "hand": ("hand tip", "hand"),
@@ -38,7 +42,7 @@ CALM = {"still", "relaxed", "hang", "flat"}
 PAIRS = [(part, name) for part, names in PRIMITIVES.items() for name in names]
 
 
-def made(**values: float) -> list[Clip]:
+def made(**values: Any) -> list[Clip]:
     return list(Simulated(Simulated.Settings(**values)).clips(None))
 
 
@@ -99,7 +103,7 @@ def test_nothing_is_read_or_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"subjects": 1}, {"noise": -0.1}, {"seed": -1}, {"other": 1}])
-def test_settings_are_checked(bad: dict[str, float]) -> None:
+def test_settings_are_checked(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Simulated.Settings(**bad)
 
@@ -115,11 +119,9 @@ def test_limbs_are_rigid_and_feet_on_the_floor(seed: int, subject: int, action: 
     joints = perform(performer, ACTIONS[action], np.random.default_rng(seed))
     lengths = bones(joints)
     assert np.allclose(lengths, lengths[0], atol=1e-9)
-    child = [child for child, _ in KINECT_V2.bones]
-    offsets = performer.body.offsets
-    owner = [c if PARENT.get(c) == p else p for c, p in KINECT_V2.bones]
-    assert len(set(owner)) == len(child) == 24
-    assert np.allclose(lengths[0], np.linalg.norm(offsets[owner], axis=-1))
+    child, parent = np.array(list(PARENT.items())).T
+    wanted = np.linalg.norm(performer.body.offsets[child], axis=-1)
+    assert np.allclose(np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1), wanted)
     soles = [INDEX[f"{side} {joint}"] for side in ("left", "right") for joint in ("ankle", "foot")]
     assert np.allclose((joints[:, soles, 1] - [0.08, 0.03, 0.08, 0.03]).min(-1), 0)
 
@@ -182,13 +184,13 @@ def test_primitives_move_what_they_claim(part: str, name: str) -> None:
         ("hip", "hula", lambda j: np.ptp(j[:, 0][:, [0, 2]], axis=0).min() > 0.15),
         ("leg", "squat", lambda j: np.ptp(j[:, 0, 1]) > 0.25),
         ("leg", "kick", lambda j: j[:, INDEX["right foot"], 2].min() < -0.6),
-        ("leg", "knee", lambda j: np.ptp(j[:, INDEX["left knee"]], axis=0).max() < 0.02),
+        ("leg", "knee", lambda j: np.ptp(j[:, INDEX["left knee"]], axis=0).max() < 0.05),
         ("leg", "step", lambda j: np.ptp(j[:, INDEX["left ankle"], 0]) > 0.25),
         ("foot", "tiptoe", lambda j: np.ptp(j[:, 0, 1]) > 0.05),
         ("foot", "heels", lambda j: j[:, INDEX["left ankle"], 2].max() > 0.3),
     ],
 )
-def test_poses_and_directions_are_as_the_sentences_say(part: str, name: str, claim) -> None:  # type: ignore[no-untyped-def]
+def test_poses_and_directions_are_as_the_sentences_say(part: str, name: str, claim: Claim) -> None:
     assert claim(shown(part, name))
 
 
@@ -232,9 +234,6 @@ def test_sides_hold_out_subjects_and_views(clips: list[Clip]) -> None:
     assert subjects["test"] == {"P002", "P004", "P006", "P008"}
     views = {side: {c.name[4:8] for c in clips if c.sides["xview"] == side} for side in SIDES}
     assert views == {"train": {"C002", "C003"}, "test": {"C001"}}
-
-
-SIDES = ("train", "test")
 
 
 def test_descriptions_are_the_sentences_of_the_primitives() -> None:

@@ -98,7 +98,7 @@ HIP = {
         (Turn("spine base", "bend", 0, -32), Turn("spine mid", "bend", 0, -26))),
     "lean": Primitive("The trunk leans sideways, to the left and to the right in turn.",
         (Turn("spine base", "spread", 0, 16, "sine"), Turn("spine mid", "spread", 0, 14, "sine"))),
-    "twist": Primitive("The trunk twists about the waist, to the left and to the right in turn.",
+    "twist": Primitive("The trunk twists about the waist, turning the shoulders left and right.",
         (Turn("spine base", "twist", 0, 16, "sine"), Turn("spine mid", "twist", 0, 34, "sine"))),
     "hula": Primitive("The hips circle below the upright trunk, to each side, forward and back.",
         (*_shift("spread", 9), *_shift("bend", 8, 0.25),

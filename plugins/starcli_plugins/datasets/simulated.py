@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Clip, Side
+from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.body import AXES, INDEX, Array, Body, turned
 from starcli_plugins.datasets.motions import ACTIONS, FOLD, PRIMITIVES, Primitive, Wave
 from starcli_plugins.layouts import KINECT_V2
@@ -179,7 +180,12 @@ class Simulated:
 
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
-    preset: ClassVar[Mapping[str, Any]] = {"dataset.protocol": "xsub", "dataset.split": "fold0"}
+    preset: ClassVar[Mapping[str, Any]] = {
+        "dataset.protocol": "xsub",
+        "dataset.split": "fold0",
+        "pretrain.epochs": 15,
+        **SMALL,
+    }
     request: ClassVar[str | None] = None
     layout = KINECT_V2
     classes = tuple(ACTIONS)
