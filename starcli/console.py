@@ -46,9 +46,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         out.add_column(column, overflow="fold")
     for row in rows:
         out.add_row(*(escape(_one_line(str(cell))) for cell in row))
-    console = Console()
     # A file or pipe has no width of its own: leave rows whole there.
-    console.print(out, width=None if console.is_terminal else 160)
+    Console(width=None if sys.stdout.isatty() else 160).print(out)
 
 
 @contextmanager

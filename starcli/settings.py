@@ -70,7 +70,7 @@ class TextSection(Section):
         "{name}. {parts}", description="text of the class: {name}, {parts} all part sentences"
     )
     part_template: str = Field(
-        "{name}, {text}", description="text of a part: {name}, {part}, {text} its sentence"
+        "{text}", description="text of a part: {name}, {part}, {text} its sentence"
     )
 
 
@@ -196,14 +196,19 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value` of a flag, the value read as TOML where it is TOML, else as a string."""
+    """`key=value` of a flag -> key and value."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set '{text}' is not key=value", "for example --set method.epochs=20")
+    return key.strip(), parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """Text read as a TOML value where it is one, else as the string it is."""
     try:
-        return key.strip(), tomllib.loads(f"v = {value}")["v"]
+        return tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value
+        return text
 
 
 def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
@@ -287,7 +292,8 @@ def _environment() -> dict[str, Any]:
         if variable.startswith("STARCLI_") and not known:
             names = [f"STARCLI_{f.upper()}" for f in Settings.model_fields]
             raise UsageError(f"variable {variable} sets nothing", registry.suggest(variable, names))
-    return dict(flatten(EnvSettingsSource(Settings)()))
+    values = flatten(EnvSettingsSource(Settings)())
+    return {k: parse_value(v) if isinstance(v, str) else v for k, v in values}
 
 
 def _merge(sources: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:

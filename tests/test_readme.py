@@ -1,0 +1,57 @@
+"""Every command of the README runs, and what it says exists."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from test_pipeline import TINY, Cli
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in BLOCKS
+    for line in block.splitlines()
+    if line.startswith("starcli ") and "&&" not in line
+]
+
+
+def test_the_two_set_up_commands_are_marked_for_ci() -> None:
+    for marker, command in (("quickstart", "starcli train"), ("tests", "pytest")):
+        block = README.split(f"<!-- {marker} -->\n```sh\n")[1].split("```")[0]
+        assert command in block
+        assert "-c constraints.txt" in block
+
+
+def test_every_command_runs(
+    cli: Cli, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a tiny network, in the order of the README, in one folder."""
+    archive = shared / "data" / "utd_mhad" / "Skeleton.zip"
+    if not archive.exists():
+        pytest.skip(f"no {archive}")
+    shutil.copy(archive, tmp_path / "Skeleton.zip")
+    for key, value in TINY.items():
+        if key != "dataset.subjects":
+            monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
+    assert len(COMMANDS) >= 9
+    for command in COMMANDS:
+        outcome = cli(*shlex.split(command)[1:])
+        assert outcome.code == 0, f"{command}\n{outcome.err}"
+
+
+def test_data_sets_and_splits_of_the_table_exist() -> None:
+    from starcli import registry
+
+    rows = re.findall(r"^\| `([a-z-]+)` \((\d+) actions\) \|.*$", README, flags=re.MULTILINE)
+    assert {name for name, _ in rows} == {e.name for e in registry.entries("dataset")}
+    for name, count in rows:
+        source = registry.load("dataset", name)
+        assert len(source.classes) == int(count)
+        line = next(x for x in README.splitlines() if x.startswith(f"| `{name}`"))
+        assert all(f"`{protocol}`" in line for protocol in source.protocols)
+        for split in re.findall(r"`(fold\d|\d/\d)`", line):
+            assert split in source.splits
