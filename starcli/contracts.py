@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from pydantic import BaseModel, ConfigDict
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from pydantic import BaseModel
     from torch import Tensor
 
 API = 1
@@ -171,6 +172,12 @@ class Watch:
     after_epoch: Callable[[int], None] = field(default=lambda epoch: None)
     checkpoint: Path | None = None
     progress: Progress = silent
+
+
+class NoSettings(BaseModel):
+    """The settings of a plugin that has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @runtime_checkable

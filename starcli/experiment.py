@@ -141,6 +141,11 @@ class Experiment:
             raise UsageError(f"no device '{name}' here", f"there are: {', '.join(there)}")
         return torch.device(name)
 
+    def require_device(self) -> None:
+        """Refuse a device that is not there before any work is done on another."""
+        if self.settings.run.device not in ("auto", "cpu"):
+            _ = self.device
+
     @property
     def name(self) -> str:
         """The name that the run gets unless the user gives one."""

@@ -185,7 +185,7 @@ class Store:
         """
         key, started = key_of(recipe), time.time()
         work = self.root / "unfinished" / f"{stage}-{key}"
-        with _locked(work.with_suffix(".lock"), stage):
+        with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage):
             shutil.rmtree(work / "files", ignore_errors=True)
             draft = Draft(work / "files", work / "checkpoint")
             with writes_to(self.root):

@@ -82,9 +82,10 @@ def test_curve_equals_brute_force_between_breakpoints(drawn: list[tuple[list[int
         seen, unseen, harmonic = generalized(case, gamma)
         assert (curve.seen[number], curve.unseen[number]) == pytest.approx((seen, unseen))
         assert harmonic <= choose(curve).harmonic_mean + 1e-12
-    assert generalized(case, choose(curve).gamma)[2] == pytest.approx(
-        choose(curve).harmonic_mean
-    ) or len(curve.gammas) == 1
+    assert (
+        generalized(case, choose(curve).gamma)[2] == pytest.approx(choose(curve).harmonic_mean)
+        or len(curve.gammas) == 1
+    )
 
 
 @settings(deadline=None)

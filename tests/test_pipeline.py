@@ -162,7 +162,7 @@ def test_a_stopped_training_continues_to_the_same_bytes(
 def test_the_nested_run_chooses_the_epochs_of_the_reported_one(trained: Path) -> None:
     results, _ = pipeline.run(tiny(trained), "calibrate")
     nested = results["train/validation"].summary
-    assert len(nested["zsl_accuracy_by_epoch"]) == TINY["method.epochs"]
+    assert len(nested["area_by_epoch"]) == TINY["method.epochs"]
     assert results["train"].summary["epochs"] == nested["epochs"]
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from starcli.calibration import sweep
 from starcli.contracts import Problem, TokenSet, Watch
 from starcli.experiment import FINAL, Experiment, Job
-from starcli.metrics import Judged, require_finite, zero_shot_accuracy
+from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
@@ -56,13 +57,13 @@ def run(job: Job) -> None:
     watcher = _Watcher(method, test, task, job.checkpoint)
     watch = Watch(None, watcher.after_epoch, job.checkpoint, job.progress)
     method.fit(train, watch, seed=seed)
-    chosen, accuracies = watcher.choose()
+    chosen, areas = watcher.choose()
     scores = watcher.scores(chosen)
     job.draft.tensors({"scores": scores, "labels": test.labels})
     job.draft.json({"clips": list(test.names)})
     job.draft.summary = {
         "epochs": chosen,
-        "zsl_accuracy_by_epoch": accuracies,
+        "area_by_epoch": areas,
         "seen": task.seen,
         "unseen": task.unseen,
     }
@@ -112,18 +113,17 @@ class _Watcher:
         return self.folder / f"scores-{epoch:05d}.safetensors"
 
     def choose(self) -> tuple[int, list[float]]:
-        """The epoch of highest zero-shot accuracy on the pseudo-unseen classes.
+        """The epoch of the largest area under the seen-unseen curve, and every epoch's area.
 
-        The accuracy of an epoch is averaged with its neighbours': on few validation clips a
-        single epoch's accuracy jumps by luck.
+        The area needs both sides, so an epoch that knows the pseudo-unseen classes by luck before
+        it knows the seen ones is not chosen. It is averaged with its neighbours': on few clips a
+        single epoch's area jumps.
         """
         epochs = sorted(int(p.stem.rpartition("-")[2]) for p in self.folder.glob("scores-*"))
-        accuracies = [self._accuracy(epoch) for epoch in epochs]
-        padded = np.pad(accuracies, 1, mode="edge")
-        smooth = np.convolve(padded, np.ones(3) / 3, mode="valid")
-        return epochs[int(smooth.argmax())], accuracies
+        areas = [self._area(epoch) for epoch in epochs]
+        smooth = np.convolve(np.pad(areas, 1, mode="edge"), np.ones(3) / 3, mode="valid")
+        return epochs[int(smooth.argmax())], areas
 
-    def _accuracy(self, epoch: int) -> float:
-        scores = self.scores(epoch).double().numpy()
-        labels = self.test.labels.numpy()
-        return zero_shot_accuracy(Judged(scores, labels, self.task.seen, self.task.unseen))
+    def _area(self, epoch: int) -> float:
+        scores, labels = self.scores(epoch).double().numpy(), self.test.labels.numpy()
+        return sweep(Judged(scores, labels, self.task.seen, self.task.unseen)).area

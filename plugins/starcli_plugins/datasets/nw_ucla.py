@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from starcli.contracts import Clip
+from starcli.contracts import Clip, NoSettings
 from starcli.errors import DataError
 from starcli.skeletons import checked
 from starcli_plugins.datasets import SMALL, archives
@@ -25,13 +24,9 @@ TRAIN_VIEWS = frozenset({1, 2})
 class NwUcla:
     """NW-UCLA from `all_sqe.zip` as distributed, cross-view protocol."""
 
-    class Settings(BaseModel):
-        """NW-UCLA has no settings of its own."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
     preset: ClassVar[Mapping[str, Any]] = {
         "dataset.protocol": "xview",
         "dataset.split": "fold0",
@@ -55,7 +50,7 @@ class NwUcla:
         "sit down", "stand up", "donning", "doffing", "throw", "carry",
     )  # fmt: skip
 
-    def __init__(self, settings: BaseModel) -> None:
+    def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
     def files(self, raw: Path) -> Sequence[Path]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from starcli.contracts import Clip
+from starcli.contracts import Clip, NoSettings
 from starcli.errors import DataError
 from starcli.skeletons import checked
 from starcli_plugins.datasets import SMALL, archives
@@ -26,13 +25,9 @@ TO_KINECT_V1 = [3, 2, 1, 0, *range(4, 20)]
 class UtdMhad:
     """UTD-MHAD from `Skeleton.zip` as distributed, cross-subject protocol."""
 
-    class Settings(BaseModel):
-        """UTD-MHAD has no settings of its own."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
     preset: ClassVar[Mapping[str, Any]] = {
         "dataset.protocol": "xsub",
         "dataset.split": "fold0",
@@ -64,7 +59,7 @@ class UtdMhad:
         "forward lunge (left foot forward)", "squat (two arms stretch out)",
     )  # fmt: skip
 
-    def __init__(self, settings: BaseModel) -> None:
+    def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
     def files(self, raw: Path) -> Sequence[Path]:

@@ -10,8 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
+from starcli.contracts import NoSettings
 from starcli.errors import MissingError
 
 Texts = Mapping[str, str]
@@ -25,15 +24,11 @@ class Bundled:
         settings: An instance of `Bundled.Settings`.
     """
 
-    class Settings(BaseModel):
-        """Bundled descriptions have no settings."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
 
-    def __init__(self, settings: BaseModel) -> None:
+    def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
     def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:

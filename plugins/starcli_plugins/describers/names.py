@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from starcli.contracts import NoSettings
 
 
 class Names:
@@ -15,15 +15,11 @@ class Names:
         settings: An instance of `Names.Settings`.
     """
 
-    class Settings(BaseModel):
-        """Class names have no settings."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
 
-    def __init__(self, settings: BaseModel) -> None:
+    def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
     def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
