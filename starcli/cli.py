@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -124,7 +126,10 @@ def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
 def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
     from starcli import console, pipeline
     from starcli.experiment import Experiment
+    from starcli.store import check_run_name
 
+    if run is not None:
+        check_run_name(run)
     experiment = Experiment(loaded)
     results, ran = _execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
@@ -143,7 +148,7 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
 def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
     from starcli import console, pipeline
 
-    with console.progress() as report:
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         results, ran = pipeline.run(experiment, stage, report)
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
@@ -244,8 +249,8 @@ def _document(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, handled as Ctrl-C is: finished work and checkpoints stay."""
+class _Terminated(BaseException):
+    """SIGTERM; not an Exception, so that nothing on the way takes it for a failure."""
 
 
 def _terminate(signum: int, frame: object) -> None:
@@ -259,24 +264,42 @@ def main() -> None:
     console.prepare_streams()
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
+        result = app(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except _Terminated:
+        code = 143
+    except SystemExit as leaving:
+        code = _left(leaving)
     except BrokenPipeError:
-        # Whoever read the output has left; closing stderr keeps Python silent about it.
-        sys.stderr.close()
-        code = 0
-    except (Exception, KeyboardInterrupt) as problem:
-        code = _outcome(problem)
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _reader_left()
+    except Exception as problem:
+        code = _failed(problem)
+    if code in (130, 143):
+        console.note("stopped; run the same command again to continue from the last checkpoint")
+    sys.exit(code)
 
 
-def _outcome(problem: BaseException) -> int:
-    """The exit code of a command that did not finish, after saying why."""
+def _left(leaving: SystemExit) -> int:
+    """The code of a SystemExit; typer makes one of a reader that left as well."""
+    if isinstance(leaving.__context__, BrokenPipeError):
+        return _reader_left()
+    return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _reader_left() -> int:
+    """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _failed(problem: Exception) -> int:
+    """Say why a command did not finish, and give its exit code."""
     from starcli import console
 
-    cause = problem.__cause__ or problem.__context__
-    if isinstance(problem, KeyboardInterrupt) or isinstance(cause, KeyboardInterrupt):
-        console.note("stopped; run the same command again to continue from the last checkpoint")
-        return 143 if isinstance(cause or problem, _Terminated) else 130
+    if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+        print(problem)
+        return UsageError.exit_code
     known = problem if isinstance(problem, StarError) else _translated(problem)
     if "--json" in sys.argv:
         _document(known.document())
@@ -284,7 +307,7 @@ def _outcome(problem: BaseException) -> int:
     return known.exit_code
 
 
-def _translated(problem: BaseException) -> StarError:
+def _translated(problem: Exception) -> StarError:
     """Our error for typer's complaints about the command line, for memory, and for bugs."""
     if hasattr(problem, "format_message"):
         return UsageError(problem.format_message(), "see the options with --help")
@@ -292,5 +315,6 @@ def _translated(problem: BaseException) -> StarError:
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
     with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
         log.write("".join(traceback.format_exception(problem)))
-    return StarError(f"bug in starcli: {type(problem).__name__}: {problem}",
-                     f"please report it with {log.name}")  # fmt: skip
+    return StarError(
+        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
+    )

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from starcli.contracts import Progress as Report
 from starcli.errors import StarError
@@ -24,15 +24,15 @@ def prepare_streams() -> None:
 
 def note(text: str) -> None:
     """A line for people."""
-    Console(stderr=True, highlight=False).print(escape(text), soft_wrap=True)
+    Console(stderr=True, highlight=False).print(Text(_one_line(text)), soft_wrap=True)
 
 
 def error(problem: StarError) -> None:
     """What is wrong, and what to do."""
     console = Console(stderr=True, highlight=False)
-    console.print(f"[red]error:[/red] {escape(_one_line(str(problem)))}", soft_wrap=True)
+    console.print(Text.assemble(("error:", "red"), " ", _one_line(str(problem))), soft_wrap=True)
     if problem.fix:
-        console.print(f"[green]fix:[/green] {escape(_one_line(problem.fix))}", soft_wrap=True)
+        console.print(Text.assemble(("fix:", "green"), " ", _one_line(problem.fix)), soft_wrap=True)
 
 
 def _one_line(text: str) -> str:
@@ -41,11 +41,11 @@ def _one_line(text: str) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; cells are shown as they are, never read as markup."""
-    out = Table(title=escape(title), title_justify="left")
+    out = Table(title=Text(_one_line(title)), title_justify="left")
     for column in columns:
         out.add_column(column, overflow="fold")
     for row in rows:
-        out.add_row(*(escape(_one_line(str(cell))) for cell in row))
+        out.add_row(*(Text(_one_line(str(cell))) for cell in row))
     # A file or pipe has no width of its own: leave rows whole there.
     Console(width=None if sys.stdout.isatty() else 160).print(out)
 
@@ -66,7 +66,7 @@ def progress() -> Iterator[Report]:
                 for task in tasks.values():
                     bar.remove_task(task)  # type: ignore[arg-type]
                 tasks.clear()
-                bar.console.print(escape(what), highlight=False)
+                bar.console.print(Text(_one_line(what)))
                 return
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total or None)

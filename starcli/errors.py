@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +104,18 @@ class NumericalError(StarError):
 
     kind = "numerical"
     exit_code = 8
+
+
+@contextmanager
+def writes_to(place: Path) -> Iterator[None]:
+    """Turn the system's errors of writing into ours, with the place."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise OutputError(f"cannot write: {error}", "free some space", file=place) from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        fix = "free some space" if error.errno == errno.ENOSPC else "name another with --store"
+        raise OutputError(f"cannot write: {reason}", fix, file=error.filename or place) from error

@@ -152,8 +152,8 @@ def run(
     ran: list[str] = []
     planned = plan(experiment, target)
     if any(p.artifact is None for p in planned):
-        experiment.store.check_writable()
         experiment.require_device()
+        experiment.store.check_writable()
     for item in planned:
         results[item.step.name] = item.artifact or _run_step(experiment, item, results, progress)
         if item.artifact is None:

@@ -75,6 +75,8 @@ def _entries(distribution: Distribution) -> list[Entry]:
         return []
     kinds = {group: kind for kind, group in GROUPS.items()}
     name, version = distribution.metadata["Name"], distribution.version
+    if not name or not version:
+        raise ValueError("its METADATA has no Name or Version")
     return [
         Entry(kinds[point.group], point.name, name, version, point.value)
         for point in distribution.entry_points
@@ -137,6 +139,8 @@ def load(kind: Kind, name: str) -> type[Any]:
     missing = [m for m in (*MEMBERS[kind], "Settings", "revision") if not hasattr(plugin, m)]
     if missing:
         raise MissingError(f"{who} lacks {', '.join(missing)}", f"update {entry.distribution}")
+    if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
+        raise MissingError(f"{who}: Settings is no pydantic model", f"update {entry.distribution}")
     return plugin  # type: ignore[no-any-return]
 
 

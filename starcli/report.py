@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from starcli.errors import writes_to
 from starcli.experiment import Experiment
 from starcli.stages.calibrate import open_judged
 from starcli.stages.calibrate import report as measure
-from starcli.store import Artifact, writes_to
+from starcli.store import Artifact
 
 
 def document(

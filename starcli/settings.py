@@ -6,6 +6,7 @@ A section of a plugin holds its name and the plugin's own settings beside it.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from starcli import registry
 from starcli.contracts import Kind
@@ -22,6 +29,7 @@ from starcli.errors import UsageError
 
 M = TypeVar("M", bound=BaseModel)
 CONFIG = "starcli.toml"
+SEE_ALL = "see every setting with: starcli train --show-settings"
 NOT_SETTINGS = frozenset({"STARCLI_SHARED"})
 """Variables of the project that are not settings: the recordings its tests use."""
 
@@ -122,6 +130,18 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix="STARCLI_", env_nested_delimiter="__"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: `load` reads the sources itself, to know every value's origin."""
+        return (init_settings,)
+
     seed: int = Field(0, ge=0, description="seed of every random draw")
     parts: int = Field(6, description="K, body parts that the skeleton is cut into")
     dataset: DatasetSection = DatasetSection()
@@ -206,7 +226,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 def parse_value(text: str) -> Any:
     """Text read as a TOML value where it is one, else as the string it is."""
     try:
-        return tomllib.loads(f"v = {text}")["v"]
+        parsed = tomllib.loads(f"v = {text}")
+        return parsed["v"] if len(parsed) == 1 else text
     except tomllib.TOMLDecodeError:
         return text
 
@@ -288,11 +309,16 @@ def _environment() -> dict[str, Any]:
     """Settings from STARCLI_* variables; an unknown one is an error, not ignored."""
     for variable in os.environ:
         section = variable.removeprefix("STARCLI_").partition("__")[0].lower()
-        known = section in Settings.model_fields or variable in NOT_SETTINGS
-        if variable.startswith("STARCLI_") and not known:
+        field = Settings.model_fields.get(section)
+        inside = "__" in variable
+        known = field and (not inside or isinstance(field.default, BaseModel))
+        if variable.startswith("STARCLI_") and variable not in NOT_SETTINGS and not known:
             names = [f"STARCLI_{f.upper()}" for f in Settings.model_fields]
             raise UsageError(f"variable {variable} sets nothing", registry.suggest(variable, names))
-    values = flatten(EnvSettingsSource(Settings)())
+    try:
+        values = flatten(EnvSettingsSource(Settings)())
+    except SettingsError as error:
+        raise UsageError(f"a STARCLI_ variable is not JSON: {error}", "set one value") from error
     return {k: parse_value(v) if isinstance(v, str) else v for k, v in values}
 
 
@@ -315,7 +341,7 @@ def _preset(source: type[Any], merged: Mapping[str, Any]) -> dict[str, Any]:
         plugin, dot, own = rest.partition(".")
         if dot:
             default = Settings.model_fields[section].default.name
-            if merged.get(f"{section}.name", default) != plugin:
+            if str(merged.get(f"{section}.name", default)).rpartition(":")[2] != plugin:
                 continue
             key = f"{section}.{own}"
         preset[key] = value
@@ -325,6 +351,9 @@ def _preset(source: type[Any], merged: Mapping[str, Any]) -> dict[str, Any]:
 def _validate(
     model: type[M], tree: Mapping[str, Any], origins: Mapping[str, str], prefix: str
 ) -> M:
+    for key, value in flatten(tree):
+        if isinstance(value, float) and math.isinf(value):
+            raise UsageError(f"settings: {prefix}{key}: Input should be finite", SEE_ALL)
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -335,10 +364,9 @@ def _validate(
             if item["type"] == "extra_forbidden":
                 parent = key.rpartition(".")[0]
                 reason = "no such setting; " + registry.suggest(key, _known(model, prefix, parent))
-            origin = origins.get(key)
+            origin = next((o for k, o in origins.items() if f"{k}.".startswith(f"{key}.")), None)
             problems.append(f"{key}: {reason}" + (f" (from {origin})" if origin else ""))
-        fix = "see every setting with: starcli train --show-settings"
-        raise UsageError("settings: " + "; ".join(problems), fix) from error
+        raise UsageError("settings: " + "; ".join(problems), SEE_ALL) from error
 
 
 def _known(model: type[BaseModel], prefix: str, parent: str) -> list[str]:

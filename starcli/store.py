@@ -7,7 +7,6 @@ appears under its name only when it is whole.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starcli.errors import DataError, MissingError, OutputError
+from starcli.errors import DataError, MissingError, OutputError, UsageError, writes_to
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -219,6 +218,7 @@ class Store:
 
     def save_run(self, name: str, run: Mapping[str, Any]) -> Path:
         """Record a run under its name and as the latest one."""
+        check_run_name(name)
         folder = self.root / "runs" / name
         with writes_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -241,6 +241,16 @@ class Store:
             fix = f"there are: {', '.join(known)}" if known else "make one with: starcli train"
             raise MissingError(f"{what} in {self.root}", fix)
         return name, _read_json(folder / name / "run.json")
+
+
+def check_run_name(name: str) -> None:
+    """Refuse a name that would leave the folder of runs, or hide the latest one.
+
+    Raises:
+        UsageError: It would.
+    """
+    if name in ("latest", ".", "..") or "/" in name:
+        raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -278,28 +288,20 @@ def _locked(path: Path, stage: str) -> Iterator[None]:
 
     with writes_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
     try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
+        with writes_to(path):
+            lock.acquire()
+    except OutputError as error:
+        if not isinstance(error.__cause__, Timeout):
+            raise
         raise OutputError(f"another process is running the same {stage}",
                           "wait for it to end, then run the command again",
                           file=path) from error  # fmt: skip
-
-
-@contextmanager
-def writes_to(place: Path) -> Iterator[None]:
-    """Turn the system's errors of writing into ours, with the place."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except SafetensorError as error:
-        raise OutputError(f"cannot write: {error}", "free some space", file=place) from error
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        fix = "free some space" if error.errno == errno.ENOSPC else "name another with --store"
-        raise OutputError(f"cannot write: {reason}", fix, file=error.filename or place) from error
+    finally:
+        lock.release()
 
 
 def split_evenly(count: int, bytes_each: int) -> Sequence[range]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from starcli.contracts import Watch
-from starcli.errors import NumericalError
+from starcli.errors import DataError, NumericalError, writes_to
 
 Loss = Callable[[Tensor, torch.Generator], Tensor]
 """Ids of a batch [B] and the epoch's own generator -> scalar loss."""
@@ -100,23 +100,29 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, folder
     for number, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"optimizer/{number}/{name}"] = torch.as_tensor(value)
-    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / "checkpoint.tmp"
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    save_file(tensors, draft, metadata={"epoch": str(epoch)})
-    os.replace(draft, folder / "checkpoint.safetensors")
+    with writes_to(draft):
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, draft, metadata={"epoch": str(epoch)})
+        os.replace(draft, folder / "checkpoint.safetensors")
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path | None) -> int:
     """Load the last checkpoint, if any, and return the number of epochs it has finished."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     path = None if folder is None else folder / "checkpoint.safetensors"
     if path is None or not path.exists():
         return 0
     weights: dict[str, Tensor] = {}
     state: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
+    try:
+        opened = safe_open(path, framework="pt")
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"not a readable checkpoint ({error})",
+                        "delete it to train from the start", file=path) from error  # fmt: skip
+    with opened as file:
         for key in file.keys():  # noqa: SIM118  (not a mapping)
             tensor = file.get_tensor(key)
             kind, _, name = key.partition("/")

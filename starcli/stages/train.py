@@ -15,6 +15,7 @@ from torch import Tensor
 
 from starcli.calibration import sweep
 from starcli.contracts import Problem, TokenSet, Watch
+from starcli.errors import writes_to
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
@@ -101,8 +102,10 @@ class _Watcher:
         from safetensors.torch import save_file
 
         device = next(self.method.parameters(), torch.empty(0)).device
-        self.folder.mkdir(parents=True, exist_ok=True)
-        save_file({"scores": score(self.method, self.test, device)}, self._path(epoch))
+        scores = score(self.method, self.test, device)
+        with writes_to(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({"scores": scores}, self._path(epoch))
 
     def scores(self, epoch: int) -> Tensor:
         from safetensors.torch import load_file

@@ -1,0 +1,66 @@
+"""Fixtures of all tests: a clean environment, the shared recordings, the CLI in-process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from starcli import cli as commands
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in list(os.environ):
+        if variable.startswith("STARCLI_") and variable != "STARCLI_SHARED":
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recordings and reference weights beside the repository."""
+    path = (ROOT / os.environ.get("STARCLI_SHARED", "../shared")).resolve()
+    if not path.is_dir():
+        pytest.skip(f"no shared folder at {path}; name it with STARCLI_SHARED")
+    return path
+
+
+@pytest.fixture
+def cli(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Outcome]]:
+    """`cli("plugins", "--json")` runs the command in a folder of its own."""
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["starcli", *arguments])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            commands.main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Outcome(code or 0, printed.out, printed.err)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
