@@ -1,5 +1,95 @@
-"""`python -m starcli`."""
+"""The console script and `python -m starcli`: run a command, end with the code of its outcome."""
 
-from starcli.cli import main
+from __future__ import annotations
 
-main()
+import os
+import signal
+import sys
+import tempfile
+import traceback
+
+from starcli import console
+from starcli.cli import app, print_document
+from starcli.errors import OutOfMemoryError, StarError, UsageError
+
+
+class _Terminated(BaseException):
+    """SIGTERM; not an Exception, so that nothing on the way takes it for a failure."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise _Terminated
+
+
+def main() -> None:
+    """The console script: run a command, and end with the exit code that its outcome has."""
+    console.prepare_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = app(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except _Terminated:
+        code = 143
+    except SystemExit as leaving:
+        code = _left(leaving)
+    except BrokenPipeError:
+        code = _reader_left()
+    except Exception as problem:
+        code = _failed(problem)
+    if code in (130, 143):
+        _stopped(code)
+    sys.exit(code)
+
+
+def _stopped(code: int) -> None:
+    """Say that a command was interrupted and how it goes on."""
+    fix = "run the same command again to continue from the last checkpoint"
+    if "--json" in sys.argv:
+        error = {"id": "interrupted", "exit_code": code, "message": "stopped", "fix": fix}
+        print_document({"ok": False, "error": error})
+    console.note(f"stopped; {fix}")
+
+
+def _left(leaving: SystemExit) -> int:
+    """The code of a SystemExit; typer makes one of a reader that left as well."""
+    if isinstance(leaving.__context__, BrokenPipeError):
+        return _reader_left()
+    return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _reader_left() -> int:
+    """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _failed(problem: Exception) -> int:
+    """Say why a command did not finish, and give its exit code."""
+    if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+        print(problem)
+        return UsageError.exit_code
+    known = problem if isinstance(problem, StarError) else _translated(problem)
+    if "--json" in sys.argv:
+        print_document(known.document())
+    console.error(known)
+    return known.exit_code
+
+
+def _translated(problem: Exception) -> StarError:
+    """Our error for typer's complaints about the command line, for memory, and for bugs."""
+    if hasattr(problem, "format_message"):
+        return UsageError(problem.format_message(), "see the options with --help")
+    if type(problem).__name__ in ("MemoryError", "OutOfMemoryError") or (
+        "DefaultCPUAllocator" in str(problem)
+    ):
+        return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
+    with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(problem)))
+    return StarError(
+        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
+    )
+
+
+if __name__ == "__main__":
+    main()

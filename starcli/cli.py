@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
+import math
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starcli import __version__
-from starcli.errors import OutOfMemoryError, StarError, UsageError
+from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
@@ -99,7 +96,9 @@ def _print_settings(loaded: Loaded, as_json: bool) -> None:
     rows = loaded.rows()
     if as_json:
         keys = ("setting", "value", "origin")
-        _document({"ok": True, "settings": [dict(zip(keys, row, strict=True)) for row in rows]})
+        print_document(
+            {"ok": True, "settings": [dict(zip(keys, row, strict=True)) for row in rows]}
+        )
         return
     from starcli import console
 
@@ -116,7 +115,7 @@ def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
     ]
     columns = ("step", "key", "status", "reason")
     if as_json:
-        _document({"ok": True, "plan": [dict(zip(columns, row, strict=True)) for row in rows]})
+        print_document({"ok": True, "plan": [dict(zip(columns, row, strict=True)) for row in rows]})
         return
     from starcli import console
 
@@ -129,13 +128,15 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
     from starcli.store import check_run_name
 
     if run is not None:
+        if stage != "train":
+            raise UsageError("--run names what `train` makes", "leave it out")
         check_run_name(run)
     experiment = Experiment(loaded)
     results, ran = _execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
     if as_json:
-        _document({
+        print_document({
             "ok": True, "stage": stage, "run": name, "ran": ran, "key": result.key,
             "path": str(result.path), "summary": result.summary,
         })  # fmt: skip
@@ -160,13 +161,16 @@ def _open_run(
 ) -> tuple[str, Experiment]:
     """The settings a run was trained with, and where to compute now."""
     from starcli.experiment import Experiment
+    from starcli.pipeline import require_same
     from starcli.settings import load_recorded, run_section
     from starcli.store import Store
 
     here = {"run.store": store, "run.device": device}
     place = run_section({k: v for k, v in here.items() if v is not None}, config)
     name, recorded = Store(place.store).load_run(name)
-    return name, Experiment(load_recorded(recorded["settings"], place))
+    experiment = Experiment(load_recorded(recorded["settings"], place), recorded["raw"])
+    require_same(experiment, name, recorded["steps"])
+    return name, experiment
 
 
 @app.command()
@@ -177,11 +181,13 @@ def evaluate(
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
     from starcli import console, report
 
+    if gamma is not None and not math.isfinite(gamma):
+        raise UsageError(f"--gamma {gamma} is not a finite number", "leave it out or give a number")
     name, experiment = _open_run(run, store, config, device)
     results, _ = _execute(experiment, "calibrate")
     document = report.document(experiment, results, gamma)
     if as_json:
-        _document({**document, "run": name})
+        print_document({**document, "run": name})
         return
     console.table(f"{name}: {document['selection']}", ("measure", "value"), report.rows(document))
     columns = ("class", "role", "ZSL", "GZSL")
@@ -203,7 +209,7 @@ def calibrate(
     results, _ = _execute(experiment, "calibrate")
     found, files = report.calibration(experiment, results, name)
     if as_json:
-        _document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
+        print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
         return
     if gamma_sweep:
         for side, curve in found["curves"].items():
@@ -224,7 +230,7 @@ def plugins(as_json: Json = False) -> None:
     for line in registry.broken():
         console.note(f"warning: plugin metadata cannot be read: {line}")
     if as_json:
-        _document({"ok": True, "plugins": rows})
+        print_document({"ok": True, "plugins": rows})
         return
     columns = ("kind", "name", "distribution", "version")
     console.table("plugins", columns, [[row[c] for c in columns] for row in rows])
@@ -245,76 +251,6 @@ def _options(
     pass
 
 
-def _document(value: dict[str, Any]) -> None:
+def print_document(value: dict[str, Any]) -> None:
+    """The one JSON document of a command, on stdout."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
-
-
-class _Terminated(BaseException):
-    """SIGTERM; not an Exception, so that nothing on the way takes it for a failure."""
-
-
-def _terminate(signum: int, frame: object) -> None:
-    raise _Terminated
-
-
-def main() -> None:
-    """The console script: run a command, and end with the exit code that its outcome has."""
-    from starcli import console
-
-    console.prepare_streams()
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        result = app(standalone_mode=False)
-        code = result if isinstance(result, int) else 0
-        sys.stdout.flush()
-    except _Terminated:
-        code = 143
-    except SystemExit as leaving:
-        code = _left(leaving)
-    except BrokenPipeError:
-        code = _reader_left()
-    except Exception as problem:
-        code = _failed(problem)
-    if code in (130, 143):
-        console.note("stopped; run the same command again to continue from the last checkpoint")
-    sys.exit(code)
-
-
-def _left(leaving: SystemExit) -> int:
-    """The code of a SystemExit; typer makes one of a reader that left as well."""
-    if isinstance(leaving.__context__, BrokenPipeError):
-        return _reader_left()
-    return leaving.code if isinstance(leaving.code, int) else 0
-
-
-def _reader_left() -> int:
-    """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return 0
-
-
-def _failed(problem: Exception) -> int:
-    """Say why a command did not finish, and give its exit code."""
-    from starcli import console
-
-    if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help itself
-        print(problem)
-        return UsageError.exit_code
-    known = problem if isinstance(problem, StarError) else _translated(problem)
-    if "--json" in sys.argv:
-        _document(known.document())
-    console.error(known)
-    return known.exit_code
-
-
-def _translated(problem: Exception) -> StarError:
-    """Our error for typer's complaints about the command line, for memory, and for bugs."""
-    if hasattr(problem, "format_message"):
-        return UsageError(problem.format_message(), "see the options with --help")
-    if isinstance(problem, MemoryError) or "DefaultCPUAllocator" in str(problem):
-        return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
-    with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
-        log.write("".join(traceback.format_exception(problem)))
-    return StarError(
-        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
-    )

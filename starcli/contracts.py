@@ -229,6 +229,9 @@ class TextEncoder(Plugin, Protocol):
 
     dim: int
 
+    def fingerprint(self) -> str:
+        """What changes whenever the model's weights do."""
+
     def fits(self, text: str) -> bool:
         """Whether the model reads the whole text."""
 

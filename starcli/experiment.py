@@ -29,18 +29,23 @@ class Experiment:
 
     Args:
         loaded: Settings and plugins.
+        raw_digest: Recordings of a run recorded before; None for those that `run.raw` names.
 
     Raises:
-        UsageError: The data set has no such protocol, split or partition.
+        UsageError: The data set has no such protocol, split or partition, or reads no recordings.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, raw_digest: str | None = None) -> None:
+        self._raw_digest = raw_digest
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store)
         source, dataset = self.source, self.settings.dataset
         _require("protocol", dataset.protocol, source.protocols, dataset.name)
         _require("split", dataset.split, source.splits, dataset.name)
+        if source.request is None and loaded.origins.get("run.raw") == "flag":
+            raise UsageError(f"{dataset.name} reads no recordings, but --raw names some",
+                             "name their data set with --dataset")  # fmt: skip
         if self.settings.parts not in source.layout.parts:
             known = ", ".join(str(k) for k in sorted(source.layout.parts))
             raise UsageError(f"{source.layout.name} has no partition into {self.settings.parts} "
@@ -57,13 +62,16 @@ class Experiment:
 
     def plugin(self, section: str) -> dict[str, Any]:
         """The part of a recipe that names a plugin, its revision and its settings."""
-        choice = getattr(self.settings, section)
+        choice, plugin = getattr(self.settings, section), self.loaded.plugins[section]
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
-        return {
+        recipe = {
             "plugin": f"{entry.distribution}:{entry.name}",
-            "plugin_revision": self.loaded.plugins[section].revision,
+            "plugin_revision": plugin.revision,
             "settings": self.loaded.plugin_settings[section].model_dump(mode="json"),
         }
+        if section == "encoder":
+            recipe["content"] = self.make(section).fingerprint()
+        return recipe
 
     @property
     def unseen(self) -> tuple[int, ...]:
@@ -110,6 +118,8 @@ class Experiment:
         """
         if self.source.request is None:
             return ""
+        if self._raw_digest is not None:
+            return self._raw_digest
         if self.settings.run.raw is None:
             for artifact in self.store.all("prepare"):
                 if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
@@ -117,7 +127,8 @@ class Experiment:
             raise DataError(f"{self.settings.dataset.name} needs its recordings: --raw is missing",
                             self.source.request)  # fmt: skip
         files = self.source.files(self.settings.run.raw)
-        lines = sorted(f"{path.name} {digest(path)}" for path in files)
+        # One file is the same archive under any name; of many, the names say what they hold.
+        lines = sorted(f"{path.name if len(files) > 1 else ''} {digest(path)}" for path in files)
         return hashlib.sha256(canonical(lines).encode()).hexdigest()[:16]
 
     @cached_property

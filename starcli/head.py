@@ -85,12 +85,12 @@ def similarity(visual: Tensor, text: Tensor, kind: str) -> Tensor:
 class Star(nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
-    Differs from the paper: similarity is cosine with a temperature (the published code's cosine
-    has none), the semantic cross-entropy runs over seen classes only so that text of unseen
-    classes never gets gradients, tokens are standardised per channel on the training clips,
-    semantic-part prompts start at zero, the optimiser is AdamW with a warm cosine, and by
-    default the score adds the mean part score to the global one. Each is a setting or follows
-    from one; `similarity = "dot"`, `temperature = 1`, `inference = "global"` are the paper's.
+    Differs from the paper: similarity is cosine with a temperature (`similarity = "dot"` and
+    `temperature = 1` are the paper's); by default the score adds the mean part score to the global
+    one (`inference = "global"`); the text of a class's name goes on with its part sentences
+    (`text.name_template = "{name}"`); tokens are standardised per channel on the training clips;
+    semantic-part prompts start at zero, and because the semantic cross-entropy runs over seen
+    classes only, those of unseen classes stay there; the optimiser is AdamW with a warm cosine.
 
     Args:
         settings: Sizes and training.

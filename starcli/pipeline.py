@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from starcli.contracts import Progress, silent
+from starcli.errors import DataError
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
 from starcli.settings import flatten
-from starcli.store import Artifact, Recipe, key_of
+from starcli.store import Artifact, Finished, Recipe, key_of
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _run_step(
     module = import_module(f"starcli.stages.{step.stage}")
     inputs = {label: results[name] for label, name in step.inputs.items()}
     started = time.monotonic()
-    with experiment.store.writing(step.stage, item.recipe) as draft:
+    with suppress(Finished), experiment.store.writing(step.stage, item.recipe) as draft:
         module.run(Job(experiment, step.role, inputs, draft, progress))
     progress(f"done {step.name} in {time.monotonic() - started:.1f} s", 1, 1)
     artifact = experiment.store.get(step.stage, item.key)
@@ -184,8 +186,26 @@ def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | 
         results: Its artifacts by step name.
         name: The name; None for one made of data set, protocol, split, method, parts and seed.
     """
-    name = name or experiment.name
+    name = name or f"{experiment.name}-{results['train'].key[:6]}"
     values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
     keys = {step: artifact.key for step, artifact in results.items()}
-    experiment.store.save_run(name, {"settings": values, "steps": keys})
+    recorded = {"settings": values, "raw": experiment.raw_digest, "steps": keys}
+    experiment.store.save_run(name, recorded)
     return name
+
+
+def require_same(experiment: Experiment, name: str, steps: Mapping[str, str]) -> None:
+    """Refuse to evaluate a run whose training would come out different today.
+
+    Args:
+        experiment: The settings of the run.
+        name: Its name.
+        steps: Step name -> key when it was trained.
+
+    Raises:
+        DataError: A text edited by hand, another model or another starcli changed a step.
+    """
+    for item in plan(experiment, "train"):
+        if steps.get(item.step.name) != item.key:
+            raise DataError(f"run '{name}' is out of date: its {item.step.name} has changed since",
+                            "train again with: starcli train")  # fmt: skip

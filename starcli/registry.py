@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -24,7 +24,7 @@ GROUPS: dict[Kind, str] = {
 MEMBERS: dict[Kind, tuple[str, ...]] = {
     "dataset": ("layout", "classes", "protocols", "splits", "preset", "request", "files", "clips"),
     "describer": ("describe",),
-    "text-encoder": ("fits", "encode"),
+    "text-encoder": ("fingerprint", "fits", "encode"),
     "backbone": ("forward",),
     "method": ("fit", "score"),
 }
@@ -142,8 +142,3 @@ def load(kind: Kind, name: str) -> type[Any]:
     if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
         raise MissingError(f"{who}: Settings is no pydantic model", f"update {entry.distribution}")
     return plugin  # type: ignore[no-any-return]
-
-
-def names(kinds: Sequence[Kind] = KINDS) -> dict[Kind, list[str]]:
-    """Names of the installed plugins of each kind."""
-    return {kind: [e.name for e in entries(kind)] for kind in kinds}

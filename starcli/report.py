@@ -130,13 +130,13 @@ def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...]]:
-    """About `count` of the curve's intervals: from gamma, to gamma, S, U, H."""
+    """About `count` of the curve's intervals, the best one among them, as table rows."""
     ends = ["-inf", *(f"{g:.4f}" for g in curve["breakpoints"]), "inf"]
     keys = ("seen_accuracy", "unseen_accuracy", "harmonic_mean")
-    step = max(1, len(ends) // count)
+    total, harmonic = len(ends) - 1, curve["harmonic_mean"]
+    picked = {*range(0, total, max(1, total // count)), harmonic.index(max(harmonic)), total - 1}
     return [
-        (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys))
-        for i in range(0, len(ends) - 1, step)
+        (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys)) for i in sorted(picked)
     ]
 
 

@@ -256,7 +256,8 @@ def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
         values: Dotted setting -> value, as recorded.
         run: Where and on what to run now.
     """
-    return _loaded(*_merge({"run": {**values, **_under("run", run.model_dump())}}))
+    place = {"run.store": run.store, "run.device": run.device}
+    return _loaded(*_merge({"run": {**values, **place}}))
 
 
 def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSection:
@@ -264,10 +265,6 @@ def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSect
     merged, origins = _merge(_sources(flags, config))
     chosen = {key: value for key, value in merged.items() if key.startswith("run.")}
     return _validate(RunSection, nest(chosen).get("run", {}), origins, "run.")
-
-
-def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{section}.{key}": value for key, value in values.items()}
 
 
 def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[str, Any]]:

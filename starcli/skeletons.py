@@ -31,7 +31,8 @@ def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
     """
     if joints.ndim != 4 or joints.shape[2:] != (len(layout.joints), 3):
         want = f"[frames, persons, {len(layout.joints)}, 3]"
-        raise DataError(f"joints are {list(joints.shape)}, want {want}", file=where)
+        raise DataError(f"joints are {list(joints.shape)}, want {want}",
+                        "check that it belongs to this data set", file=where)  # fmt: skip
     if len(joints) == 0:
         raise DataError("has no frames", "leave the clip out", file=where)
     with np.errstate(invalid="ignore"):

@@ -138,6 +138,10 @@ def _umask() -> int:
     return mask
 
 
+class Finished(Exception):  # noqa: N818  (no error)
+    """The artifact to be written is there already."""
+
+
 class Store:
     """The folder of all results.
 
@@ -185,6 +189,9 @@ class Store:
         key, started = key_of(recipe), time.time()
         work = self.root / "unfinished" / f"{stage}-{key}"
         with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage):
+            if self.get(stage, key) is not None:
+                # Finished by another process since this one planned; readers may have it open.
+                raise Finished
             shutil.rmtree(work / "files", ignore_errors=True)
             draft = Draft(work / "files", work / "checkpoint")
             with writes_to(self.root):
@@ -244,12 +251,12 @@ class Store:
 
 
 def check_run_name(name: str) -> None:
-    """Refuse a name that would leave the folder of runs, or hide the latest one.
+    """Refuse a name that would leave the folder of runs, hide the latest one, or be no file name.
 
     Raises:
         UsageError: It would.
     """
-    if name in ("latest", ".", "..") or "/" in name:
+    if name in ("latest", ".", "..") or "/" in name or not name.isprintable() or len(name) > 200:
         raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
 
 

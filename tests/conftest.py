@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from starcli import cli as commands
+from starcli import __main__ as commands
 
 ROOT = Path(__file__).resolve().parents[1]
 

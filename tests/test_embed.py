@@ -90,6 +90,9 @@ class Encoder:
     def __init__(self, settings: Any) -> None:
         pass
 
+    def fingerprint(self) -> str:
+        return "letters"
+
     def fits(self, text: str) -> bool:
         return len(text) <= type(self).limit
 

@@ -215,3 +215,50 @@ def test_a_second_identical_run_says_that_there_is_nothing_to_do(cli: Cli, train
     outcome = cli("train", *TRAIN, "--store", str(trained), "--json")
     assert json.loads(outcome.out)["ran"] == []
     assert "everything is up to date" in outcome.err
+
+
+def test_a_run_keeps_its_recordings_and_refuses_changed_texts(cli: Cli, tmp_path: Path) -> None:
+    assert cli("train", *TRAIN, "--run", "mine").code == 0
+    assert cli("evaluate", "mine").code == 0
+    texts = next(Path("starcli-store/describe").glob("*/data.json"))
+    content = json.loads(texts.read_text())
+    next(iter(content["actions"].values()))["head"] = "Head turns to the left and back."
+    texts.write_text(json.dumps(content))
+    outcome = cli("evaluate", "mine")
+    assert outcome.code == 3
+    assert "run 'mine' is out of date: its embed has changed since" in outcome.err
+
+
+def test_runs_with_other_settings_have_other_names(cli: Cli, trained: Path) -> None:
+    names = []
+    for settings in (TRAIN, [*TRAIN, "--set", "method.alpha=0.2"]):
+        outcome = cli("train", *settings, "--store", str(trained), "--json")
+        names.append(json.loads(outcome.out)["run"])
+    assert names[0] != names[1]
+    assert all(name.startswith("simulated-xsub-fold0-star6-s0-") for name in names)
+    assert cli("evaluate", names[0], "--store", str(trained)).code == 0
+    pipeline.record(tiny(trained), pipeline.run(tiny(trained), "train")[0], "first")
+
+
+def test_an_artifact_finished_by_another_process_is_left_alone(trained: Path) -> None:
+    from starcli.store import Finished
+
+    experiment = tiny(trained)
+    prepared = pipeline.plan(experiment, "prepare")[0]
+    assert prepared.artifact is not None
+    with pytest.raises(Finished), experiment.store.writing("prepare", prepared.recipe):
+        pytest.fail("nothing may be written")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train", "--raw", "Skeleton.zip"], 2, "simulated reads no recordings"),
+        (["evaluate", "--gamma", "nan"], 2, "--gamma nan is not a finite number"),
+        (["prepare", "--run", "x"], 2, "--run names what `train` makes"),
+    ],
+)
+def test_misplaced_arguments(cli: Cli, arguments: list[str], code: int, said: str) -> None:
+    outcome = cli(*arguments)
+    assert outcome.code == code
+    assert said in outcome.err

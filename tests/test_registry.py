@@ -89,16 +89,15 @@ def test_every_built_in_loads(kind: Kind, name: str, target: str) -> None:
     assert registry.load(kind, f"starcli:{name}") is plugin
 
 
-def test_entries_of_one_kind_and_names() -> None:
+def test_entries_of_one_kind() -> None:
     assert {e.kind for e in registry.entries("method")} == {"method"}
-    assert registry.names(["method"]) == {"method": [e.name for e in registry.entries("method")]}
 
 
 def test_listing_imports_no_plugin(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("acme"), "raise RuntimeError('imported')")
     script = (
         "import sys; from starcli import registry; assert any(e.name == 'acme' for e in "
-        "registry.entries()); registry.broken(); registry.names(); "
+        "registry.entries()); registry.broken(); "
         "print([m for m in sys.modules if m.partition('.')[0] in "
         "('torch', 'starcli_plugins', 'acme', 'transformers', 'numpy')])"
     )

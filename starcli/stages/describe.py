@@ -49,7 +49,7 @@ def _check(actions: Any, classes: tuple[str, ...], parts: tuple[str, ...], place
         if name not in actions:
             raise DataError(f"no description of class '{name}'", "add it", file=place)
         for part in parts:
-            text = actions[name].get(part)
+            text = actions[name].get(part) if isinstance(actions[name], dict) else None
             if not isinstance(text, str) or not text.strip():
                 raise DataError(f"class '{name}': no text for part '{part}'", "write one",
                                 file=place)  # fmt: skip

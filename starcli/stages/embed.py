@@ -73,15 +73,15 @@ def compose(
         UsageError: A template has another placeholder.
     """
     sentences = {part: " ".join(said[m].strip() for m in fine) for part, fine in members.items()}
-    # Where the describer only repeats the name there is nothing to add to it.
-    added = [s for s in sentences.values() if set(s.split()) != set(name.split())]
+    # A describer that only repeats the name adds nothing to it.
+    added = {p: s for p, s in sentences.items() if any(said[m].strip() != name for m in members[p])}
     try:
-        own = name_template.format(name=name, parts=" ".join(added)) if added else name
+        own = name_template.format(name=name, parts=" ".join(added.values())) if added else name
         parts = [
-            part_template.format(name=name, part=part, text=text) if text in added else name
+            part_template.format(name=name, part=part, text=text) if part in added else name
             for part, text in sentences.items()
         ]
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise UsageError(f"text template: unknown placeholder {error}",
                          "use {name}, {part}, {text} and {parts}") from error  # fmt: skip
     return [own, *parts]

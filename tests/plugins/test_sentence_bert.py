@@ -214,3 +214,12 @@ def test_settings_know_their_own_keys_only() -> None:
         MiniLM.Settings(model="x")  # type: ignore[call-arg]
     with pytest.raises(ValidationError):
         SentenceBert.Settings(folder="x")  # type: ignore[call-arg]
+
+
+def test_fingerprint_follows_the_files_not_their_place(folder: Path, minilm: MiniLM) -> None:
+    def fingerprint() -> str:
+        return SentenceBert(SentenceBert.Settings(model=str(folder))).fingerprint()
+
+    assert fingerprint() == minilm.fingerprint()
+    (folder / "config.json").write_text("{}")
+    assert fingerprint() != minilm.fingerprint()

@@ -130,6 +130,7 @@ class StGcn(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """[B, 3, T, V, M] -> joint tokens [B, T // stride, V, dim]."""
+        clips = clips[:, :, : clips.shape[2] // self.stride * self.stride]
         batch, channels, frames, joints, persons = clips.shape
         x = clips.permute(0, 4, 3, 1, 2).reshape(batch * persons, joints * channels, frames)
         x = self.normalise(x).view(-1, joints, channels, frames).permute(0, 2, 3, 1)

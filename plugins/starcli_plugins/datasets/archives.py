@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from starcli.errors import DataError
@@ -49,7 +50,7 @@ def find(raw: Path, pattern: str, request: str) -> tuple[Path, ...]:
             raise DataError("not a readable zip: damaged, cut off or another format",
                             f"download it again; {request}", file=raw)  # fmt: skip
         return (raw,)
-    zips = sorted(p for p in raw.glob("*.zip") if p.is_file() and _holds(p, pattern))
+    zips = sorted(p for p in raw.glob("*.[zZ][iI][pP]") if p.is_file() and _holds(p, pattern))
     loose = sorted(p for p in raw.rglob("*") if re.fullmatch(pattern, p.name) and p.is_file())
     if not zips and not loose:
         raise DataError("no recordings here", request, file=raw)
@@ -69,39 +70,54 @@ def read(files: Sequence[Path], pattern: str) -> Iterator[Member]:
     """The recordings of zips and folders in the order of their file names.
 
     Raises:
-        DataError: A zip or member is damaged, too large, or there twice.
+        DataError: A zip or recording is damaged, too large, or there twice.
     """
-    if files and files[0].suffix == ".zip":
-        for path in files:
-            yield from _read_zip(path, pattern)
-        return
-    for path in sorted(files, key=lambda p: p.name):
-        yield Member(path.name, str(path), path.read_bytes())
-
-
-def _read_zip(path: Path, pattern: str) -> Iterator[Member]:
-    with _damage_named(path), zipfile.ZipFile(path) as archive:
-        infos = [i for i in archive.infolist() if re.fullmatch(pattern, Path(i.filename).name)]
-        infos.sort(key=lambda i: Path(i.filename).name)
-        if not infos:
-            raise DataError("the zip has no recordings of this data set", file=path)
+    with ExitStack() as opened:
+        found = sorted(item for path in files for item in _found(path, pattern, opened))
+        if not found:
+            raise DataError("the zip has no recordings of this data set",
+                            "check that --raw names the right file", file=files[0])  # fmt: skip
         previous = ""
-        for info in infos:
-            name = Path(info.filename).name
+        for item in found:
+            if item.name == previous:
+                raise DataError("the same recording is there twice", "remove one of them",
+                                file=item.where)  # fmt: skip
+            if item.size > MAX_MEMBER_BYTES:
+                raise DataError(f"claims {item.size:,} bytes, too many", "download it again",
+                                file=item.where)  # fmt: skip
+            with _damage_named(item.where):
+                yield Member(item.name, item.where, item.load())
+            previous = item.name
+
+
+@dataclass(frozen=True, order=True)
+class _Found:
+    """A recording before it is read, in the order of names."""
+
+    name: str
+    where: str
+    size: int
+    load: Callable[[], bytes] = field(compare=False)
+
+
+def _found(path: Path, pattern: str, opened: ExitStack) -> Iterator[_Found]:
+    """The recordings of one file: itself, or the members of a zip under whatever name."""
+    if re.fullmatch(pattern, path.name):
+        yield _Found(path.name, str(path), path.stat().st_size, path.read_bytes)
+        return
+    with _damage_named(path):
+        archive = opened.enter_context(zipfile.ZipFile(path))
+        infos = archive.infolist()
+    for info in infos:
+        name = Path(info.filename).name
+        if re.fullmatch(pattern, name):
             where = f"{path}/{info.filename}"
-            if name == previous:
-                raise DataError("the same recording is there twice", file=where)
-            if info.file_size > MAX_MEMBER_BYTES:
-                raise DataError(f"claims {info.file_size:,} bytes, too many", file=where)
-            with _damage_named(where):
-                data = archive.read(info)
-            yield Member(name, where, data)
-            previous = name
+            yield _Found(name, where, info.file_size, partial(archive.read, info))
 
 
 @contextmanager
 def _damage_named(where: str | Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise DataError(f"damaged zip ({error})", "download it again", file=where) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise DataError(f"cannot be read ({error})", "download it again", file=where) from error

@@ -73,7 +73,8 @@ class NwUcla:
         assert match is not None
         action, subject, _, view = (int(group) for group in match.groups())
         if action not in ACTION_NUMBERS:
-            raise DataError(f"action a{action:02d} is not in the data set", file=member.where)
+            raise DataError(f"action a{action:02d} is not in the data set", "remove the file",
+                            file=member.where)  # fmt: skip
         label = ACTION_NUMBERS.index(action)
         content = _read_json(member)
         if content.get("label") != label + 1:
@@ -103,7 +104,7 @@ class NwUcla:
 
 def _read_json(member: archives.Member) -> dict[str, Any]:
     try:
-        content = json.loads(member.data)
+        content = json.loads(member.data, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise DataError(f"not readable JSON ({error})", "download it again",
@@ -111,6 +112,13 @@ def _read_json(member: archives.Member) -> dict[str, Any]:
     if not isinstance(content, dict) or "skeletons" not in content:
         raise DataError("has no key 'skeletons'", "check that this is an NW-UCLA file",
                         file=member.where)  # fmt: skip
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError(f"a key is there twice: {', '.join(key for key, _ in pairs)}")
     return content
 
 
@@ -124,7 +132,10 @@ def _frames(skeletons: Any, member: archives.Member) -> np.ndarray[Any, np.dtype
             raise DataError(f"{found} joints, want 20", "download it again",
                             file=member.where, frame=number)  # fmt: skip
     try:
-        return np.array(skeletons, dtype=np.float64)[:, None]
+        array = np.array(skeletons)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"found {array.dtype}")
+        return array.astype(np.float64)[:, None]
     except (ValueError, TypeError) as error:
         raise DataError(f"joints are not triples of numbers ({error})", "download it again",
                         file=member.where) from error  # fmt: skip

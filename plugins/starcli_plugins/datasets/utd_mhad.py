@@ -82,7 +82,8 @@ class UtdMhad:
         assert match is not None
         action, subject, _ = (int(group) for group in match.groups())
         if not 1 <= action <= len(self.classes):
-            raise DataError(f"action a{action}, the data set has 1 to 27", file=member.where)
+            raise DataError(f"action a{action}, the data set has 1 to 27", "remove the file",
+                            file=member.where)  # fmt: skip
         joints = _read_mat(member)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
         return Clip(
             name=member.name.removesuffix("_skeleton.mat"),

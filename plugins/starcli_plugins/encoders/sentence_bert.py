@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli.errors import MissingError
+
+MODEL_FILES = frozenset({".json", ".safetensors", ".txt"})
 
 
 class SentenceBert:
@@ -42,6 +45,15 @@ class SentenceBert:
     def dim(self) -> int:
         """E."""
         return int(self._model.get_embedding_dimension())
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and bytes of the model's files."""
+        folder, total = self._folder(), hashlib.sha256()
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in MODEL_FILES):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{path.relative_to(folder)} {content}\n".encode())
+        return total.hexdigest()[:16]
 
     def fits(self, text: str) -> bool:
         """Whether the model reads the whole text, special tokens included."""
@@ -88,10 +100,25 @@ class SentenceBert:
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
-            return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            _check_whole(model, folder)
+            return model
         except Exception as error:  # the libraries raise many kinds for a damaged folder
             raise MissingError(f"text model {folder} cannot be loaded: {error}",
                                "fetch it again, or use `--encoder minilm`") from error  # fmt: skip
+
+
+def _check_whole(model: Any, folder: Path) -> None:
+    """Raise ValueError where a weight is missing or the tokenizer is another model's."""
+    from transformers import AutoModel
+
+    _, info = AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    missing = sorted(k for k in info["missing_keys"] if not k.startswith("pooler."))
+    if missing:
+        raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
+    rows = model[0].auto_model.get_input_embeddings().num_embeddings
+    if max(model.tokenizer.get_vocab().values()) >= rows:
+        raise ValueError("its tokenizer knows more words than its weights")
 
 
 class MiniLM(SentenceBert):
