@@ -34,6 +34,7 @@ def test_every_command_runs(
     if not archive.exists():
         pytest.skip(f"no {archive}")
     shutil.copy(archive, tmp_path / "Skeleton.zip")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for key, value in TINY.items():
         if key != "dataset.subjects":
             monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
