@@ -159,7 +159,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """The name that the run gets unless the user gives one."""
+        """What a run is called, before the key that tells apart runs with other settings."""
         s = self.settings
         split = s.dataset.split.replace("/", "-")
         return f"{s.dataset.name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"

@@ -184,7 +184,7 @@ def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | 
     Args:
         experiment: Settings and plugins.
         results: Its artifacts by step name.
-        name: The name; None for one made of data set, protocol, split, method, parts and seed.
+        name: The name; None for one of data set, protocol, split, method, parts, seed and key.
     """
     name = name or f"{experiment.name}-{results['train'].key[:6]}"
     values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
