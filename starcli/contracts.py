@@ -107,12 +107,14 @@ class TokenSet:
         rows: int64 [N], where each clip lies in the shards laid end to end.
         labels: int64 [N], ids into all C classes.
         names: N clip names.
+        views: Other views of the same clips, by name, where the method asks for them.
     """
 
     shards: Sequence[Tensor]
     rows: Tensor
     labels: Tensor
     names: Sequence[str]
+    views: Mapping[str, TokenSet] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -163,15 +165,18 @@ class Watch:
 
     Args:
         epochs: Number of epochs to train; None for the method's own number.
-        after_epoch: Called with the number of finished epochs, the model ready to score.
+        after_epoch: Called with the number of finished epochs, the model ready to score; what it
+            returns is kept in the training's history.
         checkpoint: Folder for the state that an interrupted training continues from.
         progress: Progress of the training.
+        interval: Seconds between checkpoints inside an epoch.
     """
 
     epochs: int | None = None
-    after_epoch: Callable[[int], None] = field(default=lambda epoch: None)
+    after_epoch: Callable[[int], float | None] = field(default=lambda epoch: None)
     checkpoint: Path | None = None
     progress: Progress = silent
+    interval: float = 300.0
 
 
 class NoSettings(BaseModel):
@@ -240,7 +245,14 @@ class TextEncoder(Plugin, Protocol):
 
 
 class Backbone(Plugin, Protocol):
-    """A skeleton encoder, a `torch.nn.Module`: `Backbone(settings, layout)`."""
+    """A skeleton encoder, a `torch.nn.Module`: `Backbone(settings, layout)`.
+
+    A class may also have `recipes`, recipe name -> dotted settings that `pretrain.recipe` chooses
+    from (each has `light`); `decay_factors`, pattern of parameter names -> factor of
+    `pretrain.weight_decay`; and a class method `published`, which renames a published state dict
+    to the network's own names, its classifier to `fc.weight` and `fc.bias`, and gives an empty
+    dict for names it does not know.
+    """
 
     dim: int
     stride: int
@@ -249,8 +261,16 @@ class Backbone(Plugin, Protocol):
         """[B, 3, T, V, M] -> joint tokens [B, L, V, D], persons averaged."""
 
 
+VIEWS = ("plain", "augmented", "motion-masked")
+"""The views of a clip that `extract` makes tokens of."""
+
+
 class Method(Plugin, Protocol):
-    """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`."""
+    """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
+
+    A class may have `views`, the views beside `plain` that it learns from; they reach `fit` as
+    `train.views`.
+    """
 
     def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
         """Learn from clips of seen classes."""

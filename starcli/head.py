@@ -217,7 +217,7 @@ class Star(nn.Module):
         s = self.settings
         optimizer = torch.optim.AdamW(self.parameters(), s.lr, weight_decay=s.weight_decay)
 
-        def loss(ids: Tensor, generator: torch.Generator) -> Tensor:
+        def loss(ids: Tensor, draws: Tensor) -> Tensor:
             return self.loss(train.batch(ids).to(device), targets[ids.to(device)])
 
         run_epochs(

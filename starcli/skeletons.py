@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,12 +92,38 @@ def resample(joints: Tensor, frames: int) -> Tensor:
     return flat.reshape(persons, count, 3, frames).permute(2, 3, 1, 0).contiguous()
 
 
-def random_crop(joints: Tensor, shortest: float, generator: torch.Generator) -> Tensor:
-    """A random stretch of a clip, its share of the frames uniform in [shortest, 1]."""
-    length = len(joints)
-    share = shortest + (1 - shortest) * float(torch.rand((), generator=generator))
-    keep = max(1, round(share * length))
-    start = int(torch.randint(length - keep + 1, (), generator=generator))
+def resample_all(clips: Sequence[Tensor], frames: int) -> Tensor:
+    """`resample` of several clips, those of one length in one go.
+
+    Args:
+        clips: B clips [any frames, M, V, 3].
+        frames: T.
+
+    Returns:
+        [B, 3, T, V, M].
+    """
+    by_length: dict[int, list[int]] = {}
+    for position, clip in enumerate(clips):
+        by_length.setdefault(len(clip), []).append(position)
+    out = torch.empty(len(clips), 3, frames, clips[0].shape[2], clips[0].shape[1])
+    for positions in by_length.values():
+        same = torch.stack([clips[p] for p in positions], dim=1)
+        length, count, persons, joints, _ = same.shape
+        wide = resample(same.reshape(length, count * persons, joints, 3), frames)
+        out[positions] = wide.view(*wide.shape[:3], count, persons).permute(3, 0, 1, 2, 4)
+    return out
+
+
+def crop(joints: Tensor, share: float, place: float) -> Tensor:
+    """A stretch of a clip.
+
+    Args:
+        joints: [frames, M, V, 3].
+        share: Share of the frames that is kept, at least one.
+        place: Where it starts among the possible starts, from 0 to below 1.
+    """
+    keep = max(1, round(share * len(joints)))
+    start = int(place * (len(joints) - keep + 1))
     return joints[start : start + keep]
 
 
@@ -106,13 +133,58 @@ def middle_crop(joints: Tensor, share: float) -> Tensor:
     return joints[cut : len(joints) - cut]
 
 
-def random_rotation(clips: Tensor, limit: float, generator: torch.Generator) -> Tensor:
-    """Rotate every clip by angles about x, y and z drawn uniformly in ±limit radians.
+def augment(
+    clips: Sequence[Tensor],
+    frames: int,
+    draws: Tensor,
+    *,
+    shortest: float,
+    rotation: float,
+    scale: float,
+) -> Tensor:
+    """Clips cropped, resampled, rotated and scaled at random.
+
+    Args:
+        clips: B clips [any frames, M, V, 3].
+        frames: T.
+        draws: [B, 6 or more], uniform in [0, 1): length and place of the crop, three angles, size.
+        shortest: Shortest crop, share of the frames.
+        rotation: Largest rotation about each axis, radians.
+        scale: Largest change of the size, as a share.
+
+    Returns:
+        [B, 3, T, V, M].
+    """
+    shares, places = (shortest + (1 - shortest) * draws[:, 0]).tolist(), draws[:, 1].tolist()
+    cropped = [crop(*c) for c in zip(clips, shares, places, strict=True)]
+    turned = rotate(resample_all(cropped, frames), (2 * draws[:, 2:5] - 1) * rotation)
+    return turned * (1 + scale * (2 * draws[:, 5] - 1))[:, None, None, None, None]
+
+
+def motion_masked(joints: Tensor, share: float) -> Tensor:
+    """A clip without the frames of most motion, its remaining frames in order.
+
+    The motion of a frame is the squared distance that the joints go until the next one; SMIE
+    (Zhou et al., ACM MM 2023) leaves out these frames for its temporal constraint.
+
+    Args:
+        joints: [frames, M, V, 3].
+        share: Share of the frames that is left out; one frame at least stays.
+    """
+    motion = torch.zeros(len(joints))
+    motion[:-1] = (joints[1:] - joints[:-1]).square().sum((1, 2, 3))
+    keep = max(1, len(joints) - round(share * len(joints)))
+    quiet = torch.argsort(motion, stable=True)[:keep]
+    return joints[quiet.sort().values]
+
+
+def rotate(clips: Tensor, angles: Tensor) -> Tensor:
+    """Rotate every clip about x, then y, then z.
 
     Args:
         clips: [B, 3, T, V, M].
+        angles: [B, 3], radians.
     """
-    angles = (torch.rand(len(clips), 3, generator=generator) * 2 - 1) * limit
     turns = torch.stack([_rotation(a) for a in angles]).to(clips)
     return torch.einsum("bij,bjtvm->bitvm", turns, clips)
 

@@ -16,11 +16,17 @@ from starcli import registry
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "starcli").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
-HEAVY = {"torch", "transformers", "sentence_transformers", "scipy", "matplotlib", "numpy"}
-LIGHT = ("cli", "console", "registry", "settings", "errors", "contracts", "store")
+HEAVY = {
+    "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
+    "matplotlib", "numpy",
+}  # fmt: skip
+LIGHT = (
+    "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
+)  # fmt: skip
 LAYERS = (
     {"errors"},
-    {"contracts"},
+    {"contracts", "sections"},
+    {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},
     {"skeletons", "splits", "metrics", "calibration", "head"},
     {"registry", "settings"},

@@ -17,13 +17,16 @@ from starcli.contracts import Layout
 from starcli.errors import DataError
 from starcli.skeletons import (
     Joints,
+    augment,
     centre,
     checked,
+    crop,
     face_front,
     middle_crop,
-    random_crop,
-    random_rotation,
+    motion_masked,
     resample,
+    resample_all,
+    rotate,
 )
 
 LAYOUT = Layout(
@@ -159,22 +162,36 @@ def test_resample_to_the_same_length_only_reorders_axes() -> None:
     assert torch.equal(resample(joints, 11), joints.permute(3, 0, 2, 1))
 
 
-@pytest.mark.parametrize(("length", "shortest"), [(1, 0.5), (2, 0.1), (50, 0.6), (50, 1.0)])
-def test_random_crop_is_a_stretch_of_allowed_length(length: int, shortest: float) -> None:
-    source = generator(3)
-    frames = torch.arange(length)
-    crops = [random_crop(frames, shortest, source).tolist() for _ in range(400)]
-    lengths = {len(crop) for crop in crops}
+def test_resample_all_is_resample_of_each() -> None:
+    lengths = [5, 9, 5, 1, 9, 30]
+    clips = [torch.from_numpy(clip(n, 2, seed)) for seed, n in enumerate(lengths)]
 
-    assert all(crop == list(range(crop[0], crop[0] + len(crop))) for crop in crops)
-    assert min(lengths) >= max(1, math.floor(shortest * length))
-    assert max(lengths) <= length
-    if length == 50 and shortest < 1:
-        assert min(lengths) <= 31 and max(lengths) >= 49
-        assert {crop[0] for crop in crops} >= {0, 1, 2, 3, 4}
-        assert any(crop[-1] == 49 and crop[0] > 0 for crop in crops)
-    if shortest == 1:
-        assert lengths == {length}
+    out = resample_all(clips, 7)
+
+    assert out.shape == (6, 3, 7, 4, 2)
+    for one, joints in zip(out, clips, strict=True):
+        torch.testing.assert_close(one, resample(joints, 7))
+
+
+@pytest.mark.parametrize(
+    ("length", "share", "place", "want"),
+    [(10, 1.0, 0.99, range(10)), (10, 0.5, 0.0, range(5)), (10, 0.5, 0.999, range(5, 10)),
+     (10, 0.5, 0.5, range(3, 8)), (1, 0.1, 0.9, range(1)), (4, 0.1, 0.5, range(2, 3))],
+)  # fmt: skip
+def test_crop_by_hand(length: int, share: float, place: float, want: range) -> None:
+    assert crop(torch.arange(length), share, place).tolist() == list(want)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    length=st.integers(1, 90),
+    share=st.floats(0.01, 1),
+    place=st.floats(0, 1, exclude_max=True, width=32),
+)
+def test_crop_is_a_stretch_of_its_length(length: int, share: float, place: float) -> None:
+    kept = crop(torch.arange(length), share, place).tolist()
+    assert len(kept) == max(1, round(share * length))
+    assert kept == list(range(kept[0], kept[0] + len(kept)))
 
 
 @pytest.mark.parametrize(
@@ -186,38 +203,56 @@ def test_middle_crop_by_hand(length: int, share: float, first: int, last: int) -
     assert middle_crop(torch.arange(length), share).tolist() == list(range(first, last + 1))
 
 
-def test_random_rotation_turns_about_x_then_y_then_z() -> None:
+def test_rotate_turns_about_x_then_y_then_z() -> None:
     clips = torch.randn(5, 3, 4, 2, 1, generator=generator(1))
+    angles = torch.randn(5, 3, generator=generator(8))
 
-    out = random_rotation(clips, 0.7, generator(8))
+    out = rotate(clips, angles)
 
-    drawn = (torch.rand(5, 3, generator=generator(8)) * 2 - 1) * 0.7
-    turns = Rotation.from_euler("xyz", drawn.numpy())  # lower case: about fixed axes
+    turns = Rotation.from_euler("xyz", angles.numpy())  # lower case: about fixed axes
     for before, after, turn in zip(clips, out, turns, strict=True):
         want = turn.apply(before.flatten(1).T.numpy())
         np.testing.assert_allclose(after.flatten(1).T, want, atol=1e-5)
 
 
-def test_random_rotation_keeps_norms_and_stays_within_its_limit() -> None:
-    clips = torch.eye(3).view(1, 3, 1, 3, 1).repeat(200, 1, 1, 1, 1)
-
-    out = random_rotation(clips, 0.1, generator())
-
-    torch.testing.assert_close(out.norm(dim=1), clips.norm(dim=1))
-    turns = out[:, :, 0, :, 0]
-    torch.testing.assert_close(torch.linalg.det(turns), torch.ones(200))
-    angles = torch.acos(((turns.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
-    assert 0.05 < angles.max() < 0.1 * math.sqrt(3) + 1e-3
-    assert len(angles.unique()) > 190  # every clip its own
+def test_augment_without_room_only_resamples() -> None:
+    clips = [torch.from_numpy(clip(n, 2, n)) for n in (6, 11)]
+    draws = torch.rand(2, 8, generator=generator())
+    out = augment(clips, 5, draws, shortest=1, rotation=0, scale=0)
+    torch.testing.assert_close(out, resample_all(clips, 5))
 
 
-def test_random_rotation_is_decided_by_its_generator() -> None:
-    clips = torch.randn(3, 3, 5, 4, 2, generator=generator())
-    one, same = (random_rotation(clips, 0.3, generator(5)) for _ in range(2))
+def test_augment_by_its_draws() -> None:
+    clips = [torch.from_numpy(clip(20, 1, seed)) for seed in range(2)]
+    draws = torch.tensor(
+        [[0.0, 0.0, 0.5, 1.0, 0.5, 0.75, 9, 9], [1, 0.9, 0.5, 0.5, 0.5, 0.5, 9, 9]]
+    )
 
-    assert torch.equal(one, same)
-    assert not torch.allclose(one, random_rotation(clips, 0.3, generator(6)))
-    torch.testing.assert_close(random_rotation(clips, 0.0, generator()), clips)
+    out = augment(clips, 20, draws, shortest=0.5, rotation=0.2, scale=0.1)
+
+    turned = rotate(resample(clips[0][:10], 20)[None], torch.tensor([[0.0, 0.2, 0.0]]))
+    torch.testing.assert_close(out[:1], turned * 1.05)
+    torch.testing.assert_close(out[1], resample(clips[1], 20))
+
+
+def test_a_clip_is_augmented_by_its_own_draws_alone() -> None:
+    clips = [torch.from_numpy(clip(9 + n, 1, n)) for n in range(4)]
+    draws = torch.rand(4, 8, generator=generator())
+    room = {"shortest": 0.5, "rotation": 0.3, "scale": 0.1}
+    together = augment(clips, 8, draws, **room)
+    for i in range(4):
+        torch.testing.assert_close(augment(clips[i : i + 1], 8, draws[i : i + 1], **room)[0],
+                                   together[i])  # fmt: skip
+
+
+def test_motion_masking_leaves_out_the_frames_of_most_motion() -> None:
+    # Steps between frames: 0, 3, 1, 5, 0 and none after the last.
+    place = torch.tensor([0.0, 0, 3, 4, 9, 9])
+    joints = place[:, None, None, None].expand(6, 1, 4, 3).contiguous()
+    assert motion_masked(joints, 1 / 3)[:, 0, 0, 0].tolist() == [0, 3, 9, 9]
+    assert motion_masked(joints, 0.5)[:, 0, 0, 0].tolist() == [0, 9, 9]
+    assert torch.equal(motion_masked(joints, 0), joints)
+    assert len(motion_masked(joints[:1], 0.9)) == 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 100.5, -1e30])

@@ -6,14 +6,25 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from starcli.checkpoint import NAME, PREVIOUS
 from starcli.contracts import Watch
-from starcli.errors import DataError, NumericalError, OutputError
-from starcli.training import derive, run_epochs, warm_cosine
+from starcli.errors import DataError, NumericalError, OutputError, UsageError
+from starcli.training import (
+    DRAWS,
+    Numerics,
+    derive,
+    moving_average,
+    run_epochs,
+    warm_cosine,
+    warm_steps,
+)
+from starcli.workers import Workers
 
 SIZE, BATCH, EPOCHS = 10, 4, 4
 X = torch.linspace(-1, 1, SIZE * 3).view(SIZE, 3)
@@ -32,7 +43,7 @@ class StoppedError(Exception):
 class Problem:
     """A tiny regression with batch statistics, dropout and noise drawn from the epoch."""
 
-    def __init__(self, optimizer: str = "adamw", what: str = "tiny") -> None:
+    def __init__(self, optimizer: str = "adamw", what: str = "tiny", decay: float = 0) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(7)
             self.model = nn.Sequential(
@@ -40,17 +51,25 @@ class Problem:
             )
         self.optimizer = OPTIMIZERS[optimizer](self.model)
         self.what = what
+        self.decay = decay
         self.seen: list[list[int]] = []
+        self.values: list[float] = []
 
-    def loss(self, ids: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(self, ids: Tensor, draws: Tensor) -> Tensor:
         self.seen.append(ids.tolist())
-        noise = 0.1 * torch.randn(len(ids), 3, generator=generator)
-        return (self.model(X[ids] + noise) - Y[ids]).square().mean()
+        assert draws.shape == (len(ids), DRAWS)
+        value = (self.model(X[ids] + 0.2 * draws[:, :3]) - Y[ids]).square().mean()
+        self.values.append(float(value.detach()))
+        return value
 
-    def train(self, watch: Watch | None = None, *, seed: int = 0, epochs: int = EPOCHS) -> Problem:
-        run_epochs(
+    def train(
+        self, watch: Watch | None = None, *, seed: int = 0, epochs: int = EPOCHS, **more: Any
+    ) -> Problem:
+        if self.decay:
+            more["average"] = moving_average(self.model, self.decay)
+        self.history = run_epochs(
             self.model, self.loss, self.optimizer, what=self.what, size=SIZE, batch=BATCH,
-            epochs=epochs, seed=seed, watch=watch or Watch(),
+            epochs=epochs, seed=seed, watch=watch or Watch(), **more,
         )  # fmt: skip
         return self
 
@@ -87,7 +106,7 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     again = Problem().train(Watch(checkpoint=tmp_path))
     assert again.seen == []
     assert again.weights() == done.weights()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [PREVIOUS, NAME]
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
@@ -124,7 +143,7 @@ def test_every_epoch_reads_every_clip_once_in_an_order_of_its_own() -> None:
     orders = [list(itertools.chain(*problem.seen[i : i + 3])) for i in range(0, 12, 3)]
     assert [sorted(order) for order in orders] == [list(range(SIZE))] * EPOCHS
     assert len({tuple(order) for order in orders}) == EPOCHS
-    assert [len(batch) for batch in problem.seen[:3]] == [4, 4, 2]
+    assert [len(batch) for batch in problem.seen[:3]] == [4, 3, 3]
 
 
 def test_fewer_epochs_follow_the_same_schedule() -> None:
@@ -156,13 +175,14 @@ def test_a_loss_that_is_no_number_is_named(bad: float) -> None:
     state = torch.random.get_rng_state()
     own = problem.loss
 
-    def loss(ids: Tensor, generator: torch.Generator) -> Tensor:
-        return own(ids, generator) * (bad if len(problem.seen) == 5 else 1)
+    def loss(ids: Tensor, draws: Tensor) -> Tensor:
+        return own(ids, draws) * (bad if len(problem.seen) == 5 else 1)
 
     problem.loss = loss  # type: ignore[method-assign]
     with pytest.raises(NumericalError) as caught:
         problem.train()
-    assert caught.value.message == f"train (final): loss is {bad} in epoch 2, step 2"
+    message = f"train (final): loss is {bad} in epoch 2, step 2, at learning rate 0.0467"
+    assert caught.value.message == message
     assert "lower the learning rate" in caught.value.fix
     assert caught.value.exit_code == 8
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -201,3 +221,111 @@ def test_warm_cosine(progress: float, share: float) -> None:
 def test_warm_cosine_with_another_warm_share() -> None:
     assert warm_cosine(0.25, 0.5) == pytest.approx(0.52)
     assert warm_cosine(0.75, 0.5) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_continued_inside_an_epoch_equals_undisturbed(
+    tmp_path: Path, steps: int, decay: float
+) -> None:
+    first = Problem(decay=decay)
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if done == steps + 1:
+            raise StoppedError
+
+    watch = Watch(checkpoint=tmp_path, progress=interrupt, interval=0)
+    with pytest.raises(StoppedError):
+        first.train(watch)
+    continued = Problem(decay=decay).train(Watch(checkpoint=tmp_path, interval=0))
+    undisturbed = Problem(decay=decay).train()
+    assert continued.weights() == undisturbed.weights()
+    assert continued.history == undisturbed.history
+    assert len(continued.seen) == 12 - steps
+
+
+def test_a_damaged_last_checkpoint_leaves_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Problem().train(Watch(epochs=2, checkpoint=tmp_path))
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes()[:-9])
+    continued = Problem().train(Watch(checkpoint=tmp_path))
+    assert len(continued.seen) == 9
+    assert continued.weights() == Problem().train().weights()
+    assert "going on from the one before it" in caplog.text
+
+
+def test_weights_that_are_no_number_do_not_replace_a_good_checkpoint(tmp_path: Path) -> None:
+    problem = Problem()
+
+    def spoil(epoch: int) -> None:
+        if epoch == 2:
+            problem.model[0].weight.data[0, 0] = math.nan  # type: ignore[union-attr,index]
+
+    with pytest.raises(NumericalError, match="is not finite after epoch 2"):
+        problem.train(Watch(checkpoint=tmp_path, after_epoch=spoil))
+    continued = Problem().train(Watch(checkpoint=tmp_path))
+    assert len(continued.seen) == 9
+    assert continued.weights() == Problem().train().weights()
+
+
+def test_the_history_holds_mean_losses_and_what_was_said() -> None:
+    problem = Problem().train(Watch(after_epoch=lambda epoch: epoch / 10))
+    sizes = [4, 3, 3]
+    for epoch in range(EPOCHS):
+        values = problem.values[3 * epoch : 3 * epoch + 3]
+        mean = sum(v * n for v, n in zip(values, sizes, strict=True)) / SIZE
+        assert problem.history.losses[epoch] == pytest.approx(mean, rel=1e-6)
+    assert problem.history.scores == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_the_moving_average_by_hand() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    model.weight.data.fill_(1.0)
+    average = moving_average(model, 0.5)
+    want = None
+    for step, value in enumerate([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]):
+        model.weight.data.fill_(value)
+        average.update_parameters(model)
+        keep = min(0.5, (1 + step) / (10 + step))
+        want = value if want is None else keep * want + (1 - keep) * value
+        assert average.module.weight.item() == pytest.approx(want)
+
+
+def test_the_model_ends_with_the_averaged_weights() -> None:
+    plain, averaged = Problem().train(), Problem(decay=0.9).train()
+    assert averaged.values == plain.values, "the average only follows"
+    assert averaged.weights() != plain.weights()
+
+
+def test_steps_fall_to_a_tenth_at_each_milestone() -> None:
+    shares = [warm_steps(e / 65, 5 / 65, [35 / 65, 55 / 65]) for e in (0, 2.5, 5, 34.9, 35, 54, 55)]
+    assert shares == pytest.approx([0.04, 0.52, 1, 1, 0.1, 0.1, 0.01])
+
+
+def test_learning_rates_follow_the_given_schedule() -> None:
+    rates: list[float] = []
+    problem = Problem()
+    own = problem.loss
+
+    def loss(ids: Tensor, draws: Tensor) -> Tensor:
+        rates.append(problem.optimizer.param_groups[0]["lr"])
+        return own(ids, draws)
+
+    problem.loss = loss  # type: ignore[method-assign]
+    problem.train(rate=lambda progress: 1 - progress)
+    assert rates == pytest.approx([0.05 * (1 - n / 12) for n in range(12)])
+
+
+def test_bfloat16_computes_in_low_and_keeps_weights_in_full() -> None:
+    low = Problem().train(numerics=Numerics("cpu", "bf16"))
+    assert low.weights() != Problem().train().weights()
+    assert all(v.dtype == torch.float32 for v in low.model.parameters())
+    for mine, full in zip(low.history.losses, Problem().train().history.losses, strict=True):
+        assert mine == pytest.approx(full, rel=0.05)
+
+
+def test_more_processes_than_clips_in_a_batch_are_refused() -> None:
+    with pytest.raises(UsageError, match="batches of 3 clips for 4 processes"):
+        Problem().train(workers=Workers(0, 4))

@@ -1,0 +1,156 @@
+"""The processes that work on one command: one, or several that torchrun started.
+
+Every process runs the same command on the same settings. The first one leads: it writes results,
+shows progress and answers the user; the others do their share of each batch and each extraction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from starcli.errors import StarError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+    from torch import Tensor, nn
+
+PATIENCE = timedelta(days=7)
+"""How long processes wait for the leading one, which prepares recordings on its own."""
+
+
+def rank() -> int:
+    """Number of this process among all; the first, 0, leads."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def size() -> int:
+    """Number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "RANK" in os.environ
+
+
+class Workers:
+    """This process among those that work together, through Hugging Face Accelerate.
+
+    Args:
+        rank: Number of this process.
+        size: Number of processes.
+        accelerator: What connects them; None where there is one process only.
+    """
+
+    def __init__(
+        self, rank: int = 0, size: int = 1, accelerator: Accelerator | None = None
+    ) -> None:
+        self.rank = rank
+        self.size = size
+        self._accelerator = accelerator
+
+    @classmethod
+    def join(cls, device: torch.device) -> Workers:
+        """Meet the other processes that torchrun started; alone where it started none."""
+        if size() == 1:
+            return cls()
+        from accelerate import Accelerator, InitProcessGroupKwargs
+
+        patient = InitProcessGroupKwargs(timeout=PATIENCE)
+        accelerator = Accelerator(cpu=device.type == "cpu", kwargs_handlers=[patient])
+        return cls(accelerator.process_index, accelerator.num_processes, accelerator)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and speaks for all."""
+        return self.rank == 0
+
+    def share(self, items: Tensor) -> Tensor:
+        """The items of this process: every `size`-th, from its own number on."""
+        return items[self.rank :: self.size]
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self._accelerator is not None:
+            self._accelerator.wait_for_everyone()
+
+    def agree(self, value: Any) -> Any:
+        """The leading process's value, in every process."""
+        if self._accelerator is None:
+            return value
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([value])[0]
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of a detached value over all processes."""
+        if self._accelerator is None:
+            return value
+        reduced: Tensor = self._accelerator.reduce(value.detach().clone(), "sum")
+        return reduced
+
+    def parallel(self, model: nn.Module) -> nn.Module:
+        """The model for training on shares of a batch: mean gradients, common batch statistics.
+
+        Its batch norms are replaced in place; parameters and their names stay.
+        """
+        if self._accelerator is None:
+            return model
+        from starcli.synchronised import synchronise
+
+        synchronise(model)
+        wrapped: nn.Module = self._accelerator.prepare_model(model)
+        return wrapped
+
+
+def launch(processes: int, arguments: Sequence[str]) -> int:
+    """Run this command in several processes on this machine, as torchrun does.
+
+    Args:
+        processes: How many.
+        arguments: Arguments of the command.
+
+    Returns:
+        The exit code of the process that failed first, or 0.
+    """
+    import logging
+    import sys
+
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
+        rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,
+    )  # fmt: skip
+    try:
+        elastic_launch(config, sys.executable)("-m", "starcli", *arguments)
+    except SignalException as stopped:
+        return 128 + int(stopped.sigval)
+    except ChildFailedError as failed:
+        number, first = failed.get_first_failure()
+        code = first.exitcode
+        if code < 0:
+            raise StarError(f"process {number + 1} of {processes} was ended by signal {-code}",
+                            "run the command again to continue") from failed  # fmt: skip
+        return code
+    return 0
+
+
+def require_size(asked: int | None) -> None:
+    """Refuse to run on another number of processes than was asked for.
+
+    Raises:
+        UsageError: torchrun started more or fewer.
+    """
+    if asked is not None and asked != size():
+        raise UsageError(f"--num-processes {asked} was asked for, but {size()} started",
+                         "leave out --num-processes where torchrun starts them")  # fmt: skip
