@@ -1,4 +1,4 @@
-"""The body parts and bones of both skeletons."""
+"""The body parts and bones of every skeleton."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections import Counter
 import pytest
 
 from starcli.contracts import Layout
-from starcli_plugins.layouts import KINECT_V1, KINECT_V2
+from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
-BOTH = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
+LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
+EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
+KINECTS = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
+POSES = pytest.mark.parametrize("layout", [COCO_17, MEDIAPIPE_33], ids=lambda x: x.name)
 V2_PARTS = {
     "head": {2, 3, 20},
     "hand": {7, 11, 21, 22, 23, 24},
@@ -29,7 +32,7 @@ V1_EDGES_FROM_1 = (
 )  # fmt: skip
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("parts", [2, 4, 6])
 def test_partition_is_disjoint_and_covers(layout: Layout, parts: int) -> None:
     table = layout.parts[parts]
@@ -39,7 +42,7 @@ def test_partition_is_disjoint_and_covers(layout: Layout, parts: int) -> None:
     assert joints == Counter(range(len(layout.joints)))
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize(
     ("parts", "names"),
     [
@@ -52,7 +55,7 @@ def test_parts_are_named_as_in_the_paper(layout: Layout, parts: int, names: list
     assert list(layout.parts[parts]) == names
 
 
-@BOTH
+@EVERY
 def test_members_say_what_each_part_is_merged_from(layout: Layout) -> None:
     assert layout.finest == ("head", "hand", "arm", "hip", "leg", "foot")
     assert layout.members(6) == {part: (part,) for part in layout.finest}
@@ -68,7 +71,7 @@ def test_members_say_what_each_part_is_merged_from(layout: Layout) -> None:
     }
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("parts", [2, 4])
 def test_coarse_part_has_the_joints_of_its_members(layout: Layout, parts: int) -> None:
     for name, members in layout.members(parts).items():
@@ -76,7 +79,7 @@ def test_coarse_part_has_the_joints_of_its_members(layout: Layout, parts: int) -
         assert set(layout.parts[parts][name]) == joints
 
 
-@BOTH
+@EVERY
 def test_bones_are_a_tree_over_all_joints(layout: Layout) -> None:
     reached = {layout.centre}
     for _ in layout.joints:
@@ -110,14 +113,58 @@ def test_six_parts_of_kinect_v1_hold_the_joints_of_the_same_names() -> None:
     assert v1 == {name: v2[other.get(name, name)] for name in v1}
 
 
-@BOTH
-def test_special_joints_are_the_ones_meant(layout: Layout) -> None:
+@KINECTS
+def test_special_joints_of_kinects_are_the_ones_meant(layout: Layout) -> None:
     assert [layout.joints[j] for j in layout.across] == ["left shoulder", "right shoulder"]
     assert layout.joints[layout.centre] in ("spine shoulder", "shoulder centre")
     assert layout.joints[layout.origin] in ("spine mid", "spine")
 
 
-@BOTH
+@POSES
+def test_special_joints_of_poses_are_the_ones_meant(layout: Layout) -> None:
+    assert [layout.joints[j] for j in layout.across] == ["left shoulder", "right shoulder"]
+    assert (layout.joints[layout.centre], layout.joints[layout.origin]) == ("nose", "left hip")
+
+
+def test_joints_of_poses_stand_at_the_published_numbers() -> None:
+    counted = [(17, COCO_17), (33, MEDIAPIPE_33)]
+    assert [len(layout.joints) for _, layout in counted] == [n for n, _ in counted]
+    coco = {0: "nose", 4: "right ear", 5: "left shoulder", 10: "right wrist", 11: "left hip",
+            16: "right ankle"}  # fmt: skip
+    assert {n: COCO_17.joints[n] for n in coco} == coco
+    pose = {3: "left eye outer", 8: "right ear", 10: "mouth right", 15: "left wrist",
+            18: "right pinky", 19: "left index", 22: "right thumb", 24: "right hip",
+            27: "left ankle", 30: "right heel", 31: "left foot index"}  # fmt: skip
+    assert {n: MEDIAPIPE_33.joints[n] for n in pose} == pose
+
+
+@POSES
+def test_parts_of_poses_hold_the_joints_named(layout: Layout) -> None:
+    belongs = {
+        "head": ("nose", "eye", "ear", "mouth"),
+        "hand": ("pinky", "index", "thumb"),
+        "arm": ("shoulder", "elbow", "wrist"),
+        "hip": ("hip",),
+        "leg": ("knee",),
+        "foot": ("ankle", "heel", "foot"),
+    }
+    for part, group in layout.parts[6].items():
+        for joint in group:
+            words = layout.joints[joint].split()
+            # COCO has no hands: the wrists stand in for them.
+            alone = layout is COCO_17 and part == "hand" and "wrist" in words
+            assert alone or set(words) & set(belongs[part])
+
+
+@POSES
+def test_bones_point_at_the_centre(layout: Layout) -> None:
+    parent = dict(layout.bones)
+    for joint in range(len(layout.joints)):
+        while joint != layout.centre:
+            joint = parent[joint]
+
+
+@EVERY
 def test_sides_mirror_each_other(layout: Layout) -> None:
     def mirrored(name: str) -> str:
         swap = {"left": "right", "right": "left"}

@@ -2,94 +2,162 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from math import prod
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.data import Data
+from torch_geometric.nn import MessagePassing
 
 from starcli.contracts import Layout
+from starcli_plugins.backbones.base import SkeletonBackbone, conv_norm, fold, renamed
+from starcli_plugins.backbones.graph import dense, from_dense, skeleton_graph
+
+PUBLISHED: tuple[tuple[str, str], ...] = (
+    # The authors' code, and SMIE's.
+    (r"data_bn\.(.+)", r"normalise.\1"),
+    (r"edge_importance\.(\d+)", r"blocks.\1.spatial.importance"),
+    (r"st_gcn_networks\.(\d+)\.gcn\.conv\.(.+)", r"blocks.\1.spatial.lift.\2"),
+    (r"st_gcn_networks\.(\d+)\.tcn\.0\.(.+)", r"blocks.\1.before.\2"),
+    (r"st_gcn_networks\.(\d+)\.tcn\.2\.(.+)", r"blocks.\1.temporal.\2"),
+    (r"st_gcn_networks\.(\d+)\.tcn\.3\.(.+)", r"blocks.\1.after.\2"),
+    (r"st_gcn_networks\.(\d+)\.residual\.(.+)", r"blocks.\1.shortcut.\2"),
+    (r"fcn\.(.+)", r"fc.\1"),
+    # pyskl.
+    (r"backbone\.data_bn\.(.+)", r"normalise.\1"),
+    (r"backbone\.gcn\.(\d+)\.gcn\.A", r"blocks.\1.spatial.adjacency"),
+    (r"backbone\.gcn\.(\d+)\.gcn\.PA", r"blocks.\1.spatial.importance"),
+    (r"backbone\.gcn\.(\d+)\.gcn\.conv\.(.+)", r"blocks.\1.spatial.lift.\2"),
+    (r"backbone\.gcn\.(\d+)\.gcn\.bn\.(.+)", r"blocks.\1.before.\2"),
+    (r"backbone\.gcn\.(\d+)\.tcn\.conv\.(.+)", r"blocks.\1.temporal.\2"),
+    (r"backbone\.gcn\.(\d+)\.tcn\.bn\.(.+)", r"blocks.\1.after.\2"),
+    (r"backbone\.gcn\.(\d+)\.residual\.conv\.(.+)", r"blocks.\1.shortcut.0.\2"),
+    (r"backbone\.gcn\.(\d+)\.residual\.bn\.(.+)", r"blocks.\1.shortcut.1.\2"),
+    (r"cls_head\.fc_cls\.(.+)", r"fc.\1"),
+)
 
 
-def spatial_partition(layout: Layout) -> Tensor:
-    """The spatial configuration partition of a skeleton's adjacency (ST-GCN, section 3.3).
+class PartitionConv(MessagePassing):  # type: ignore[misc]
+    """Graph convolution over a partition of the neighbours, with learned edge importance.
 
-    Edges, self-loops included, fall into three groups by whether the neighbour is as far from
-    the centre joint as the joint itself, nearer, or farther; the whole is normalised as A D^-1.
+    out_w = sum_g sum_v (A_g * M_g)[v, w] (W_g x_v + b_g): eqs. 9 and 10 of ST-GCN, with the edge
+    importance M of its section 3.4.
 
-    Returns:
-        [3, V, V], entry [g, v, w] the weight with which joint v flows to joint w.
+    Shapes: [N, in, T, V] -> [N, out, T, V].
+
+    Args:
+        width_in: Channels in.
+        width: Channels out.
+        graph: The skeleton and its partition.
     """
-    count = len(layout.joints)
-    linked = torch.eye(count)
-    for child, parent in layout.bones:
-        linked[child, parent] = linked[parent, child] = 1
-    hops = _hops(linked, layout.centre)
-    normal = linked / linked.sum(0, keepdim=True)
-    source, target = hops[:, None], hops[None, :]
-    groups = [source == target, source < target, source > target]
-    return torch.stack([normal * group for group in groups])
 
+    def __init__(self, width_in: int, width: int, graph: Data) -> None:
+        super().__init__(aggr="add", node_dim=-2)
+        adjacency = dense(graph)
+        self.groups, self.width = len(adjacency), width
+        self.adjacency: Tensor
+        self.register_buffer("adjacency", adjacency)
+        self.importance = nn.Parameter(torch.ones_like(adjacency))
+        self.lift = nn.Conv2d(width_in, width * self.groups, 1)
 
-def _hops(linked: Tensor, centre: int) -> Tensor:
-    """Graph distance [V] of every joint from the centre."""
-    hops = torch.full((len(linked),), -1)
-    frontier, distance = {centre}, 0
-    while frontier:
-        hops[list(frontier)] = distance
-        around = linked[list(frontier)].sum(0) > 0
-        frontier = {int(v) for v in torch.nonzero(around & (hops < 0))}
-        distance += 1
-    return hops
+    def reset_parameters(self) -> None:
+        """Every edge matters alike; weights as nn.Conv2d draws them."""
+        nn.init.ones_(self.importance)
+        self.lift.reset_parameters()
+
+    def forward(self, x: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
+        """[N, in, T, V] -> [N, out, T, V], through the batch norm that follows if it is given."""
+        if norm is None or norm.training:
+            out = self._mix(x, self.lift.weight, self._constant())
+            return out if norm is None else norm(out)
+        scale, offset = fold(norm)
+        weight = self.lift.weight * scale.repeat(self.groups)[:, None, None, None]
+        return self._mix(x, weight, self._constant() * scale + offset)
+
+    def _constant(self) -> Tensor:
+        """What the biases add to every joint and channel [V, out], whatever the input."""
+        assert self.lift.bias is not None
+        flow = (self.adjacency * self.importance).sum(1)
+        return flow.T @ self.lift.bias.view(self.groups, self.width)
+
+    def _mix(self, x: Tensor, weight: Tensor, constant: Tensor) -> Tensor:
+        """All groups in one product per frame, [V, V G] by [V G, out]: x is read where it lies."""
+        lifted = functional.conv2d(x, weight)
+        n, _, frames, joints = lifted.shape
+        rows = lifted.permute(0, 2, 3, 1).reshape(n * frames, joints * self.groups, self.width)
+        mixing = (self.adjacency * self.importance).permute(2, 1, 0).reshape(1, joints, -1)
+        out = torch.baddbmm(constant, mixing.expand(len(rows), -1, -1), rows)
+        return out.view(n, frames, joints, self.width).permute(0, 3, 1, 2)
+
+    def propagated(self, x: Tensor) -> Tensor:
+        """The same by messages along the edges: slower, for graphs as PyTorch Geometric has them.
+
+        Shapes: [N, in, T, V] -> [N, out, T, V].
+        """
+        graph = from_dense(self.adjacency)
+        source, target = graph.edge_index
+        weight = graph.edge_weight * self.importance[graph.edge_group, source, target]
+        lifted = self.lift(x).permute(0, 2, 3, 1)
+        out = self.propagate(graph.edge_index, x=lifted, weight=weight, group=graph.edge_group)
+        mixed: Tensor = out.permute(0, 3, 1, 2)
+        return mixed
+
+    def message(self, x_j: Tensor, weight: Tensor, group: Tensor) -> Tensor:
+        """The source's features of the edge's group, weighted: [N, T, E, G out] -> [.., E, out]."""
+        own = x_j.view(*x_j.shape[:-1], self.groups, self.width)
+        return own[:, :, torch.arange(len(group), device=group.device), group] * weight[:, None]
 
 
 class Block(nn.Module):
-    """One spatial graph convolution and one temporal convolution with a residual (section 3.2).
+    """One spatial and one temporal graph convolution with a residual (ST-GCN, section 3.4).
 
-    Shapes: [B, in, T, V] -> [B, out, T // stride, V].
+    Shapes: [N, in, T, V] -> [N, out, T // stride, V].
     """
 
     def __init__(
-        self, width_in: int, width: int, stride: int, kernel: int, groups: int, joints: int,
-        dropout: float, residual: bool,
+        self, width_in: int, width: int, stride: int, kernel: int, dropout: float, graph: Data,
+        residual: bool,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.groups = groups
-        self.importance = nn.Parameter(torch.ones(groups, joints, joints))
-        self.spatial = nn.Conv2d(width_in, width * groups, 1)
-        self.temporal = nn.Sequential(
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, width, (kernel, 1), (stride, 1), (kernel // 2, 0)),
-            nn.BatchNorm2d(width),
-            nn.Dropout(dropout),
-        )
-        self.shortcut: nn.Module | None = None
-        if residual:
-            same = width_in == width and stride == 1
-            self.shortcut = nn.Identity() if same else nn.Sequential(
-                nn.Conv2d(width_in, width, 1, (stride, 1)), nn.BatchNorm2d(width)
-            )  # fmt: skip
+        self.spatial = PartitionConv(width_in, width, graph)
+        self.before = nn.BatchNorm2d(width)
+        self.temporal = nn.Conv2d(width, width, (kernel, 1), (stride, 1), (kernel // 2, 0))
+        self.after = nn.BatchNorm2d(width)
+        self.dropout = nn.Dropout(dropout)
+        self.residual = residual
+        self.shortcut: nn.ModuleList | None = None
+        if residual and (width_in != width or stride != 1):
+            self.shortcut = nn.ModuleList(
+                (nn.Conv2d(width_in, width, 1, (stride, 1)), nn.BatchNorm2d(width))
+            )
 
-    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        """[B, in, T, V] with adjacency [3, V, V] -> [B, out, T // stride, V]."""
-        batch, _, frames, joints = x.shape
-        split = self.spatial(x).view(batch, self.groups, -1, frames, joints)
-        mixed = torch.einsum("bgctv,gvw->bctw", split, adjacency * self.importance)
-        out: Tensor = self.temporal(mixed)
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, in, T, V] -> [N, out, T // stride, V]."""
+        mixed = self.spatial(x, self.before).relu_()
+        out: Tensor = self.dropout(conv_norm(mixed, self.temporal, self.after))
         if self.shortcut is not None:
-            out = out + self.shortcut(x)
-        return out.relu()
+            out = out + conv_norm(x, *self.shortcut)
+        elif self.residual:
+            out = out + x
+        return out.relu_()
 
 
-class StGcn(nn.Module):
+class StGcn(SkeletonBackbone):
     """ST-GCN over any skeleton layout.
 
-    Differs from the paper: the number, width and stride of blocks are settings. The defaults
-    are a light network for small data sets and two cores; `widths` and `strides` of the paper
+    Differs from the paper: the number, width and stride of blocks are settings, the defaults
+    being a light network for small data sets and two cores; `widths` and `strides` of the paper
     are 64x4, 128x3, 256x3 and stride 2 at the fifth and eighth block, kernel 9.
 
     Shapes: [B, 3, T, V, M] -> [B, T // stride, V, dim], averaged over persons.
+
+    Args:
+        settings: Size of the network.
+        layout: The skeleton.
     """
 
     class Settings(BaseModel):
@@ -97,10 +165,19 @@ class StGcn(nn.Module):
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
+        coordinates: Literal[2, 3] = Field(3, description="3, or 2 to read x and y only")
+        persons: int = Field(
+            1, ge=1, description="persons with an input normalisation of their own; 1: all share it"
+        )
         widths: tuple[int, ...] = Field((48, 64, 64, 128, 128), description="channels per block")
         strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
         kernel: int = Field(9, ge=1, description="frames of the temporal convolution; odd")
-        dropout: float = Field(0.2, ge=0, lt=1, description="dropout after each block")
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout in each block")
+        partition: Literal["distance", "distance-published"] = Field(
+            "distance",
+            description="groups of neighbours: by distance from the centre, or as published "
+            "code computes them (all joints beyond one bone equally far)",
+        )
 
         @model_validator(mode="after")
         def _consistent(self) -> StGcn.Settings:
@@ -111,31 +188,67 @@ class StGcn(nn.Module):
             return self
 
     api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     def __init__(self, settings: Settings, layout: Layout) -> None:
-        super().__init__()
-        adjacency = spatial_partition(layout)
-        groups, joints, _ = adjacency.shape
-        self.adjacency: Tensor
-        self.register_buffer("adjacency", adjacency, persistent=False)
-        self.dim = settings.widths[-1]
-        self.stride = int(torch.tensor(settings.strides).prod())
-        self.normalise = nn.BatchNorm1d(3 * joints)
-        ins = (3, *settings.widths[:-1])
+        super().__init__(
+            layout, coordinates=settings.coordinates, persons=settings.persons,
+            dim=settings.widths[-1], stride=prod(settings.strides),
+        )  # fmt: skip
+        graph = skeleton_graph(layout, settings.partition)
+        ins = (settings.coordinates, *settings.widths[:-1])
         self.blocks = nn.ModuleList(
-            Block(i, o, s, settings.kernel, groups, joints, settings.dropout, residual=n > 0)
+            Block(i, o, s, settings.kernel, settings.dropout, graph, residual=n > 0)
             for n, (i, o, s) in enumerate(zip(ins, settings.widths, settings.strides, strict=True))
         )
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """[B, 3, T, V, M] -> joint tokens [B, T // stride, V, dim]."""
-        clips = clips[:, :, : clips.shape[2] // self.stride * self.stride]
-        batch, channels, frames, joints, persons = clips.shape
-        x = clips.permute(0, 4, 3, 1, 2).reshape(batch * persons, joints * channels, frames)
-        x = self.normalise(x).view(-1, joints, channels, frames).permute(0, 2, 3, 1)
+    def encode(self, x: Tensor) -> Tensor:
+        """[N, coordinates, T, V] -> feature map [N, dim, T // stride, V]."""
         for block in self.blocks:
-            x = block(x, self.adjacency)
-        tokens = x.permute(0, 2, 3, 1)
-        averaged: Tensor = tokens.reshape(batch, persons, *tokens.shape[1:]).mean(1)
-        return averaged
+            x = block(x)
+        return x
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "light": {},
+        # The authors' for NTU RGB+D.
+        "published": {
+            "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
+            "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+            "backbone.dropout": 0.5,
+            "pretrain.optimizer": "sgd",
+            "pretrain.lr": 0.1,
+            "pretrain.weight_decay": 1e-4,
+            "pretrain.batch": 64,
+            "pretrain.epochs": 80,
+            "pretrain.schedule": "steps",
+            "pretrain.milestones": (10.0, 50.0),
+            "pretrain.warmup": 0.0,
+            "pretrain.label_smoothing": 0.0,
+            "pretrain.crop": 0.5,
+            "pretrain.scale": 0.0,
+        },
+    }
+
+    @classmethod
+    def published(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the authors' code, SMIE's or pyskl's under this network's names.
+
+        Args:
+            tensors: A published state dict, container prefixes stripped.
+
+        Returns:
+            This network's state dict, the classifier as `fc.weight` [classes, dim] and `fc.bias`;
+            empty if the names are none of these.
+        """
+        named = renamed(tensors, PUBLISHED)
+        blocks = {name.split(".")[1] for name in named if name.startswith("blocks.")}
+        if "A" in tensors:  # One graph, which every block shares.
+            named |= {f"blocks.{n}.spatial.adjacency": tensors["A"] for n in blocks}
+        for n in blocks:  # Networks without importances weigh all edges alike.
+            where = f"blocks.{n}.spatial"
+            if f"{where}.adjacency" in named:
+                even = torch.ones_like(named[f"{where}.adjacency"])
+                named.setdefault(f"{where}.importance", even)
+        if "fc.weight" in named:
+            named["fc.weight"] = named["fc.weight"].flatten(1)
+        return named if blocks else {}

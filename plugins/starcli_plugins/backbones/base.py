@@ -1,0 +1,136 @@
+"""What the graph backbones share: the way in, the way out, and batch norms folded into their maps.
+
+Networks compute on [B * M, C, T, V], persons adjacent, in channels-last memory: there a joint's
+channels lie side by side, so that convolutions, shifts and graph products all read whole rows and
+nothing is copied between layouts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from starcli.contracts import Layout
+from starcli.errors import DataError
+
+SLICE = 4
+"""Skeletons that a CPU encodes at a time at inference, so that activations stay in its cache."""
+
+
+class SkeletonBackbone(nn.Module):
+    """A network over joints and frames, with its input normalisation and its tokens.
+
+    Subclasses define `encode`: [B * M, coordinates, T, V] -> [B * M, dim, T // stride, V].
+
+    Args:
+        layout: The skeleton.
+        coordinates: 3, or 2 to read x and y only.
+        persons: 1: all persons share the input normalisation. M: each has its own, and clips with
+            fewer persons are filled up with absent ones, as in the published networks with M = 2.
+        dim: D.
+        stride: T // L.
+    """
+
+    def __init__(
+        self, layout: Layout, *, coordinates: int, persons: int, dim: int, stride: int
+    ) -> None:
+        super().__init__()
+        self.coordinates = coordinates
+        self.persons = persons
+        self.dim = dim
+        self.stride = stride
+        self.normalise = nn.BatchNorm1d(persons * len(layout.joints) * coordinates)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """[B * M, coordinates, T, V] -> feature map [B * M, dim, T // stride, V]."""
+        raise NotImplementedError
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Clips [B, 3, T, V, M] -> feature map [B * M, dim, T // stride, V], persons adjacent.
+
+        Raises:
+            DataError: The clips have more persons than the normalisation.
+        """
+        frames = clips.shape[2] // self.stride * self.stride
+        clips = clips[:, : self.coordinates, :frames]
+        missing = self.persons - clips.shape[4]
+        if missing < 0 and self.persons > 1:
+            raise DataError(f"clips have {clips.shape[4]} persons, the backbone {self.persons}",
+                            "raise backbone.persons")  # fmt: skip
+        clips = functional.pad(clips, (0, max(0, missing)))
+        batch, channels, _, joints, persons = clips.shape
+        x = clips.permute(0, 4, 3, 1, 2).reshape(-1, self.normalise.num_features, frames)
+        x = self.normalise(x).view(batch * persons, joints, channels, frames)
+        if torch.is_grad_enabled() and not self.training:
+            return self.encode(x.permute(0, 2, 3, 1).contiguous())
+        # [B * M, C, T, V] over memory laid out as [B * M, T, V, C].
+        x = x.permute(0, 3, 1, 2).contiguous().permute(0, 3, 1, 2)
+        if self.training or torch.is_grad_enabled() or x.device.type != "cpu":
+            return self.encode(x)
+        return torch.cat([self.encode(few) for few in x.split(SLICE)])
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Clips [B, 3, T, V, M] -> joint tokens [B, T // stride, V, dim], persons averaged."""
+        maps = self.features(clips)
+        persons = len(maps) // len(clips)
+        tokens = maps.permute(0, 2, 3, 1).reshape(len(clips), persons, *maps.shape[2:], self.dim)
+        return tokens.mean(1)
+
+
+def folds(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
+    """Whether a batch norm may be folded into the map beside it: in eval mode without gradients.
+
+    With gradients, operations stay in the published order: a few of the millions of values before
+    a ReLU lie within rounding of zero, and the gradient is to take the published side of them.
+    """
+    return not norm.training and not torch.is_grad_enabled()
+
+
+def fold(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """A batch norm in eval mode as y = scale * x + offset, both [C]."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def affine(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """scale * x + offset by broadcasting, in place where no gradient needs x."""
+    out = None if torch.is_grad_enabled() else x
+    return torch.addcmul(offset, x, scale, out=out)
+
+
+def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
+    """A convolution and the batch norm after it, one convolution where `folds` allows it."""
+    if not folds(norm):
+        out: Tensor = norm(conv_like(x, conv, conv.weight, conv.bias))
+        return out
+    return scaled_conv(x, conv, *fold(norm))
+
+
+def scaled_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, offset: Tensor) -> Tensor:
+    """scale * conv(x) + offset as one convolution; scale and offset are [out]."""
+    bias = offset if conv.bias is None else conv.bias * scale + offset
+    weight = conv.weight * scale[:, None, None, None]
+    return conv_like(x, conv, weight, bias)
+
+
+def conv_like(x: Tensor, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The convolution of `conv` with a weight and bias of choice.
+
+    A strided 1x1 convolution takes its frames out first: in channels-last memory the backward
+    pass of oneDNN's (torch 2.13) writes outside its buffers.
+    """
+    if conv.kernel_size == (1, 1):
+        return functional.conv2d(x[:, :, :: conv.stride[0], :: conv.stride[1]], weight, bias)
+    return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation)
+
+
+def renamed(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
+    """Tensors whose names match one of the rules (pattern, replacement), under their new names."""
+    compiled = [(re.compile(pattern), new) for pattern, new in rules]
+    found = ((name, *rule) for name in tensors for rule in compiled if rule[0].fullmatch(name))
+    return {pattern.sub(new, name): tensors[name] for name, pattern, new in found}

@@ -1,0 +1,432 @@
+"""CTR-GCN: channel-wise topology refinement graph convolution (Chen et al., ICCV 2021)."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.data import Data
+from torch_geometric.nn import MessagePassing
+
+from starcli.contracts import Layout
+from starcli_plugins.backbones.base import (
+    SkeletonBackbone,
+    conv_like,
+    conv_norm,
+    fold,
+    folds,
+    renamed,
+    scaled_conv,
+)
+from starcli_plugins.backbones.graph import dense, skeleton_graph
+
+
+def relation_channels(width_in: int) -> int:
+    """Channels in which joints are related: an eighth of those in, 8 for raw coordinates."""
+    return 8 if width_in <= 9 else width_in // 8
+
+
+class RefinedConv(MessagePassing):  # type: ignore[misc]
+    """Graph convolution whose topologies are refined per clip and channel (CTR-GC).
+
+    out[c, u] = sum_g sum_v R_g[c, v, u] (theta_g x)[c, v] with
+    R_g = A_g + alpha * xi_g(tanh(psi_g(x)_u - phi_g(x)_v)), psi and phi of the mean over frames:
+    eqs. 2 to 5 of CTR-GCN, summed over the three subsets of the graph as in its section 3.3.
+
+    Shapes: [N, in, T, V] -> [N, out, T, V].
+
+    Args:
+        width_in: Channels in.
+        width: Channels out.
+        graph: The skeleton and its partition, where the topologies A start.
+    """
+
+    def __init__(self, width_in: int, width: int, graph: Data) -> None:
+        super().__init__(aggr="add", node_dim=-1)
+        topology = dense(graph)
+        groups, relations = len(topology), relation_channels(width_in)
+        self.groups = groups
+        self.topology = nn.Parameter(topology)
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.psi = nn.Conv1d(width_in, groups * relations, 1)
+        self.phi = nn.Conv1d(width_in, groups * relations, 1)
+        self.xi = nn.Conv2d(groups * relations, groups * width, 1, groups=groups)
+        self.theta = nn.Conv2d(width_in, groups * width, 1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Topologies start unrefined; maps as in the published code (Kaiming, fan out)."""
+        nn.init.zeros_(self.alpha)
+        for conv in self._maps():
+            # Of one group alone: each is a map of its own.
+            for weight, bias in self._of_groups(conv):
+                nn.init.kaiming_normal_(weight, mode="fan_out")
+                nn.init.zeros_(bias)
+
+    def relations(self, x: Tensor) -> Tensor:
+        """tanh(psi(x)_u - phi(x)_v): [N, in, T, V] -> [N, G * R, V, V].
+
+        Means over frames come before the maps: the maps are linear, and T times fewer.
+        """
+        pooled = x.mean(2)
+        weight = torch.cat((self.psi.weight, self.phi.weight)).squeeze(2)
+        # Only the difference is needed, and so only the difference of the biases.
+        target, source = (weight @ pooled).chunk(2, 1)
+        assert self.psi.bias is not None and self.phi.bias is not None
+        target = target + (self.psi.bias - self.phi.bias)[:, None]
+        return (target[:, :, None, :] - source[:, :, :, None]).tanh_()
+
+    def topologies(self, x: Tensor) -> list[Tensor]:
+        """The refined topologies R_g of every group: [N, in, T, V] -> G x [N, out, V, V]."""
+        assert self.xi.bias is not None
+        relations = self.relations(x).chunk(self.groups, 1)
+        weights = (self.xi.weight * self.alpha).chunk(self.groups)
+        biases = (self.xi.bias * self.alpha).chunk(self.groups)
+        maps = zip(relations, weights, biases, self.topology, strict=True)
+        return [functional.conv2d(r, w, b).add_(shared) for r, w, b, shared in maps]
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        """[N, in, T, V] -> [N, out, T, V], times a scale [out] if one is given.
+
+        Products are of [T, V] by [V, V] matrices, one per clip and channel, which must lie in
+        plain memory, and are added up where they are computed; maps run channels-last, where they
+        are faster by more than the copies between the two cost.
+        """
+        if torch.is_grad_enabled() and not self.training:
+            return self.published_order(x)
+        assert self.theta.bias is not None
+        weight, bias = self.theta.weight, self.theta.bias
+        if scale is not None:
+            repeated = scale.repeat(self.groups)
+            weight, bias = weight * repeated[:, None, None, None], bias * repeated
+        weights, biases = weight.chunk(self.groups), bias.chunk(self.groups)
+        n, _, frames, joints = x.shape
+        out: Tensor | None = None
+        for topology, w, b in zip(self.topologies(x), weights, biases, strict=True):
+            value = functional.conv2d(x, w, b).contiguous().view(-1, frames, joints)
+            mixing = topology.view(-1, joints, joints)
+            out = torch.bmm(value, mixing) if out is None else torch.baddbmm(out, value, mixing)
+        assert out is not None
+        plain = out.view(n, -1, frames, joints)
+        return plain.contiguous(memory_format=torch.channels_last)
+
+    def published_order(self, x: Tensor) -> Tensor:
+        """The same operation by operation as the authors write it, rounding included.
+
+        Shapes: [N, in, T, V] -> [N, out, T, V].
+        """
+        x = x.contiguous()
+        groups = ([*maps] for maps in zip(*map(self._of_groups, self._maps()), strict=True))
+        out: Tensor | None = None
+        for (psi, phi, xi, theta), shared in zip(groups, self.topology, strict=True):
+            target, source = (functional.conv2d(x, w[..., None], b).mean(2) for w, b in (psi, phi))
+            related = (target[:, :, :, None] - source[:, :, None, :]).tanh()
+            refined = functional.conv2d(related, *xi) * self.alpha + shared.T
+            value = functional.conv2d(x, *theta)
+            mixed = torch.einsum("ncuv,nctv->nctu", refined, value)
+            out = mixed if out is None else mixed + out
+        assert out is not None
+        return out
+
+    def _maps(self) -> tuple[nn.Conv1d | nn.Conv2d, ...]:
+        return self.psi, self.phi, self.xi, self.theta
+
+    def _of_groups(self, conv: nn.Conv1d | nn.Conv2d) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weight and bias of each group's own map."""
+        assert conv.bias is not None
+        return zip(conv.weight.chunk(self.groups), conv.bias.chunk(self.groups), strict=True)
+
+    def propagated(self, x: Tensor) -> Tensor:
+        """The same by messages along all pairs of joints, as PyTorch Geometric has them: slower.
+
+        Shapes: [N, in, T, V] -> [N, out, T, V].
+        """
+        joints = x.shape[3]
+        edges = torch.cartesian_prod(*[torch.arange(joints, device=x.device)] * 2).T
+        refined = self.xi(self.relations(x)).chunk(self.groups, 1)
+        values = self.theta(x).chunk(self.groups, 1)
+        out = torch.zeros_like(values[0])
+        for value, own, shared in zip(values, refined, self.topology, strict=True):
+            weight = (shared + self.alpha * own)[:, :, edges[0], edges[1]]
+            out = out + self.propagate(edges, x=value, weight=weight)
+        return out
+
+    def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
+        """The source's features, weighted per clip and channel: [N, C, T, E] by [N, C, E]."""
+        return x_j * weight[:, :, None]
+
+
+class MultiScaleConv(nn.Module):
+    """Four branches over time, each a quarter of the channels (CTR-GCN, section 3.4).
+
+    A map to fewer channels, then five frames, five frames two apart, or the maximum of three; the
+    fourth branch is a map alone. Norms of all branches stand side by side and are one norm.
+
+    Shapes: [N, C, T, V] -> [N, C, T // stride, V].
+    """
+
+    def __init__(self, width: int, stride: int) -> None:
+        super().__init__()
+        own = width // 4
+        self.stride = stride
+        self.entry = nn.Conv2d(width, 3 * own, 1)
+        self.entry_norm = nn.BatchNorm2d(3 * own)
+        self.near = nn.Conv2d(own, own, (5, 1), (stride, 1), (2, 0))
+        self.far = nn.Conv2d(own, own, (5, 1), (stride, 1), (4, 0), (2, 1))
+        self.point = nn.Conv2d(width, own, 1, (stride, 1))
+        self.norm = nn.BatchNorm2d(4 * own)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Kaiming, fan out, as published; the entries are three maps, not one."""
+        for part in (*self.entry.weight.chunk(3), *(m.weight for m in self._last())):
+            nn.init.kaiming_normal_(part, mode="fan_out")
+        for conv in (self.entry, *self._last()):
+            assert conv.bias is not None
+            nn.init.zeros_(conv.bias)
+
+    def _last(self) -> tuple[nn.Conv2d, nn.Conv2d, nn.Conv2d]:
+        return self.near, self.far, self.point
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, T, V] -> [N, C, T // stride, V]."""
+        inner = conv_norm(x, self.entry, self.entry_norm).relu_()
+        near, far, peak = inner.chunk(3, 1)
+        peak = peak_of_three(peak, self.stride)
+        if not folds(self.norm):
+            point = conv_like(x, self.point, self.point.weight, self.point.bias)
+            parts = [self.near(near), self.far(far), peak, point]
+            out: Tensor = self.norm(torch.cat(parts, 1))
+            return out
+        scale, offset = (value.chunk(4) for value in fold(self.norm))
+        peak = torch.addcmul(offset[2][:, None, None], peak, scale[2][:, None, None])
+        return torch.cat([
+            scaled_conv(near, self.near, scale[0], offset[0]),
+            scaled_conv(far, self.far, scale[1], offset[1]),
+            peak,
+            scaled_conv(x, self.point, scale[3], offset[3]),
+        ], 1)  # fmt: skip
+
+
+def peak_of_three(x: Tensor, stride: int) -> Tensor:
+    """Maximum over a frame and its two neighbours: [N, C, T, V] >= 0 -> [N, C, T // stride, V]."""
+    if torch.is_grad_enabled():
+        return functional.max_pool2d(x, (3, 1), (stride, 1), (1, 0))
+    # Without gradients nobody asks which frame it was, and three shifted views are faster. Nothing
+    # is below zero after a ReLU, so that the zeros outside the clip never win.
+    frames = x.shape[2]
+    padded = functional.pad(x, (0, 0, 1, 1))
+    before, here, after = (padded[:, :, k : k + frames : stride] for k in range(3))
+    return torch.maximum(torch.maximum(before, here), after)
+
+
+class Block(nn.Module):
+    """A refined graph convolution and a multi-scale temporal one, with residuals (section 3.4).
+
+    Shapes: [N, in, T, V] -> [N, out, T // stride, V].
+    """
+
+    def __init__(self, width_in: int, width: int, stride: int, graph: Data, residual: bool) -> None:
+        super().__init__()
+        self.spatial = RefinedConv(width_in, width, graph)
+        self.norm = nn.BatchNorm2d(width)
+        # Almost nothing of the graph convolution at first: the block starts as its residual.
+        nn.init.constant_(self.norm.weight, 1e-6)
+        self.down = None if width_in == width else _shortcut(width_in, width, 1)
+        self.temporal = MultiScaleConv(width, stride)
+        self.residual = residual
+        plain = not residual or (width_in == width and stride == 1)
+        self.shortcut = None if plain else _shortcut(width_in, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, in, T, V] -> [N, out, T // stride, V]."""
+        out: Tensor = self.temporal(self._mixed(x).relu_())
+        if self.shortcut is not None:
+            out = out + conv_norm(x, *self.shortcut)
+        elif self.residual:
+            out = out + x
+        return out.relu_()
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """Graph convolution, norm and residual, before the ReLU."""
+        rest = x if self.down is None else conv_norm(x, *self.down)
+        if not folds(self.norm):
+            out: Tensor = self.norm(self.spatial(x)) + rest
+            return out
+        scale, offset = fold(self.norm)
+        mixed: Tensor = self.spatial(x, scale)
+        return mixed.add_(rest).add_(offset[:, None, None])
+
+
+def _shortcut(width_in: int, width: int, stride: int) -> nn.ModuleList:
+    conv = nn.Conv2d(width_in, width, 1, (stride, 1))
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return nn.ModuleList((conv, nn.BatchNorm2d(width)))
+
+
+# Names of the authors' code and of pyskl, once blocks are `net.0`, `net.1`, ...: `#` and a number
+# say where a tensor stands in one that joins several.
+PUBLISHED: tuple[tuple[str, str], ...] = (
+    (r"data_bn\.(.+)", r"normalise.\1"),
+    (r"net\.(\d+)\.gcn1\.P?A", r"blocks.\1.spatial.topology"),
+    (r"net\.(\d+)\.gcn1\.alpha", r"blocks.\1.spatial.alpha"),
+    (r"net\.(\d+)\.gcn1\.convs\.(\d)\.conv1\.(.+)", r"blocks.\1.spatial.psi.\3#\2"),
+    (r"net\.(\d+)\.gcn1\.convs\.(\d)\.conv2\.(.+)", r"blocks.\1.spatial.phi.\3#\2"),
+    (r"net\.(\d+)\.gcn1\.convs\.(\d)\.conv3\.(.+)", r"blocks.\1.spatial.theta.\3#\2"),
+    (r"net\.(\d+)\.gcn1\.convs\.(\d)\.conv4\.(.+)", r"blocks.\1.spatial.xi.\3#\2"),
+    (r"net\.(\d+)\.gcn1\.bn\.(.+)", r"blocks.\1.norm.\2"),
+    (r"net\.(\d+)\.gcn1\.down\.(.+)", r"blocks.\1.down.\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.([012])\.0\.(.+)", r"blocks.\1.temporal.entry.\3#\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.([012])\.1\.(.+)", r"blocks.\1.temporal.entry_norm.\3#\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.0\.3\.conv\.(.+)", r"blocks.\1.temporal.near.\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.1\.3\.conv\.(.+)", r"blocks.\1.temporal.far.\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.3\.0\.(.+)", r"blocks.\1.temporal.point.\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.([01])\.3\.bn\.(.+)", r"blocks.\1.temporal.norm.\3#\2"),
+    (r"net\.(\d+)\.tcn1\.branches\.2\.4\.(.+)", r"blocks.\1.temporal.norm.\2#2"),
+    (r"net\.(\d+)\.tcn1\.branches\.3\.1\.(.+)", r"blocks.\1.temporal.norm.\2#3"),
+    (r"net\.(\d+)\.residual\.conv\.(.+)", r"blocks.\1.shortcut.0.\2"),
+    (r"net\.(\d+)\.residual\.bn\.(.+)", r"blocks.\1.shortcut.1.\2"),
+    (r"(?:cls_head\.fc_cls|fc)\.(.+)", r"fc.\1"),
+)
+
+
+def _common_name(name: str) -> str:
+    """One numbering of blocks for both codes: `l1.x` and `backbone.net.0.x` become `net.0.x`."""
+    block = re.fullmatch(r"l(\d+)\.(.+)", name)
+    if block:
+        return f"net.{int(block[1]) - 1}.{block[2]}"
+    return name.removeprefix("backbone.")
+
+
+def _joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of names `x#0`, `x#1`, ... joined to one `x` along their first axis."""
+    pieces: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for name in sorted(tensors):
+        pieces[name.partition("#")[0]].append(tensors[name])
+    return {n: torch.cat(p) if len(p) > 1 and p[0].ndim else p[0] for n, p in pieces.items()}
+
+
+class CtrGcn(SkeletonBackbone):
+    """CTR-GCN over any skeleton layout.
+
+    Differs from the paper: the number, width and stride of blocks are settings, the defaults
+    being a light network for small data sets and two cores; `widths` and `strides` of the paper
+    are 64x4, 128x3, 256x3 and stride 2 at the fifth and eighth block, `persons` 2. Topologies start
+    normalised by what flows into a joint; the authors' code starts with what flows out of it.
+
+    Shapes: [B, 3, T, V, M] -> [B, T // stride, V, dim], averaged over persons.
+
+    Args:
+        settings: Size of the network.
+        layout: The skeleton.
+    """
+
+    class Settings(BaseModel):
+        """Size of the network."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        coordinates: Literal[2, 3] = Field(3, description="3, or 2 to read x and y only")
+        persons: int = Field(
+            1, ge=1, description="persons with an input normalisation of their own; 1: all share it"
+        )
+        widths: tuple[int, ...] = Field(
+            (48, 64, 64, 128, 128), description="channels per block, multiples of 4"
+        )
+        strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
+
+        @model_validator(mode="after")
+        def _consistent(self) -> CtrGcn.Settings:
+            if len(self.widths) != len(self.strides) or not self.widths:
+                raise ValueError("widths and strides need one entry per block")
+            if min(self.widths + self.strides) < 1 or any(width % 4 for width in self.widths):
+                raise ValueError("widths are multiples of 4 and strides are positive")
+            return self
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        super().__init__(
+            layout, coordinates=settings.coordinates, persons=settings.persons,
+            dim=settings.widths[-1], stride=prod(settings.strides),
+        )  # fmt: skip
+        graph = skeleton_graph(layout, "direction")
+        ins = (settings.coordinates, *settings.widths[:-1])
+        self.blocks = nn.ModuleList(
+            Block(i, o, s, graph, residual=n > 0)
+            for n, (i, o, s) in enumerate(zip(ins, settings.widths, settings.strides, strict=True))
+        )
+
+    def encode(self, x: Tensor) -> Tensor:
+        """[N, coordinates, T, V] -> feature map [N, dim, T // stride, V]."""
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "light": {},
+        # The authors' for NTU RGB+D, clips prepared and cropped by their feeder.
+        "published": {
+            "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
+            "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+            "backbone.persons": 2,
+            "pretrain.optimizer": "sgd",
+            "pretrain.lr": 0.1,
+            "pretrain.weight_decay": 4e-4,
+            "pretrain.batch": 64,
+            "pretrain.epochs": 65,
+            "pretrain.schedule": "steps",
+            "pretrain.milestones": (35.0, 55.0),
+            "pretrain.warmup": 5 / 65,
+            "pretrain.label_smoothing": 0.0,
+            "pretrain.crop": 0.5,
+            "pretrain.scale": 0.0,
+        },
+    }
+
+    @classmethod
+    def published(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the authors' code or pyskl's under this network's names.
+
+        The authors index topologies by (target, source). pyskl's go from source to target and
+        relate the source to the target, tanh(conv1(source) - conv2(target)); tanh being odd, that
+        is ours with the two maps exchanged and xi turned round.
+
+        Args:
+            tensors: A published state dict, container prefixes stripped.
+
+        Returns:
+            This network's state dict, the classifier as `fc.weight` [classes, dim] and `fc.bias`;
+            empty if the names are none of these.
+        """
+        pyskl = any(name.startswith("backbone.net.") for name in tensors)
+        common = {_common_name(name): value for name, value in tensors.items()}
+        named = _joined(renamed(common, PUBLISHED))
+        if not any(name.startswith("blocks.") for name in named):
+            return {}
+        out = {}
+        for name, value in named.items():
+            if name.endswith(("psi.weight", "phi.weight")):
+                value = value.squeeze(-1)
+            elif name.endswith("topology") and not pyskl:
+                value = value.transpose(1, 2).contiguous()
+            elif name.endswith("xi.weight") and pyskl:
+                value = -value
+            if pyskl:
+                name = re.sub(r"\.(psi|phi)\.", _exchanged, name)
+            out[name] = value
+        return out
+
+
+def _exchanged(found: re.Match[str]) -> str:
+    return {".psi.": ".phi.", ".phi.": ".psi."}[found[0]]
