@@ -6,11 +6,15 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import traceback
 
 from starcli import console
 from starcli.cli import app, print_document
-from starcli.errors import OutOfMemoryError, StarError, UsageError
+from starcli.errors import OutOfMemoryError, StarError, UsageError, is_out_of_memory
+from starcli.workers import rank, size
+
+PATIENCE_SECONDS = 3.0
 
 
 class _Terminated(BaseException):
@@ -24,6 +28,8 @@ def _terminate(signum: int, frame: object) -> None:
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    if rank() > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (one process answers the user)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         result = app(standalone_mode=False)
@@ -44,6 +50,8 @@ def main() -> None:
 
 def _stopped(code: int) -> None:
     """Say that a command was interrupted and how it goes on."""
+    if size() > 1:
+        return  # the process that started the others says so, once
     fix = "run the same command again to continue from the last checkpoint"
     if "--json" in sys.argv:
         error = {"id": "interrupted", "exit_code": code, "message": "stopped", "fix": fix}
@@ -70,6 +78,11 @@ def _failed(problem: Exception) -> int:
         print(problem)
         return UsageError.exit_code
     known = problem if isinstance(problem, StarError) else _translated(problem)
+    if rank() > 0:
+        # What stops the leading process as well is its to say, and this process is then ended.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(PATIENCE_SECONDS)
+        known.message = f"process {rank() + 1} of {size()}: {known.message}"
     if "--json" in sys.argv:
         print_document(known.document())
     console.error(known)
@@ -80,9 +93,7 @@ def _translated(problem: Exception) -> StarError:
     """Our error for typer's complaints about the command line, for memory, and for bugs."""
     if hasattr(problem, "format_message"):
         return UsageError(problem.format_message(), "see the options with --help")
-    if type(problem).__name__ in ("MemoryError", "OutOfMemoryError") or (
-        "DefaultCPUAllocator" in str(problem)
-    ):
+    if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
     with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
         log.write("".join(traceback.format_exception(problem)))

@@ -50,6 +50,20 @@ Set = Annotated[
 Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
 StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Weights = Annotated[
+    Path | None, typer.Option(help="Backbone checkpoint to use in place of pretraining.")
+]
+Recipe = Annotated[str | None, typer.Option(help="Preset of the backbone: light, published.")]
+AllowUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unknown-classes",
+        help="Use weights whose training classes nobody knows; marks every result.",
+    ),
+]
+Processes = Annotated[
+    int | None, typer.Option("--num-processes", help="Processes that share pretrain and extract.")
+]
 RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
@@ -62,10 +76,11 @@ def _stage_command(stage: str) -> Callable[..., None]:
     def command(
         dataset: Dataset = None, raw: Raw = None, protocol: Protocol = None, split: Split = None,
         parts: Parts = None, seed: Seed = None, backbone: PluginName = None,
+        recipe: Recipe = None, weights: Weights = None, allow_unknown: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
-        settings: Set = None, config: Config = None, store: StorePath = None,
-        device: Device = None, run: RunName = None, dry_run: DryRun = False,
-        show_settings: ShowSettings = False, as_json: Json = False,
+        num_processes: Processes = None, settings: Set = None, config: Config = None,
+        store: StorePath = None, device: Device = None, run: RunName = None,
+        dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         from starcli.settings import load, parse_assignment
 
@@ -73,7 +88,9 @@ def _stage_command(stage: str) -> Callable[..., None]:
             "dataset.name": dataset, "run.raw": raw, "dataset.protocol": protocol,
             "dataset.split": split, "parts": parts, "seed": seed, "backbone.name": backbone,
             "encoder.name": encoder, "describer.name": describer, "method.name": method,
-            "run.store": store, "run.device": device,
+            "run.store": store, "run.device": device, "run.num_processes": num_processes,
+            "pretrain.recipe": recipe, "backbone.weights": weights,
+            "backbone.allow_unknown_classes": allow_unknown or None,
         }  # fmt: skip
         given = {key: value for key, value in flags.items() if value is not None}
         loaded = load({**dict(map(parse_assignment, settings or [])), **given}, config)
@@ -123,10 +140,14 @@ def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
 
 
 def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
-    from starcli import console, pipeline
+    from starcli import console, pipeline, report, workers
     from starcli.experiment import Experiment
     from starcli.store import check_run_name
 
+    asked = loaded.settings.run.num_processes
+    if asked is not None and asked > 1 and not workers.launched():
+        raise typer.Exit(workers.launch(asked, sys.argv[1:]))
+    workers.require_size(asked)
     if run is not None:
         if stage != "train":
             raise UsageError("--run names what `train` makes", "leave it out")
@@ -142,14 +163,17 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         })  # fmt: skip
         return
     print(result.path)
+    if stage == "pretrain":
+        console.note(report.accuracy_line(result.summary))
     if name:
         console.note(f"run '{name}'; see how good it is with: starcli evaluate")
 
 
 def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
     from starcli import console, pipeline
+    from starcli.workers import rank
 
-    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+    with console.progress(shown=rank() == 0) as report, contextlib.redirect_stdout(sys.stderr):
         results, ran = pipeline.run(experiment, stage, report)
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
@@ -164,11 +188,14 @@ def _open_run(
     from starcli.pipeline import require_same
     from starcli.settings import load_recorded, run_section
     from starcli.store import Store
+    from starcli.workers import size
 
     here = {"run.store": store, "run.device": device}
     place = run_section({k: v for k, v in here.items() if v is not None}, config)
     name, recorded = Store(place.store).load_run(name)
-    experiment = Experiment(load_recorded(recorded["settings"], place), recorded["raw"])
+    if size() > 1:
+        raise UsageError("this command runs in one process", "start it without torchrun")
+    experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
     require_same(experiment, name, recorded["steps"])
     return name, experiment
 
@@ -189,7 +216,7 @@ def evaluate(
     if as_json:
         print_document({**document, "run": name})
         return
-    console.table(f"{name}: {document['selection']}", ("measure", "value"), report.rows(document))
+    console.table(report.title(name, document), ("measure", "value"), report.rows(document))
     columns = ("class", "role", "ZSL", "GZSL")
     console.table("per class", columns, report.class_rows(document))
 
@@ -215,8 +242,7 @@ def calibrate(
         for side, curve in found["curves"].items():
             columns = ("gamma from", "to", "S", "U", "H")
             console.table(f"{side} clips", columns, report.curve_rows(curve))
-    console.table(f"{name}: {found['selection']}", ("measure", "value"),
-                  report.calibration_rows(found))  # fmt: skip
+    console.table(report.title(name, found), ("measure", "value"), report.calibration_rows(found))
     for file in files:
         print(file)
 

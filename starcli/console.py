@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from starcli.contracts import Progress as Report
+from starcli.contracts import silent
 from starcli.errors import StarError
 
 
@@ -51,8 +52,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 @contextmanager
-def progress() -> Iterator[Report]:
+def progress(shown: bool = True) -> Iterator[Report]:
     """A progress bar on stderr: `report(what, done, total)`; total 0 where it is not known."""
+    if not shown:
+        yield silent
+        return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
     console = Console(stderr=True)

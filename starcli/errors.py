@@ -106,6 +106,12 @@ class NumericalError(StarError):
     exit_code = 8
 
 
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error of Python or torch says that memory ran out."""
+    named = type(problem).__name__ in ("MemoryError", "OutOfMemoryError")
+    return named or "DefaultCPUAllocator" in str(problem) or "out of memory" in str(problem)
+
+
 @contextmanager
 def writes_to(place: Path) -> Iterator[None]:
     """Turn the system's errors of writing into ours, with the place."""

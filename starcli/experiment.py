@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,11 +15,13 @@ from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.settings import PLUGIN_SECTIONS, Loaded
 from starcli.store import Artifact, Draft, Store, canonical, digest
+from starcli.workers import Workers, size
 
 if TYPE_CHECKING:
     import torch
 
     from starcli.splits import ClipIndex, Task
+    from starcli.weights import TrainedOn
 
 VALIDATION, FINAL = "validation", "final"
 """The two roles of a step: the nested run that chooses, and the run that is reported."""
@@ -29,14 +32,15 @@ class Experiment:
 
     Args:
         loaded: Settings and plugins.
-        raw_digest: Recordings of a run recorded before; None for those that `run.raw` names.
+        recorded: What a run recorded of its inputs: `raw`, its recordings, and `weights`. None for
+            a new run, whose settings name them.
 
     Raises:
         UsageError: The data set has no such protocol, split or partition, or reads no recordings.
     """
 
-    def __init__(self, loaded: Loaded, raw_digest: str | None = None) -> None:
-        self._raw_digest = raw_digest
+    def __init__(self, loaded: Loaded, recorded: Mapping[str, Any] | None = None) -> None:
+        self._recorded = recorded or {}
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store)
@@ -118,8 +122,8 @@ class Experiment:
         """
         if self.source.request is None:
             return ""
-        if self._raw_digest is not None:
-            return self._raw_digest
+        if "raw" in self._recorded:
+            return str(self._recorded["raw"])
         if self.settings.run.raw is None:
             for artifact in self.store.all("prepare"):
                 if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
@@ -130,6 +134,36 @@ class Experiment:
         # One file is the same archive under any name; of many, the names say what they hold.
         lines = sorted(f"{path.name if len(files) > 1 else ''} {digest(path)}" for path in files)
         return hashlib.sha256(canonical(lines).encode()).hexdigest()[:16]
+
+    @cached_property
+    def weights_digest(self) -> str | None:
+        """What identifies the weights that are used in place of pretraining; None without any.
+
+        Raises:
+            DataError: There is no such file.
+        """
+        path = self.settings.backbone.weights
+        if path is None:
+            return None
+        if self._recorded.get("weights"):
+            return str(self._recorded["weights"])
+        if not path.is_file():
+            raise DataError("no such file of weights", "check backbone.weights", file=path)
+        return digest(path)
+
+    def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
+        """What the weights were trained on: as their file says, or else the settings."""
+        from starcli.weights import TrainedOn
+
+        declared = self.settings.backbone.trained_on
+        if said is not None or declared is None:
+            return said
+        return TrainedOn(self.settings.dataset.name, declared)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The processes that work on this experiment."""
+        return Workers.join(self.device) if size() > 1 else Workers()
 
     @cached_property
     def device(self) -> torch.device:
@@ -148,6 +182,8 @@ class Experiment:
         name = self.settings.run.device
         if name == "auto":
             name = next((d for d in ("cuda", "mps") if d in there), "cpu")
+        if name == "cuda" and size() > 1:
+            name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         if name not in there:
             raise UsageError(f"no device '{name}' here", f"there are: {', '.join(there)}")
         return torch.device(name)

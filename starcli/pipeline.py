@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from starcli.contracts import Progress, silent
-from starcli.errors import DataError
+from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
 from starcli.settings import flatten
 from starcli.store import Artifact, Finished, Recipe, key_of
@@ -55,6 +54,17 @@ STEPS: tuple[Step, ...] = (
                       "method": "train"}),
     Step("calibrate", {"scores": "evaluate", "validation": "train/validation"}),
 )  # fmt: skip
+
+
+SHARED = frozenset({"pretrain", "extract"})
+"""Stages that all processes work on; the others are the leading process's alone."""
+
+BOUNDED_BY = {
+    "pretrain": ("pretrain.batch", "extract.batch"),
+    "extract": ("extract.batch",),
+    "train": ("method.batch",),
+}
+"""The settings that bound the memory of a stage."""
 
 
 @dataclass(frozen=True)
@@ -153,29 +163,54 @@ def run(
     results: dict[str, Artifact] = {}
     ran: list[str] = []
     planned = plan(experiment, target)
-    if any(p.artifact is None for p in planned):
+    workers = experiment.workers
+    # While one process still plans, another must not make what the first would then find.
+    missing = workers.agree([item.artifact is None for item in planned])
+    if any(missing):
         experiment.require_device()
         experiment.store.check_writable()
-    for item in planned:
-        results[item.step.name] = item.artifact or _run_step(experiment, item, results, progress)
-        if item.artifact is None:
+    for item, wanted in zip(planned, missing, strict=True):
+        if wanted:
+            _run_step(experiment, item, results, progress)
             ran.append(item.step.name)
+        artifact = item.artifact or experiment.store.get(item.step.stage, item.key)
+        assert artifact is not None
+        results[item.step.name] = artifact
     return results, ran
 
 
 def _run_step(
     experiment: Experiment, item: Planned, results: Mapping[str, Artifact], progress: Progress
-) -> Artifact:
-    step = item.step
-    module = import_module(f"starcli.stages.{step.stage}")
+) -> None:
+    step, store, workers = item.step, experiment.store, experiment.workers
     inputs = {label: results[name] for label, name in step.inputs.items()}
     started = time.monotonic()
-    with suppress(Finished), experiment.store.writing(step.stage, item.recipe) as draft:
-        module.run(Job(experiment, step.role, inputs, draft, progress))
+    if workers.leads:
+        try:
+            with store.writing(step.stage, item.recipe) as draft:
+                workers.agree(True)
+                _work(Job(experiment, step.role, inputs, draft, progress), step)
+        except Finished:
+            workers.agree(False)
+    elif workers.agree(None) and step.stage in SHARED:
+        draft = store.following(step.stage, item.recipe)
+        _work(Job(experiment, step.role, inputs, draft), step)
+    workers.wait()
     progress(f"done {step.name} in {time.monotonic() - started:.1f} s", 1, 1)
-    artifact = experiment.store.get(step.stage, item.key)
-    assert artifact is not None
-    return artifact
+
+
+def _work(job: Job, step: Step) -> None:
+    """Run a stage; where memory runs out, name the settings that bound it."""
+    module = import_module(f"starcli.stages.{step.stage}")
+    try:
+        module.run(job)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        values = dict(job.experiment.loaded.values())
+        keys = [f"{k} (now {values[k]})" for k in BOUNDED_BY.get(step.stage, ()) if k in values]
+        fix = f"lower {' or '.join(keys)} with --set, and run again" if keys else "free memory"
+        raise OutOfMemoryError(f"out of memory in {step.name}", fix) from error
 
 
 def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | None) -> str:
@@ -189,7 +224,12 @@ def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | 
     name = name or f"{experiment.name}-{results['train'].key[:6]}"
     values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
     keys = {step: artifact.key for step, artifact in results.items()}
-    recorded = {"settings": values, "raw": experiment.raw_digest, "steps": keys}
+    recorded = {
+        "settings": values,
+        "raw": experiment.raw_digest,
+        "weights": experiment.weights_digest,
+        "steps": keys,
+    }
     experiment.store.save_run(name, recorded)
     return name
 

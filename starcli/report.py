@@ -31,6 +31,7 @@ def document(
         judged = open_judged(results["evaluate"])
         found |= measure(judged, gamma, len(source.classes))
         selection = "gamma fixed by the user; epochs chosen on pseudo-unseen classes"
+    note = backbone_note(experiment, results)
     return {
         "ok": True,
         "dataset": settings.dataset.name,
@@ -39,6 +40,8 @@ def document(
         "parts": settings.parts,
         "seed": settings.seed,
         "backbone": settings.backbone.name,
+        "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
+        "warning": note,
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
         "method": settings.method.name,
@@ -53,6 +56,30 @@ def document(
             "unseen": list(experiment.unseen),
         },
     }
+
+
+def accuracy_line(summary: Mapping[str, Any]) -> str:
+    """How well a pretrained backbone names its seen classes, in one line."""
+    if summary.get("accuracy") is None:
+        return f"backbone: {summary.get('note', 'no clips to judge it by')}"
+    clips, where = summary["accuracy_clips"], summary["accuracy_on"]
+    share = percent(summary["accuracy"])
+    return f"backbone: names {share} of {clips} {where} clips of seen classes right"
+
+
+def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
+    """What every result must say of a backbone that was not pretrained in its own run."""
+    if results["pretrain"].summary["classes"] is None:
+        return "NOT KNOWN whether the backbone saw unseen classes: this may not be zero-shot"
+    if experiment.settings.backbone.weights is not None:
+        return "but the weights given to the backbone may know these pseudo-unseen classes"
+    return None
+
+
+def title(run: str, document: Mapping[str, Any]) -> str:
+    """What stands above a table of results: the run, how it was chosen, and what it must admit."""
+    warning = f"; {document['warning']}" if document["warning"] else ""
+    return f"{run}: {document['selection']}{warning}"
 
 
 def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -98,6 +125,7 @@ def calibration(
     curves = json.loads((artifact.path / "curves.json").read_text("utf-8"))
     content = {
         "selection": found["selection"],
+        "warning": backbone_note(experiment, results),
         "gamma": found["gamma"],
         "harmonic_mean": found["gzsl"]["harmonic_mean"],
         "oracle": found["oracle"],

@@ -1,6 +1,7 @@
 """All settings in one frozen tree, and where each value comes from.
 
-Precedence: flags > STARCLI_* variables > starcli.toml > the data set's preset > defaults.
+Precedence: flags > STARCLI_* variables > starcli.toml > the data set's preset > the backbone's
+recipe > defaults; a recipe that was chosen, not the default one, outranks the data set's preset.
 A section of a plugin holds its name and the plugin's own settings beside it.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -26,101 +27,25 @@ from pydantic_settings import (
 from starcli import registry
 from starcli.contracts import Kind
 from starcli.errors import UsageError
+from starcli.sections import (
+    BackboneSection,
+    DatasetSection,
+    DescriberSection,
+    EncoderSection,
+    ExtractSection,
+    MethodSection,
+    PluginSection,
+    PretrainSection,
+    RunSection,
+    TextSection,
+    ValidationSection,
+)
 
 M = TypeVar("M", bound=BaseModel)
 CONFIG = "starcli.toml"
 SEE_ALL = "see every setting with: starcli train --show-settings"
 NOT_SETTINGS = frozenset({"STARCLI_SHARED"})
 """Variables of the project that are not settings: the recordings its tests use."""
-
-
-class Section(BaseModel):
-    """A group of settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PluginSection(Section):
-    """A chosen plugin; every further key is a setting of that plugin."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    name: str
-
-    def own(self) -> dict[str, Any]:
-        """The keys that belong to the plugin."""
-        return dict(self.model_extra or {})
-
-
-class DatasetSection(PluginSection):
-    """The data set and what is unseen in it."""
-
-    name: str = Field("simulated", description="data set plugin")
-    protocol: str = Field("", description="which clips train and which test, such as xsub")
-    split: str = Field("", description="which classes are unseen")
-
-
-class DescriberSection(PluginSection):
-    """Where part descriptions come from."""
-
-    name: str = Field("bundled", description="describer plugin")
-
-
-class EncoderSection(PluginSection):
-    """The text model."""
-
-    name: str = Field("minilm", description="text encoder plugin")
-
-
-class TextSection(Section):
-    """How a class becomes the texts that are encoded."""
-
-    name_template: str = Field(
-        "{name}. {parts}", description="text of the class: {name}, {parts} all part sentences"
-    )
-    part_template: str = Field(
-        "{text}", description="text of a part: {name}, {part}, {text} its sentence"
-    )
-
-
-class BackboneSection(PluginSection):
-    """The skeleton encoder."""
-
-    name: str = Field("st-gcn", description="backbone plugin")
-
-
-class PretrainSection(Section):
-    """Supervised training of the backbone on seen classes."""
-
-    frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
-    epochs: int = Field(30, ge=1, description="passes over the training clips")
-    batch: int = Field(16, ge=1, description="clips per step")
-    lr: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
-    weight_decay: float = Field(1e-2, ge=0, description="weight decay of AdamW")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
-    crop: float = Field(0.6, gt=0, le=1, description="shortest random crop, share of the frames")
-    rotation: float = Field(0.3, ge=0, description="random rotation about each axis, radians")
-    scale: float = Field(0.1, ge=0, lt=1, description="random scaling, share of the size")
-
-
-class MethodSection(PluginSection):
-    """The zero-shot method."""
-
-    name: str = Field("star", description="method plugin")
-
-
-class ValidationSection(Section):
-    """The nested run on seen classes that chooses epochs and gamma."""
-
-    classes: float = Field(0.25, gt=0, lt=1, description="share of seen classes held out")
-    clips: float = Field(0.2, gt=0, lt=1, description="least share of seen clips held out")
-
-
-class RunSection(Section):
-    """Where and on what it runs; nothing here can change a result."""
-
-    raw: Path | None = Field(None, description="the recordings: zip or folder")
-    store: Path = Field(Path("starcli-store"), description="folder of all results")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
 
 
 class Settings(BaseSettings):
@@ -150,6 +75,7 @@ class Settings(BaseSettings):
     text: TextSection = TextSection()
     backbone: BackboneSection = BackboneSection()
     pretrain: PretrainSection = PretrainSection()
+    extract: ExtractSection = ExtractSection()
     method: MethodSection = MethodSection()
     validation: ValidationSection = ValidationSection()
     run: RunSection = RunSection()
@@ -245,8 +171,11 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
     sources = _sources(flags, config)
     merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
-    preset = _preset(registry.load("dataset", name), merged)
-    return _loaded(*_merge({**sources, f"preset of {name}": preset}))
+    preset = {f"preset of {name}": _preset(registry.load("dataset", name), merged)}
+    recipe = _recipe(merged)
+    chosen = "pretrain.recipe" in merged
+    presets = {**recipe, **preset} if chosen else {**preset, **recipe}
+    return _loaded(*_merge({**sources, **presets}))
 
 
 def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
@@ -343,6 +272,17 @@ def _preset(source: type[Any], merged: Mapping[str, Any]) -> dict[str, Any]:
             key = f"{section}.{own}"
         preset[key] = value
     return preset
+
+
+def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Origin -> dotted settings of the backbone's chosen recipe."""
+    name = str(merged.get("backbone.name", BackboneSection().name))
+    chosen = str(merged.get("pretrain.recipe", PretrainSection().recipe))
+    recipes = getattr(registry.load("backbone", name), "recipes", {"light": {}})
+    if chosen not in recipes:
+        raise UsageError(f"backbone {name} has no recipe '{chosen}'",
+                         registry.suggest(chosen, recipes))  # fmt: skip
+    return {f"recipe {chosen} of {name}": recipes[chosen]}
 
 
 def _validate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,39 @@ def validation_task(
     kept = set(train)
     test = [i for i in final.train if i not in kept]
     return _task(index, seen, unseen, train, test)
+
+
+def refuse_leak(
+    learned: Collection[int] | None,
+    unseen: Collection[int],
+    classes: Sequence[str],
+    *,
+    allow_unknown: bool,
+) -> None:
+    """Refuse a backbone that was, or may have been, trained on an unseen class.
+
+    Args:
+        learned: Class ids it was trained on; None where nobody knows.
+        unseen: Class ids that must be new to it.
+        classes: C class names.
+        allow_unknown: Let a backbone pass whose classes nobody knows.
+
+    Raises:
+        DataError: It was trained on an unseen class, or nobody knows and that is not allowed.
+    """
+    if learned is None:
+        if not allow_unknown:
+            raise DataError(
+                "nobody knows which classes the backbone's weights were trained on",
+                'name them with --set \'backbone.trained_on=["class", ...]\' or "all", or mark '
+                "every result with --allow-unknown-classes",
+            )
+        return
+    leaked = sorted(set(learned) & set(unseen))
+    if leaked:
+        names = ", ".join(classes[c] for c in leaked)
+        raise DataError(f"leak: the backbone was trained on unseen classes: {names}",
+                        "use weights of the seen classes of this split only")  # fmt: skip
 
 
 def _hold_out(groups: Sequence[str], share: float, rng: np.random.Generator) -> set[str]:

@@ -117,19 +117,42 @@ class Draft:
         with writes_to(self.path):
             (self.path / f"{name}.json").write_text(text + "\n", "utf-8")
 
-    def tensors(self, tensors: Mapping[str, Tensor], name: str = "data") -> None:
-        """Write `<name>.safetensors`."""
-        from safetensors.torch import save_file
+    def tensors(
+        self,
+        tensors: Mapping[str, Tensor],
+        name: str = "data",
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write `<name>.safetensors`, with what the file says of itself wherever it is taken."""
+        save_tensors(tensors, self.path / f"{name}.safetensors", about)
 
-        path = self.path / f"{name}.safetensors"
-        with writes_to(path):
-            save_file({key: value.contiguous() for key, value in tensors.items()}, path)
-            # save_file makes files private; results follow the user's umask like any other.
-            os.chmod(path, 0o666 & ~_umask())
+    def adopt(self, path: Path) -> None:
+        """Take in a file that was written beside the checkpoint."""
+        with writes_to(self.path):
+            os.replace(path, self.path / path.name)
 
     def shard(self, tensors: Mapping[str, Tensor], name: str, number: int) -> None:
         """Write one of several files of a large result."""
         self.tensors(tensors, f"{name}-{number:05d}")
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, Any] | None = None
+) -> None:
+    """Write a safetensors file; `about` is kept in its header as sorted JSON.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    # One key only: with several, the file's bytes would depend on their order.
+    metadata = None if about is None else {"starcli": canonical(about)}
+    with writes_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=metadata)
+        # save_file makes files private; results follow the user's umask like any other.
+        os.chmod(path, 0o666 & ~_umask())
 
 
 def _umask() -> int:
@@ -177,6 +200,29 @@ class Store:
             probe.touch()
             probe.unlink()
 
+    def require_space(self, need: int) -> None:
+        """Find out before long work whether its result has room.
+
+        Args:
+            need: Bytes.
+
+        Raises:
+            OutputError: It has not.
+        """
+        free = shutil.disk_usage(self.root).free
+        if need > free:
+            raise OutputError(f"need {need / 1e9:.1f} GB, free {free / 1e9:.1f} GB",
+                              "free some space, or name another with --store",
+                              file=self.root)  # fmt: skip
+
+    def following(self, stage: str, recipe: Recipe) -> Draft:
+        """The draft that the leading process writes, for a process that helps it."""
+        work = self._work(stage, key_of(recipe))
+        return Draft(work / "files", work / "checkpoint")
+
+    def _work(self, stage: str, key: str) -> Path:
+        return self.root / "unfinished" / f"{stage}-{key}"
+
     @contextmanager
     def writing(self, stage: str, recipe: Recipe) -> Iterator[Draft]:
         """Write an artifact; it exists once the block ends without an error.
@@ -187,7 +233,7 @@ class Store:
             OutputError: The place cannot be written, or another process writes the same.
         """
         key, started = key_of(recipe), time.time()
-        work = self.root / "unfinished" / f"{stage}-{key}"
+        work = self._work(stage, key)
         with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage):
             if self.get(stage, key) is not None:
                 # Finished by another process since this one planned; readers may have it open.
@@ -311,7 +357,7 @@ def _locked(path: Path, stage: str) -> Iterator[None]:
         lock.release()
 
 
-def split_evenly(count: int, bytes_each: int) -> Sequence[range]:
+def split_evenly(count: int, bytes_each: int, shard_bytes: int) -> Sequence[range]:
     """Ranges of clips whose tensors fit one shard."""
-    size = max(1, SHARD_BYTES // max(1, bytes_each))
+    size = max(1, shard_bytes // max(1, bytes_each))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

@@ -226,7 +226,7 @@ def test_safetensors_own_error_of_a_full_disk(
 ) -> None:
     from safetensors import SafetensorError
 
-    def refuse(*args: Any) -> None:
+    def refuse(*args: Any, **more: Any) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr("safetensors.torch.save_file", refuse)
@@ -335,6 +335,6 @@ def test_a_run_cannot_be_named_out_of_its_folder(store: Store, name: str) -> Non
     [(5, SHARD_BYTES // 2, [2, 2, 1]), (4, SHARD_BYTES * 2, [1, 1, 1, 1]), (3, 0, [3]), (0, 8, [])],
 )
 def test_ranges_cover_all_clips_in_order(count: int, each: int, sizes: list[int]) -> None:
-    ranges = split_evenly(count, each)
+    ranges = split_evenly(count, each, SHARD_BYTES)
     assert [len(r) for r in ranges] == sizes
     assert [i for r in ranges for i in r] == list(range(count))

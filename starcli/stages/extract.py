@@ -1,82 +1,243 @@
-"""extract: the frozen backbone turns clips into joint tokens."""
+"""extract: the frozen backbone turns clips into joint tokens, one shard after another.
+
+A shard is written whole and under its final name only when it is done, so that an interrupted
+extraction goes on with the shards it lacks; several processes divide the shards among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from starcli.contracts import TokenSet
-from starcli.errors import DataError, NumericalError
+from starcli.contracts import VIEWS, TokenSet
+from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
-from starcli.skeletons import middle_crop, resample
+from starcli.skeletons import augment, middle_crop, motion_masked, resample_all
+from starcli.splits import Task, refuse_leak
 from starcli.stages.prepare import ClipSet, open_clips
-from starcli.store import Artifact, split_evenly
+from starcli.store import Artifact, save_tensors, split_evenly
+from starcli.training import DRAWS, derive
 
-REVISION = 1
-BATCH = 64
-CROP = 0.95
-"""Share of the frames that the published feeder reads of a test clip, its middle."""
+REVISION = 2
+
+View = Callable[[Sequence[int]], Tensor]
+"""Clips by their positions -> what the backbone reads [B, 3, T, V, M]."""
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """Everything that matters is in the inputs and the length of the clips."""
-    return {"frames": experiment.settings.pretrain.frames, "task": experiment.task_recipe(role)}
+    """How clips are read, and which views the method asks for."""
+    s, views = experiment.settings, list(wanted_views(experiment))
+    recipe = {
+        "frames": s.pretrain.frames,
+        "extract": s.extract.model_dump(mode="json", exclude={"batch"}),
+        "task": experiment.task_recipe(role),
+        "views": views,
+    }
+    if "augmented" in views:
+        shape = s.pretrain.model_dump(mode="json", include={"crop", "rotation", "scale"})
+        recipe |= {"augmentation": shape, "seed": s.seed}
+    return recipe
+
+
+def wanted_views(experiment: Experiment) -> tuple[str, ...]:
+    """`plain`, then the further views that the method learns from.
+
+    Raises:
+        MissingError: It asks for one that does not exist.
+    """
+    method = experiment.loaded.plugins["method"]
+    more = [v for v in getattr(method, "views", ()) if v != "plain"]
+    for view in more:
+        if view not in VIEWS:
+            raise MissingError(f"method {experiment.settings.method.name} asks for view '{view}'",
+                               f"there are: {', '.join(VIEWS)}")  # fmt: skip
+    return ("plain", *more)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of tokens.
+
+    Args:
+        view: The view it holds.
+        number: Its place among the files of the view.
+        clips: Positions of its clips among all clips.
+    """
+
+    view: str
+    number: int
+    clips: Sequence[int]
+
+    @property
+    def file(self) -> str:
+        """Name of the file, without ending."""
+        return f"{self.view}-{self.number:05d}"
 
 
 def run(job: Job) -> None:
-    """Extract the clips that the task trains and tests on, shard by shard.
+    """Extract the clips that the task trains and tests on.
 
     Raises:
         DataError: The backbone was trained on an unseen class.
         NumericalError: A token is not finite.
+        OutputError: There is too little space.
     """
     e = job.experiment
-    clips, weights = open_clips(job.inputs["clips"]), job.inputs["weights"]
+    clips = open_clips(job.inputs["clips"])
     task = e.task(clips.index, job.role)
-    leaked = sorted(set(weights.summary["classes"]) & set(task.unseen))
-    if leaked:
-        names = ", ".join(e.source.classes[c] for c in leaked)
-        raise DataError(f"leak: the backbone was trained on unseen classes: {names}",
-                        "pretrain it on the seen classes of this split")  # fmt: skip
-    backbone = e.make("backbone", e.source.layout)
-    backbone.load_state_dict(weights.tensors())
-    backbone.to(e.device).eval()
-    wanted = sorted({*task.train, *task.test})
-    frames = e.settings.pretrain.frames
-    joints = len(e.source.layout.joints)
-    each = 2 * (frames // backbone.stride) * joints * backbone.dim
-    for number, rows in enumerate(split_evenly(len(wanted), each)):
-        tokens = []
-        for start in range(0, len(rows), BATCH):
-            chosen = [wanted[r] for r in rows[start : start + BATCH]]
-            tokens.append(_tokens(job, backbone, clips, chosen, frames))
-            job.progress(f"extract ({job.role})", rows[start] + len(chosen), len(wanted))
-        job.draft.shard({"tokens": torch.cat(tokens)}, "tokens", number)
+    _refuse_leak(job, task)
+    backbone = _frozen(e, job.inputs["weights"])
+    clip_bytes = 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * _joints(e)
+    wanted = _wanted(task, wanted_views(e))
+    shards = list(_shards(wanted, clip_bytes, int(e.settings.extract.shard_mb * 2**20)))
+    total = sum(len(s.clips) for s in shards)
+    if e.workers.leads:
+        e.store.require_space(total * clip_bytes)
+    done = 0
+    for number, shard in enumerate(shards):
+        path = job.checkpoint / f"{shard.file}.safetensors"
+        if number % e.workers.size == e.workers.rank and not path.exists():
+            _write(path, _tokens(e, backbone, clips, shard))
+        done += len(shard.clips)
+        job.progress(f"extract ({job.role})", done, total)
+    e.workers.wait()
+    if not e.workers.leads:
+        return
+    for shard in shards:
+        job.draft.adopt(job.checkpoint / f"{shard.file}.safetensors")
     job.draft.json({"clips": wanted})
-    shape = [len(wanted), frames // backbone.stride, joints, backbone.dim]
-    job.draft.summary = {"axes": "N L V D", "shape": shape}
+    shape = [len(wanted["plain"]), e.settings.pretrain.frames // backbone.stride, _joints(e)]
+    job.draft.summary = {
+        "axes": "N L V D",
+        "shape": [*shape, backbone.dim],
+        "views": list(wanted),
+        "backbone_saw": job.inputs["weights"].summary["classes"],
+    }
+
+
+def _refuse_leak(job: Job, task: Task) -> None:
+    e = job.experiment
+    given = e.settings.backbone.weights is not None
+    refuse_leak(
+        job.inputs["weights"].summary["classes"],
+        # Weights from a file know the classes that play unseen in the nested run; results say so.
+        e.unseen if given else task.unseen,
+        e.source.classes,
+        allow_unknown=e.settings.backbone.allow_unknown_classes,
+    )
+
+
+def _joints(e: Experiment) -> int:
+    return len(e.source.layout.joints)
+
+
+def _frozen(e: Experiment, weights: Artifact) -> Any:
+    """The backbone with its weights, in eval mode."""
+    backbone = e.make("backbone", e.source.layout)
+    own = {k.removeprefix("backbone."): v for k, v in weights.tensors().items()
+           if k.startswith("backbone.")}  # fmt: skip
+    backbone.load_state_dict(own)
+    return backbone.to(e.device).eval().requires_grad_(False)
+
+
+def _wanted(task: Task, views: Sequence[str]) -> dict[str, list[int]]:
+    """View -> positions of its clips; views beside the plain one are for learning only."""
+    every = sorted({*task.train, *task.test})
+    return {view: every if view == "plain" else list(task.train) for view in views}
+
+
+def _shards(
+    wanted: Mapping[str, Sequence[int]], clip_bytes: int, shard_bytes: int
+) -> Iterator[Shard]:
+    for view, clips in wanted.items():
+        for number, rows in enumerate(split_evenly(len(clips), clip_bytes, shard_bytes)):
+            yield Shard(view, number, [clips[r] for r in rows])
+
+
+def _write(path: Path, tokens: Tensor) -> None:
+    draft = path.with_suffix(".tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_tensors({"tokens": tokens}, draft)
+    os.replace(draft, path)
 
 
 @torch.inference_mode()
-def _tokens(job: Job, backbone: Any, clips: ClipSet, chosen: Sequence[int], frames: int) -> Tensor:
-    batch = torch.stack([resample(middle_crop(clips.joints(i), CROP), frames) for i in chosen])
-    tokens: Tensor = backbone(batch.to(job.experiment.device)).half().cpu()
-    good = torch.isfinite(tokens).flatten(1).all(1)
-    if not good.all():
-        name = clips.index.names[chosen[int((~good).nonzero()[0])]]
-        raise NumericalError(f"tokens of clip '{name}' are not finite or exceed half precision",
-                             "pretrain with a lower learning rate")  # fmt: skip
-    return tokens
+def _tokens(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor:
+    """Tokens float16 [n, L, V, D] of a shard's clips; clips of like length go together."""
+    size = e.settings.extract.batch
+    read = _view(e, clips, shard.view)
+    order = sorted(range(len(shard.clips)), key=lambda row: len(clips.joints(shard.clips[row])))
+    out: Tensor | None = None
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        tokens = backbone(read([shard.clips[r] for r in rows]).to(e.device)).half().cpu()
+        good = torch.isfinite(tokens).flatten(1).all(1)
+        if not good.all():
+            name = clips.index.names[shard.clips[rows[int((~good).nonzero()[0])]]]
+            raise NumericalError(f"tokens of clip '{name}' are not finite or exceed half precision",
+                                 "pretrain with a lower learning rate")  # fmt: skip
+        if out is None:
+            out = tokens.new_empty(len(order), *tokens.shape[1:])
+        out[rows] = tokens
+    assert out is not None
+    return out
+
+
+def _view(e: Experiment, clips: ClipSet, view: str) -> View:
+    """How a view reads clips."""
+    s = e.settings
+
+    def plain(chosen: Sequence[int]) -> Tensor:
+        read = [middle_crop(clips.joints(i), s.extract.crop) for i in chosen]
+        return resample_all(read, s.pretrain.frames)
+
+    def masked(chosen: Sequence[int]) -> Tensor:
+        read = [middle_crop(clips.joints(i), s.extract.crop) for i in chosen]
+        return resample_all([motion_masked(c, s.extract.masked) for c in read], s.pretrain.frames)
+
+    def augmented(chosen: Sequence[int]) -> Tensor:
+        draws = torch.stack([_draws(s.seed, clips.index.names[i]) for i in chosen])
+        shape = partial(augment, shortest=s.pretrain.crop, rotation=s.pretrain.rotation)
+        return shape([clips.joints(i) for i in chosen], s.pretrain.frames, draws,
+                     scale=s.pretrain.scale)  # fmt: skip
+
+    return {"plain": plain, "motion-masked": masked, "augmented": augmented}[view]
+
+
+def _draws(seed: int, name: str) -> Tensor:
+    """The draws of a clip, whatever batch or process it is in."""
+    generator = torch.Generator().manual_seed(derive(seed, "augmented", name))
+    return torch.rand(DRAWS, generator=generator)
 
 
 def open_tokens(artifact: Artifact, clips: ClipSet, chosen: Sequence[int]) -> TokenSet:
-    """The tokens of chosen clips, given by their positions among all clips."""
-    place = {clip: row for row, clip in enumerate(artifact.data()["clips"])}
+    """The tokens of chosen clips, given by their positions among all clips.
+
+    Further views come with it where they hold all of these clips.
+    """
+    wanted = artifact.data()["clips"]
+    views = {
+        view: _token_set(artifact, clips, chosen, view, wanted[view])
+        for view in wanted
+        if view == "plain" or set(chosen) <= set(wanted[view])
+    }
+    plain = views.pop("plain")
+    return TokenSet(plain.shards, plain.rows, plain.labels, plain.names, views)
+
+
+def _token_set(
+    artifact: Artifact, clips: ClipSet, chosen: Sequence[int], view: str, stored: Sequence[int]
+) -> TokenSet:
+    place = {clip: row for row, clip in enumerate(stored)}
     return TokenSet(
-        shards=[shard["tokens"] for shard in artifact.shards("tokens")],
+        shards=[shard["tokens"] for shard in artifact.shards(view)],
         rows=torch.tensor([place[c] for c in chosen]),
         labels=torch.tensor([clips.index.labels[c] for c in chosen]),
         names=[clips.index.names[c] for c in chosen],

@@ -1,7 +1,16 @@
-"""pretrain: the backbone learns to name the seen classes from the training clips."""
+"""pretrain: the backbone learns to name the seen classes from the training clips.
+
+The nested run is judged after every epoch on the clips of its seen classes that it holds out. The
+reported run learns from all training clips; how well it names the seen classes of the test side
+is measured once, at the end, and chooses nothing. With `backbone.weights` nothing is trained: the
+weights of the file are taken as they are.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,13 +18,24 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from starcli.contracts import Watch
-from starcli.experiment import Experiment, Job
-from starcli.settings import PretrainSection
-from starcli.skeletons import random_crop, random_rotation, resample
+from starcli.errors import UsageError
+from starcli.experiment import VALIDATION, Experiment, Job
+from starcli.sections import PretrainSection
+from starcli.skeletons import augment, middle_crop, resample_all
+from starcli.splits import Task, refuse_leak
 from starcli.stages.prepare import ClipSet, open_clips
-from starcli.training import derive, run_epochs
+from starcli.training import (
+    Numerics,
+    Rate,
+    derive,
+    moving_average,
+    run_epochs,
+    warm_cosine,
+    warm_steps,
+)
+from starcli.weights import fit_weights, read_weights, saw
 
-REVISION = 1
+REVISION = 2
 
 
 class Classifier(nn.Module):
@@ -36,52 +56,173 @@ class Classifier(nn.Module):
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The backbone, its training, the task's classes and clips, and the seed."""
-    return {
-        **experiment.plugin("backbone"),
-        "pretrain": experiment.settings.pretrain.model_dump(mode="json"),
-        "task": experiment.task_recipe(role),
-        "seed": experiment.settings.seed,
-    }
+    """The backbone, its training or its weights, the task's classes and clips, and the seed."""
+    settings = experiment.settings
+    common = {**experiment.plugin("backbone"), "task": experiment.task_recipe(role)}
+    if experiment.weights_digest is not None:
+        return {
+            **common,
+            "weights": experiment.weights_digest,
+            "trained_on": settings.backbone.trained_on,
+            "frames": settings.pretrain.frames,
+        }
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe"})
+    return {**common, "pretrain": training, "seed": settings.seed}
 
 
 def run(job: Job) -> None:
-    """Train on the task's training clips, all of them of seen classes."""
+    """Train on the task's training clips, all of them of seen classes, or take given weights."""
     e = job.experiment
-    options, clips = e.settings.pretrain, open_clips(job.inputs["clips"])
+    clips = open_clips(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     seed = derive(e.settings.seed, "pretrain", job.role)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone = e.make("backbone", e.source.layout)
         model = Classifier(backbone, backbone.dim, len(task.seen)).to(e.device)
+    judge = _Judge(model, clips, task, e)
+    if e.settings.backbone.weights is None:
+        summary = _train(job, model, clips, task, seed, judge)
+    else:
+        summary = _adopt(job, model, task)
+    if not e.workers.leads:
+        return
+    if summary.pop("classifies"):
+        accuracy, count = judge.accuracy()
+        kind = "held-out training" if job.role == VALIDATION else "test"
+        summary |= {"accuracy": accuracy, "accuracy_clips": count, "accuracy_on": kind}
+    names = summary["classes"] and [e.source.classes[c] for c in summary["classes"]]
+    # Weights of other origin keep the silence of their file about what they saw.
+    said = {"dataset": e.settings.dataset.name, "classes": names} if names else None
+    job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=said)
+    job.draft.summary = summary
+
+
+def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
+    """Fill the model with the weights of a file.
+
+    Raises:
+        DataError: They do not fit, or saw an unseen class.
+    """
+    e, options = job.experiment, job.experiment.settings.backbone
+    assert options.weights is not None
+    weights = read_weights(options.weights)
+    translate = getattr(type(model.backbone), "published", None)
+    fitted = fit_weights(model.backbone, weights, translate, len(task.seen))
+    model.backbone.load_state_dict(fitted.state)
+    if fitted.classifier:
+        model.fc.load_state_dict(fitted.classifier)
+    learned = saw(e.trained_on(weights.trained_on), e.settings.dataset.name, e.source.classes)
+    refuse_leak(learned, e.unseen, e.source.classes, allow_unknown=options.allow_unknown_classes)
+    job.progress(f"done {fitted.note}", 1, 1)
+    return {
+        "classes": None if learned is None else sorted(learned),
+        "note": fitted.note,
+        "classifies": bool(fitted.classifier),
+    }
+
+
+def _train(
+    job: Job, model: Classifier, clips: ClipSet, task: Task, seed: int, judge: _Judge
+) -> dict[str, Any]:
+    e = job.experiment
+    options = e.settings.pretrain
+    numerics = Numerics(e.device.type, _precision(options.precision, e.device))
+    parallel = e.workers.parallel(model)
+    optimizer = _optimizer(model, options)
+    average = moving_average(model, options.ema) if options.ema else None
     position = {label: i for i, label in enumerate(task.seen)}
     targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
-    optimizer = torch.optim.AdamW(model.parameters(), options.lr, weight_decay=options.weight_decay)
 
-    def loss(ids: Tensor, generator: torch.Generator) -> Tensor:
-        batch = augmented(clips, [task.train[i] for i in ids.tolist()], options, generator)
-        logits = model(batch.to(e.device))
+    def loss(ids: Tensor, draws: Tensor) -> Tensor:
+        chosen = [clips.joints(task.train[i]) for i in ids.tolist()]
+        batch = augment(chosen, options.frames, draws, shortest=options.crop,
+                        rotation=options.rotation, scale=options.scale)  # fmt: skip
+        logits = parallel(batch.to(e.device))
         wanted = targets[ids].to(e.device)
         return cross_entropy(logits, wanted, label_smoothing=options.label_smoothing)
 
-    run_epochs(
+    def after_epoch(epoch: int) -> float | None:
+        if job.role != VALIDATION:
+            return None
+        return judge.accuracy(None if average is None else average.module)[0]
+
+    history = run_epochs(
         model, loss, optimizer, what=f"pretrain ({job.role})", size=len(task.train),
-        batch=options.batch, epochs=options.epochs, seed=seed,
-        watch=Watch(checkpoint=job.checkpoint, progress=job.progress),
+        batch=options.batch, epochs=options.epochs, seed=seed, rate=_rate(options),
+        watch=Watch(None, after_epoch, job.checkpoint, job.progress), average=average,
+        numerics=numerics, workers=e.workers,
     )  # fmt: skip
-    job.draft.tensors({k: v.cpu() for k, v in model.backbone.state_dict().items()})
-    job.draft.summary = {"classes": list(task.seen), "clips": len(task.train)}
+    return {
+        "classes": list(task.seen),
+        "clips": len(task.train),
+        "precision": numerics.precision,
+        "loss_by_epoch": history.losses,
+        "accuracy_by_epoch": [s for s in history.scores if s is not None],
+        "classifies": True,
+    }
 
 
-def augmented(
-    clips: ClipSet, chosen: list[int], options: PretrainSection, generator: torch.Generator
-) -> Tensor:
-    """A training batch [B, 3, T, V, M]: randomly cropped, rotated and scaled clips."""
-    batch = torch.stack([
-        resample(random_crop(clips.joints(i), options.crop, generator), options.frames)
-        for i in chosen
-    ])  # fmt: skip
-    batch = random_rotation(batch, options.rotation, generator)
-    scale = 1 + options.scale * (2 * torch.rand(len(batch), generator=generator) - 1)
-    return batch * scale[:, None, None, None, None]
+def _precision(asked: str, device: torch.device) -> str:
+    """The precision of a setting on a device.
+
+    Raises:
+        UsageError: Half precision on a device that lacks it.
+    """
+    if asked == "auto":
+        if device.type != "cuda":
+            return "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if asked == "fp16" and device.type == "cpu":
+        raise UsageError("pretrain.precision: fp16 does not train on the CPU", "use bf16 or fp32")
+    return asked
+
+
+def _rate(options: PretrainSection) -> Rate:
+    if options.schedule == "cosine":
+        return partial(warm_cosine, warm=options.warmup)
+    shares = [m / options.epochs for m in options.milestones]
+    return partial(warm_steps, warm=options.warmup, milestones=shares)
+
+
+def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optimizer:
+    """The optimiser, with weight decay as the backbone asks for by parameter."""
+    factors = getattr(model.backbone, "decay_factors", {})
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        found = [f for pattern, f in factors.items() if re.search(pattern, name)]
+        groups.setdefault(found[0] if found else 1.0, []).append(parameter)
+    parameters = [
+        {"params": members, "weight_decay": factor * options.weight_decay}
+        for factor, members in sorted(groups.items())
+    ]
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, options.lr)
+    return torch.optim.SGD(parameters, options.lr, momentum=0.9, nesterov=True)
+
+
+class _Judge:
+    """How well a model names the seen classes of the task's test clips."""
+
+    def __init__(self, model: Classifier, clips: ClipSet, task: Task, e: Experiment) -> None:
+        self.model, self.clips, self.e = model, clips, e
+        self.position = {label: i for i, label in enumerate(task.seen)}
+        self.test = [i for i in task.test if clips.index.labels[i] in self.position]
+
+    @torch.inference_mode()
+    def accuracy(self, model: nn.Module | None = None) -> tuple[float | None, int]:
+        """Share of clips named right, None without clips, and their number."""
+        model, options = (model or self.model).eval(), self.e.settings
+        read: Callable[[int], Tensor] = lambda i: middle_crop(  # noqa: E731
+            self.clips.joints(i), options.extract.crop
+        )
+        right = 0
+        for start in range(0, len(self.test), options.extract.batch):
+            chosen = self.test[start : start + options.extract.batch]
+            batch = resample_all([read(i) for i in chosen], options.pretrain.frames)
+            found = model(batch.to(self.e.device)).argmax(1).tolist()
+            right += sum(map(int.__eq__, found, self._targets(chosen)))
+        return (right / len(self.test) if self.test else None), len(self.test)
+
+    def _targets(self, chosen: Sequence[int]) -> list[int]:
+        return [self.position[self.clips.index.labels[i]] for i in chosen]

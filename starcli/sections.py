@@ -1,0 +1,129 @@
+"""The groups of settings, each value with its default and what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginSection(Section):
+    """A chosen plugin; every further key is a setting of that plugin."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+    def own(self) -> dict[str, Any]:
+        """The keys that belong to the plugin."""
+        return dict(self.model_extra or {})
+
+
+class DatasetSection(PluginSection):
+    """The data set and what is unseen in it."""
+
+    name: str = Field("simulated", description="data set plugin")
+    protocol: str = Field("", description="which clips train and which test, such as xsub")
+    split: str = Field("", description="which classes are unseen")
+
+
+class DescriberSection(PluginSection):
+    """Where part descriptions come from."""
+
+    name: str = Field("bundled", description="describer plugin")
+
+
+class EncoderSection(PluginSection):
+    """The text model."""
+
+    name: str = Field("minilm", description="text encoder plugin")
+
+
+class TextSection(Section):
+    """How a class becomes the texts that are encoded."""
+
+    name_template: str = Field(
+        "{name}. {parts}", description="text of the class: {name}, {parts} all part sentences"
+    )
+    part_template: str = Field(
+        "{text}", description="text of a part: {name}, {part}, {text} its sentence"
+    )
+
+
+class BackboneSection(PluginSection):
+    """The skeleton encoder."""
+
+    name: str = Field("st-gcn", description="backbone plugin")
+    weights: Path | None = Field(
+        None, description="checkpoint to use in place of pretraining: published, or ours"
+    )
+    trained_on: tuple[str, ...] | Literal["all"] | None = Field(
+        None, description="classes that saw these weights, where the file does not say: names, all"
+    )
+    allow_unknown_classes: bool = Field(
+        False, description="use weights whose classes nobody knows, and mark every result"
+    )
+
+
+class PretrainSection(Section):
+    """Supervised training of the backbone on seen classes."""
+
+    recipe: str = Field("light", description="the backbone's preset: light, published, ...")
+    frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
+    epochs: int = Field(30, ge=1, description="passes over the training clips")
+    batch: int = Field(16, ge=1, description="clips per step, over all processes")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: Nesterov, momentum 0.9")
+    lr: float = Field(2e-3, gt=0, description="peak learning rate")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay")
+    schedule: Literal["cosine", "steps"] = Field("cosine", description="of the learning rate")
+    milestones: tuple[float, ...] = Field(
+        (), description="epochs after which a schedule of steps falls to a tenth"
+    )
+    warmup: float = Field(0.2, ge=0, lt=1, description="share of the steps with a rising rate")
+    ema: float = Field(0.0, ge=0, lt=1, description="moving average of the weights; 0: none")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 or fp16 on CUDA, fp32 elsewhere"
+    )
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
+    crop: float = Field(0.6, gt=0, le=1, description="shortest random crop, share of the frames")
+    rotation: float = Field(0.3, ge=0, description="random rotation about each axis, radians")
+    scale: float = Field(0.1, ge=0, lt=1, description="random scaling, share of the size")
+
+
+class ExtractSection(Section):
+    """Tokens of the clips by the frozen backbone."""
+
+    batch: int = Field(64, ge=1, description="clips at a time")
+    crop: float = Field(0.95, gt=0, le=1, description="middle share of the frames that is read")
+    shard_mb: float = Field(64.0, gt=0, description="size of a file of tokens, megabytes")
+    masked: float = Field(0.3, ge=0, lt=1, description="share of frames that motion masking drops")
+
+
+class MethodSection(PluginSection):
+    """The zero-shot method."""
+
+    name: str = Field("star", description="method plugin")
+
+
+class ValidationSection(Section):
+    """The nested run on seen classes that chooses epochs and gamma."""
+
+    classes: float = Field(0.25, gt=0, lt=1, description="share of seen classes held out")
+    clips: float = Field(0.2, gt=0, lt=1, description="least share of seen clips held out")
+
+
+class RunSection(Section):
+    """Where and on what it runs; nothing here can change a result."""
+
+    raw: Path | None = Field(None, description="the recordings: zip or folder")
+    store: Path = Field(Path("starcli-store"), description="folder of all results")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    num_processes: int | None = Field(
+        None, ge=1, description="processes that share pretrain and extract"
+    )
