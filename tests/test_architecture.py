@@ -26,6 +26,7 @@ LIGHT = (
 LAYERS = (
     {"errors"},
     {"contracts", "sections"},
+    {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},
     {"skeletons", "splits", "metrics", "calibration", "head"},

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from starcli import __version__, console, training
+from starcli import __version__, console
+from starcli.checkpoint import Checkpoint
 from starcli.errors import StarError
 
 Cli = Callable[..., Any]
@@ -226,13 +227,13 @@ def test_a_stage_runs_once_and_the_plan_says_what_changed(cli: Cli) -> None:
 
 
 class Stop:
-    """Presses Ctrl-C in `_save` once `after` checkpoints are written, and counts them."""
+    """Presses Ctrl-C in `Checkpoint.save` once `after` checkpoints are written, and counts them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.after: int | None = None
         self.saved = 0
-        self.save = training._save
-        monkeypatch.setattr(training, "_save", self)
+        self.save = Checkpoint.save
+        monkeypatch.setattr(Checkpoint, "save", lambda *arguments: self(*arguments))
 
     def __call__(self, *arguments: Any) -> None:
         self.save(*arguments)

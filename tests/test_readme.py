@@ -3,10 +3,12 @@
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Outcome
 from test_pipeline import TINY, Cli
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,7 +42,13 @@ def test_every_command_runs(
             monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
     assert len(COMMANDS) >= 9
     for command in COMMANDS:
-        outcome = cli(*shlex.split(command)[1:])
+        arguments = shlex.split(command)[1:]
+        if "--num-processes" in arguments:  # they meet over a socket, which tests may not open
+            done = subprocess.run([sys.executable, "-m", "starcli", *arguments], timeout=300,
+                                  capture_output=True, text=True)  # fmt: skip
+            outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        else:
+            outcome = cli(*arguments)
         assert outcome.code == 0, f"{command}\n{outcome.err}"
 
 

@@ -112,13 +112,17 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
     model.backbone.load_state_dict(fitted.state)
     if fitted.classifier:
         model.fc.load_state_dict(fitted.classifier)
-    learned = saw(e.trained_on(weights.trained_on), e.settings.dataset.name, e.source.classes)
+    trained_on = e.trained_on(weights.trained_on)
+    learned = saw(trained_on, e.settings.dataset.name, e.source.classes)
     refuse_leak(learned, e.unseen, e.source.classes, allow_unknown=options.allow_unknown_classes)
     job.progress(f"done {fitted.note}", 1, 1)
     return {
         "classes": None if learned is None else sorted(learned),
         "note": fitted.note,
-        "classifies": bool(fitted.classifier),
+        # A classifier of as many other classes, or in another order, fits and names nothing right.
+        "classifies": bool(fitted.classifier)
+        and trained_on is not None
+        and trained_on.classes == tuple(e.source.classes[c] for c in task.seen),
     }
 
 
