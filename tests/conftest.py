@@ -42,6 +42,21 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def reference_threads() -> Iterator[None]:
+    """Two threads, with which the reference outputs were made.
+
+    With one, sums are rounded in another order: outputs agree all the same, but a few values
+    before a ReLU lie within rounding of zero, and the gradient then takes their other side.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def cli(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Outcome]]:

@@ -42,6 +42,7 @@ def close(found: Tensor, want: Tensor, within: float = 1e-4) -> None:
 
 
 @BOTH
+@pytest.mark.usefixtures("reference_threads")
 def test_port_equals_the_reference(name: str, shared: Path) -> None:
     port, _, _ = pair(name, shared)
     want = expected(name, shared)

@@ -32,6 +32,7 @@ def _port(shared: Path, name: str) -> tuple[StraightShiftGcn, dict[str, Tensor]]
 
 
 @NAMES
+@pytest.mark.usefixtures("reference_threads")
 def test_port_reproduces_the_published_outputs(shared: Path, name: str) -> None:
     port = _port(shared, name)[0].eval()
     expected = load_file(shared / "reference" / f"{name}.expected.safetensors")

@@ -173,6 +173,7 @@ def _close(got: Tensor, want: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", ["shift_gcn_ntu60_xsub", "shift_gcn_ntu60_xview"])
+@pytest.mark.usefixtures("reference_threads")
 def test_published_weights_reproduce_the_published_outputs(shared: Path, name: str) -> None:
     tensors = ShiftGcn.published(load_file(shared / "reference" / f"{name}.weights.safetensors"))
     expected = load_file(shared / "reference" / f"{name}.expected.safetensors")

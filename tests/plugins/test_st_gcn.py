@@ -118,6 +118,7 @@ def close(found: Tensor, want: Tensor) -> None:
     torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-5 * largest)
 
 
+@pytest.mark.usefixtures("reference_threads")
 def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     net, fc, want = published(shared)
     clips = want["input"].requires_grad_()

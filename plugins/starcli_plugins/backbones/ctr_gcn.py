@@ -248,18 +248,19 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, in, T, V] -> [N, out, T // stride, V]."""
         out: Tensor = self.temporal(self._mixed(x).relu_())
+        # In place: what a norm gives is new, and its gradient does not need it.
         if self.shortcut is not None:
-            out = out + conv_norm(x, *self.shortcut)
+            out.add_(conv_norm(x, *self.shortcut))
         elif self.residual:
-            out = out + x
+            out.add_(x)
         return out.relu_()
 
     def _mixed(self, x: Tensor) -> Tensor:
         """Graph convolution, norm and residual, before the ReLU."""
         rest = x if self.down is None else conv_norm(x, *self.down)
         if not folds(self.norm):
-            out: Tensor = self.norm(self.spatial(x)) + rest
-            return out
+            out: Tensor = self.norm(self.spatial(x))
+            return out.add_(rest)
         scale, offset = fold(self.norm)
         mixed: Tensor = self.spatial(x, scale)
         return mixed.add_(rest).add_(offset[:, None, None])
