@@ -6,10 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
@@ -17,6 +17,8 @@ from torch_geometric.nn import MessagePassing
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.base import (
+    PUBLISHED_RECIPE,
+    NetworkSettings,
     SkeletonBackbone,
     conv_like,
     conv_norm,
@@ -331,26 +333,13 @@ class CtrGcn(SkeletonBackbone):
         layout: The skeleton.
     """
 
-    class Settings(BaseModel):
-        """Size of the network."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        coordinates: Literal[2, 3] = Field(3, description="3, or 2 to read x and y only")
-        persons: int = Field(
-            1, ge=1, description="persons with an input normalisation of their own; 1: all share it"
-        )
-        widths: tuple[int, ...] = Field(
-            (48, 64, 64, 128, 128), description="channels per block, multiples of 4"
-        )
-        strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
+    class Settings(NetworkSettings):
+        """Size of the network; widths are multiples of 4."""
 
         @model_validator(mode="after")
-        def _consistent(self) -> CtrGcn.Settings:
-            if len(self.widths) != len(self.strides) or not self.widths:
-                raise ValueError("widths and strides need one entry per block")
-            if min(self.widths + self.strides) < 1 or any(width % 4 for width in self.widths):
-                raise ValueError("widths are multiples of 4 and strides are positive")
+        def _four_branches(self) -> CtrGcn.Settings:
+            if any(width % 4 for width in self.widths):
+                raise ValueError("widths are multiples of 4, a quarter for each branch")
             return self
 
     api: ClassVar[int] = 1
@@ -378,20 +367,12 @@ class CtrGcn(SkeletonBackbone):
         "light": {},
         # The authors' for NTU RGB+D, clips prepared and cropped by their feeder.
         "published": {
-            "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
-            "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+            **PUBLISHED_RECIPE,
             "backbone.persons": 2,
-            "pretrain.optimizer": "sgd",
-            "pretrain.lr": 0.1,
             "pretrain.weight_decay": 4e-4,
-            "pretrain.batch": 64,
             "pretrain.epochs": 65,
-            "pretrain.schedule": "steps",
             "pretrain.milestones": (35.0, 55.0),
             "pretrain.warmup": 5 / 65,
-            "pretrain.label_smoothing": 0.0,
-            "pretrain.crop": 0.5,
-            "pretrain.scale": 0.0,
         },
     }
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from starcli.contracts import Layout
-from starcli_plugins.backbones.base import SkeletonBackbone, affine, conv_norm, fold, folds
+from starcli_plugins.backbones.base import (
+    PUBLISHED_RECIPE,
+    NetworkSettings,
+    SkeletonBackbone,
+    affine,
+    conv_norm,
+    fold,
+    folds,
+)
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 
 _PUBLISHED = (
@@ -159,23 +166,8 @@ class ShiftGcn(SkeletonBackbone):
     Shapes: [B, 3, T, V, M] -> [B, T // stride, V, dim], averaged over persons.
     """
 
-    class Settings(BaseModel):
+    class Settings(NetworkSettings):
         """Size of the network."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        widths: tuple[int, ...] = Field((48, 64, 64, 128, 128), description="channels per block")
-        strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
-        coordinates: Literal[2, 3] = Field(3, description="read x, y, z or x and y only")
-        persons: int = Field(1, ge=1, description="persons with an input norm of their own")
-
-        @model_validator(mode="after")
-        def _consistent(self) -> ShiftGcn.Settings:
-            if len(self.widths) != len(self.strides) or not self.widths:
-                raise ValueError("widths and strides need one entry per block")
-            if min(self.widths + self.strides) < 1:
-                raise ValueError("widths and strides are positive")
-            return self
 
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
@@ -205,20 +197,11 @@ class ShiftGcn(SkeletonBackbone):
         "light": {"pretrain.epochs": 60},
         # Shift-GCN as pretrained on seen classes for STAR++ and Neuron: CTR-GCN's clips and feeder.
         "published": {
-            "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
-            "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+            **PUBLISHED_RECIPE,
             "backbone.persons": 2,
-            "pretrain.optimizer": "sgd",
-            "pretrain.lr": 0.1,
             "pretrain.weight_decay": 1e-4,
-            "pretrain.batch": 64,
             "pretrain.epochs": 110,
-            "pretrain.schedule": "steps",
             "pretrain.milestones": (60.0, 80.0, 100.0),
-            "pretrain.warmup": 0.0,
-            "pretrain.label_smoothing": 0.0,
-            "pretrain.crop": 0.5,
-            "pretrain.scale": 0.0,
         },
     }
     decay_factors: ClassVar[Mapping[str, float]] = {

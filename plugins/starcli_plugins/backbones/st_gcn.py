@@ -7,14 +7,21 @@ from math import prod
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
 from torch_geometric.nn import MessagePassing
 
 from starcli.contracts import Layout
-from starcli_plugins.backbones.base import SkeletonBackbone, conv_norm, fold, renamed
+from starcli_plugins.backbones.base import (
+    PUBLISHED_RECIPE,
+    NetworkSettings,
+    SkeletonBackbone,
+    conv_norm,
+    fold,
+    renamed,
+)
 from starcli_plugins.backbones.graph import dense, from_dense, skeleton_graph
 
 PUBLISHED: tuple[tuple[str, str], ...] = (
@@ -160,17 +167,9 @@ class StGcn(SkeletonBackbone):
         layout: The skeleton.
     """
 
-    class Settings(BaseModel):
+    class Settings(NetworkSettings):
         """Size of the network."""
 
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        coordinates: Literal[2, 3] = Field(3, description="3, or 2 to read x and y only")
-        persons: int = Field(
-            1, ge=1, description="persons with an input normalisation of their own; 1: all share it"
-        )
-        widths: tuple[int, ...] = Field((48, 64, 64, 128, 128), description="channels per block")
-        strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
         kernel: int = Field(9, ge=1, description="frames of the temporal convolution; odd")
         dropout: float = Field(0.2, ge=0, lt=1, description="dropout in each block")
         partition: Literal["distance", "distance-published"] = Field(
@@ -180,11 +179,9 @@ class StGcn(SkeletonBackbone):
         )
 
         @model_validator(mode="after")
-        def _consistent(self) -> StGcn.Settings:
-            if len(self.widths) != len(self.strides) or not self.widths:
-                raise ValueError("widths and strides need one entry per block")
-            if min(self.widths + self.strides) < 1 or self.kernel % 2 == 0:
-                raise ValueError("widths and strides are positive and the kernel is odd")
+        def _odd(self) -> StGcn.Settings:
+            if self.kernel % 2 == 0:
+                raise ValueError("the kernel is odd")
             return self
 
     api: ClassVar[int] = 1
@@ -212,20 +209,11 @@ class StGcn(SkeletonBackbone):
         "light": {},
         # The authors' for NTU RGB+D.
         "published": {
-            "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
-            "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+            **PUBLISHED_RECIPE,
             "backbone.dropout": 0.5,
-            "pretrain.optimizer": "sgd",
-            "pretrain.lr": 0.1,
             "pretrain.weight_decay": 1e-4,
-            "pretrain.batch": 64,
             "pretrain.epochs": 80,
-            "pretrain.schedule": "steps",
             "pretrain.milestones": (10.0, 50.0),
-            "pretrain.warmup": 0.0,
-            "pretrain.label_smoothing": 0.0,
-            "pretrain.crop": 0.5,
-            "pretrain.scale": 0.0,
         },
     }
 
