@@ -29,7 +29,7 @@ def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
     if rank() > 0:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (one process answers the user)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (the leading process answers the user)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         result = app(standalone_mode=False)
@@ -78,11 +78,16 @@ def _failed(problem: Exception) -> int:
         print(problem)
         return UsageError.exit_code
     known = problem if isinstance(problem, StarError) else _translated(problem)
+    if size() > 1 and "by peer" in str(problem):
+        # Another process failed and says why; this one is then ended.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(10 * PATIENCE_SECONDS)
     if rank() > 0:
         # What stops the leading process as well is its to say, and this process is then ended.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(PATIENCE_SECONDS)
         known.message = f"process {rank() + 1} of {size()}: {known.message}"
+        sys.stdout = sys.__stdout__  # the leading process waits for this one and will say nothing
     if "--json" in sys.argv:
         print_document(known.document())
     console.error(known)

@@ -116,7 +116,7 @@ class Checkpoint:
                 continue
             try:
                 tensors, state = _read(path)
-            except (OSError, SafetensorError, ValueError, KeyError) as error:
+            except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
                 broken = broken or (path, error)
                 continue
             if broken:

@@ -153,11 +153,19 @@ class Experiment:
 
     def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
         """What the weights were trained on: as their file says, or else the settings."""
-        from starcli.weights import TrainedOn
+        from starcli.weights import TrainedOn, folded
 
         declared = self.settings.backbone.trained_on
-        if said is not None or declared is None:
+        if declared is None:
             return said
+        if said is not None:
+            raise UsageError("backbone.trained_on: the file of weights says itself what it saw",
+                             "leave the setting out")  # fmt: skip
+        known = {folded(name) for name in self.source.classes}
+        for name in () if declared == "all" else declared:
+            if folded(name) not in known:
+                raise UsageError(f"backbone.trained_on: no class '{name}'",
+                                 registry.suggest(name, self.source.classes))  # fmt: skip
         return TrainedOn(self.settings.dataset.name, declared)
 
     @cached_property
@@ -181,7 +189,10 @@ class Experiment:
             there.append("mps")
         name = self.settings.run.device
         if name == "auto":
-            name = next((d for d in ("cuda", "mps") if d in there), "cpu")
+            known = ("cuda", "mps") if size() == 1 else ("cuda",)
+            name = next((d for d in known if d in there), "cpu")
+        if size() > 1 and name not in ("cpu", "cuda"):
+            raise UsageError(f"several processes cannot share {name}", "name cpu or cuda")
         if name == "cuda" and size() > 1:
             name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         if name not in there:

@@ -12,6 +12,7 @@ from starcli.contracts import Progress, silent
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
 from starcli.settings import flatten
+from starcli.splits import refuse_leak
 from starcli.store import Artifact, Finished, Recipe, key_of
 
 
@@ -176,6 +177,11 @@ def run(
         artifact = item.artifact or experiment.store.get(item.step.stage, item.key)
         assert artifact is not None
         results[item.step.name] = artifact
+    if "pretrain" in results and experiment.settings.backbone.weights is not None:
+        # Also where everything is cached: the permission belongs to the command, not to the store.
+        allowed = experiment.settings.backbone.allow_unknown_classes
+        refuse_leak(results["pretrain"].summary["classes"], experiment.unseen,
+                    experiment.source.classes, allow_unknown=allowed)  # fmt: skip
     return results, ran
 
 

@@ -72,7 +72,7 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
     if results["pretrain"].summary["classes"] is None:
         return "NOT KNOWN whether the backbone saw unseen classes: this may not be zero-shot"
     if experiment.settings.backbone.weights is not None:
-        return "but the weights given to the backbone may know these pseudo-unseen classes"
+        return "the weights given to the backbone may know the pseudo-unseen classes"
     return None
 
 

@@ -262,12 +262,12 @@ class Store:
         }
         draft.json(meta, "meta")
         for path in draft.path.iterdir():
-            _sync(path)
+            sync(path)
         target = self.root / stage / key
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # only ever a folder without meta.json
         os.replace(draft.path, target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def save_run(self, name: str, run: Mapping[str, Any]) -> Path:
         """Record a run under its name and as the latest one."""
@@ -320,7 +320,8 @@ def _write(path: Path, text: str) -> None:
     os.replace(draft, path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the system write a file or folder to its disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

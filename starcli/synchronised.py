@@ -47,6 +47,11 @@ class _Together(_BatchNorm):
         if not self.training:
             usual: Tensor = super().forward(input)
             return usual
+        with torch.autocast(input.device.type, enabled=False):
+            return self._together(input.float()).to(input.dtype)
+
+    def _together(self, input: Tensor) -> Tensor:
+        """In float32: low precision cannot even count the numbers of a batch."""
         over = [d for d in range(input.dim()) if d != 1]
         shape = [1, -1] + [1] * (input.dim() - 2)
         count = _summed(input.new_tensor(float(input.numel() // input.shape[1])))
@@ -66,7 +71,8 @@ class _Together(_BatchNorm):
             return
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
-        share = self.momentum or 1 / float(self.num_batches_tracked)
+        tracked = float(self.num_batches_tracked)
+        share = 1 / tracked if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(variance, share)
 

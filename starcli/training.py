@@ -85,6 +85,10 @@ class Numerics:
     device: str = "cpu"
     precision: str = "fp32"
 
+    def devices(self) -> list[int]:
+        """The devices whose random state training uses and leaves as it was, beside the CPU."""
+        return [torch.cuda.current_device()] if self.device == "cuda" else []
+
     def autocast(self) -> torch.autocast:
         """The context of the forward pass."""
         low = torch.float16 if self.precision == "fp16" else torch.bfloat16
@@ -172,7 +176,12 @@ class _Loop:
         self.peaks = [group["lr"] for group in optimizer.param_groups]
         self.checkpoint = Checkpoint(watch.checkpoint, model, optimizer, average, self.scaler)
         self.history = self.checkpoint.load()
-        workers.wait()  # nobody may write a checkpoint that another process has yet to read
+        # Also a meeting: nobody may write a checkpoint that another process has yet to read.
+        here = self.history.epoch, self.history.step
+        if workers.agree(here) != here:
+            raise UsageError(f"{what}: processes continue from different checkpoints",
+                             "give all of them the same --store, on a shared disk")  # fmt: skip
+        workers.wait()
 
     def run_epoch(self, last: int) -> None:
         """The rest of the epoch under way, and its checkpoint."""
@@ -181,7 +190,7 @@ class _Loop:
         saved = time.monotonic()
         order, draws = _epoch(self.size, derive(self.seed, "epoch", at.epoch))
         for ids in torch.tensor_split(order, self.steps)[at.step :]:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=self.numerics.devices()):
                 torch.manual_seed(
                     derive(self.seed, "dropout", at.epoch, at.step, self.workers.rank)
                 )

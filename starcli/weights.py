@@ -152,11 +152,11 @@ def saw(trained_on: TrainedOn | None, dataset: str, classes: Sequence[str]) -> s
         return None
     if trained_on.classes == "all":
         return set(range(len(classes))) if trained_on.dataset == dataset else None
-    names = {_folded(name) for name in trained_on.classes}
-    return {i for i, name in enumerate(classes) if _folded(name) in names}
+    names = {folded(name) for name in trained_on.classes}
+    return {i for i, name in enumerate(classes) if folded(name) in names}
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """The form in which class names are compared: NFC, casefolded, single spaces."""
     # Casefolding can take a name out of NFC again.
     once = unicodedata.normalize("NFC", name).casefold()

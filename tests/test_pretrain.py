@@ -17,7 +17,8 @@ from starcli.errors import DataError, OutOfMemoryError, UsageError
 from starcli.sections import PretrainSection
 from starcli.stages import pretrain
 from starcli.stages.prepare import open_clips
-from starcli.store import Artifact
+from starcli.store import Artifact, save_tensors
+from starcli.weights import read_weights
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +199,52 @@ def test_weights_of_a_file_that_says_nothing(
         return
     with pytest.raises(DataError, match=said):
         pipeline.run(tiny(tmp_path / "store", **changes), "extract")
+
+
+def test_taken_weights_keep_all_that_their_file_says(trained: Path, tmp_path: Path) -> None:
+    path = weights_file(trained, tmp_path)
+    said = {"dataset": "elsewhere", "classes": ["juggle knives", "bow politely with arms folded"]}
+    save_tensors(load_file(path), path, said)
+    found = result(tmp_path / "store", backbone__weights=path, dataset__split="fold0")
+    again = read_weights(found["pretrain"].path / "data.safetensors").trained_on
+    assert again is not None
+    assert (again.dataset, list(again.classes)) == ("elsewhere", said["classes"])
+    # The classifier is of as many classes, but not of these.
+    assert "accuracy" not in found["pretrain"].summary
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["bow politly with arms folded"], "did you mean"),
+        (["nothing like it"], "no class 'nothing"),
+    ],
+)
+def test_a_declared_class_that_does_not_exist_is_refused(
+    trained: Path, tmp_path: Path, names: list[str], said: str
+) -> None:
+    path = tmp_path / "silent.pt"
+    torch.save(load_file(weights_file(trained, tmp_path)), path)
+    with pytest.raises(UsageError) as caught:
+        result(tmp_path / "store", backbone__weights=path, backbone__trained_on=names)
+    assert said in caught.value.message + caught.value.fix
+
+
+def test_a_file_that_says_what_it_saw_takes_no_other_declaration(
+    trained: Path, tmp_path: Path
+) -> None:
+    path = weights_file(trained, tmp_path)
+    with pytest.raises(UsageError, match="says itself what it saw"):
+        result(tmp_path / "store", backbone__weights=path, backbone__trained_on="all")
+
+
+def test_a_permission_is_not_cached(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "silent.pt"
+    torch.save(load_file(weights_file(trained, tmp_path)), path)
+    store = tmp_path / "store"
+    result(store, backbone__weights=path, backbone__allow_unknown_classes=True)
+    with pytest.raises(DataError, match="nobody knows"):
+        result(store, backbone__weights=path)
 
 
 def test_results_of_unknown_weights_are_marked(cli: Cli, trained: Path, tmp_path: Path) -> None:

@@ -149,6 +149,19 @@ def test_synchronised_norm_is_batch_norm(shape: tuple[int, ...], momentum: float
     torch.testing.assert_close(together(x), usual(x))
 
 
+@pytest.mark.usefixtures("group")
+def test_synchronised_norm_counts_in_full_precision() -> None:
+    norm = nn.BatchNorm2d(2)
+    synchronise(nn.Sequential(norm))
+    x = torch.randn(9, 2, 9, 13, generator=torch.Generator().manual_seed(0)) * 3 + 5
+    with torch.autocast("cpu", torch.bfloat16):
+        out = norm(x.bfloat16())
+    want = nn.BatchNorm2d(2)(x.bfloat16().float())
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), want, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(norm.running_mean, x.bfloat16().float().mean((0, 2, 3)) * 0.1)
+
+
 def files_of(store: Path, stage: str) -> dict[str, bytes]:
     found = (store / stage).glob("*/*.safetensors")
     return {f"{p.parent.name}/{p.name}": p.read_bytes() for p in found}

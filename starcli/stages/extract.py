@@ -22,7 +22,7 @@ from starcli.experiment import Experiment, Job
 from starcli.skeletons import augment, middle_crop, motion_masked, resample_all
 from starcli.splits import Task, refuse_leak
 from starcli.stages.prepare import ClipSet, open_clips
-from starcli.store import Artifact, save_tensors, split_evenly
+from starcli.store import Artifact, save_tensors, split_evenly, sync
 from starcli.training import DRAWS, derive
 
 REVISION = 2
@@ -99,10 +99,11 @@ def run(job: Job) -> None:
     shards = list(_shards(wanted, clip_bytes, int(e.settings.extract.shard_mb * 2**20)))
     total = sum(len(s.clips) for s in shards)
     if e.workers.leads:
-        e.store.require_space(total * clip_bytes)
+        missing = [s for s in shards if not _path(job, s).exists()]
+        e.store.require_space(sum(len(s.clips) for s in missing) * clip_bytes)
     done = 0
     for number, shard in enumerate(shards):
-        path = job.checkpoint / f"{shard.file}.safetensors"
+        path = _path(job, shard)
         if number % e.workers.size == e.workers.rank and not path.exists():
             _write(path, _tokens(e, backbone, clips, shard))
         done += len(shard.clips)
@@ -111,7 +112,7 @@ def run(job: Job) -> None:
     if not e.workers.leads:
         return
     for shard in shards:
-        job.draft.adopt(job.checkpoint / f"{shard.file}.safetensors")
+        job.draft.adopt(_path(job, shard))
     job.draft.json({"clips": wanted})
     shape = [len(wanted["plain"]), e.settings.pretrain.frames // backbone.stride, _joints(e)]
     job.draft.summary = {
@@ -161,10 +162,15 @@ def _shards(
             yield Shard(view, number, [clips[r] for r in rows])
 
 
+def _path(job: Job, shard: Shard) -> Path:
+    return job.checkpoint / f"{shard.file}.safetensors"
+
+
 def _write(path: Path, tokens: Tensor) -> None:
     draft = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_tensors({"tokens": tokens}, draft)
+    sync(draft)  # a file under its final name is whole, even after a power cut
     os.replace(draft, path)
 
 

@@ -33,9 +33,11 @@ from starcli.training import (
     warm_cosine,
     warm_steps,
 )
-from starcli.weights import fit_weights, read_weights, saw
+from starcli.weights import TrainedOn, fit_weights, read_weights, saw
 
 REVISION = 2
+JUDGED = 0.95
+"""Middle share of the frames that a clip is judged by, the published feeder's of test clips."""
 
 
 class Classifier(nn.Module):
@@ -76,7 +78,7 @@ def run(job: Job) -> None:
     clips = open_clips(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     seed = derive(e.settings.seed, "pretrain", job.role)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # networks are made on the CPU
         torch.manual_seed(seed)
         backbone = e.make("backbone", e.source.layout)
         model = Classifier(backbone, backbone.dim, len(task.seen)).to(e.device)
@@ -91,10 +93,9 @@ def run(job: Job) -> None:
         accuracy, count = judge.accuracy()
         kind = "held-out training" if job.role == VALIDATION else "test"
         summary |= {"accuracy": accuracy, "accuracy_clips": count, "accuracy_on": kind}
-    names = summary["classes"] and [e.source.classes[c] for c in summary["classes"]]
-    # Weights of other origin keep the silence of their file about what they saw.
-    said = {"dataset": e.settings.dataset.name, "classes": names} if names else None
-    job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=said)
+    said = summary.pop("trained_on")
+    about = None if said is None else {"dataset": said.dataset, "classes": said.classes}
+    job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
 
 
@@ -119,6 +120,8 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
     return {
         "classes": None if learned is None else sorted(learned),
         "note": fitted.note,
+        # All that the file says, not only what concerns this data set: results are taken elsewhere.
+        "trained_on": trained_on,
         # A classifier of as many other classes, or in another order, fits and names nothing right.
         "classifies": bool(fitted.classifier)
         and trained_on is not None
@@ -159,6 +162,9 @@ def _train(
     )  # fmt: skip
     return {
         "classes": list(task.seen),
+        "trained_on": TrainedOn(
+            e.settings.dataset.name, tuple(e.source.classes[c] for c in task.seen)
+        ),
         "clips": len(task.train),
         "precision": numerics.precision,
         "loss_by_epoch": history.losses,
@@ -218,7 +224,7 @@ class _Judge:
         """Share of clips named right, None without clips, and their number."""
         model, options = (model or self.model).eval(), self.e.settings
         read: Callable[[int], Tensor] = lambda i: middle_crop(  # noqa: E731
-            self.clips.joints(i), options.extract.crop
+            self.clips.joints(i), JUDGED
         )
         right = 0
         for start in range(0, len(self.test), options.extract.batch):

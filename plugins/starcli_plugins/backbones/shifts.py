@@ -123,7 +123,9 @@ class TemporalShift(nn.Module):
         if torch.is_grad_enabled() and not self.training:  # in the published order, see `folds`
             return self.reference(x)
         whole, part = self._position()
-        low, high = (-int(v) for v in (whole.min(), -whole.max() - 1))
+        # An offset that is no number makes a loss that is none, which training says in its own way.
+        least, most = torch.stack(torch.aminmax(whole.nan_to_num(0, 0, 0))).tolist()
+        low, high = -int(least), int(most) + 1
         # Taps beyond the clip read nothing but zeros.
         reach = min(max(low, high, 0), x.shape[2])
         tap = torch.arange(-reach, reach + 1, device=x.device)
