@@ -2,13 +2,16 @@
 
 Times are medians over interleaved repetitions (port, ours, port, ours, ...), in units of one
 1024 x 1024 x 1024 float32 matrix product on the same threads, so that machines compare. A training
-step is forward and backward in training mode without dropout; the optimiser is left out.
+step is forward and backward in training mode without dropout; the optimiser is left out. Each
+network is measured in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -102,13 +105,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     given = parser.parse_args()
+    if given.only is None:
+        for name in NETWORKS:  # each in a process of its own: none inherits another's memory
+            subprocess.run([sys.executable, *sys.argv, "--only", name], check=True)
+        return
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
     clips = torch.randn(given.batch, 3, 64, len(KINECT_V2.joints), 2)
     one = unit()
     print(f"unit {one * 1e3:.1f} ms; input {list(clips.shape)}; {given.threads} threads")
     print(f"{'':24}{'port':>8}{'ours':>8}{'ratio':>8}")
-    for name in given.only or NETWORKS:
+    for name in given.only:
         nets = NETWORKS[name].build()
         for what in (inference, training_step):
             port, ours = interleaved([what(net, clips) for net in nets], given.repeats)
