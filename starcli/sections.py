@@ -119,7 +119,7 @@ class ValidationSection(Section):
 
 
 class RunSection(Section):
-    """Where and on what it runs; nothing here can change a result."""
+    """Where and on what it runs; beyond rounding, only `pretrain.precision=auto` depends on it."""
 
     raw: Path | None = Field(None, description="the recordings: zip or folder")
     store: Path = Field(Path("starcli-store"), description="folder of all results")

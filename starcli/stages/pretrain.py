@@ -9,7 +9,7 @@ weights of the file are taken as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -223,13 +223,12 @@ class _Judge:
     def accuracy(self, model: nn.Module | None = None) -> tuple[float | None, int]:
         """Share of clips named right, None without clips, and their number."""
         model, options = (model or self.model).eval(), self.e.settings
-        read: Callable[[int], Tensor] = lambda i: middle_crop(  # noqa: E731
-            self.clips.joints(i), JUDGED
-        )
         right = 0
         for start in range(0, len(self.test), options.extract.batch):
             chosen = self.test[start : start + options.extract.batch]
-            batch = resample_all([read(i) for i in chosen], options.pretrain.frames)
+            batch = resample_all(
+                [middle_crop(self.clips.joints(i), JUDGED) for i in chosen], options.pretrain.frames
+            )
             found = model(batch.to(self.e.device)).argmax(1).tolist()
             right += sum(map(int.__eq__, found, self._targets(chosen)))
         return (right / len(self.test) if self.test else None), len(self.test)

@@ -1,8 +1,7 @@
 """What the graph backbones share: the way in, the way out, and batch norms folded into their maps.
 
 Networks compute on [B * M, C, T, V], persons adjacent, in channels-last memory: there a joint's
-channels lie side by side, so that convolutions, shifts and graph products all read whole rows and
-nothing is copied between layouts.
+channels lie side by side, so that convolutions and shifts read whole rows.
 """
 
 from __future__ import annotations
