@@ -12,7 +12,7 @@ import traceback
 from starcli import console
 from starcli.cli import app, print_document
 from starcli.errors import OutOfMemoryError, StarError, UsageError, is_out_of_memory
-from starcli.workers import rank, size
+from starcli.workers import leave, rank, size
 
 PATIENCE_SECONDS = 3.0
 
@@ -34,6 +34,7 @@ def main() -> None:
     try:
         result = app(standalone_mode=False)
         code = result if isinstance(result, int) else 0
+        leave()
         sys.stdout.flush()
     except _Terminated:
         code = 143

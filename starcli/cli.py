@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starcli import __version__
+from starcli.cli_data import data
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(data, name="data")
+
+SKIPPED = 9
+"""Exit code of a command that left out what it could not read."""
 COMMANDS = {
     "prepare": "Read a data set's recordings into clips.",
     "describe": "Say what each body part does in each action.",
@@ -39,6 +44,9 @@ COMMANDS = {
 
 Dataset = Annotated[str | None, typer.Option(help="Data set; `simulated` needs no download.")]
 Raw = Annotated[Path | None, typer.Option(help="The recordings: a zip, its folder, or a folder.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Go on without recordings that cannot be read.")
+]
 Protocol = Annotated[str | None, typer.Option(help="Which clips train and which test.")]
 Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
 Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
@@ -74,9 +82,10 @@ Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chos
 
 def _stage_command(stage: str) -> Callable[..., None]:
     def command(
-        dataset: Dataset = None, raw: Raw = None, protocol: Protocol = None, split: Split = None,
-        parts: Parts = None, seed: Seed = None, backbone: PluginName = None,
-        recipe: Recipe = None, weights: Weights = None, allow_unknown: AllowUnknown = False,
+        dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
+        protocol: Protocol = None, split: Split = None, parts: Parts = None,
+        seed: Seed = None, backbone: PluginName = None, recipe: Recipe = None,
+        weights: Weights = None, allow_unknown: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
         num_processes: Processes = None, settings: Set = None, config: Config = None,
         store: StorePath = None, device: Device = None, run: RunName = None,
@@ -85,7 +94,8 @@ def _stage_command(stage: str) -> Callable[..., None]:
         from starcli.settings import load, parse_assignment
 
         flags = {
-            "dataset.name": dataset, "run.raw": raw, "dataset.protocol": protocol,
+            "dataset.name": dataset, "run.raw": raw, "prepare.skip_bad": skip_bad or None,
+            "dataset.protocol": protocol,
             "dataset.split": split, "parts": parts, "seed": seed, "backbone.name": backbone,
             "encoder.name": encoder, "describer.name": describer, "method.name": method,
             "run.store": store, "run.device": device, "run.num_processes": num_processes,
@@ -156,17 +166,22 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
     results, ran = _execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
+    skipped = results["prepare"].summary["skipped"] if "prepare" in ran else []
     if as_json:
         print_document({
             "ok": True, "stage": stage, "run": name, "ran": ran, "key": result.key,
             "path": str(result.path), "summary": result.summary,
         })  # fmt: skip
-        return
-    print(result.path)
+    else:
+        print(result.path)
     if stage == "pretrain":
         console.note(report.accuracy_line(result.summary))
     if name:
         console.note(f"run '{name}'; see how good it is with: starcli evaluate")
+    if skipped:
+        listed = results["prepare"].path / "skipped.json"
+        console.note(f"{len(skipped)} recordings could not be read and are left out: {listed}")
+        raise typer.Exit(SKIPPED)
 
 
 def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
@@ -249,7 +264,7 @@ def calibrate(
 
 @app.command()
 def plugins(as_json: Json = False) -> None:
-    """List the installed data sets, describers, encoders, backbones and methods."""
+    """List the installed data sets, layouts, describers, encoders, backbones and methods."""
     from starcli import console, registry
 
     rows = [entry.row() for entry in registry.entries()]

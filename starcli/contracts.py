@@ -23,8 +23,16 @@ API = 1
 """Version of these contracts; a plugin states the version it was written for as `api`."""
 
 Side = Literal["train", "test"]
-Kind = Literal["dataset", "describer", "text-encoder", "backbone", "method"]
-KINDS: tuple[Kind, ...] = ("dataset", "describer", "text-encoder", "backbone", "method")
+Kind = Literal["dataset", "layout", "describer", "text-encoder", "backbone", "method"]
+KINDS: tuple[Kind, ...] = (
+    "dataset", "layout", "describer", "text-encoder", "backbone", "method"
+)  # fmt: skip
+
+
+Modality = Literal["joint", "bone", "joint-motion", "bone-motion"]
+"""What of a skeleton the backbone reads."""
+Normalisation = Literal["centre", "front", "relative", "shoulders"]
+"""What makes clips of different places and directions alike; functions of `skeletons`."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +72,38 @@ class Layout:
         }
 
 
+@dataclass(frozen=True, order=True)
+class Recording:
+    """What is read on its own: a file, a member of an archive, or rows of an array file.
+
+    Args:
+        name: Unique name inside the data set; recordings are read in the order of their names.
+        file: The file on disk.
+        member: The member inside the file; empty for the file itself.
+        start: First row that is meant, where the file holds rows.
+        stop: Row after the last.
+    """
+
+    name: str
+    file: Path
+    member: str = ""
+    start: int = 0
+    stop: int = 0
+
+    @property
+    def where(self) -> str:
+        """Its place for messages, such as `Skeleton.zip/Skeleton/a1_s1_t1_skeleton.mat`."""
+        return f"{self.file}/{self.member}" if self.member else str(self.file)
+
+
 @dataclass(frozen=True)
 class Clip:
     """One recording of one action.
 
     Args:
         name: Unique name inside the data set.
-        joints: float32 [frames, M, V, 3], metres, y up; an absent person is all zeros.
+        joints: float32 [frames, M, V, 3], metres, y up; an absent person is all zeros, and a clip
+            may leave out the last persons where they are absent throughout.
         label: Class id, counted from 0.
         sides: Protocol name -> side of the protocol that the clip is on.
         subject: Who performs it; validation clips are held out by subject.
@@ -200,7 +233,16 @@ class Plugin(Protocol):
 
 
 class DatasetSource(Plugin, Protocol):
-    """A data set: `DatasetSource(settings)`."""
+    """A data set: `DatasetSource(settings)`.
+
+    It may also have `validation`, split name -> published class ids that play the unseen ones in
+    the nested run; `impossible_splits`, split name -> why it cannot be asked for; and
+    `missing_classes`, ids of classes that it has a name but no clips for.
+
+    `starcli data` further uses, where a source has them: `expected()`, the names of all clips that
+    the complete data set has; `name_of(recording)`, the clip that a recording is; and
+    `counts(protocol, unseen)`, sizes by name.
+    """
 
     layout: Layout
     classes: tuple[str, ...]
@@ -213,10 +255,16 @@ class DatasetSource(Plugin, Protocol):
     """Where the recordings are requested and which files are expected; None: made on the fly."""
 
     def files(self, raw: Path) -> Sequence[Path]:
-        """The files below `raw` that hold the recordings; DataError where there are none."""
+        """The files below `raw` that the clips depend on; DataError where there are none."""
 
-    def clips(self, raw: Path | None) -> Iterator[Clip]:
-        """All clips, in an order that depends on their names only."""
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """What there is to read, in the order of names; quick, and without reading it."""
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clips of one recording, which depend on no other one.
+
+        Recordings are read in other processes: the source is pickled after `recordings` was called.
+        """
 
     def write_sample(self, raw: Path) -> None:
         """Write a few made-up clips in the data set's own file format."""

@@ -40,6 +40,10 @@ class StarError(Exception):
         self.line = line
         self.frame = frame
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, also from another process."""
+        return _rebuilt, (type(self), self.message, self.fix, self.file, self.line, self.frame)
+
     def __str__(self) -> str:
         place = self.file or ""
         if self.line is not None:
@@ -62,6 +66,13 @@ class StarError(Exception):
                 "fix": self.fix,
             },
         }
+
+
+def _rebuilt(
+    kind: type[StarError], message: str, fix: str, file: str | None, line: int | None,
+    frame: int | None,
+) -> StarError:  # fmt: skip
+    return kind(message, fix, file=file, line=line, frame=frame)
 
 
 class UsageError(StarError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
+from starcli.imported import Imported
 from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store, canonical, digest
+from starcli.store import Artifact, Draft, Store, canonical, content, digest
 from starcli.workers import Workers, size
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ class Experiment:
         self.store = Store(self.settings.run.store)
         source, dataset = self.source, self.settings.dataset
         _require("protocol", dataset.protocol, source.protocols, dataset.name)
+        impossible: Mapping[str, str] = getattr(source, "impossible_splits", {})
+        if dataset.split in impossible:
+            raise UsageError(f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
+                             registry.suggest(dataset.split, source.splits))  # fmt: skip
         _require("split", dataset.split, source.splits, dataset.name)
         if source.request is None and loaded.origins.get("run.raw") == "flag":
             raise UsageError(f"{dataset.name} reads no recordings, but --raw names some",
@@ -58,7 +64,7 @@ class Experiment:
     @cached_property
     def source(self) -> DatasetSource:
         """The data set."""
-        return self.make("dataset")  # type: ignore[no-any-return]
+        return make_source(self.loaded)
 
     def make(self, section: str, *more: Any) -> Any:
         """An instance of the plugin chosen in a section."""
@@ -67,6 +73,9 @@ class Experiment:
     def plugin(self, section: str) -> dict[str, Any]:
         """The part of a recipe that names a plugin, its revision and its settings."""
         choice, plugin = getattr(self.settings, section), self.loaded.plugins[section]
+        if issubclass(plugin, Imported):
+            return {"plugin": f"imported:{choice.name}", "plugin_revision": plugin.revision,
+                    "content": plugin.digest}  # fmt: skip
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
         recipe = {
             "plugin": f"{entry.distribution}:{entry.name}",
@@ -85,7 +94,9 @@ class Experiment:
     @property
     def seen(self) -> tuple[int, ...]:
         """Class ids that are learned from."""
-        return tuple(c for c in range(len(self.source.classes)) if c not in self.unseen)
+        absent: Sequence[int] = getattr(self.source, "missing_classes", ())
+        left_out = {*self.unseen, *absent}
+        return tuple(c for c in range(len(self.source.classes)) if c not in left_out)
 
     def task(self, index: ClipIndex, role: str) -> Task:
         """The clips and classes of the reported run, or of the nested one."""
@@ -96,8 +107,17 @@ class Experiment:
             return final
         share = self.settings.validation
         return validation_task(
-            index, final, classes=share.classes, clips=share.clips, seed=self.settings.seed
-        )
+            index, final, classes=self.published_validation or share.classes, clips=share.clips,
+            seed=self.settings.seed,
+        )  # fmt: skip
+
+    @property
+    def published_validation(self) -> tuple[int, ...] | None:
+        """Published class ids that play the unseen ones in the nested run, where they are used."""
+        if not self.settings.validation.published:
+            return None
+        published: Mapping[str, tuple[int, ...]] = getattr(self.source, "validation", {})
+        return published.get(self.settings.dataset.split)
 
     def task_recipe(self, role: str) -> dict[str, Any]:
         """The part of a recipe that determines the task."""
@@ -108,7 +128,8 @@ class Experiment:
             "role": role,
         }
         if role == VALIDATION:
-            recipe["validation"] = self.settings.validation.model_dump()
+            recipe["validation"] = self.settings.validation.model_dump(exclude={"published"})
+            recipe["pseudo_unseen"] = self.published_validation
         return recipe
 
     @cached_property
@@ -132,7 +153,10 @@ class Experiment:
                             self.source.request)  # fmt: skip
         files = self.source.files(self.settings.run.raw)
         # One file is the same archive under any name; of many, the names say what they hold.
-        lines = sorted(f"{path.name if len(files) > 1 else ''} {digest(path)}" for path in files)
+        with ThreadPoolExecutor() as pool:
+            contents = list(pool.map(content, files))
+        names = [path.name if len(files) > 1 else "" for path in files]
+        lines = sorted(map(" ".join, zip(names, contents, strict=True)))
         return hashlib.sha256(canonical(lines).encode()).hexdigest()[:16]
 
     @cached_property
@@ -210,6 +234,11 @@ class Experiment:
         s = self.settings
         split = s.dataset.split.replace("/", "-")
         return f"{s.dataset.name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
+
+
+def make_source(loaded: Loaded) -> DatasetSource:
+    """The data set that settings choose."""
+    return loaded.plugins["dataset"](loaded.plugin_settings["dataset"])  # type: ignore[no-any-return]
 
 
 def _require(what: str, name: str, known: Any, dataset: str) -> None:

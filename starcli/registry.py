@@ -11,11 +11,12 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any
 
-from starcli.contracts import API, KINDS, Kind
+from starcli.contracts import API, KINDS, Kind, Layout
 from starcli.errors import MissingError, UsageError
 
 GROUPS: dict[Kind, str] = {
     "dataset": "starcli.datasets",
+    "layout": "starcli.layouts",
     "describer": "starcli.describers",
     "text-encoder": "starcli.text_encoders",
     "backbone": "starcli.backbones",
@@ -94,6 +95,12 @@ def broken() -> tuple[str, ...]:
     return _scan()[1]
 
 
+def matches(kind: Kind, name: str) -> list[Entry]:
+    """The entries of a name, or of `distribution:name`."""
+    owner, _, short = name.rpartition(":")
+    return [e for e in entries(kind) if e.name == short and owner in ("", e.distribution)]
+
+
 def find(kind: Kind, name: str) -> Entry:
     """The entry that a name stands for.
 
@@ -102,8 +109,7 @@ def find(kind: Kind, name: str) -> Entry:
     Raises:
         UsageError: No such plugin, or several.
     """
-    owner, _, short = name.rpartition(":")
-    found = [e for e in entries(kind) if e.name == short and owner in ("", e.distribution)]
+    found = matches(kind, name)
     own = [e for e in found if e.distribution == OURS]
     if not found:
         known = [e.name for e in entries(kind)]
@@ -122,16 +128,7 @@ def load(kind: Kind, name: str) -> type[Any]:
         MissingError: It cannot be imported, or breaks its contract.
     """
     entry = find(kind, name)
-    who = f"{kind} '{entry.name}' ({entry.distribution} {entry.version})"
-    point = EntryPoint(entry.name, entry.target, GROUPS[kind])
-    try:
-        # Whatever a plugin prints must not mix with the command's result.
-        with contextlib.redirect_stdout(sys.stderr):
-            plugin = point.load()
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise MissingError(f"{who} cannot be imported: {reason}",
-                           f"reinstall or remove {entry.distribution}") from error  # fmt: skip
+    who, plugin = _who(entry), _target(entry)
     api = getattr(plugin, "api", None)
     if api != API:
         raise MissingError(f"{who} is written for plugin API {api}, this starcli has {API}",
@@ -142,3 +139,34 @@ def load(kind: Kind, name: str) -> type[Any]:
     if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
         raise MissingError(f"{who}: Settings is no pydantic model", f"update {entry.distribution}")
     return plugin  # type: ignore[no-any-return]
+
+
+def layout(name: str) -> Layout:
+    """The skeleton layout of a name.
+
+    Raises:
+        UsageError: There is no such layout.
+        MissingError: It cannot be imported, or is none.
+    """
+    entry = find("layout", name)
+    found = _target(entry)
+    if not isinstance(found, Layout):
+        raise MissingError(f"{_who(entry)} is no Layout", f"update {entry.distribution}")
+    return found
+
+
+def _who(entry: Entry) -> str:
+    return f"{entry.kind} '{entry.name}' ({entry.distribution} {entry.version})"
+
+
+def _target(entry: Entry) -> Any:
+    """What an entry point names."""
+    point = EntryPoint(entry.name, entry.target, GROUPS[entry.kind])
+    try:
+        # Whatever a plugin prints must not mix with the command's result.
+        with contextlib.redirect_stdout(sys.stderr):
+            return point.load()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise MissingError(f"{_who(entry)} cannot be imported: {reason}",
+                           f"reinstall or remove {entry.distribution}") from error  # fmt: skip

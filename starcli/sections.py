@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from starcli.contracts import Modality, Normalisation
+
 
 class Section(BaseModel):
     """A group of settings."""
@@ -31,6 +33,15 @@ class DatasetSection(PluginSection):
     name: str = Field("simulated", description="data set plugin")
     protocol: str = Field("", description="which clips train and which test, such as xsub")
     split: str = Field("", description="which classes are unseen")
+
+
+class PrepareSection(Section):
+    """From recordings to clips."""
+
+    normalise: tuple[Normalisation, ...] = Field(
+        ("centre", "front"), description="centre, front, relative, shoulders; in this order"
+    )
+    skip_bad: bool = Field(False, description="go on without unreadable recordings, and list them")
 
 
 class DescriberSection(PluginSection):
@@ -92,6 +103,7 @@ class PretrainSection(Section):
     )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
     crop: float = Field(0.6, gt=0, le=1, description="shortest random crop, share of the frames")
+    crop_frames: int = Field(1, ge=1, description="shortest random crop, frames")
     rotation: float = Field(0.3, ge=0, description="random rotation about each axis, radians")
     scale: float = Field(0.1, ge=0, lt=1, description="random scaling, share of the size")
 
@@ -100,6 +112,7 @@ class ExtractSection(Section):
     """Tokens of the clips by the frozen backbone."""
 
     batch: int = Field(64, ge=1, description="clips at a time")
+    modality: Modality = Field("joint", description="joint, bone, joint-motion or bone-motion")
     crop: float = Field(0.95, gt=0, le=1, description="middle share of the frames that is read")
     shard_mb: float = Field(64.0, gt=0, description="size of a file of tokens, megabytes")
     masked: float = Field(0.3, ge=0, lt=1, description="share of frames that motion masking drops")
@@ -116,6 +129,7 @@ class ValidationSection(Section):
 
     classes: float = Field(0.25, gt=0, lt=1, description="share of seen classes held out")
     clips: float = Field(0.2, gt=0, lt=1, description="least share of seen clips held out")
+    published: bool = Field(True, description="hold out the split's published classes if there are")
 
 
 class RunSection(Section):
@@ -124,6 +138,7 @@ class RunSection(Section):
     raw: Path | None = Field(None, description="the recordings: zip or folder")
     store: Path = Field(Path("starcli-store"), description="folder of all results")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    workers: int | None = Field(None, ge=1, description="processes that read; default every core")
     num_processes: int | None = Field(
         None, ge=1, description="processes that share pretrain and extract"
     )

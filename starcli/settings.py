@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from starcli import registry
+from starcli import imported, registry
 from starcli.contracts import Kind
 from starcli.errors import UsageError
 from starcli.sections import (
@@ -35,6 +35,7 @@ from starcli.sections import (
     ExtractSection,
     MethodSection,
     PluginSection,
+    PrepareSection,
     PretrainSection,
     RunSection,
     TextSection,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     seed: int = Field(0, ge=0, description="seed of every random draw")
     parts: int = Field(6, description="K, body parts that the skeleton is cut into")
     dataset: DatasetSection = DatasetSection()
+    prepare: PrepareSection = PrepareSection()
     describer: DescriberSection = DescriberSection()
     encoder: EncoderSection = EncoderSection()
     text: TextSection = TextSection()
@@ -171,7 +173,8 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
     sources = _sources(flags, config)
     merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
-    preset = {f"preset of {name}": _preset(registry.load("dataset", name), merged)}
+    source = _plugin("dataset", name, Path(str(merged.get("run.store", RunSection().store))))
+    preset = {f"preset of {name}": _preset(source, merged)}
     recipe = _recipe(merged)
     chosen = "pretrain.recipe" in merged
     presets = {**recipe, **preset} if chosen else {**preset, **recipe}
@@ -211,9 +214,16 @@ def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
     plugins, own = {}, {}
     for section, kind in PLUGIN_SECTIONS.items():
         choice: PluginSection = getattr(settings, section)
-        plugins[section] = registry.load(kind, choice.name)
+        plugins[section] = _plugin(kind, choice.name, settings.run.store)
         own[section] = _validate(plugins[section].Settings, choice.own(), origins, f"{section}.")
     return Loaded(settings, plugins, own, origins)
+
+
+def _plugin(kind: Kind, name: str, store: Path) -> type[Any]:
+    """A plugin, or a data set that lies in the store."""
+    if kind == "dataset" and not registry.matches(kind, name):
+        return imported.load(store, name)
+    return registry.load(kind, name)
 
 
 def _config_path(config: Path | None) -> Path | None:

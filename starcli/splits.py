@@ -50,8 +50,12 @@ def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Seq
     """The task of a protocol and split: learn from its training side, be judged on its test side.
 
     Raises:
-        DataError: Seen and unseen overlap, or a side that is needed has no clips.
+        DataError: Seen and unseen overlap, a side that is needed has no clips, or the recordings
+            do not say the sides of the protocol.
     """
+    if protocol not in index.sides:
+        raise DataError(f"these recordings do not say which clips train in protocol {protocol}",
+                        f"they do for: {', '.join(index.sides)}")  # fmt: skip
     both = set(seen) & set(unseen)
     if both:
         raise DataError(f"classes {sorted(both)} are both seen and unseen", "mend the split")
@@ -62,7 +66,12 @@ def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Seq
 
 
 def validation_task(
-    index: ClipIndex, final: Task, *, classes: float, clips: float, seed: int
+    index: ClipIndex,
+    final: Task,
+    *,
+    classes: float | tuple[int, ...],
+    clips: float,
+    seed: int,
 ) -> Task:
     """The nested task that epochs and gamma are chosen on, made of training clips only.
 
@@ -72,18 +81,24 @@ def validation_task(
     Args:
         index: All clips.
         final: The task whose training clips are divided.
-        classes: Share of seen classes to play unseen, at most as many as are unseen.
+        classes: The seen classes to play unseen, or their share, at most as many as are unseen.
         clips: Least share of the remaining seen clips to hold out.
         seed: Seed of both choices.
 
     Raises:
-        DataError: There are too few seen classes.
+        DataError: There are too few seen classes, or named ones that are not seen.
     """
     if len(final.seen) < 4:
         raise DataError(f"{len(final.seen)} seen classes, validation needs 4 or more")
     rng = np.random.default_rng(derive(seed, "validation"))
-    count = max(2, min(len(final.unseen), round(classes * len(final.seen))))
-    unseen = tuple(sorted(int(c) for c in rng.choice(final.seen, count, replace=False)))
+    if isinstance(classes, tuple):
+        unseen = tuple(sorted(classes))
+        if not set(unseen) < set(final.seen):
+            raise DataError(f"validation classes {sorted(set(unseen) - set(final.seen))} are not "
+                            "seen classes", "mend the data set's validation classes")  # fmt: skip
+    else:
+        count = max(2, min(len(final.unseen), round(classes * len(final.seen))))
+        unseen = tuple(sorted(int(c) for c in rng.choice(final.seen, count, replace=False)))
     seen = tuple(c for c in final.seen if c not in unseen)
     own = [i for i in final.train if index.labels[i] in seen]
     groups = [index.subjects[i] for i in own]

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,26 @@ def digest(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content(path: Path) -> str:
+    """What identifies a file of recordings: of a zip its list of checksums, which is short.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    import zipfile
+
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                members = [[i.filename, i.file_size, i.CRC] for i in archive.infolist()]
+            return hashlib.sha256(canonical(members).encode()).hexdigest()
+        if not path.is_file():
+            raise DataError("is no regular file", "remove it from the recordings", file=path)
+        return digest(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot be read ({error})", "check the file", file=path) from error
 
 
 @dataclass(frozen=True)
@@ -111,9 +131,9 @@ class Draft:
         self.checkpoint = checkpoint
         self.summary: dict[str, Any] = {}
 
-    def json(self, value: Any, name: str = "data") -> None:
-        """Write `<name>.json`, readable and ready for hand edits."""
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    def json(self, value: Any, name: str = "data", indent: int | None = 2) -> None:
+        """Write `<name>.json`, readable and ready for hand edits; without indent, compact."""
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
         with writes_to(self.path):
             (self.path / f"{name}.json").write_text(text + "\n", "utf-8")
 
@@ -153,6 +173,26 @@ def save_tensors(
         save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=metadata)
         # save_file makes files private; results follow the user's umask like any other.
         os.chmod(path, 0o666 & ~_umask())
+
+
+def save_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file that is whole whenever it is there, even after a power cut.
+
+    Args:
+        path: The file.
+        write: Writes it under another name.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    # What an interrupted run has started may still be writing when the next one does.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with writes_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(draft)
+        os.chmod(draft, 0o666 & ~_umask())
+        sync(draft)
+        os.replace(draft, path)
 
 
 def _umask() -> int:

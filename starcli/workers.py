@@ -107,6 +107,15 @@ class Workers:
         return wrapped
 
 
+def leave() -> None:
+    """Part from the other processes: threads that still listen to them would abort the exit."""
+    if size() > 1:
+        from torch import distributed
+
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
 def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run this command in several processes on this machine, as torchrun does.
 

@@ -75,7 +75,7 @@ def test_without_arguments_the_help_is_shown_as_it_is(cli: Cli) -> None:
 
 WRONG = [
     (["prepare", "--dataset", "simulatd"], 2, "usage", "no dataset 'simulatd'",
-     "did you mean 'simulated'? there are: nw-ucla, simulated, utd-mhad"),
+     "did you mean 'simulated'? there are: ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad"),
     (["prepare", "--split", "fold"], 2, "usage", "simulated has no split 'fold'",
      "there are: fold0, fold1"),
     (["prepare", "--protocol", "xsubject"], 2, "usage", "simulated has no protocol 'xsubject'",

@@ -8,13 +8,13 @@ import torch
 from test_pipeline import tiny
 
 from starcli import pipeline
+from starcli.clips import ClipSet
 from starcli.errors import MissingError, NumericalError, OutputError
 from starcli.experiment import Experiment
 from starcli.head import Star
-from starcli.skeletons import augment, middle_crop, motion_masked, resample_all
+from starcli.sampling import augment, middle_crop, motion_masked, resample_all
 from starcli.stages import extract
 from starcli.stages.extract import open_tokens
-from starcli.stages.prepare import ClipSet, open_clips
 from starcli.store import Artifact
 
 
@@ -32,7 +32,7 @@ def viewing(monkeypatch: pytest.MonkeyPatch) -> None:
 def extracted(store: Path, **changes: Any) -> tuple[Experiment, dict[str, Artifact], ClipSet]:
     experiment = tiny(store, **changes)
     results, _ = pipeline.run(experiment, "extract")
-    return experiment, results, open_clips(results["prepare"])
+    return experiment, results, ClipSet.open(results["prepare"])
 
 
 def tokens_of(e: Experiment, results: dict[str, Artifact], read: torch.Tensor) -> torch.Tensor:
@@ -52,7 +52,7 @@ def test_views_are_what_they_say(tmp_path: Path) -> None:
     middle = [middle_crop(c, 0.95) for c in whole]
     draws = torch.stack([extract._draws(0, clips.index.names[i]) for i in chosen])
     inputs = {
-        "augmented": augment(whole, 16, draws, shortest=0.6, rotation=0.3, scale=0.1),
+        "augmented": augment(whole, 16, draws, shortest=0.6, least=1, rotation=0.3, scale=0.1),
         "motion-masked": resample_all([motion_masked(c, 0.3) for c in middle], 16),
     }
     torch.testing.assert_close(
@@ -105,7 +105,7 @@ def test_too_little_space_is_found_before_any_work(
     pipeline.run(tiny(tmp_path), "pretrain")
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
-    monkeypatch.setattr(extract, "_write", lambda *args: pytest.fail("work was done"))
+    monkeypatch.setattr(extract, "save_whole", lambda *args: pytest.fail("work was done"))
     with pytest.raises(OutputError, match=r"need 0\.0 GB, free 0\.0 GB") as caught:
         pipeline.run(tiny(tmp_path), "extract")
     assert caught.value.exit_code == 6

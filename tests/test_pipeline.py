@@ -9,10 +9,10 @@ import pytest
 from conftest import Outcome
 
 from starcli import pipeline
+from starcli.clips import ClipSet
 from starcli.errors import DataError
 from starcli.experiment import Experiment
 from starcli.settings import load
-from starcli.stages.prepare import open_clips
 
 Cli = Callable[..., Outcome]
 TINY = {
@@ -111,7 +111,7 @@ def test_a_description_with_a_part_left_out_is_named(tmp_path: Path) -> None:
 def test_unseen_classes_reach_neither_backbone_nor_head(trained: Path) -> None:
     experiment = tiny(trained)
     results, _ = pipeline.run(experiment, "calibrate")
-    index = open_clips(results["prepare"]).index
+    index = ClipSet.open(results["prepare"]).index
     for role, name in (("final", "pretrain"), ("validation", "pretrain/validation")):
         task = experiment.task(index, role)
         learned = {index.labels[i] for i in task.train}

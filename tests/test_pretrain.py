@@ -13,10 +13,11 @@ from test_pipeline import TINY, TRAIN, Cli, tiny
 from torch import nn
 
 from starcli import pipeline
+from starcli.clips import ClipSet
 from starcli.errors import DataError, OutOfMemoryError, UsageError
+from starcli.sampling import resample_all
 from starcli.sections import PretrainSection
 from starcli.stages import pretrain
-from starcli.stages.prepare import open_clips
 from starcli.store import Artifact, save_tensors
 from starcli.weights import read_weights
 
@@ -37,7 +38,7 @@ def test_accuracy_is_of_seen_classes_held_out_or_tested(trained: Path) -> None:
     experiment = tiny(trained, pretrain__epochs=2)
     results, ran = pipeline.run(experiment, "pretrain")
     assert ran == []
-    index = open_clips(results["prepare"]).index
+    index = ClipSet.open(results["prepare"]).index
     for role, step in (("validation", "pretrain/validation"), ("final", "pretrain")):
         found = results[step].summary
         task = experiment.task(index, role)
@@ -55,7 +56,7 @@ def test_accuracy_is_of_seen_classes_held_out_or_tested(trained: Path) -> None:
 def test_accuracy_counts_what_the_classifier_names_right(trained: Path) -> None:
     experiment = tiny(trained, pretrain__epochs=2)
     artifact = result(trained, pretrain__epochs=2)["pretrain"]
-    clips = open_clips(result(trained, pretrain__epochs=2)["prepare"])
+    clips = ClipSet.open(result(trained, pretrain__epochs=2)["prepare"])
     task = experiment.task(clips.index, "final")
     backbone = experiment.make("backbone", experiment.source.layout)
     model = pretrain.Classifier(backbone, backbone.dim, len(task.seen))
@@ -67,7 +68,7 @@ def test_accuracy_counts_what_the_classifier_names_right(trained: Path) -> None:
             continue
         joints = clips.joints(i)
         cut = int(0.05 * len(joints) / 2)
-        read = pretrain.resample_all([joints[cut : len(joints) - cut]], 16)
+        read = resample_all([joints[cut : len(joints) - cut]], 16)
         right += task.seen[int(model(read).argmax())] == clips.index.labels[i]
         total += 1
     assert artifact.summary["accuracy"] == pytest.approx(right / total)
@@ -300,7 +301,7 @@ def test_memory_that_runs_out_names_the_setting_to_lower(
     def exhausted(*args: Any, **more: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr(pretrain, "augment", exhausted)
+    monkeypatch.setattr(pretrain.Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:
         pipeline.run(tiny(tmp_path), "pretrain")
     assert caught.value.message == "out of memory in pretrain/validation"

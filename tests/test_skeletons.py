@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,11 @@ from starcli.contracts import Layout
 from starcli.errors import DataError
 from starcli.skeletons import (
     Joints,
-    augment,
     centre,
     checked,
-    crop,
     face_front,
-    middle_crop,
-    motion_masked,
-    resample,
-    resample_all,
-    rotate,
+    relative,
+    shoulders_along_x,
 )
 
 LAYOUT = Layout(
@@ -133,128 +129,6 @@ def test_face_front_of_an_absent_person_stays_finite() -> None:
     assert not face_front(np.zeros((3, 2, 4, 3), np.float32), LAYOUT).any()
 
 
-@pytest.mark.parametrize(
-    ("values", "frames", "want"),
-    [
-        # Sample i lies at (i + 1/2) * length / frames - 1/2, held inside the clip.
-        ([0, 1], 4, [0, 0.25, 0.75, 1]),
-        ([0, 1, 2, 3], 2, [0.5, 2.5]),
-        ([0, 3, 6], 2, [0.75, 5.25]),
-        ([5, 5, 5], 7, [5] * 7),
-        ([2], 4, [2] * 4),
-        ([0, 1, 4, 9], 4, [0, 1, 4, 9]),
-        ([0, 1, 4, 9], 1, [2.5]),
-    ],
-)
-def test_resample_by_hand(values: list[float], frames: int, want: list[float]) -> None:
-    scales = torch.arange(1.0, 25.0).view(2, 4, 3)
-    joints = torch.tensor(values).float()[:, None, None, None] * scales
-
-    out = resample(joints, frames)
-
-    assert out.shape == (3, frames, 4, 2)
-    expected = torch.tensor(want).float()[:, None, None, None] * scales
-    torch.testing.assert_close(out, expected.permute(3, 0, 2, 1))
-
-
-def test_resample_to_the_same_length_only_reorders_axes() -> None:
-    joints = torch.from_numpy(clip(11, 2))
-    assert torch.equal(resample(joints, 11), joints.permute(3, 0, 2, 1))
-
-
-def test_resample_all_is_resample_of_each() -> None:
-    lengths = [5, 9, 5, 1, 9, 30]
-    clips = [torch.from_numpy(clip(n, 2, seed)) for seed, n in enumerate(lengths)]
-
-    out = resample_all(clips, 7)
-
-    assert out.shape == (6, 3, 7, 4, 2)
-    for one, joints in zip(out, clips, strict=True):
-        torch.testing.assert_close(one, resample(joints, 7))
-
-
-@pytest.mark.parametrize(
-    ("length", "share", "place", "want"),
-    [(10, 1.0, 0.99, range(10)), (10, 0.5, 0.0, range(5)), (10, 0.5, 0.999, range(5, 10)),
-     (10, 0.5, 0.5, range(3, 8)), (1, 0.1, 0.9, range(1)), (4, 0.1, 0.5, range(2, 3))],
-)  # fmt: skip
-def test_crop_by_hand(length: int, share: float, place: float, want: range) -> None:
-    assert crop(torch.arange(length), share, place).tolist() == list(want)
-
-
-@settings(deadline=None, max_examples=100)
-@given(
-    length=st.integers(1, 90),
-    share=st.floats(0.01, 1),
-    place=st.floats(0, 1, exclude_max=True, width=32),
-)
-def test_crop_is_a_stretch_of_its_length(length: int, share: float, place: float) -> None:
-    kept = crop(torch.arange(length), share, place).tolist()
-    assert len(kept) == max(1, round(share * length))
-    assert kept == list(range(kept[0], kept[0] + len(kept)))
-
-
-@pytest.mark.parametrize(
-    ("length", "share", "first", "last"),
-    [(100, 0.95, 2, 97), (40, 0.95, 1, 38), (39, 0.95, 0, 38), (1, 0.95, 0, 0), (8, 0.5, 2, 5),
-     (9, 0.5, 2, 6), (7, 1.0, 0, 6)],
-)  # fmt: skip
-def test_middle_crop_by_hand(length: int, share: float, first: int, last: int) -> None:
-    assert middle_crop(torch.arange(length), share).tolist() == list(range(first, last + 1))
-
-
-def test_rotate_turns_about_x_then_y_then_z() -> None:
-    clips = torch.randn(5, 3, 4, 2, 1, generator=generator(1))
-    angles = torch.randn(5, 3, generator=generator(8))
-
-    out = rotate(clips, angles)
-
-    turns = Rotation.from_euler("xyz", angles.numpy())  # lower case: about fixed axes
-    for before, after, turn in zip(clips, out, turns, strict=True):
-        want = turn.apply(before.flatten(1).T.numpy())
-        np.testing.assert_allclose(after.flatten(1).T, want, atol=1e-5)
-
-
-def test_augment_without_room_only_resamples() -> None:
-    clips = [torch.from_numpy(clip(n, 2, n)) for n in (6, 11)]
-    draws = torch.rand(2, 8, generator=generator())
-    out = augment(clips, 5, draws, shortest=1, rotation=0, scale=0)
-    torch.testing.assert_close(out, resample_all(clips, 5))
-
-
-def test_augment_by_its_draws() -> None:
-    clips = [torch.from_numpy(clip(20, 1, seed)) for seed in range(2)]
-    draws = torch.tensor(
-        [[0.0, 0.0, 0.5, 1.0, 0.5, 0.75, 9, 9], [1, 0.9, 0.5, 0.5, 0.5, 0.5, 9, 9]]
-    )
-
-    out = augment(clips, 20, draws, shortest=0.5, rotation=0.2, scale=0.1)
-
-    turned = rotate(resample(clips[0][:10], 20)[None], torch.tensor([[0.0, 0.2, 0.0]]))
-    torch.testing.assert_close(out[:1], turned * 1.05)
-    torch.testing.assert_close(out[1], resample(clips[1], 20))
-
-
-def test_a_clip_is_augmented_by_its_own_draws_alone() -> None:
-    clips = [torch.from_numpy(clip(9 + n, 1, n)) for n in range(4)]
-    draws = torch.rand(4, 8, generator=generator())
-    room = {"shortest": 0.5, "rotation": 0.3, "scale": 0.1}
-    together = augment(clips, 8, draws, **room)
-    for i in range(4):
-        torch.testing.assert_close(augment(clips[i : i + 1], 8, draws[i : i + 1], **room)[0],
-                                   together[i])  # fmt: skip
-
-
-def test_motion_masking_leaves_out_the_frames_of_most_motion() -> None:
-    # Steps between frames: 0, 3, 1, 5, 0 and none after the last.
-    place = torch.tensor([0.0, 0, 3, 4, 9, 9])
-    joints = place[:, None, None, None].expand(6, 1, 4, 3).contiguous()
-    assert motion_masked(joints, 1 / 3)[:, 0, 0, 0].tolist() == [0, 3, 9, 9]
-    assert motion_masked(joints, 0.5)[:, 0, 0, 0].tolist() == [0, 9, 9]
-    assert torch.equal(motion_masked(joints, 0), joints)
-    assert len(motion_masked(joints[:1], 0.9)) == 1
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 100.5, -1e30])
 def test_checked_names_frame_joint_and_value(value: float) -> None:
     joints = np.zeros((5, 2, 4, 3))
@@ -284,3 +158,59 @@ def test_checked_gives_float32_of_the_same_values() -> None:
     assert out.dtype == np.float32 and out.flags.c_contiguous
     np.testing.assert_array_equal(out, joints.astype(np.float32))
     assert checked(np.full((1, 1, 4, 3), -100.0), LAYOUT, "a.mat").min() == -100
+
+
+def test_relative_by_hand() -> None:
+    layout = replace(LAYOUT, centre=3)
+    joints = np.stack([BODY, BODY * 2], 0)[:, None] + np.array([1, 2, 3])
+    joints = np.concatenate([joints, joints + 5], 1).astype(np.float32)
+    joints[1, 1] = 0
+
+    out = relative(joints, layout)
+
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out[0, 0], BODY - BODY[3], atol=1e-6)
+    np.testing.assert_allclose(out[1, 0], 2 * (BODY - BODY[3]), atol=1e-6)
+    np.testing.assert_allclose(out[0, 1], BODY - BODY[3], atol=1e-6)  # its own head, not the first
+    assert not out[1, 1].any()
+
+
+def test_shoulders_along_x_by_hand() -> None:
+    # The right shoulder lies towards +z of the left one, then, of the second person, towards -x.
+    one = np.array([[0, 1, 0], [0, 2, -0.2], [0, 2, 0.2], [0.3, 3, 0.1]])
+    other = np.array([[0, 1, 0], [0.2, 2, 0], [-0.2, 2, 0], [0.3, 3, 0.1]])
+    joints = np.stack([one, other])[None].astype(np.float32)
+
+    out = shoulders_along_x(joints, LAYOUT)
+
+    want = [[0, 1, 0], [-0.2, 2, 0], [0.2, 2, 0]]
+    np.testing.assert_allclose(out[0, 0], [*want, [0.1, 3, -0.3]], atol=1e-7)
+    np.testing.assert_allclose(out[0, 1], [*want, [-0.3, 3, -0.1]], atol=1e-7)
+
+
+@settings(deadline=None, max_examples=60)
+@given(angles=st.lists(st.floats(-math.pi, math.pi), min_size=4, max_size=4),
+       seed=st.integers(0, 99))  # fmt: skip
+def test_shoulders_lie_on_x_in_every_frame_whatever_way_each_person_faces(
+    angles: list[float], seed: int
+) -> None:
+    body = clip(2, 2, seed)
+    turns = np.stack([about_y(a) for a in angles]).reshape(2, 2, 3, 3)
+    joints = (body @ turns).astype(np.float32)
+
+    out = shoulders_along_x(joints, LAYOUT)
+
+    line = out[:, :, 2] - out[:, :, 1]
+    assert (line[..., 0] > 0.25).all()
+    np.testing.assert_allclose(line[..., 2], 0, atol=1e-6)
+    np.testing.assert_array_equal(out[..., 1], joints[..., 1])
+    np.testing.assert_allclose(out, shoulders_along_x(body, LAYOUT), atol=1e-5)  # the way is gone
+    np.testing.assert_allclose(np.linalg.norm(out, axis=-1), np.linalg.norm(joints, axis=-1),
+                               atol=1e-5)  # fmt: skip
+    assert out.dtype == np.float32
+
+
+def test_shoulders_of_an_absent_person_or_one_above_the_other_turn_nothing() -> None:
+    joints = np.zeros((2, 2, 4, 3), np.float32)
+    joints[0, 0] = [[0, 0, 1], [0.1, 1, 0.2], [0.1, 2, 0.2], [0, 3, 0.5]]
+    np.testing.assert_array_equal(shoulders_along_x(joints, LAYOUT), joints)

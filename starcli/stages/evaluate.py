@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from starcli.clips import ClipSet
 from starcli.experiment import Experiment, Job
 from starcli.stages.extract import open_tokens
-from starcli.stages.prepare import open_clips
 from starcli.stages.train import build, score
 
 REVISION = 1
@@ -20,7 +20,7 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 def run(job: Job) -> None:
     """Store scores [N, C] over all classes with the labels [N]."""
     e = job.experiment
-    clips = open_clips(job.inputs["clips"])
+    clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     tokens = open_tokens(job.inputs["tokens"], clips, task.test)
     method = build(e, task, job.inputs["bank"], tokens)

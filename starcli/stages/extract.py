@@ -6,7 +6,6 @@ extraction goes on with the shards it lacks; several processes divide the shards
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,16 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from starcli.clips import ClipSet, Views
 from starcli.contracts import VIEWS, TokenSet
 from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
-from starcli.skeletons import augment, middle_crop, motion_masked, resample_all
 from starcli.splits import Task, refuse_leak
-from starcli.stages.prepare import ClipSet, open_clips
-from starcli.store import Artifact, save_tensors, split_evenly, sync
+from starcli.store import Artifact, save_tensors, save_whole, split_evenly
 from starcli.training import DRAWS, derive
 
-REVISION = 2
+REVISION = 3
 
 View = Callable[[Sequence[int]], Tensor]
 """Clips by their positions -> what the backbone reads [B, 3, T, V, M]."""
@@ -41,7 +39,9 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
         "views": views,
     }
     if "augmented" in views:
-        shape = s.pretrain.model_dump(mode="json", include={"crop", "rotation", "scale"})
+        shape = s.pretrain.model_dump(
+            mode="json", include={"crop", "crop_frames", "rotation", "scale"}
+        )
         recipe |= {"augmentation": shape, "seed": s.seed}
     return recipe
 
@@ -90,7 +90,7 @@ def run(job: Job) -> None:
         OutputError: There is too little space.
     """
     e = job.experiment
-    clips = open_clips(job.inputs["clips"])
+    clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     _refuse_leak(job, task)
     backbone = _frozen(e, job.inputs["weights"])
@@ -105,7 +105,8 @@ def run(job: Job) -> None:
     for number, shard in enumerate(shards):
         path = _path(job, shard)
         if number % e.workers.size == e.workers.rank and not path.exists():
-            _write(path, _tokens(e, backbone, clips, shard))
+            tokens = {"tokens": _tokens(e, backbone, clips, shard)}
+            save_whole(path, partial(save_tensors, tokens))
         done += len(shard.clips)
         job.progress(f"extract ({job.role})", done, total)
     e.workers.wait()
@@ -166,20 +167,12 @@ def _path(job: Job, shard: Shard) -> Path:
     return job.checkpoint / f"{shard.file}.safetensors"
 
 
-def _write(path: Path, tokens: Tensor) -> None:
-    draft = path.with_suffix(".tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_tensors({"tokens": tokens}, draft)
-    sync(draft)  # a file under its final name is whole, even after a power cut
-    os.replace(draft, path)
-
-
 @torch.inference_mode()
 def _tokens(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor:
     """Tokens float16 [n, L, V, D] of a shard's clips; clips of like length go together."""
     size = e.settings.extract.batch
     read = _view(e, clips, shard.view)
-    order = sorted(range(len(shard.clips)), key=lambda row: len(clips.joints(shard.clips[row])))
+    order = sorted(range(len(shard.clips)), key=lambda row: clips.frames(shard.clips[row]))
     out: Tensor | None = None
     for start in range(0, len(order), size):
         rows = order[start : start + size]
@@ -198,23 +191,13 @@ def _tokens(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tenso
 
 def _view(e: Experiment, clips: ClipSet, view: str) -> View:
     """How a view reads clips."""
-    s = e.settings
-
-    def plain(chosen: Sequence[int]) -> Tensor:
-        read = [middle_crop(clips.joints(i), s.extract.crop) for i in chosen]
-        return resample_all(read, s.pretrain.frames)
-
-    def masked(chosen: Sequence[int]) -> Tensor:
-        read = [middle_crop(clips.joints(i), s.extract.crop) for i in chosen]
-        return resample_all([motion_masked(c, s.extract.masked) for c in read], s.pretrain.frames)
+    views = Views(clips, e.source.layout, e.settings.pretrain, e.settings.extract)
 
     def augmented(chosen: Sequence[int]) -> Tensor:
-        draws = torch.stack([_draws(s.seed, clips.index.names[i]) for i in chosen])
-        shape = partial(augment, shortest=s.pretrain.crop, rotation=s.pretrain.rotation)
-        return shape([clips.joints(i) for i in chosen], s.pretrain.frames, draws,
-                     scale=s.pretrain.scale)  # fmt: skip
+        draws = [_draws(e.settings.seed, clips.index.names[clip]) for clip in chosen]
+        return views.augmented(chosen, torch.stack(draws))
 
-    return {"plain": plain, "motion-masked": masked, "augmented": augmented}[view]
+    return {"plain": views.plain, "motion-masked": views.masked, "augmented": augmented}[view]
 
 
 def _draws(seed: int, name: str) -> Tensor:

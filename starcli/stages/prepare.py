@@ -1,93 +1,101 @@
-"""prepare: recordings -> clips in metres, centred and turned to the front, ragged on disk."""
+"""prepare: recordings -> clips in metres, normalised, ragged on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import csv
+import io
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
 
 from starcli.errors import DataError
 from starcli.experiment import Experiment, Job
-from starcli.skeletons import centre, face_front
-from starcli.splits import ClipIndex
-from starcli.store import SHARD_BYTES, Artifact
+from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
+from starcli.store import save_whole
 
-REVISION = 1
-
-
-@dataclass(frozen=True)
-class ClipSet:
-    """Prepared clips, memory-mapped.
-
-    Args:
-        index: What is known of every clip without reading it.
-        frames: Shards of frames [sum of frames, M, V, 3] laid end to end.
-        places: Per clip: shard, first frame, frame after the last.
-    """
-
-    index: ClipIndex
-    frames: Sequence[Tensor]
-    places: Sequence[tuple[int, int, int]]
-
-    def joints(self, clip: int) -> Tensor:
-        """One clip [frames, M, V, 3]."""
-        shard, start, stop = self.places[clip]
-        return self.frames[shard][start:stop]
+REVISION = 2
+BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The recordings and the data set's settings."""
-    return {**experiment.plugin("dataset"), "raw": experiment.raw_digest}
+    """The recordings, the data set's settings, and what is done to every clip."""
+    return {
+        **experiment.plugin("dataset"),
+        "raw": experiment.raw_digest,
+        "prepare": experiment.settings.prepare.model_dump(mode="json"),
+    }
 
 
 def run(job: Job) -> None:
-    """Read every clip, check its label, and store it; one shard at a time is in memory."""
-    source, layout = job.experiment.source, job.experiment.source.layout
-    raw = job.experiment.settings.run.raw
+    """Read every recording, several at a time, and store its clips.
+
+    Raises:
+        DataError: There is nothing to read, or recordings that cannot be read and are not skipped.
+    """
+    e = job.experiment
+    source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
-    rows: list[dict[str, Any]] = []
-    pending: list[np.ndarray[Any, Any]] = []
-    shard = start = 0
-    for clip in source.clips(raw):
-        if not 0 <= clip.label < len(source.classes):
-            raise DataError(f"clip '{clip.name}' has label {clip.label}, classes are "
-                            f"0 to {len(source.classes) - 1}")  # fmt: skip
-        joints = face_front(centre(clip.joints, layout), layout)
-        pending.append(joints)
-        rows.append({
-            "name": clip.name, "label": clip.label, "subject": clip.subject,
-            "sides": dict(clip.sides), "place": [shard, start, start + len(joints)],
-        })  # fmt: skip
-        start += len(joints)
-        job.progress("prepare", len(rows), 0)
-        if start * joints[0].nbytes >= SHARD_BYTES:
-            _flush(job, pending, shard)
-            shard, start, pending = shard + 1, 0, []
-    if not rows:
-        raise DataError("the data set has no clips", source.request or "")
-    if pending:
-        _flush(job, pending, shard)
-    job.draft.json(rows)
-    job.draft.summary = {"clips": len(rows), "layout": layout.name, "axes": "frames M V 3, metres"}
+    every = groups(source.recordings(raw and raw.resolve()))
+    folder = job.checkpoint.resolve()  # processes may stand in another folder
+    missing = [group for group in every if not group.is_in(folder)]
+    total = sum(len(group.recordings) for group in every)
+    done = total - sum(len(group.recordings) for group in missing)
+    read = partial(read_group, source, folder=folder, normalise=options.normalise)
+    for count in each_group(read, missing, cores(e.settings.run.workers)):
+        done += count
+        job.progress("prepare", done, total)
+    _store(job, every)
 
 
-def _flush(job: Job, pending: Sequence[np.ndarray[Any, Any]], shard: int) -> None:
-    job.draft.shard({"joints": torch.from_numpy(np.concatenate(pending))}, "frames", shard)
+def _store(job: Job, every: Sequence[Group]) -> None:
+    """Make one result of all groups."""
+    source, skip = job.experiment.source, job.experiment.settings.prepare.skip_bad
+    columns, bad = read_lists(every, job.checkpoint)
+    if bad and not skip:
+        # Not kept: whether a recording can be read may change without its bytes, or its rights.
+        shutil.rmtree(job.checkpoint)
+        _refuse(bad, job.experiment.store.root / "logs" / "bad_files.csv")
+    if not columns["names"]:
+        raise DataError("the data set has no clips", source.request or "check --raw")
+    _refuse_twice(columns["names"])
+    sides = columns.pop("sides")
+    protocols = [p for p in source.protocols if p in sides[0]]
+    for name in columns["shards"]:
+        job.draft.adopt(job.checkpoint / f"{name}.safetensors")
+    job.draft.json({**columns, "sides": {p: [s[p] for s in sides] for p in protocols}}, indent=None)
+    job.draft.summary = {
+        "clips": len(sides),
+        "layout": source.layout.name,
+        "axes": "rows V 3, metres; the rows of a clip are frames x persons",
+        "skipped": [row["recording"] for row in bad],
+    }
+    if bad:
+        job.draft.json(bad, "skipped")
 
 
-def open_clips(artifact: Artifact) -> ClipSet:
-    """The prepared clips of an artifact."""
-    rows = artifact.data()
-    index = ClipIndex(
-        names=[r["name"] for r in rows],
-        labels=[r["label"] for r in rows],
-        sides={p: [r["sides"][p] for r in rows] for p in rows[0]["sides"]},
-        subjects=[r["subject"] for r in rows],
-    )
-    frames = [shard["joints"] for shard in artifact.shards("frames")]
-    return ClipSet(index, frames, [tuple(r["place"]) for r in rows])
+def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
+    """Name the first bad recording, and where all are listed."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, BAD_COLUMNS, extrasaction="ignore")
+    table.writeheader()
+    table.writerows(bad)
+    save_whole(listed, partial(_write, text.getvalue()))
+    first, more = bad[0], len(bad) - 1
+    also = f" (and {more} more, listed in {listed})" if more else ""
+    raise DataError(first["message"] + also, f"{first['fix']}, or leave out what cannot be read "
+                    "with --skip-bad", file=first["file"], line=first["line"],
+                    frame=first["frame"])  # fmt: skip
+
+
+def _write(text: str, path: Path) -> None:
+    path.write_text(text, "utf-8")
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{count} clips are called '{name}'", "names must differ")

@@ -17,13 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from starcli.clips import ClipSet, Views
 from starcli.contracts import Watch
 from starcli.errors import UsageError
 from starcli.experiment import VALIDATION, Experiment, Job
 from starcli.sections import PretrainSection
-from starcli.skeletons import augment, middle_crop, resample_all
 from starcli.splits import Task, refuse_leak
-from starcli.stages.prepare import ClipSet, open_clips
 from starcli.training import (
     Numerics,
     Rate,
@@ -35,7 +34,7 @@ from starcli.training import (
 )
 from starcli.weights import TrainedOn, fit_weights, read_weights, saw
 
-REVISION = 2
+REVISION = 3
 JUDGED = 0.95
 """Middle share of the frames that a clip is judged by, the published feeder's of test clips."""
 
@@ -60,7 +59,11 @@ class Classifier(nn.Module):
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     """The backbone, its training or its weights, the task's classes and clips, and the seed."""
     settings = experiment.settings
-    common = {**experiment.plugin("backbone"), "task": experiment.task_recipe(role)}
+    common = {
+        **experiment.plugin("backbone"),
+        "task": experiment.task_recipe(role),
+        "modality": settings.extract.modality,
+    }
     if experiment.weights_digest is not None:
         return {
             **common,
@@ -75,7 +78,7 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 def run(job: Job) -> None:
     """Train on the task's training clips, all of them of seen classes, or take given weights."""
     e = job.experiment
-    clips = open_clips(job.inputs["clips"])
+    clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     seed = derive(e.settings.seed, "pretrain", job.role)
     with torch.random.fork_rng(devices=[]):  # networks are made on the CPU
@@ -137,14 +140,13 @@ def _train(
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     parallel = e.workers.parallel(model)
     optimizer = _optimizer(model, options)
+    views = Views(clips, e.source.layout, options, e.settings.extract)
     average = moving_average(model, options.ema) if options.ema else None
     position = {label: i for i, label in enumerate(task.seen)}
     targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
 
     def loss(ids: Tensor, draws: Tensor) -> Tensor:
-        chosen = [clips.joints(task.train[i]) for i in ids.tolist()]
-        batch = augment(chosen, options.frames, draws, shortest=options.crop,
-                        rotation=options.rotation, scale=options.scale)  # fmt: skip
+        batch = views.augmented([task.train[i] for i in ids.tolist()], draws)
         logits = parallel(batch.to(e.device))
         wanted = targets[ids].to(e.device)
         return cross_entropy(logits, wanted, label_smoothing=options.label_smoothing)
@@ -216,6 +218,8 @@ class _Judge:
 
     def __init__(self, model: Classifier, clips: ClipSet, task: Task, e: Experiment) -> None:
         self.model, self.clips, self.e = model, clips, e
+        middle = e.settings.extract.model_copy(update={"crop": JUDGED})
+        self.views = Views(clips, e.source.layout, e.settings.pretrain, middle)
         self.position = {label: i for i, label in enumerate(task.seen)}
         self.test = [i for i in task.test if clips.index.labels[i] in self.position]
 
@@ -226,9 +230,7 @@ class _Judge:
         right = 0
         for start in range(0, len(self.test), options.extract.batch):
             chosen = self.test[start : start + options.extract.batch]
-            batch = resample_all(
-                [middle_crop(self.clips.joints(i), JUDGED) for i in chosen], options.pretrain.frames
-            )
+            batch = self.views.plain(chosen)
             found = model(batch.to(self.e.device)).argmax(1).tolist()
             right += sum(map(int.__eq__, found, self._targets(chosen)))
         return (right / len(self.test) if self.test else None), len(self.test)

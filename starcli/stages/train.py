@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from starcli.calibration import sweep
+from starcli.clips import ClipSet
 from starcli.contracts import Problem, TokenSet, Watch
 from starcli.errors import writes_to
 from starcli.experiment import FINAL, Experiment, Job
@@ -21,7 +22,6 @@ from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
-from starcli.stages.prepare import open_clips
 from starcli.store import Artifact
 from starcli.training import derive
 
@@ -42,7 +42,7 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 def run(job: Job) -> None:
     """Fit the method on the task's training clips."""
     e = job.experiment
-    clips = open_clips(job.inputs["clips"])
+    clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     train = open_tokens(job.inputs["tokens"], clips, task.train)
     method = build(e, task, job.inputs["bank"], train)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from starcli.errors import DataError
 from starcli_plugins.datasets import archives
-from starcli_plugins.datasets.archives import MAX_MEMBER_BYTES, Member
+from starcli_plugins.datasets.archives import MAX_BYTES
 
 PATTERN = r"r(\d+)\.txt"
 REQUEST = "request it from nobody"
@@ -27,8 +29,16 @@ def zipped(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFL
     return path
 
 
+@dataclass(frozen=True)
+class Member:
+    name: str
+    where: str
+    data: bytes
+
+
 def members(raw: Path) -> list[Member]:
-    return list(archives.read(archives.find(raw, PATTERN, REQUEST), PATTERN))
+    found = archives.recordings(archives.find(raw, PATTERN, REQUEST), PATTERN)
+    return [Member(r.name, r.where, archives.load(r)) for r in found]
 
 
 def refused(raw: Path, *said: str, file: str | None = None) -> DataError:
@@ -129,13 +139,31 @@ def test_other_files_are_left_out(tmp_path: Path) -> None:
     assert archives.find(tmp_path, PATTERN, REQUEST) == (path,)
 
 
-def test_b17_members_that_climb_out_are_never_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../../r1.txt", "/r1.txt", "a\\..\\..\\r1.txt/r1.txt"])
+def test_members_that_climb_out_are_refused_b17(name: str, tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
-    path = zipped(inner / "all.zip", {"../../r1.txt": b"one", "/r2.txt": b"two"})
+    path = zipped(inner / "all.zip", {"r2.txt": b"two", name: b"one"})
 
-    assert [m.data for m in members(path)] == [b"one", b"two"]
+    refused(path, "outside", "r1.txt")
     assert sorted(tmp_path.rglob("*")) == [inner, path]
+
+
+def test_a_member_that_is_a_link_is_refused_b17(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("r1.txt")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr(info, "/etc/hostname")
+
+    refused(tmp_path / "all.zip", "link", "r1.txt")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_named_like_a_recording_but_is_none_a23_a24(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "r1.txt")
+    refused(tmp_path, "r1.txt")
 
 
 def test_missing_folder_names_it_and_where_to_request(tmp_path: Path) -> None:
@@ -194,25 +222,25 @@ def test_recording_twice_in_a_zip(tmp_path: Path) -> None:
     refused(zipped(tmp_path / "all.zip", {"a/r1.txt": b"one", "b/r1.txt": b"1"}), "twice", "r1.txt")
 
 
-def test_recording_twice_in_a_folder(tmp_path: Path) -> None:
-    for place in ("a", "b"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "r1.txt").write_bytes(b"one")
+def test_recording_twice_with_other_content_a27(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "r1.txt").write_bytes(b"one")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "r1.txt").write_bytes(b"another")
 
-    refused(tmp_path, "twice", "r1.txt")
+    refused(tmp_path, "twice", "a/r1.txt", "b/r1.txt")
 
 
-def test_recording_twice_over_two_zips(tmp_path: Path) -> None:
+def test_copies_of_one_recording_are_one_a27(tmp_path: Path) -> None:
     shutil.copy(as_zip(tmp_path), tmp_path / "all (1).zip")
-
-    refused(tmp_path, "twice", "r1.txt")
+    assert [m.data for m in members(tmp_path)] == [CONTENT[name] for name in ORDER]
 
 
 def test_b18_oversized_member_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "all.zip", {"r1.txt": bytes(MAX_MEMBER_BYTES + 1)})
-    assert path.stat().st_size < MAX_MEMBER_BYTES / 100
+    path = zipped(tmp_path / "all.zip", {"r1.txt": bytes(MAX_BYTES + 1)})
+    assert path.stat().st_size < MAX_BYTES / 100
 
-    refused(path, "r1.txt", f"{MAX_MEMBER_BYTES + 1:,}")
+    refused(path, "r1.txt", f"{MAX_BYTES + 1:,}")
 
 
 def test_b18_member_larger_than_it_claims(tmp_path: Path) -> None:
@@ -227,9 +255,9 @@ def test_b18_member_larger_than_it_claims(tmp_path: Path) -> None:
 
 def test_b18_oversized_loose_file(tmp_path: Path) -> None:
     with (tmp_path / "r1.txt").open("wb") as file:
-        file.truncate(MAX_MEMBER_BYTES + 1)  # sparse
+        file.truncate(MAX_BYTES + 1)  # sparse
 
-    refused(tmp_path, "r1.txt", f"{MAX_MEMBER_BYTES + 1:,}")
+    refused(tmp_path, "r1.txt", f"{MAX_BYTES + 1:,}")
 
 
 def test_any_flipped_bit_is_harmless_or_a_data_error(tmp_path: Path) -> None:

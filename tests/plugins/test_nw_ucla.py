@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,13 @@ GOOD: list[Any] = np.random.default_rng(0).normal(size=(9, 20, 3)).round(3).toli
 JOINTS = {name: j for j, name in enumerate(NwUcla.layout.joints)}
 
 
+def clips_of(raw: Path | None) -> Iterator[Clip]:
+    return (clip for recording in SOURCE.recordings(raw) for clip in SOURCE.clips(recording))
+
+
 @pytest.fixture(scope="module")
 def clips(shared: Path) -> list[Clip]:
-    return list(SOURCE.clips(shared / "data" / "nw_ucla" / "all_sqe.zip"))
+    return list(clips_of(shared / "data" / "nw_ucla" / "all_sqe.zip"))
 
 
 def document(skeletons: Any, label: Any = LABEL) -> str:
@@ -47,7 +52,7 @@ def coordinate(value: Any) -> list[Any]:
 def refused(raw: Path | None, *said: str) -> DataError:
     """The error of reading `raw`, once it is known to say what, where and what next."""
     with pytest.raises(DataError) as caught:
-        list(SOURCE.clips(raw))
+        list(clips_of(raw))
     assert caught.value.exit_code == 3
     for words in said:
         assert words in str(caught.value)
@@ -142,7 +147,7 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
             target.writestr(f"all_sqe/{name}.json", source.read(f"all_sqe/{name}.json"))
             source.extract(f"all_sqe/{name}.json", loose)
     before = sorted(tmp_path.rglob("*"))
-    forms = [list(SOURCE.clips(raw)) for raw in (zipped / "all_sqe.zip", zipped, loose)]
+    forms = [list(clips_of(raw)) for raw in (zipped / "all_sqe.zip", zipped, loose)]
 
     assert [clip.name for clip in forms[0]] == sorted(chosen)
     for other in forms[1:]:
@@ -155,7 +160,7 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_file_may_have_a_byte_order_mark(encoding: str, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(document(GOOD), encoding)
-    (clip,) = SOURCE.clips(tmp_path)
+    (clip,) = clips_of(tmp_path)
 
     assert (clip.name, clip.label, clip.subject) == (NAME[:-5], 6, "s03")
     assert clip.sides == {"xview": "train"}
@@ -246,7 +251,7 @@ ANY_JSON = st.recursive(
 def test_any_json_is_a_sound_clip_or_a_data_error(value: Any, wrap: Any, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(json.dumps(wrap(value)))
     try:
-        (clip,) = SOURCE.clips(tmp_path)
+        (clip,) = clips_of(tmp_path)
     except DataError as error:
         assert NAME in str(error)
     else:
@@ -267,7 +272,7 @@ def test_without_recordings_it_says_where_to_request_them(name: str | None, tmp_
 
 def test_sample_reads_back(tmp_path: Path) -> None:
     SOURCE.write_sample(tmp_path)
-    clips = list(SOURCE.clips(tmp_path))
+    clips = list(clips_of(tmp_path))
 
     assert Counter(clip.label for clip in clips) == dict.fromkeys(range(10), 6)
     assert Counter(clip.sides["xview"] for clip in clips) == {"train": 40, "test": 20}

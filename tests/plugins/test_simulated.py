@@ -43,7 +43,8 @@ PAIRS = [(part, name) for part, names in PRIMITIVES.items() for name in names]
 
 
 def made(**values: Any) -> list[Clip]:
-    return list(Simulated(Simulated.Settings(**values)).clips(None))
+    source = Simulated(Simulated.Settings(**values))
+    return [clip for each in source.recordings(None) for clip in source.clips(each)]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import io
 import shutil
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,13 @@ GOOD = np.random.default_rng(0).normal(size=(20, 3, 41))
 JOINTS = {name: j for j, name in enumerate(UtdMhad.layout.joints)}
 
 
+def clips_of(raw: Path | None) -> Iterator[Clip]:
+    return (clip for recording in SOURCE.recordings(raw) for clip in SOURCE.clips(recording))
+
+
 @pytest.fixture(scope="module")
 def clips(shared: Path) -> list[Clip]:
-    return list(SOURCE.clips(shared / "data" / "utd_mhad" / "Skeleton.zip"))
+    return list(clips_of(shared / "data" / "utd_mhad" / "Skeleton.zip"))
 
 
 def changed(frame: int, joint: int, value: float) -> np.ndarray[Any, Any]:
@@ -44,7 +49,7 @@ def mat(**variables: Any) -> bytes:
 def refused(raw: Path | None, *said: str) -> DataError:
     """The error of reading `raw`, once it is known to say what, where and what next."""
     with pytest.raises(DataError) as caught:
-        list(SOURCE.clips(raw))
+        list(clips_of(raw))
     assert caught.value.exit_code == 3
     for words in said:
         assert words in str(caught.value)
@@ -145,7 +150,7 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
             target.writestr(member, source.read(member))
             source.extract(member, loose)
     before = sorted(tmp_path.rglob("*"))
-    forms = [list(SOURCE.clips(raw)) for raw in (zipped / "Skeleton.zip", zipped, loose)]
+    forms = [list(clips_of(raw)) for raw in (zipped / "Skeleton.zip", zipped, loose)]
 
     assert [clip.name for clip in forms[0]] == sorted(chosen)
     for other in forms[1:]:
@@ -157,13 +162,13 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
 
 def test_reading_leaves_the_distributed_folder_alone(shared: Path) -> None:
     folder = shared / "data" / "utd_mhad"
-    assert len(list(SOURCE.clips(folder))) == 861
+    assert len(list(clips_of(folder))) == 861
     assert [path.name for path in folder.iterdir()] == ["Skeleton.zip"]
 
 
 def test_joints_become_float32_in_the_order_of_the_layout(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(mat(d_skel=GOOD))
-    (clip,) = SOURCE.clips(tmp_path)
+    (clip,) = clips_of(tmp_path)
 
     assert (clip.name, clip.label, clip.subject) == ("a7_s3_t2", 6, "s3")
     raw = {"head": 0, "shoulder centre": 1, "spine": 2, "hip centre": 3, "left shoulder": 4,
@@ -175,7 +180,7 @@ def test_joints_become_float32_in_the_order_of_the_layout(tmp_path: Path) -> Non
 
 def test_clip_of_one_frame_is_valid(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(mat(d_skel=GOOD[:, :, :1]))
-    assert [clip.joints.shape for clip in SOURCE.clips(tmp_path)] == [(1, 1, 20, 3)]
+    assert [clip.joints.shape for clip in clips_of(tmp_path)] == [(1, 1, 20, 3)]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ def test_truncated_zip_says_where_to_request_it(shared: Path, tmp_path: Path) ->
 
 def test_sample_reads_back(tmp_path: Path) -> None:
     SOURCE.write_sample(tmp_path)
-    clips = list(SOURCE.clips(tmp_path))
+    clips = list(clips_of(tmp_path))
 
     assert Counter(clip.label for clip in clips) == dict.fromkeys(range(27), 2)
     assert Counter(clip.sides["xsub"] for clip in clips) == {"train": 27, "test": 27}

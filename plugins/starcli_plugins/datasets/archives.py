@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
+from starcli.contracts import Recording
 from starcli.errors import DataError
 
-MAX_MEMBER_BYTES = 64 * 2**20
-"""No single recording of these data sets comes near it; more is a damaged or hostile archive."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One recording inside an archive or folder.
-
-    Args:
-        name: File name without folders.
-        where: Full place for messages, such as `Skeleton.zip/Skeleton/a1_s1_t1_skeleton.mat`.
-        data: The bytes of the file.
-    """
-
-    name: str
-    where: str
-    data: bytes
+MAX_BYTES = 64 * 2**20
+"""No single recording of these data sets comes near it; more is a damaged or hostile file."""
+LINK = 0o120000
 
 
 def find(raw: Path, pattern: str, request: str) -> tuple[Path, ...]:
@@ -51,10 +40,10 @@ def find(raw: Path, pattern: str, request: str) -> tuple[Path, ...]:
                             f"download it again; {request}", file=raw)  # fmt: skip
         return (raw,)
     zips = sorted(p for p in raw.glob("*.[zZ][iI][pP]") if p.is_file() and _holds(p, pattern))
-    loose = sorted(p for p in raw.rglob("*") if re.fullmatch(pattern, p.name) and p.is_file())
-    if not zips and not loose:
+    found = zips or sorted(p for p in raw.rglob("*") if re.fullmatch(pattern, p.name))
+    if not found:
         raise DataError("no recordings here", request, file=raw)
-    return tuple(zips or loose)
+    return tuple(found)
 
 
 def _holds(path: Path, pattern: str) -> bool:
@@ -66,58 +55,100 @@ def _holds(path: Path, pattern: str) -> bool:
         return True
 
 
-def read(files: Sequence[Path], pattern: str) -> Iterator[Member]:
+def recordings(files: Sequence[Path], pattern: str) -> list[Recording]:
     """The recordings of zips and folders in the order of their file names.
 
     Raises:
-        DataError: A zip or recording is damaged, too large, or there twice.
+        DataError: A zip is damaged or would write outside its folder, or two recordings have one
+            name and different contents.
     """
-    with ExitStack() as opened:
-        found = sorted(item for path in files for item in _found(path, pattern, opened))
-        if not found:
-            raise DataError("the zip has no recordings of this data set",
-                            "check that --raw names the right file", file=files[0])  # fmt: skip
-        previous = ""
-        for item in found:
-            if item.name == previous:
-                raise DataError("the same recording is there twice", "remove one of them",
-                                file=item.where)  # fmt: skip
-            if item.size > MAX_MEMBER_BYTES:
-                raise DataError(f"claims {item.size:,} bytes, too many", "download it again",
-                                file=item.where)  # fmt: skip
-            with _damage_named(item.where):
-                yield Member(item.name, item.where, item.load())
-            previous = item.name
+    found = sorted(item for path in files for item in members(path, pattern))
+    if not found:
+        raise DataError("the zip has no recordings of this data set",
+                        "check that --raw names the right file", file=files[0])  # fmt: skip
+    kept: list[Recording] = []
+    for item in found:
+        if kept and item.name.lower() == kept[-1].name.lower():
+            _refuse_other_content(item, kept[-1])
+        else:
+            kept.append(item)
+    return kept
 
 
-@dataclass(frozen=True, order=True)
-class _Found:
-    """A recording before it is read, in the order of names."""
+def members(path: Path, pattern: str) -> Iterator[Recording]:
+    """The recordings of one file: itself, or the members of a zip under whatever name.
 
-    name: str
-    where: str
-    size: int
-    load: Callable[[], bytes] = field(compare=False)
-
-
-def _found(path: Path, pattern: str, opened: ExitStack) -> Iterator[_Found]:
-    """The recordings of one file: itself, or the members of a zip under whatever name."""
+    Raises:
+        DataError: A zip is damaged, or a member points outside its folder.
+    """
     if re.fullmatch(pattern, path.name):
-        yield _Found(path.name, str(path), path.stat().st_size, path.read_bytes)
+        yield Recording(path.name, path)
         return
+    for info in _opened(path).infolist():
+        name = PurePosixPath(info.filename).name
+        if not re.fullmatch(pattern, name):
+            continue
+        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
+        if ".." in parts or parts[0] == "/" or stat.S_IFMT(info.external_attr >> 16) == LINK:
+            raise DataError(f"member '{info.filename}' points outside the zip or is a link",
+                            "do not use this file; download it again", file=path)  # fmt: skip
+        yield Recording(name, path, info.filename)
+
+
+def _refuse_other_content(one: Recording, other: Recording) -> None:
+    """Two copies of a recording are one; two recordings of one name are a mistake."""
+    if hashlib.sha256(load(one)).digest() != hashlib.sha256(load(other)).digest():
+        raise DataError(f"is there twice with different contents, also as {other.where}",
+                        "remove the wrong one", file=one.where)  # fmt: skip
+
+
+def load(recording: Recording) -> bytes:
+    """The bytes of a recording.
+
+    Raises:
+        DataError: It is damaged, too large, no regular file, or changes while it is read.
+    """
+    where = recording.where
+    with _damage_named(where):
+        if recording.member:
+            archive = _opened(recording.file)
+            _refuse_size(archive.getinfo(recording.member).file_size, where)
+            return archive.read(recording.member)
+        before = recording.file.stat()
+        if not stat.S_ISREG(before.st_mode):
+            raise DataError("is no regular file but named like a recording", "remove or rename it",
+                            file=where)  # fmt: skip
+        _refuse_size(before.st_size, where)
+        data = recording.file.read_bytes()
+        after = recording.file.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise DataError("changed while it was read", "wait until it is written, then run again",
+                        file=where)  # fmt: skip
+    return data
+
+
+def _refuse_size(size: int, where: str) -> None:
+    if size > MAX_BYTES:
+        raise DataError(f"claims {size:,} bytes, a recording has at most {MAX_BYTES:,}",
+                        "download it again", file=where)  # fmt: skip
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    """A zip, opened once in each process: its list of members is long."""
     with _damage_named(path):
-        archive = opened.enter_context(zipfile.ZipFile(path))
-        infos = archive.infolist()
-    for info in infos:
-        name = Path(info.filename).name
-        if re.fullmatch(pattern, name):
-            where = f"{path}/{info.filename}"
-            yield _Found(name, where, info.file_size, partial(archive.read, info))
+        state = path.stat()
+        return _open(path, state.st_size, state.st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _open(path: Path, size: int, changed: int, process: int) -> zipfile.ZipFile:
+    # A forked process must not share a handle: reading moves its position for both.
+    return zipfile.ZipFile(path)
 
 
 @contextmanager
 def _damage_named(where: str | Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, KeyError) as error:
         raise DataError(f"cannot be read ({error})", "download it again", file=where) from error

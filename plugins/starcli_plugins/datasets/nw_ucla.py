@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings
+from starcli.contracts import Clip, NoSettings, Recording
 from starcli.errors import DataError
 from starcli.skeletons import checked
 from starcli_plugins.datasets import SMALL, archives
@@ -57,35 +57,38 @@ class NwUcla:
         """The zip or JSON files below `raw`."""
         return archives.find(raw, PATTERN, self.request or "")
 
-    def clips(self, raw: Path | None) -> Iterator[Clip]:
-        """All clips in file-name order.
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each file, in the order of file names."""
+        if raw is None:
+            raise DataError("nw-ucla needs its recordings", self.request or "")
+        return archives.recordings(self.files(raw), PATTERN)
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The one clip of a file.
 
         Raises:
             DataError: A file is damaged, has another number of joints, or NaN.
         """
-        if raw is None:
-            raise DataError("nw-ucla needs its recordings", self.request or "")
-        for member in archives.read(self.files(raw), PATTERN):
-            yield self._clip(member)
+        yield self._clip(recording)
 
-    def _clip(self, member: archives.Member) -> Clip:
-        match = re.fullmatch(PATTERN, member.name)
+    def _clip(self, recording: Recording) -> Clip:
+        match = re.fullmatch(PATTERN, recording.name)
         assert match is not None
         action, subject, _, view = (int(group) for group in match.groups())
         if action not in ACTION_NUMBERS:
             raise DataError(f"action a{action:02d} is not in the data set", "remove the file",
-                            file=member.where)  # fmt: skip
+                            file=recording.where)  # fmt: skip
         label = ACTION_NUMBERS.index(action)
-        content = _read_json(member)
+        content = _read_json(recording)
         if content.get("label") != label + 1:
             raise DataError(
                 f"label {content.get('label')!r}, its file name says {label + 1}",
                 "download it again",
-                file=member.where,
+                file=recording.where,
             )
         return Clip(
-            name=member.name.removesuffix(".json"),
-            joints=checked(_frames(content["skeletons"], member), self.layout, member.where),
+            name=recording.name.removesuffix(".json"),
+            joints=checked(_frames(content["skeletons"], recording), self.layout, recording.where),
             label=label,
             sides={"xview": "train" if view in TRAIN_VIEWS else "test"},
             subject=f"s{subject:02d}",
@@ -102,16 +105,16 @@ class NwUcla:
                 (raw / f"{name}.json").write_text(json.dumps(content))
 
 
-def _read_json(member: archives.Member) -> dict[str, Any]:
+def _read_json(recording: Recording) -> dict[str, Any]:
     try:
-        content = json.loads(member.data, object_pairs_hook=_once)
+        content = json.loads(archives.load(recording), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise DataError(f"not readable JSON ({error})", "download it again",
-                        file=member.where, line=line) from error  # fmt: skip
+                        file=recording.where, line=line) from error  # fmt: skip
     if not isinstance(content, dict) or "skeletons" not in content:
         raise DataError("has no key 'skeletons'", "check that this is an NW-UCLA file",
-                        file=member.where)  # fmt: skip
+                        file=recording.where)  # fmt: skip
     return content
 
 
@@ -122,15 +125,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _frames(skeletons: Any, member: archives.Member) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _frames(skeletons: Any, recording: Recording) -> np.ndarray[Any, np.dtype[np.float64]]:
     """[frames, 20, 3] of nested lists -> [frames, 1, 20, 3]."""
     if not isinstance(skeletons, list) or not skeletons:
-        raise DataError("has no frames", "download it again", file=member.where)
+        raise DataError("has no frames", "download it again", file=recording.where)
     for number, frame in enumerate(skeletons, 1):
         if not isinstance(frame, list) or len(frame) != 20:
             found = len(frame) if isinstance(frame, list) else type(frame).__name__
             raise DataError(f"{found} joints, want 20", "download it again",
-                            file=member.where, frame=number)  # fmt: skip
+                            file=recording.where, frame=number)  # fmt: skip
     try:
         array = np.array(skeletons)
         if array.dtype.kind not in "fiu":
@@ -138,4 +141,4 @@ def _frames(skeletons: Any, member: archives.Member) -> np.ndarray[Any, np.dtype
         return array.astype(np.float64)[:, None]
     except (ValueError, TypeError) as error:
         raise DataError(f"joints are not triples of numbers ({error})", "download it again",
-                        file=member.where) from error  # fmt: skip
+                        file=recording.where) from error  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Clip, Side
+from starcli.contracts import Clip, Recording, Side
 from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.body import AXES, INDEX, Array, Body, turned
 from starcli_plugins.datasets.motions import ACTIONS, FOLD, PRIMITIVES, Primitive, Wave
@@ -20,6 +22,8 @@ FPS = 30
 VIEWS = (0.0, 45.0, -45.0)
 """Yaw of cameras 1, 2 and 3, degrees."""
 TEST_VIEW = 1
+NAME = "S000C{:03d}P{:03d}R{:03d}A{:03d}"
+"""View, subject, repetition, action, counted from 1."""
 CAMERA_HEIGHT = 1.0
 """Metres above the floor."""
 SLIP = 0.35
@@ -202,32 +206,32 @@ class Simulated:
         """No files: the clips are made on the fly."""
         return ()
 
-    def clips(self, raw: Path | None) -> Iterator[Clip]:
-        """All clips in name order; `raw` is not read."""
-        settings = self.settings
-        subjects = range(1, settings.subjects + 1)
-        performers = {subject: Performer.of(settings.seed, subject) for subject in subjects}
-        for view in range(1, len(VIEWS) + 1):
-            for subject, performer in performers.items():
-                for repetition in range(1, settings.repetitions + 1):
-                    for label in range(len(ACTIONS)):
-                        yield self._clip(performer, label, subject, view, repetition)
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each performance, in name order; `raw` is not read."""
+        numbers = itertools.product(
+            range(1, len(VIEWS) + 1),
+            range(1, self.settings.subjects + 1),
+            range(1, self.settings.repetitions + 1),
+            range(1, len(self.classes) + 1),
+        )
+        return [Recording(NAME.format(*each), Path()) for each in numbers]
 
-    def _clip(
-        self, performer: Performer, label: int, subject: int, view: int, repetition: int
-    ) -> Clip:
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clip of a performance."""
         settings = self.settings
-        rng = np.random.default_rng([settings.seed, label, subject, view, repetition])
-        parts = ACTIONS[self.classes[label]]
+        view, subject, repetition, action = map(int, re.findall(r"\d{3}", recording.name)[1:])
+        rng = np.random.default_rng([settings.seed, action - 1, subject, view, repetition])
+        performer = Performer.of(settings.seed, subject)
+        parts = ACTIONS[self.classes[action - 1]]
         joints = film(perform(performer, parts, rng), view, rng, settings.noise)
         sides: dict[str, Side] = {
             "xsub": "train" if subject % 2 else "test",
             "xview": "test" if view == TEST_VIEW else "train",
         }
-        return Clip(
-            name=f"S000C{view:03d}P{subject:03d}R{repetition:03d}A{label + 1:03d}",
+        yield Clip(
+            name=recording.name,
             joints=joints[:, None].astype(np.float32),
-            label=label,
+            label=action - 1,
             sides=sides,
             subject=f"P{subject:03d}",
         )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings
+from starcli.contracts import Clip, NoSettings, Recording
 from starcli.errors import DataError
 from starcli.skeletons import checked
 from starcli_plugins.datasets import SMALL, archives
@@ -66,28 +66,31 @@ class UtdMhad:
         """The zip or `.mat` files below `raw`."""
         return archives.find(raw, PATTERN, self.request or "")
 
-    def clips(self, raw: Path | None) -> Iterator[Clip]:
-        """All clips in file-name order.
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each file, in the order of file names."""
+        if raw is None:
+            raise DataError("utd-mhad needs its recordings", self.request or "")
+        return archives.recordings(self.files(raw), PATTERN)
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The one clip of a file.
 
         Raises:
             DataError: A file is damaged, without `d_skel`, or not [20, 3, frames].
         """
-        if raw is None:
-            raise DataError("utd-mhad needs its recordings", self.request or "")
-        for member in archives.read(self.files(raw), PATTERN):
-            yield self._clip(member)
+        yield self._clip(recording)
 
-    def _clip(self, member: archives.Member) -> Clip:
-        match = re.fullmatch(PATTERN, member.name)
+    def _clip(self, recording: Recording) -> Clip:
+        match = re.fullmatch(PATTERN, recording.name)
         assert match is not None
         action, subject, _ = (int(group) for group in match.groups())
         if not 1 <= action <= len(self.classes):
             raise DataError(f"action a{action}, the data set has 1 to 27", "remove the file",
-                            file=member.where)  # fmt: skip
-        joints = _read_mat(member)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
+                            file=recording.where)  # fmt: skip
+        joints = _read_mat(recording)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
         return Clip(
-            name=member.name.removesuffix("_skeleton.mat"),
-            joints=checked(joints, self.layout, member.where),
+            name=recording.name.removesuffix("_skeleton.mat"),
+            joints=checked(joints, self.layout, recording.where),
             label=action - 1,
             sides={"xsub": "train" if subject in TRAIN_SUBJECTS else "test"},
             subject=f"s{subject}",
@@ -109,23 +112,23 @@ class UtdMhad:
                     archive.writestr(name, buffer.getvalue())
 
 
-def _read_mat(member: archives.Member) -> np.ndarray[Any, np.dtype[Any]]:
+def _read_mat(recording: Recording) -> np.ndarray[Any, np.dtype[Any]]:
     from scipy.io import loadmat
 
     try:
         # Only d_skel is decoded: other variables of a foreign file stay unread.
-        content = loadmat(io.BytesIO(member.data), variable_names=["d_skel"])
+        content = loadmat(io.BytesIO(archives.load(recording)), variable_names=["d_skel"])
     except Exception as error:  # scipy raises whatever the damage leads it to
         raise DataError(f"not a readable MATLAB file ({error})", "download it again",
-                        file=member.where) from error  # fmt: skip
+                        file=recording.where) from error  # fmt: skip
     if "d_skel" not in content:
         raise DataError("has no variable d_skel", "check that this is a UTD-MHAD skeleton file",
-                        file=member.where)  # fmt: skip
+                        file=recording.where)  # fmt: skip
     skeleton = content["d_skel"]
     if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3) or skeleton.dtype.kind not in "fiu":
         raise DataError(
             f"d_skel is {skeleton.dtype} {list(skeleton.shape)}, want real [20, 3, frames]",
             "check that this is a UTD-MHAD skeleton file",
-            file=member.where,
+            file=recording.where,
         )
     return np.asarray(skeleton)

@@ -1,0 +1,210 @@
+"""NTU RGB+D 60 and 120 (Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2020), Kinect v2.
+
+Read from the official zips, from `.skeleton` files in folders, from the arrays of CTR-GCN's
+preparation, or from pyskl's annotation file; prepared by the rules of CTR-GCN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from starcli.contracts import Clip, NoSettings, Recording, Side
+from starcli.errors import DataError
+from starcli_plugins.datasets import actors, archives, ctr_npz, ntu_sample, skeleton_files
+from starcli_plugins.datasets import annotations as pyskl
+from starcli_plugins.datasets.ntu_facts import NTU60, NTU120, Facts, without_skeleton
+from starcli_plugins.layouts import KINECT_V2
+
+SUFFIX = ".skeleton"
+PATTERN = r"[^/]*\.skeleton"
+FEEDER: Mapping[str, Any] = {
+    "describer.name": "names",
+    "prepare.normalise": ("centre",),
+    "pretrain.frames": 64,
+    "pretrain.crop": 0.5,
+    "pretrain.crop_frames": 64,
+    "pretrain.rotation": 0.3,
+    "pretrain.scale": 0.0,
+    "extract.crop": 0.95,
+}
+"""What CTR-GCN's preparation and feeder do; no part descriptions are bundled yet."""
+REQUEST = (
+    "request NTU RGB+D from rose1.ntu.edu.sg/dataset/actionRecognition and pass --raw with {zips}, "
+    "a folder of .skeleton files, {npz} of CTR-GCN, or pyskl's {pickle}"
+)
+
+
+class Ntu:
+    """What both data sets share."""
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
+    facts: ClassVar[Facts]
+    arrays: ClassVar[tuple[str, ...]]
+    """File names of CTR-GCN's arrays, one for each protocol."""
+    request: ClassVar[str | None]
+    layout = KINECT_V2
+
+    def __init__(self, settings: NoSettings) -> None:
+        self.settings = settings
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """The zips, `.skeleton` files, array file or annotation file below `raw`.
+
+        Raises:
+            DataError: There is none, or several array files, each of one protocol.
+        """
+        if raw.is_file() and (ctr_npz.is_npz(raw) or raw.suffix == ".pkl"):
+            return (raw,)
+        known = (*self.arrays, f"{self.facts.name}_3danno.pkl")
+        arrays = [raw / name for name in known if (raw / name).is_file()]
+        if len(arrays) > 1:
+            names = ", ".join(path.name for path in arrays)
+            raise DataError(f"holds {names}", "name one of them with --raw", file=raw)
+        if arrays:
+            return arrays
+        return archives.find(raw, PATTERN, self.request or "")
+
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each clip with a usable skeleton, or for rows of an array file.
+
+        Clips of setups 18 to 32 are left out of NTU RGB+D 60: they are what 120 adds.
+
+        Raises:
+            DataError: A file has another kind of name, or numbers that the data set does not have.
+        """
+        if raw is None:
+            raise DataError(f"{self.facts.name} needs its recordings", self.request or "")
+        files = self.files(raw)
+        if ctr_npz.is_npz(files[0]):
+            return ctr_npz.recordings(files[0])
+        if files[0].suffix == ".pkl":
+            return pyskl.recordings(files[0])
+        found = archives.recordings(files, PATTERN)
+        return [recording for recording in found if self._is_wanted(recording)]
+
+    def _is_wanted(self, recording: Recording) -> bool:
+        name = recording.name.removesuffix(SUFFIX)
+        clip = NTU120.parse(name, recording.where)
+        if clip.setup > self.facts.last.setup:
+            return False
+        return self.facts.parse(name, recording.where) not in without_skeleton()
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clip of a `.skeleton` file, or those of an array or annotation file.
+
+        Raises:
+            DataError: The recording is damaged.
+        """
+        if ctr_npz.is_npz(recording.file):
+            yield from self._of_arrays(recording)
+        elif recording.file.suffix == ".pkl":
+            yield from self._of_annotations(recording)
+        else:
+            bodies = skeleton_files.read(archives.load(recording), recording.where)
+            name = self.facts.parse(recording.name.removesuffix(SUFFIX), recording.where)
+            yield Clip(
+                name=str(name),
+                joints=actors.assemble(bodies),
+                label=name.label,
+                sides=self.facts.sides(name),
+                subject=f"P{name.performer:03d}",
+            )
+
+    def _of_arrays(self, recording: Recording) -> Iterator[Clip]:
+        """Clips without a name: each is its own subject, and they know one protocol."""
+        protocol = ctr_npz.protocol_of(recording.file)
+        if protocol is None or recording.file.name not in self.arrays:
+            raise DataError("its name does not say which sides it holds, or is of other data",
+                            f"{self.facts.name} reads {' or '.join(self.arrays)}",
+                            file=recording.file)  # fmt: skip
+        for name, label, joints in ctr_npz.rows(recording):
+            side: Side = "train" if name.startswith("train") else "test"
+            yield Clip(name, joints, label, {protocol: side}, subject=name)
+
+    def _of_annotations(self, recording: Recording) -> Iterator[Clip]:
+        for name, label, joints, sides in pyskl.rows(recording.file):
+            clip = self.facts.parse(name, recording.where)
+            if label != clip.label:
+                raise DataError(f"clip {name} has label {label}, its name says {clip.label}",
+                                "download it again", file=recording.file)  # fmt: skip
+            kept = {p: side for p, side in sides.items() if p in self.facts.protocols}
+            yield Clip(name, joints, label, kept, subject=f"P{clip.performer:03d}")
+
+    def expected(self) -> Iterator[str]:
+        """Names of the clips that the complete data set has, in order."""
+        return map(str, self.facts.expected())
+
+    def name_of(self, recording: Recording) -> str | None:
+        """The clip that a recording is; None where a file holds many without names."""
+        return recording.name.removesuffix(SUFFIX) if recording.name.endswith(SUFFIX) else None
+
+    def counts(self, protocol: str, unseen: Sequence[int]) -> Mapping[str, int]:
+        """How many clips the sides of a protocol and split have when nothing is missing."""
+        return self.facts.counts(protocol, unseen)._asdict()
+
+    def write_sample(self, raw: Path) -> None:
+        """Write every class by two performers before two cameras into zips as distributed."""
+        performers = {setup: (1, 3) if setup == 1 else (8, 41) for setup in (1, 18)}
+        for setup, name in ntu_sample.ZIPS.items():
+            if setup <= self.facts.last.setup:
+                actions = range(1, 61) if setup == 1 else range(61, 121)
+                clips = [
+                    f"S{setup + extra:03}C{camera:03}P{performer:03}R001A{action:03}"
+                    for extra, camera, performer in ((0, 1, performers[setup][0]),
+                                                     (1, 2, performers[setup][1]))
+                    for action in actions
+                ]  # fmt: skip
+                ntu_sample.write_zip(raw / name, clips, frames=20)
+
+
+class Ntu60(Ntu):
+    """NTU RGB+D 60: 60 actions, 40 subjects, cross-subject and cross-view."""
+
+    facts = NTU60
+    arrays = ("NTU60_CS.npz", "NTU60_CV.npz")
+    preset: ClassVar[Mapping[str, Any]] = {
+        "dataset.protocol": "xsub", "dataset.split": "55/5", **FEEDER,
+    }  # fmt: skip
+    request = REQUEST.format(
+        zips="nturgbd_skeletons_s001_to_s017.zip",
+        npz=" or ".join(arrays),
+        pickle="ntu60_3danno.pkl",
+    )
+    classes, protocols = NTU60.classes, NTU60.protocols
+    splits, validation = NTU60.splits, NTU60.validation
+
+
+class Ntu120(Ntu):
+    """NTU RGB+D 120: 120 actions, 106 subjects, cross-subject and cross-setup."""
+
+    facts = NTU120
+    arrays = ("NTU120_CSub.npz", "NTU120_CSet.npz")
+    preset: ClassVar[Mapping[str, Any]] = {
+        "dataset.protocol": "xsub", "dataset.split": "110/10", **FEEDER,
+    }  # fmt: skip
+    request = REQUEST.format(
+        zips="the folder of nturgbd_skeletons_s001_to_s017.zip and "
+        "nturgbd_skeletons_s018_to_s032.zip",
+        npz=" or ".join(arrays),
+        pickle="ntu120_3danno.pkl",
+    )
+    classes, protocols = NTU120.classes, NTU120.protocols
+    splits, validation = NTU120.splits, NTU120.validation
+
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """As of NTU RGB+D 60, but both halves must be there.
+
+        Raises:
+            DataError: Only one of the two zips is there.
+        """
+        found = super().recordings(raw)
+        setups = {r.name[:4] for r in found if r.name.endswith(SUFFIX)}
+        if setups and (max(setups) < "S018" or min(setups) > "S017"):
+            other = ntu_sample.ZIPS[18 if max(setups) < "S018" else 1]
+            raise DataError("holds half of NTU RGB+D 120", f"put {other} beside it and pass --raw "
+                            "with their folder", file=raw)  # fmt: skip
+        return found

@@ -1,0 +1,198 @@
+"""Data sets that a user imported: they lie in the store and are found there by name.
+
+`<store>/datasets/NAME/` has `dataset.json`, which says everything but the skeletons, and shards of
+skeletons [rows, V, 3]; the rows of a clip are its frames times its persons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from starcli import layouts, registry
+from starcli.contracts import Clip, Layout, NoSettings, Recording
+from starcli.errors import DataError, UsageError
+
+FORMAT = 1
+"""Version of the files."""
+NAME = r"[a-z0-9][a-z0-9-]{0,99}"
+FILE = "dataset.json"
+SMALL = 2000
+"""Clips below which the published sizes of a head only overfit."""
+SIZES = {
+    "method.star.attributes": 32,
+    "method.star.width": 128,
+    "method.star.heads": 4,
+    "method.star.batch": 32,
+}
+AGAIN = "import it again with: starcli data import ... --overwrite"
+
+
+class Imported:
+    """An imported data set; `load` makes a class of each, with what its file says."""
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    Settings: ClassVar[type[NoSettings]] = NoSettings
+    preset: ClassVar[Mapping[str, Any]] = {}
+    request: ClassVar[str | None] = None
+    folder: ClassVar[Path]
+    digest: ClassVar[str]
+    """SHA-256 of the file, which names the bytes of all shards."""
+    rows: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """Clip name -> what the file says of it."""
+    shards: ClassVar[tuple[str, ...]]
+    layout: Layout
+    classes: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    splits: Mapping[str, tuple[int, ...]] = {}
+    missing_classes: tuple[int, ...] = ()
+    """Class ids without any clip."""
+
+    def __init__(self, settings: NoSettings) -> None:
+        self.settings = settings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its place: the class is made anew in the process that reads."""
+        return _same, (self.folder, self.digest)
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """No files: the recordings were copied when they were imported."""
+        return ()
+
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each clip, in the order of names; `raw` is not read."""
+        return [self._recording(name) for name in sorted(self.rows)]
+
+    def _recording(self, name: str) -> Recording:
+        shard, start, frames, persons = self.rows[name]["place"]
+        path = self.folder / self.shards[shard]
+        return Recording(name, path, start=start, stop=start + frames * persons)
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clip of a recording.
+
+        Raises:
+            DataError: Its file is missing, damaged, or has fewer rows.
+        """
+        from starcli.skeletons import checked
+
+        row = self.rows[recording.name]
+        _, _, frames, persons = row["place"]
+        rows = _read(recording, frames * persons)
+        joints = rows.reshape(frames, persons, *rows.shape[1:])
+        yield Clip(
+            name=recording.name,
+            joints=checked(joints, self.layout, recording.where),
+            label=row["label"],
+            sides=row["sides"],
+            subject=row["subject"],
+        )
+
+    def write_sample(self, raw: Path) -> None:
+        """Nothing to write: the recordings lie in the store."""
+
+
+def folder(store: Path) -> Path:
+    """Where a store keeps imported data sets."""
+    return store / "datasets"
+
+
+def names(store: Path) -> list[str]:
+    """Names of the imported data sets, sorted."""
+    found = (path.parent.name for path in folder(store).glob(f"*/{FILE}"))
+    return sorted(name for name in found if re.fullmatch(NAME, name))
+
+
+def load(store: Path, name: str) -> type[Imported]:
+    """The class of an imported data set.
+
+    Args:
+        store: The folder of all results.
+        name: Its name.
+
+    Raises:
+        UsageError: Neither a plugin nor an imported data set has the name.
+        DataError: Its file is damaged.
+    """
+    imported = names(store)
+    if name not in imported:
+        known = [*(entry.name for entry in registry.entries("dataset")), *imported]
+        raise UsageError(f"no dataset '{name}'", registry.suggest(name, known))
+    return _load((folder(store) / name).resolve())
+
+
+def _load(place: Path) -> type[Imported]:
+    try:
+        state = (place / FILE).stat()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error})", AGAIN, file=place / FILE) from error
+    return _parsed(place, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _parsed(place: Path, inode: int, size: int, changed: int) -> type[Imported]:
+    path = place / FILE
+    try:
+        data = path.read_bytes()
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            raise DataError(f"has format {content['format']}, this starcli reads {FORMAT}", AGAIN,
+                            file=path)  # fmt: skip
+        members = _members(content, path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
+        raise DataError(f"is damaged ({error!r})", AGAIN, file=path) from error
+    digest = hashlib.sha256(data).hexdigest()
+    return type("Imported", (Imported,), {**members, "folder": place, "digest": digest})
+
+
+def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The class members that a file describes."""
+    layout = layouts.parse(content["layout"], path)
+    splits = {name: tuple(ids) for name, ids in content["splits"].items()}
+    protocols, labels = tuple(content["protocols"]), {row["label"] for row in content["clips"]}
+    preset: dict[str, Any] = {
+        "dataset.protocol": protocols[0],
+        "dataset.split": next(iter(splits)),
+        "describer.name": "names",
+    }
+    if 6 not in layout.parts:  # the default of the setting
+        preset["parts"] = max(layout.parts)
+    return {
+        "layout": layout,
+        "classes": tuple(content["classes"]),
+        "protocols": protocols,
+        "splits": splits,
+        "missing_classes": tuple(c for c in range(len(content["classes"])) if c not in labels),
+        "preset": {**preset, **(SIZES if len(content["clips"]) < SMALL else {})},
+        "shards": tuple(shard["file"] for shard in content["shards"]),
+        "rows": {row["name"]: row for row in content["clips"]},
+    }
+
+
+def _same(place: Path, digest: str) -> Imported:
+    """The data set that another process pickled."""
+    found = _load(place)
+    if found.digest != digest:
+        raise DataError("changed while it was read", "run the command again", file=place / FILE)
+    return found(NoSettings())
+
+
+def _read(recording: Recording, count: int) -> Any:
+    """Rows [count, V, 3] of a shard."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(recording.file, framework="np") as file:
+            rows = file.get_slice("joints")[recording.start : recording.stop]
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot be read ({error})", AGAIN, file=recording.where) from error
+    if len(rows) != count:
+        raise DataError(f"has no rows {recording.start} to {recording.stop}", AGAIN,
+                        file=recording.where)  # fmt: skip
+    return rows

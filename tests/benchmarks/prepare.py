@@ -1,0 +1,104 @@
+"""How fast `prepare` reads NTU `.skeleton` files, against a plain line-by-line reader.
+
+Both read the same made-up clips from the same folder in the same run and do the same work: read,
+find the actors, move them to the origin, write. The plain one is a single process; ours takes
+every core. Arrays are compared. Then the peak memory for two numbers of clips, each measured in a
+process of its own.
+
+Run: python tests/benchmarks/prepare.py [CLIPS]
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+from straight_skeleton import read_plain
+
+from starcli import pipeline
+from starcli.clips import ClipSet
+from starcli.experiment import Experiment
+from starcli.settings import load
+from starcli.store import Artifact
+from starcli_plugins.datasets import ntu_sample
+from starcli_plugins.datasets.actors import assemble
+from starcli_plugins.datasets.ntu_facts import NTU60
+
+
+def write(folder: Path, count: int) -> Path:
+    """Clips of NTU RGB+D 60 spread over its actions and performers."""
+    folder.mkdir()
+    names = [str(name) for name in NTU60.expected()]
+    for name in names[:: len(names) // count][:count]:
+        (folder / f"{name}.skeleton").write_bytes(ntu_sample.text(name))
+    return folder
+
+
+def prepared(raw: Path, store: Path) -> Artifact:
+    """The result of `prepare`."""
+    flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": store}
+    results, _ = pipeline.run(Experiment(load(flags)), "prepare")
+    return results["prepare"]
+
+
+def plain(raw: Path, out: Path) -> dict[str, np.ndarray]:
+    """The same by a plain reader."""
+    clips = {p.stem: assemble(read_plain(p.read_bytes())) for p in sorted(raw.iterdir())}
+    rows = [joints.reshape(-1, 25, 3) for joints in clips.values()]
+    save_file({"joints": np.concatenate(rows)}, out)
+    return clips
+
+
+def speed(folder: Path, count: int) -> None:
+    """Print the times of both readers, the best of three each, taken in turn."""
+    raw = write(folder / "raw", count)
+    times: dict[str, list[float]] = {"plain": [], "prepare": []}
+    for number in range(3):
+        started = time.perf_counter()
+        want = plain(raw, folder / "plain.safetensors")
+        times["plain"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        artifact = prepared(raw, folder / f"store{number}")
+        times["prepare"].append(time.perf_counter() - started)
+    clips = ClipSet.open(artifact)
+    for number, name in enumerate(clips.index.names):
+        joints = clips.joints(number).numpy()[:, : want[name].shape[1]]
+        np.testing.assert_array_equal(joints, want[name])
+    size = sum(p.stat().st_size for p in raw.iterdir()) / count / 1000
+    print(f"{count} clips of {size:.0f} kB on average; identical arrays")
+    best = {who: min(seconds) for who, seconds in times.items()}
+    for who, seconds in times.items():
+        print(f"{who:8s} {best[who]:6.2f} s (runs: {', '.join(f'{s:.2f}' for s in seconds)})")
+    print(f"ratio {best['plain'] / best['prepare']:.2f}")
+
+
+def peak(folder: Path, count: int) -> None:
+    """Print the largest memory of the reading processes and of the one that stores, MB."""
+    raw = write(folder / f"raw{count}", count)
+    command = [sys.executable, __file__, "--alone", str(raw), str(folder / f"store-{count}")]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    print(f"{count} clips: peak {found['self']:.0f} MB, readers {found['children']:.0f} MB each")
+
+
+def alone(raw: Path, store: Path) -> None:
+    """Prepare, and print the peak memory of this process and of the largest reader."""
+    prepared(raw, store)
+    who = {"self": resource.RUSAGE_SELF, "children": resource.RUSAGE_CHILDREN}
+    print(json.dumps({k: resource.getrusage(v).ru_maxrss / 1024 for k, v in who.items()}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--alone"]:
+        alone(Path(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            speed(Path(place), int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+            for clips in (200, 2000):
+                peak(Path(place), clips)

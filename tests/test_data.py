@@ -1,0 +1,121 @@
+"""`starcli data`: what there is, what it holds when complete, and what is in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from starcli_plugins.datasets import ntu_sample
+from starcli_plugins.datasets.ntu import Ntu60
+from starcli_plugins.datasets.ntu_facts import NTU60, ClipName, Facts
+
+Cli = Callable[..., Any]
+NAMES = [ClipName(1, camera, 1, 1, action) for camera in (1, 2) for action in (1, 2, 3)]
+
+
+def test_the_list_has_every_data_set_with_its_splits(cli: Cli) -> None:
+    outcome = cli("data", "list", "--json")
+    assert outcome.code == 0
+    found = {row["name"]: row for row in json.loads(outcome.out)["datasets"]}
+    assert set(found) >= {"ntu60", "ntu120", "pku-mmd", "nw-ucla", "utd-mhad", "simulated"}
+    assert found["ntu60"]["protocols"] == ["xsub", "xview"]
+    assert found["ntu120"]["classes"] == 120
+    assert "39/12" in found["pku-mmd"]["splits"]
+    assert "55/5" in cli("data", "list").out
+
+
+@pytest.mark.parametrize(
+    ("protocol", "split", "want"),
+    [
+        ("xsub", "55/5", [40_091, 16_487, 36_758, 1_368, 15_119]),
+        ("xview", "48/12", [37_646, 18_932, 30_121, 3_787, 15_145]),
+    ],
+)
+def test_what_is_shown_of_a_complete_data_set(
+    cli: Cli, protocol: str, split: str, want: list[int]
+) -> None:
+    facts = json.loads(cli("data", "show", "ntu60", "--json").out)
+    assert list(facts["counts"][protocol][split].values()) == want
+    assert facts["splits"]["55/5"] == [10, 11, 19, 26, 56]
+    assert facts["validation"]["55/5"] == [16, 21, 25, 31, 48]
+    text = cli("data", "show", "ntu60").out
+    assert "drink water" in text
+    assert f"{want[0]:,}" in text
+
+
+def test_a_phase_that_lacks_classes_says_so(cli: Cli) -> None:
+    phase = ("--set", "dataset.phase=2")
+    assert "pat on back" in cli("data", "show", "pku-mmd", *phase).out
+    outcome = cli("train", "--dataset", "pku-mmd", "--raw", ".", *phase, "--dry-run")
+    assert outcome.code == 2
+    assert "phase 2 has no class 20 (pat on back of other person)" in outcome.err
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set of six clips."""
+    monkeypatch.setattr(Facts, "expected", lambda self: iter(NAMES))
+
+
+def write(folder: Path, names: list[ClipName]) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / f"{name}.skeleton").write_bytes(ntu_sample.text(str(name), 6))
+    return folder
+
+
+@pytest.mark.usefixtures("small")
+def test_a_complete_folder_passes(cli: Cli, tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", NAMES)
+    outcome = cli("data", "check", "ntu60", "--raw", str(raw), "--json")
+    assert outcome.code == 0
+    found = json.loads(outcome.out)
+    assert (found["clips"], found["expected"]) == (6, 6)
+    assert [found[kind] for kind in ("missing", "unexpected", "unreadable")] == [[], [], []]
+    sides = {(r["protocol"], r["side"]): (r["expected"], r["found"]) for r in found["sides"]}
+    assert sides == {("xsub", "train"): (6, 6), ("xsub", "test"): (0, 0),
+                     ("xview", "train"): (3, 3), ("xview", "test"): (3, 3)}  # fmt: skip
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_missing_unreadable_or_too_much_is_named(cli: Cli, tmp_path: Path) -> None:
+    extra = ClipName(1, 1, 2, 1, 1)
+    raw = write(tmp_path / "raw", [*NAMES[:4], extra])
+    bad = raw / f"{NAMES[1]}.skeleton"
+    bad.write_bytes(bad.read_bytes()[:-100])
+
+    outcome = cli("data", "check", "ntu60", "--raw", str(raw))
+
+    assert outcome.code == 3
+    assert str(NAMES[4]) in outcome.out
+    assert "2 missing and 1 unreadable" in outcome.err
+    assert "rose1.ntu.edu.sg" in outcome.err
+    found = json.loads(cli("data", "check", "ntu60", "--raw", str(raw), "--json").out)
+    assert found["ok"] is False
+    assert found["error"]["exit_code"] == 3
+    assert found["missing"] == [str(name) for name in NAMES[4:]]
+    assert found["unexpected"] == [str(extra)]
+    (unreadable,) = found["unreadable"]
+    assert unreadable["file"] == str(bad)
+    assert unreadable["frame"] == 6
+
+
+def test_a_set_of_unknown_size_is_only_counted(cli: Cli, shared: Path) -> None:
+    raw = shared / "data" / "utd_mhad" / "Skeleton.zip"
+    found = json.loads(cli("data", "check", "utd-mhad", "--raw", str(raw), "--json").out)
+    assert (found["clips"], found["expected"], found["missing"]) == (861, None, [])
+
+
+def test_errors_name_the_data_set_or_folder(cli: Cli, tmp_path: Path) -> None:
+    assert "did you mean 'ntu60'" in cli("data", "show", "ntu6").err
+    outcome = cli("data", "check", "ntu60", "--raw", str(tmp_path / "nowhere"))
+    assert outcome.code == 3
+    assert "nowhere" in outcome.err
+
+
+def test_the_facts_are_those_of_the_source() -> None:
+    assert Ntu60.splits is NTU60.splits

@@ -1,0 +1,234 @@
+"""prepare: several processes, interruptions, and recordings that cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from starcli import pipeline, recordings
+from starcli.clips import ClipSet
+from starcli.contracts import Clip, Recording
+from starcli.errors import DataError
+from starcli.experiment import Experiment
+from starcli.recordings import each_group, groups, read_group, read_lists
+from starcli.settings import load
+from starcli_plugins.datasets import ctr_npz, ntu_sample
+from starcli_plugins.datasets.ntu import Ntu60
+from starcli_plugins.layouts import KINECT_V2
+
+Cli = Callable[..., Any]
+
+
+class Source:
+    """Clips of a few frames whose values are their numbers; some cannot be read."""
+
+    layout, classes, protocols = KINECT_V2, ("walk", "run"), ("all",)
+
+    def __init__(self, bad: Sequence[str] = (), killed: bool = False) -> None:
+        self.bad, self.killed, self.here = bad, killed, os.getpid()
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        if self.killed and os.getpid() != self.here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        number = int(recording.name)
+        yield self._clip(f"{number}a", number, 1)
+        if recording.name in self.bad:
+            raise DataError("is damaged", "mend it", file=recording.name, line=7)
+        yield self._clip(f"{number}b", number, 2)
+
+    def _clip(self, name: str, value: int, persons: int) -> Clip:
+        joints = np.full((2 + value % 3, persons, 25, 3), value, np.float32)
+        return Clip(name, joints, value % 2, {"all": "train"}, "somebody")
+
+
+def numbered(count: int) -> list[Recording]:
+    return [Recording(f"{number:04d}", Path()) for number in range(count)]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_groups_hold_every_recording_once_in_order() -> None:
+    every = groups(numbered(150))
+    assert [len(group.recordings) for group in every] == [64, 64, 22]
+    assert [r for group in every for r in group.recordings] == numbered(150)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_reads_changes_no_byte_g20(
+    killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "GROUP", 4)
+    every = groups(numbered(41))
+    for folder, workers in (("one", 1), ("two", 2)):
+        source: Any = Source(killed=killed)
+        read = partial(read_group, source, folder=tmp_path / folder, normalise=())
+        assert sum(each_group(read, every, workers)) == 41
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_half_a_recording_is_none(tmp_path: Path) -> None:
+    source: Any = Source(bad=["0003"])
+    every = groups(numbered(6))
+    read_group(source, every[0], folder=tmp_path, normalise=())
+
+    columns, bad = read_lists(every, tmp_path)
+
+    assert columns["names"] == ["0a", "0b", "1a", "1b", "2a", "2b", "4a", "4b", "5a", "5b"]
+    assert [(row["recording"], row["file"], row["line"]) for row in bad] == [("0003", "0003", 7)]
+
+
+def test_shards_are_cut_where_they_are_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "SHARD_BYTES", 8 * 25 * 3 * 4)
+    source: Any = Source()
+    every = groups(numbered(5))
+    read_group(source, every[0], folder=tmp_path, normalise=())
+    columns, _ = read_lists(every, tmp_path)
+    assert len(columns["shards"]) > 2
+    for name, (shard, start, frames, persons) in zip(
+        columns["names"], columns["places"], strict=True
+    ):
+        joints = load_file(tmp_path / f"{columns['shards'][shard]}.safetensors")["joints"]
+        assert len(joints) <= 8
+        assert (joints[start : start + frames * persons] == int(name[:-1])).all()
+
+
+def prepare(store: Path, raw: Path, **more: Any) -> tuple[Experiment, Any]:
+    flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": store, **more}
+    experiment = Experiment(load(flags))
+    return experiment, pipeline.run(experiment, "prepare")[0]["prepare"]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ntu60")
+    Ntu60(Ntu60.Settings()).write_sample(folder)
+    return folder
+
+
+def test_clips_are_ragged_and_read_as_two_persons(raw: Path, tmp_path: Path) -> None:
+    _, artifact = prepare(tmp_path, raw)
+    clips = ClipSet.open(artifact)
+    alone, pair = (clips.index.labels.index(label) for label in (0, 54))
+    assert [clips.places[i][3] for i in (alone, pair)] == [1, 2]
+    assert clips.joints(alone).shape == clips.joints(pair).shape == (20, 2, 25, 3)
+    assert not clips.joints(alone)[:, 1].any()
+    assert clips.joints(pair)[:, 1].any()
+    rows = sum(frames * persons for _, _, frames, persons in clips.places)
+    assert sum(len(shard) for shard in clips.shards) == rows  # no padding
+
+
+def test_ctr_gcn_does_not_turn_clips_but_others_are(raw: Path, tmp_path: Path) -> None:
+    clips, turned = (
+        ClipSet.open(prepare(tmp_path, raw, **{"prepare.normalise": names})[1])
+        for names in (("centre",), ("centre", "front"))
+    )
+    assert not torch.equal(clips.joints(0), turned.joints(0))
+    line = (turned.joints(0)[:, 0, 8] - turned.joints(0)[:, 0, 4]).mean(0)
+    assert line[0] > 0
+    assert abs(line[2]) < 1e-5
+
+
+KILL = """
+import os, signal, sys
+from starcli import recordings
+from starcli.__main__ import main
+saved = recordings.save_whole
+left = [int(sys.argv.pop(1))]
+def save(path, write):
+    saved(path, write)
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+recordings.save_whole = save
+recordings.GROUP = 16
+main()
+"""
+
+
+@pytest.mark.parametrize("files", [0, 1, 2, 5])
+def test_killed_and_run_again_gives_the_same_bytes(
+    files: int, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["prepare", "--dataset", "ntu60", "--raw", str(raw), "--store", str(tmp_path / "a")]
+    killed = subprocess.run([sys.executable, "-c", KILL, str(files), *command])
+    assert killed.returncode == -signal.SIGKILL
+    monkeypatch.setattr(recordings, "GROUP", 16)
+    _, again = prepare(tmp_path / "a", raw)
+    _, undisturbed = prepare(tmp_path / "b", raw)
+    assert again.key == undisturbed.key
+    assert again.meta["files"] == undisturbed.meta["files"]
+    assert len(again.meta["files"]) > 5
+
+
+@pytest.fixture
+def damaged(raw: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for action in range(1, 61):
+        for performer in (1, 3):
+            name = f"S001C001P{performer:03}R001A{action:03}"
+            (folder / f"{name}.skeleton").write_bytes(ntu_sample.text(name, 8))
+    for name in ("S001C001P001R001A001", "S001C001P003R001A009"):
+        path = folder / f"{name}.skeleton"
+        path.write_bytes(path.read_bytes()[:5000])
+    return folder
+
+
+def test_unreadable_recordings_are_all_listed_and_nothing_is_stored(
+    cli: Cli, damaged: Path, tmp_path: Path
+) -> None:
+    outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(damaged), "--json")
+    assert outcome.code == 3
+    error = json.loads(outcome.out)["error"]
+    assert error["file"].endswith("S001C001P001R001A001.skeleton")
+    assert (error["frame"], error["line"]) == (2, 50)
+    assert "1 more" in error["message"]
+    assert "--skip-bad" in error["fix"]
+    store = Path("starcli-store")
+    with (store / "logs" / "bad_files.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = [row["recording"][:20] for row in rows]
+    assert names == ["S001C001P001R001A001", "S001C001P003R001A009"]
+    assert not list(store.glob("prepare/*"))
+    assert not list(store.glob("unfinished/*/checkpoint"))
+
+
+def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -> None:
+    outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(damaged), "--skip-bad")
+    assert outcome.code == 9
+    assert "2 recordings could not be read" in outcome.err
+    folder = Path(outcome.out.strip())
+    assert len(json.loads((folder / "data.json").read_text())["names"]) == 118
+    skipped = json.loads((folder / "skipped.json").read_text())
+    assert [row["frame"] for row in skipped] == [2, 2]
+
+
+def test_a_protocol_that_the_recordings_do_not_say_is_refused(
+    cli: Cli, raw: Path, tmp_path: Path
+) -> None:
+    source = Ntu60(Ntu60.Settings())
+    clips = [c for r in source.recordings(raw) for c in source.clips(r)]
+    path = tmp_path / "NTU60_CS.npz"
+    parts = {side: [(c.label, c.joints) for c in clips if c.sides["xsub"] == side]
+             for side in ("train", "test")}  # fmt: skip
+    ctr_npz.write(path, parts["train"], parts["test"])
+    outcome = cli("pretrain", "--dataset", "ntu60", "--raw", str(path), "--protocol", "xview")
+    assert outcome.code == 3
+    assert "xsub" in outcome.err
