@@ -15,8 +15,9 @@ from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.imported import Imported
+from starcli.recordings import content
 from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store, canonical, content, digest
+from starcli.store import Artifact, Draft, Store, canonical, digest
 from starcli.workers import Workers, size
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ No module of this one imports torch: the processes that read start fast.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 from starcli.contracts import Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
 from starcli.skeletons import NORMALISATIONS
-from starcli.store import SHARD_BYTES, canonical, save_whole
+from starcli.store import SHARD_BYTES, canonical, digest, save_whole
 
 T = TypeVar("T")
 GROUP = 64
@@ -53,6 +55,24 @@ class Group:
     def is_in(self, folder: Path) -> bool:
         """Whether it has been read."""
         return self.list_in(folder).exists()
+
+
+def content(path: Path) -> str:
+    """What identifies a file of recordings: of a zip its list of checksums, which is short.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                members = [[i.filename, i.file_size, i.CRC] for i in archive.infolist()]
+            return hashlib.sha256(canonical(members).encode()).hexdigest()
+        if not path.is_file():
+            raise DataError("is no regular file", "remove it from the recordings", file=path)
+        return digest(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot be read ({error})", "check the file", file=path) from error
 
 
 def groups(recordings: Sequence[Recording]) -> list[Group]:

@@ -44,26 +44,6 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content(path: Path) -> str:
-    """What identifies a file of recordings: of a zip its list of checksums, which is short.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    import zipfile
-
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                members = [[i.filename, i.file_size, i.CRC] for i in archive.infolist()]
-            return hashlib.sha256(canonical(members).encode()).hexdigest()
-        if not path.is_file():
-            raise DataError("is no regular file", "remove it from the recordings", file=path)
-        return digest(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot be read ({error})", "check the file", file=path) from error
-
-
 @dataclass(frozen=True)
 class Artifact:
     """A finished result.

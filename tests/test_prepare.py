@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -232,3 +233,18 @@ def test_a_protocol_that_the_recordings_do_not_say_is_refused(
     outcome = cli("pretrain", "--dataset", "ntu60", "--raw", str(path), "--protocol", "xview")
     assert outcome.code == 3
     assert "xsub" in outcome.err
+
+
+def test_a_zip_is_known_by_what_it_holds_not_by_how_it_is_packed(tmp_path: Path) -> None:
+    def packed(name: str, text: str, method: int) -> str:
+        with zipfile.ZipFile(tmp_path / name, "w", method) as archive:
+            archive.writestr("clip.txt", text)
+        return recordings.content(tmp_path / name)
+
+    same = packed("a.zip", "one" * 99, zipfile.ZIP_STORED)
+    assert packed("b.zip", "one" * 99, zipfile.ZIP_DEFLATED) == same
+    assert packed("c.zip", "two" * 99, zipfile.ZIP_STORED) != same
+    (tmp_path / "d.txt").write_bytes((tmp_path / "a.zip").read_bytes()[:50])
+    assert recordings.content(tmp_path / "d.txt") == recordings.digest(tmp_path / "d.txt")
+    with pytest.raises(DataError, match="no regular file"):
+        recordings.content(tmp_path)

@@ -90,3 +90,19 @@ def test_too_few_seen_classes_for_validation() -> None:
     final = final_task(clips, "xsub", (0, 1, 2), (3, 4))
     with pytest.raises(DataError, match="3 seen classes"):
         validation_task(clips, final, classes=0.25, clips=0.2, seed=0)
+
+
+def test_published_validation_classes_play_the_unseen_ones() -> None:
+    clips = index(classes=8, subjects=4)
+    final = final_task(clips, "xsub", (0, 1, 2, 3, 4, 5), (6, 7))
+    task = validation_task(clips, final, classes=(4, 1), clips=0.25, seed=0)
+    assert (task.unseen, task.seen) == ((1, 4), (0, 2, 3, 5))
+    assert {clips.labels[i] for i in task.train} == {0, 2, 3, 5}
+    with pytest.raises(DataError, match=r"validation classes \[7\] are not seen"):
+        validation_task(clips, final, classes=(1, 7), clips=0.25, seed=0)
+
+
+def test_a_protocol_that_nobody_recorded_is_named() -> None:
+    with pytest.raises(DataError, match="protocol xset") as caught:
+        final_task(index(4, 3), "xset", (0, 1, 2), (3,))
+    assert "xsub" in caught.value.fix
