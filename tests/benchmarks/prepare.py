@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -57,10 +58,11 @@ def plain(raw: Path, out: Path) -> dict[str, np.ndarray]:
 
 
 def speed(folder: Path, count: int) -> None:
-    """Print the times of both readers, the best of three each, taken in turn."""
+    """Print the times of both readers, medians of five runs each, taken in turn."""
     raw = write(folder / "raw", count)
+    prepared(write(folder / "few", 10), folder / "warm")  # modules are imported
     times: dict[str, list[float]] = {"plain": [], "prepare": []}
-    for number in range(3):
+    for number in range(5):
         started = time.perf_counter()
         want = plain(raw, folder / "plain.safetensors")
         times["plain"].append(time.perf_counter() - started)
@@ -73,10 +75,10 @@ def speed(folder: Path, count: int) -> None:
         np.testing.assert_array_equal(joints, want[name])
     size = sum(p.stat().st_size for p in raw.iterdir()) / count / 1000
     print(f"{count} clips of {size:.0f} kB on average; identical arrays")
-    best = {who: min(seconds) for who, seconds in times.items()}
     for who, seconds in times.items():
-        print(f"{who:8s} {best[who]:6.2f} s (runs: {', '.join(f'{s:.2f}' for s in seconds)})")
-    print(f"ratio {best['plain'] / best['prepare']:.2f}")
+        runs = ", ".join(f"{s:.2f}" for s in seconds)
+        print(f"{who:8s} {median(seconds):6.2f} s (runs: {runs})")
+    print(f"ratio {median(times['plain']) / median(times['prepare']):.2f}")
 
 
 def peak(folder: Path, count: int) -> None:
