@@ -156,14 +156,106 @@ def scaled_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, offset: Tensor) -> Te
 
 
 def conv_like(x: Tensor, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The convolution of `conv` with a weight and bias of choice.
+    """The convolution of `conv` with a weight and bias of choice, differentiated as in `convs`.
 
     A strided 1x1 convolution takes its frames out first: in channels-last memory the backward
     pass of oneDNN's (torch 2.13) writes outside its buffers.
     """
-    if conv.kernel_size == (1, 1):
-        return functional.conv2d(x[:, :, :: conv.stride[0], :: conv.stride[1]], weight, bias)
-    return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation)
+    stride = conv.stride
+    if conv.kernel_size == (1, 1) and stride != (1, 1):
+        x, stride = _Strided.apply(x, *stride), (1, 1)  # type: ignore[no-untyped-call]
+    return convs(x, (weight,), (bias,), stride, conv.padding, conv.dilation)[0]
+
+
+def convs(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor | None], stride: Any = (1, 1),
+    padding: Any = (0, 0), dilation: Any = (1, 1),
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Convolutions of the same input as `functional.conv2d` gives them, differentiated at once.
+
+    The gradients of biases are sums: oneDNN's own take a quarter of its backward pass.
+
+    Args:
+        x: [N, in, H, W].
+        weights: Each [out, in, h, w], `out` its own.
+        biases: Each [out].
+        stride: Of all, as padding and dilation.
+        padding: In pixels.
+        dilation: In pixels.
+
+    Returns:
+        Each [N, out, H', W'].
+    """
+    where = (stride, padding, dilation)
+    if not torch.is_grad_enabled():
+        return _forward(x, weights, biases, where)
+    out: tuple[Tensor, ...] = _Convs.apply(x, where, *weights, *biases)  # type: ignore[no-untyped-call]
+    return out
+
+
+def _forward(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor | None], where: tuple[Any, ...]
+) -> tuple[Tensor, ...]:
+    pairs = zip(weights, biases, strict=True)
+    return tuple(functional.conv2d(x, weight, bias, *where) for weight, bias in pairs)
+
+
+class _Convs(torch.autograd.Function):
+    """See `convs`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, where: tuple[Any, ...], *maps: Any) -> tuple[Tensor, ...]:
+        weights, biases = maps[: len(maps) // 2], maps[len(maps) // 2 :]
+        ctx.save_for_backward(x, *weights)
+        ctx.where, ctx.biased = where, [bias is not None for bias in biases]
+        return _forward(x, weights, biases, where)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, *weights = ctx.saved_tensors
+        rest = (None, *ctx.where, False, (0, 0), 1, (ctx.needs_input_grad[0], True, False))
+        to_x, to_weights = None, []
+        for grad, weight in _joined(grads, weights):
+            # Autocast computed in the precision that the gradient has.
+            x, weight = x.to(grad.dtype), weight.to(grad.dtype)
+            one, own, _ = torch.ops.aten.convolution_backward(grad, x, weight, *rest)
+            to_x = one if to_x is None else to_x.add_(one)
+            to_weights.append(own)
+        sizes = [len(weight) for weight in weights]
+        split = torch.split_with_sizes(torch.cat(to_weights), sizes)
+        pairs = zip(grads, ctx.biased, strict=True)
+        return to_x, None, *split, *(grad.sum((0, 2, 3)) if own else None for grad, own in pairs)
+
+
+def _joined(grads: Sequence[Tensor], weights: Sequence[Tensor]) -> Sequence[tuple[Tensor, Tensor]]:
+    """Gradients of convolutions of one input and their weights, as those of a single convolution.
+
+    Left apart beyond 32 MiB: glibc maps every larger buffer anew, and the page faults cost more
+    than is won.
+    """
+    if len(grads) == 1 or sum(grad.nbytes for grad in grads) > 32 << 20:
+        return list(zip(grads, weights, strict=True))
+    joined = torch.cat([grad.permute(0, 2, 3, 1) for grad in grads], 3)
+    return [(joined.permute(0, 3, 1, 2), torch.cat(list(weights)))]
+
+
+class _Strided(torch.autograd.Function):
+    """Every n-th row and column of [N, C, H, W], with a gradient in the same memory order."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: int, columns: int) -> Tensor:
+        ctx.shape, ctx.every = x.shape, (..., slice(None, None, rows), slice(None, None, columns))
+        ctx.order = torch.channels_last if x.stride(1) == 1 else torch.contiguous_format
+        return x[ctx.every].contiguous(memory_format=ctx.order)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        whole = torch.empty(
+            ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=ctx.order
+        )
+        whole.zero_()[ctx.every] = grad
+        return whole, None, None
 
 
 def renamed(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
