@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from starcli.skeletons import LIMIT_METRES
 from starcli_plugins.datasets.actors import assemble
 from starcli_plugins.datasets.skeleton_files import Bodies, Body, Joints
 
@@ -30,10 +29,10 @@ def read_plain(data: bytes) -> Bodies:
             position += 2
             body = []
             for line in lines[position : position + JOINTS]:
-                values = [float(cell) for cell in line.split()]
-                if len(values) != 12 or not max(map(abs, values[:3])) <= LIMIT_METRES:
-                    raise ValueError(f"{line!r} is no line of a joint")
-                body.append(values[:3])
+                cells = line.split()
+                if len(cells) != 12:
+                    raise ValueError(f"{len(cells)} columns in a joint line")
+                body.append([float(cells[0]), float(cells[1]), float(cells[2])])
             position += JOINTS
             if any(any(joint) for joint in body):
                 number = int(columns[0])
