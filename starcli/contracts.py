@@ -240,8 +240,7 @@ class DatasetSource(Plugin, Protocol):
     `missing_classes`, ids of classes that it has a name but no clips for.
 
     `starcli data` further uses, where a source has them: `expected()`, the names of all clips that
-    the complete data set has; `name_of(recording)`, the clip that a recording is; and
-    `counts(protocol, unseen)`, sizes by name.
+    the complete data set has, and `counts(protocol, unseen)`, sizes by name.
     """
 
     layout: Layout

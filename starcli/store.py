@@ -131,10 +131,6 @@ class Draft:
         with writes_to(self.path):
             os.replace(path, self.path / path.name)
 
-    def shard(self, tensors: Mapping[str, Tensor], name: str, number: int) -> None:
-        """Write one of several files of a large result."""
-        self.tensors(tensors, f"{name}-{number:05d}")
-
 
 def save_tensors(
     tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, Any] | None = None

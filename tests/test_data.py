@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from starcli_plugins.datasets import ntu_sample
+from starcli_plugins.datasets import ctr_npz, ntu_sample
 from starcli_plugins.datasets.ntu import Ntu60
 from starcli_plugins.datasets.ntu_facts import NTU60, ClipName, Facts
 
@@ -119,3 +120,14 @@ def test_errors_name_the_data_set_or_folder(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_facts_are_those_of_the_source() -> None:
     assert Ntu60.splits is NTU60.splits
+
+
+def test_arrays_without_names_are_only_counted(cli: Cli, tmp_path: Path) -> None:
+    joints = np.ones((4, 1, 25, 3), np.float32)
+    path = tmp_path / "NTU60_CS.npz"
+    ctr_npz.write(path, [(0, joints), (1, joints)], [(2, joints)])
+    found = json.loads(cli("data", "check", "ntu60", "--raw", str(path), "--json").out)
+    assert (found["clips"], found["expected"]) == (3, None)
+    assert found["missing"] == found["unexpected"] == []
+    sides = {(r["protocol"], r["side"]): r["found"] for r in found["sides"]}
+    assert (sides["xsub", "train"], sides["xsub", "test"], sides["xview", "train"]) == (2, 1, 0)

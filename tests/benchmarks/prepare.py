@@ -2,8 +2,9 @@
 
 Both read the same made-up clips from the same folder in the same run and do the same work: read,
 find the actors, move them to the origin, write. The plain one is a single process and converts only
-the coordinates it keeps; ours takes every core, and also looks at the columns that nobody keeps. Arrays are compared. Then the peak memory for two numbers of clips, each measured in a
-process of its own.
+the coordinates it keeps; ours takes every core, and also looks at the columns that nobody keeps.
+Arrays are compared. Then the peak memory for two numbers of clips, each measured in a process of
+its own.
 
 Run: python tests/benchmarks/prepare.py [CLIPS]
 """

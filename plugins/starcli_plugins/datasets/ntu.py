@@ -138,10 +138,6 @@ class Ntu:
         """Names of the clips that the complete data set has, in order."""
         return map(str, self.facts.expected())
 
-    def name_of(self, recording: Recording) -> str | None:
-        """The clip that a recording is; None where a file holds many without names."""
-        return recording.name.removesuffix(SUFFIX) if recording.name.endswith(SUFFIX) else None
-
     def counts(self, protocol: str, unseen: Sequence[int]) -> Mapping[str, int]:
         """How many clips the sides of a protocol and split have when nothing is missing."""
         return self.facts.counts(protocol, unseen)._asdict()
