@@ -91,7 +91,7 @@ def test_what_was_written_is_found_again(store: Store) -> None:
         draft.json({"name": "ü [/foo]"})
         draft.tensors({"x": torch.arange(6).view(2, 3).T})
         for number in range(2):
-            draft.shard({"rows": torch.full((2,), number)}, "part", number)
+            draft.tensors({"rows": torch.full((2,), number)}, f"part-{number:05d}")
         draft.summary = {"classes": 2}
     first, second = (store.get("embed", key_of(RECIPE)) for _ in range(2))
     assert first is not None
