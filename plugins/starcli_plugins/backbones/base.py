@@ -18,7 +18,7 @@ from torch.nn import functional
 from starcli.contracts import Layout
 from starcli.errors import DataError
 
-SLICE = 4
+SLICE = 8
 """Skeletons that a CPU encodes at a time at inference, so that activations stay in its cache."""
 
 
