@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +13,9 @@ from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.imported import Imported
-from starcli.recordings import content
+from starcli.recordings import cores, fingerprint
 from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store, canonical, digest
+from starcli.store import Artifact, Draft, Store, digest
 from starcli.workers import Workers, size
 
 if TYPE_CHECKING:
@@ -153,12 +151,7 @@ class Experiment:
             raise DataError(f"{self.settings.dataset.name} needs its recordings: --raw is missing",
                             self.source.request)  # fmt: skip
         files = self.source.files(self.settings.run.raw)
-        # One file is the same archive under any name; of many, the names say what they hold.
-        with ThreadPoolExecutor() as pool:
-            contents = list(pool.map(content, files))
-        names = [path.name if len(files) > 1 else "" for path in files]
-        lines = sorted(map(" ".join, zip(names, contents, strict=True)))
-        return hashlib.sha256(canonical(lines).encode()).hexdigest()[:16]
+        return fingerprint(files, cores(self.settings.run.workers))
 
     @cached_property
     def weights_digest(self) -> str | None:

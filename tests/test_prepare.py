@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -24,8 +25,9 @@ from starcli.clips import ClipSet
 from starcli.contracts import Clip, Recording
 from starcli.errors import DataError
 from starcli.experiment import Experiment
-from starcli.recordings import each_group, groups, read_group, read_lists
+from starcli.recordings import each_group, fingerprint, groups, read_group, read_lists
 from starcli.settings import load
+from starcli.store import digest
 from starcli_plugins.datasets import ctr_npz, ntu_sample
 from starcli_plugins.datasets.ntu import Ntu60
 from starcli_plugins.layouts import KINECT_V2
@@ -245,6 +247,34 @@ def test_a_zip_is_known_by_what_it_holds_not_by_how_it_is_packed(tmp_path: Path)
     assert packed("b.zip", "one" * 99, zipfile.ZIP_DEFLATED) == same
     assert packed("c.zip", "two" * 99, zipfile.ZIP_STORED) != same
     (tmp_path / "d.txt").write_bytes((tmp_path / "a.zip").read_bytes()[:50])
-    assert recordings.content(tmp_path / "d.txt") == recordings.digest(tmp_path / "d.txt")
+    assert recordings.content(tmp_path / "d.txt") == digest(tmp_path / "d.txt")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_has_no_content_and_is_not_opened_a23(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "x.skeleton")
     with pytest.raises(DataError, match="no regular file"):
-        recordings.content(tmp_path)
+        recordings.content(tmp_path / "x.skeleton")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_files_are_known_by_their_names_and_bytes(workers: int, tmp_path: Path) -> None:
+    files = [tmp_path / "b", tmp_path / "a", tmp_path / "c"]
+    for path in files:
+        path.write_bytes(path.name.encode())
+    one, two, three = (hashlib.sha256(name).hexdigest() for name in (b"a", b"b", b"c"))
+    lines = f'["a {one}","b {two}","c {three}"]'
+    assert fingerprint(files, workers) == hashlib.sha256(lines.encode()).hexdigest()[:16]
+    (tmp_path / "b").write_bytes(b"x")
+    assert fingerprint(files, workers) != hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def test_one_file_is_the_same_under_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"bytes")
+    (tmp_path / "b").write_bytes(b"bytes")
+    want = f'[" {hashlib.sha256(b"bytes").hexdigest()}"]'
+    for name in "ab":
+        found = fingerprint([tmp_path / name], 2)
+        assert found == hashlib.sha256(want.encode()).hexdigest()[:16]

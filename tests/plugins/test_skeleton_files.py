@@ -223,7 +223,7 @@ def test_the_second_body_is_named() -> None:
 
 
 @pytest.mark.parametrize("column", [0, 2, 3, 10, 11])
-@pytest.mark.parametrize("cell", [b"0_3", b"1,5", b"0x1p3", b"abc", b"1d5", b"--x"])
+@pytest.mark.parametrize("cell", [b"0_3", b"1,5", b"1/5", b"0x1p3", b"abc", b"1d5", b"--x"])
 def test_tokens_that_are_no_numbers_A09(cell: bytes, column: int) -> None:
     refused(with_cell(7, column, cell), repr(cell.decode()), "not a number", line=7, frame=1)
 
@@ -301,6 +301,20 @@ def test_lone_cr_A19() -> None:
     refused(b"".join(lines), "carriage return", line=9, frame=1)
 
 
+@pytest.mark.parametrize("line", [1, 2, 3, 9, 84, 85])
+def test_a_moved_cr_A19(line: int) -> None:
+    """As many as there are lines, but one of them elsewhere."""
+    lines = ONE.replace(b"\n", b"\r\n").splitlines(keepends=True)
+    without = lines[line - 1].replace(b"\r\n", b"\n")
+    for other in {1, 30, 85} - {line}:
+        for strange in (lines[other - 1].rstrip() + b"\r\r\n", b"\r" + lines[other - 1]):
+            moved = [*lines]
+            moved[line - 1], moved[other - 1] = without, strange
+            assert skeleton_files._usual(b"".join(moved)) is None
+            with pytest.raises(DataError, match="carriage return"):
+                read(b"".join(moved), WHERE)
+
+
 def test_utf8_bom_A20() -> None:
     assert same(read(b"\xef\xbb\xbf" + ONE, WHERE), read(ONE, WHERE))
 
@@ -349,9 +363,12 @@ def test_the_same_id_twice_in_a_frame() -> None:
         ONE.replace(b"\n", b" \r\n"),
         b" " + ONE,
         ONE.replace(b"%d" % ID, b"00%d" % ID),
+        ONE.replace(b" 277.", b" +277."),
+        ONE.replace(b" 277.4321", b" 2.7e+02"),
     ],
-    ids=["blank lines", "no last line end", "wide", "tabs", "tails", "tails and cr", "led", "id"],
-)
+    ids=["blank lines", "no last line end", "wide", "tabs", "tails", "tails and cr", "led", "id",
+         "plus", "exponent"],
+)  # fmt: skip
 def test_loose_forms_are_read_alike(data: bytes) -> None:
     assert same(read(data, WHERE), read(ONE, WHERE))
 

@@ -57,12 +57,15 @@ def assemble(found: Bodies) -> Joints:
         float32 [frames, M, 25, 3], M = 1 where one body is left, otherwise 2; all zeros where an
         actor is absent.
     """
-    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in found.bodies]
-    if len(tracks) > 1:
-        tracks = _long_enough(tracks)
-        tracks = _upright(tracks)
-    actors = _joined(tracks, found.frames)
+    first, *others = found.bodies  # a body alone is the actor, whatever it does
+    actors = _chosen(found) if others else first.joints[:, None]
     return _centred(actors[actors.any((1, 2, 3))])
+
+
+def _chosen(found: Bodies) -> Joints:
+    """The actors among several bodies."""
+    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in found.bodies]
+    return _joined(_upright(_long_enough(tracks)), found.frames)
 
 
 def _motion(joints: Joints) -> float:

@@ -38,7 +38,7 @@ def parse(data: bytes, starts: Indices, ends: Indices) -> Doubles | None:
     size = np.minimum(ends - starts - minus, _WIDTH).astype(np.uint8)
     values, usual = _fixed_point(_digits(data, ends, size))
     usual &= (size > 1) & (size < _WIDTH)
-    values[minus] *= -1
+    values *= np.where(minus, -1.0, 1.0)
     others = np.flatnonzero(~usual)
     cells = [data[starts[i] : ends[i]] for i in others.tolist()]
     if not all(NUMBER.fullmatch(cell) for cell in cells):

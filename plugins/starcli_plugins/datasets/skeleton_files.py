@@ -99,7 +99,6 @@ def _grouped(rows: Rows, where: str) -> Bodies:
     return Bodies(len(kept), rows.declared - len(kept), bodies)
 
 
-_USUAL = b"0123456789eE.+- \n"
 _COLUMNS = re.compile(rb"\x01\x01+(?:\x0a\x01\x0c{25}\x01*)+")
 """The number of columns of every line: the first line, then frames; in these bodies, one at least.
 
@@ -112,13 +111,12 @@ class _Text:
     """A text in the usual form: lines of cells that single spaces keep apart.
 
     Args:
-        data: The bytes.
+        data: The bytes, whose lines end with line feeds alone.
         codes: uint8, the same bytes.
         ends: int64, where each cell ends, those of all lines in a row; the last of a line ends at
             the line feed.
         first: int64 [lines], which cell is the first of each line.
         columns: int64 [lines], number of cells of each line.
-        tail: What is at the end of each last cell: 1 carriage return, or 0.
     """
 
     data: bytes
@@ -126,16 +124,10 @@ class _Text:
     ends: Indices
     first: Indices
     columns: Indices
-    tail: int
 
     def cells(self, numbers: Indices) -> tuple[Indices, Indices]:
         """Where these cells, none of them the very first, start and end."""
         return self.ends[numbers - 1] + 1, self.ends[numbers]
-
-    def counts(self, lines: Indices) -> tuple[Indices, Indices]:
-        """Where the only cells of these lines start and end."""
-        starts, ends = self.cells(self.first[lines])
-        return starts, ends - self.tail
 
 
 def _usual(data: bytes) -> Rows | None:
@@ -159,28 +151,41 @@ def _text(data: bytes) -> _Text | None:
     """The cells of a text whose lines follow each other as in the format."""
     if not data.endswith(b"\n"):
         data += b"\r\n" if b"\r" in data else b"\n"
-    strange = data.translate(None, _USUAL)
-    if strange.strip(b"\r"):
-        return None
-    codes = np.frombuffer(data, np.uint8)
-    gaps = codes == ord(" ")
-    gaps |= codes == ord("\n")
-    ends = np.flatnonzero(gaps)
-    last = np.flatnonzero(codes[ends] == ord("\n"))
+    plain = data.replace(b"\r", b"")
+    codes = np.frombuffer(plain, np.uint8)
+    ends = np.flatnonzero(codes < ord("-"))  # of all usual bytes, spaces and line feeds
+    marks = codes[ends]
+    last = np.flatnonzero(marks == ord("\n"))
     first = np.concatenate(([0], last[:-1] + 1))
     columns = last - first + 1
-    tail = int(len(strange) > 0)
     lines = ends[last]
     usual = (
-        not gaps[0]
-        and not (gaps[1:] & gaps[:-1]).any()
-        and (not tail or (len(strange) == len(lines) and (codes[lines - 1] == ord("\r")).all()))
-        and not gaps[lines - 1 - tail].any()
+        len(last) + np.count_nonzero(marks == ord(" ")) == len(ends)
+        and b"/" not in plain
+        and (codes.max() <= ord("9") or not codes[codes > ord("9")].tobytes().strip(b"eE"))
+        and ends[0] > 0
+        and (np.diff(ends) > 1).all()
         and columns.max() <= JOINT_COLUMNS
         and np.diff(lines, prepend=-1).max() <= MAX_LINE_BYTES
         and _COLUMNS.fullmatch(columns.astype(np.uint8).tobytes())
+        and _are_lines_alike(data, lines)
     )
-    return _Text(data, codes, ends, first, columns, tail) if usual else None
+    return _Text(plain, codes, ends, first, columns) if usual else None
+
+
+def _are_lines_alike(data: bytes, feeds: Indices) -> bool:
+    """Whether carriage returns are before all line feeds or before none, and nowhere else.
+
+    Args:
+        data: The bytes.
+        feeds: int64 [lines], where its line feeds are once all carriage returns are left out.
+    """
+    returns = len(data) - int(feeds[-1]) - 1
+    if returns != len(feeds):
+        return returns == 0
+    # Each line feed is moved by the returns of the lines before it, which its own one follows.
+    places = feeds + np.arange(returns)
+    return bool((np.frombuffer(data, np.uint8)[places] == ord("\r")).all())
 
 
 def _frames(text: _Text, bodies: Indices) -> Indices | None:
@@ -194,8 +199,8 @@ def _frames(text: _Text, bodies: Indices) -> Indices | None:
     single[bodies + 1] = False
     frames = np.flatnonzero(single)
     counts = np.diff(np.searchsorted(bodies, frames), append=len(bodies))
-    starts, ends = text.counts(frames)
-    declared = text.data[: text.ends[0] - text.tail]
+    starts, ends = text.cells(text.first[frames])
+    declared = text.data[: text.ends[0]]
     if (
         not COUNT.fullmatch(declared)
         or int(declared) != len(frames)
@@ -203,7 +208,7 @@ def _frames(text: _Text, bodies: Indices) -> Indices | None:
         or (text.codes[starts] != counts + ord("0")).any()
     ):
         return None
-    starts, ends = text.counts(bodies + 1)
+    starts, ends = text.cells(text.first[bodies + 1])
     tens, units = f"{JOINTS}".encode()
     right = (ends - starts == 2) & (text.codes[starts] == tens) & (text.codes[starts + 1] == units)
     return np.repeat(np.arange(len(frames)), counts) if right.all() else None
