@@ -58,7 +58,8 @@ def test_require_gives_the_asked_texts_in_the_asked_order(tmp_path: Path) -> Non
         (changed(sit_don=GOOD["throw"]),
          ["class 'sit don': no such class; did you mean 'sit down'? there are: sit down, throw"]),
         ({"Sit  Down": GOOD["sit down"], "throw": GOOD["throw"]},
-         ["class 'Sit  Down': no such class; write 'sit down'", "class 'sit down': no description"]),
+         ["class 'Sit  Down': no such class; write 'sit down'",
+          "class 'sit down': no description"]),
         (changed(throw={**GOOD["throw"], "lge": "It stays."}),
          ["class 'throw': no part 'lge'; did you mean 'leg'? there are: arm, leg"]),
     ],
@@ -85,8 +86,10 @@ def test_good_files_have_no_faults_and_the_schema_agrees(tmp_path: Path) -> None
 
 def test_what_is_there_twice_is_named(tmp_path: Path) -> None:
     path = tmp_path / "texts.json"
-    path.write_text('{"actions": {"throw": {"arm": "a", "leg": "b", "arm": "c"},'
-                    '"sit down": {"arm": "a", "leg": "b"}, "sit down": {"arm": "a", "leg": "c"}}}')  # fmt: skip
+    path.write_text(
+        '{"actions": {"throw": {"arm": "a", "leg": "b", "arm": "c"}, '
+        '"sit down": {"arm": "a", "leg": "b"}, "sit down": {"arm": "a", "leg": "c"}}}'
+    )
     want = ["class 'sit down': is there twice", "class 'throw': part 'arm' is there twice"]
     assert faults(descriptions.read(path)) == want
     with pytest.raises(DataError, match=f"{want[0]}; and 1 more") as caught:

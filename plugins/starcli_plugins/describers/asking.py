@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -52,10 +53,14 @@ class Model(Protocol):
         """All that determines the answer, as JSON."""
 
     def ask(self, request: Mapping[str, Any]) -> Reply:
-        """The answer."""
+        """The answer.
+
+        Raises:
+            CancelledError: `stop` was called.
+        """
 
     def stop(self) -> None:
-        """Give up waiting; called when a run ends before its time."""
+        """Begin nothing more, and end every wait: the run ends before its time."""
 
 
 def key_of(model: Model, question: Question) -> str:
@@ -89,11 +94,12 @@ def ask_all(model: Model, questions: Sequence[Question], desk: Desk, workers: in
     desk.progress("ask", done, len(questions))
     pool = ThreadPoolExecutor(workers)
     try:
-        futures = {pool.submit(_answer, model, q, answers): q for q in waiting}
+        futures = {pool.submit(_first_fault_stops, model, q, answers): q for q in waiting}
         for number, future in enumerate(as_completed(futures), done + 1):
-            problem = future.result()
-            if problem is not None:
-                failed[futures[future]] = problem
+            with suppress(CancelledError):  # another one failed, which says why
+                problem = future.result()
+                if problem is not None:
+                    failed[futures[future]] = problem
             desk.progress("ask", number, len(questions))
     except BaseException:
         model.stop()
@@ -106,17 +112,26 @@ def ask_all(model: Model, questions: Sequence[Question], desk: Desk, workers: in
     return answers
 
 
+def _first_fault_stops(model: Model, question: Question, answers: Answers) -> str | None:
+    """As `_answer`; where it fails for good, no worker begins another question."""
+    try:
+        return _answer(model, question, answers)
+    except BaseException:
+        model.stop()
+        raise
+
+
 def _answer(model: Model, question: Question, answers: Answers) -> str | None:
     """Ask until an answer can be used and keep it; else what is wrong with the last one."""
     messages, tokens, problem = question.messages, model.tokens, ""
     for _ in range(1 + REASKS):
         reply = model.ask(model.request(question, messages, tokens))
         try:
-            texts = question.read(reply.text)
             if reply.cut:
                 raise ValueError(f"it was cut after {tokens} tokens")
+            texts = question.read(reply.text)
         except ValueError as error:
-            problem = f"it was cut after {tokens} tokens" if reply.cut else str(error)
+            problem = str(error)
             tokens = 2 * model.tokens if reply.cut else tokens
             messages = [*question.messages, *_again(reply, problem)]
             continue

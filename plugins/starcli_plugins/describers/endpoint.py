@@ -88,10 +88,12 @@ class Endpoint:
         Raises:
             RemoteError: It refuses, stays away, or answers something else than JSON.
         """
+        create = self._client.chat.completions.with_raw_response.create
         from openai import APIConnectionError, APIStatusError
 
-        create = self._client.chat.completions.with_raw_response.create
         for number in range(1, self.settings.tries + 1):
+            if self._stopped.is_set():
+                raise CancelledError
             try:
                 return self._reply(create(**request).http_response.content)
             except APIStatusError as error:
@@ -106,7 +108,7 @@ class Endpoint:
         raise RemoteError(f"{self.settings.base_url} {reason}, {number} tries", AGAIN)
 
     def stop(self) -> None:
-        """End every wait."""
+        """Send nothing more, and end every wait."""
         self._stopped.set()
 
     def pause(self, seconds: float) -> None:

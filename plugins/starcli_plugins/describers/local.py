@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,6 +75,7 @@ class Generator:
 
     def __init__(self, settings: Local.Settings) -> None:
         self.settings, self.tokens = settings, settings.max_tokens
+        self._stopped = False
 
     def request(
         self, question: Question, messages: Sequence[Message], tokens: int
@@ -84,21 +87,29 @@ class Generator:
         """The likeliest continuation of the chat."""
         import torch
 
+        if self._stopped:
+            raise CancelledError
         tokenizer, model = self._loaded
         inputs = _encoded(tokenizer, request["messages"]).to(self.settings.device)
+        read = inputs["input_ids"].shape[1]
+        room = getattr(model.config, "max_position_embeddings", math.inf) - read
+        limit = min(request["max_tokens"], room)
+        if limit < 1:
+            raise MissingError(f"language model '{self.settings.model}' is too small: the question "
+                               f"alone has {read} tokens", "use another model")  # fmt: skip
         with torch.inference_mode():
             made = model.generate(
-                **inputs, max_new_tokens=request["max_tokens"], do_sample=False, num_beams=1,
+                **inputs, max_new_tokens=limit, do_sample=False, num_beams=1,
                 pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
             )  # fmt: skip
-        new = made[0, inputs["input_ids"].shape[1] :]
+        new = made[0, read:]
         text = tokenizer.decode(new, skip_special_tokens=True)
         ended = tokenizer.eos_token_id is not None and tokenizer.eos_token_id in new.tolist()
-        cut = len(new) >= request["max_tokens"] and not ended
-        return Reply(text, cut, self.settings.model, text)
+        return Reply(text, len(new) >= limit and not ended, self.settings.model, text)
 
     def stop(self) -> None:
-        """Nothing is waited for."""
+        """Begin nothing more."""
+        self._stopped = True
 
     def _folder(self) -> Path:
         """The model's folder; nothing is downloaded and no network time-out is waited for."""
