@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 
 from starcli import __version__
 from starcli.cli_data import data
+from starcli.cli_describe import estimated, with_files
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,6 +81,27 @@ Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default t
 Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 
 
+SETTINGS = {
+    "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
+    "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
+    "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
+    "method": "method.name", "store": "run.store", "device": "run.device",
+    "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
+    "weights": "backbone.weights", "allow_unknown": "backbone.allow_unknown_classes",
+}  # fmt: skip
+"""Option of a stage's command -> the setting it stands for."""
+
+
+def load_options(options: Mapping[str, Any]) -> Loaded:
+    """The settings that a stage's command was given, by the names of its options."""
+    from starcli.settings import load, parse_assignment
+
+    flags = {SETTINGS[name]: value for name, value in options.items()
+             if name in SETTINGS and value is not None and value is not False}  # fmt: skip
+    assigned = dict(map(parse_assignment, options["settings"] or []))
+    return load({**assigned, **flags}, options["config"])
+
+
 def _stage_command(stage: str) -> Callable[..., None]:
     def command(
         dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
@@ -91,19 +113,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
         store: StorePath = None, device: Device = None, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
-        from starcli.settings import load, parse_assignment
-
-        flags = {
-            "dataset.name": dataset, "run.raw": raw, "prepare.skip_bad": skip_bad or None,
-            "dataset.protocol": protocol,
-            "dataset.split": split, "parts": parts, "seed": seed, "backbone.name": backbone,
-            "encoder.name": encoder, "describer.name": describer, "method.name": method,
-            "run.store": store, "run.device": device, "run.num_processes": num_processes,
-            "pretrain.recipe": recipe, "backbone.weights": weights,
-            "backbone.allow_unknown_classes": allow_unknown or None,
-        }  # fmt: skip
-        given = {key: value for key, value in flags.items() if value is not None}
-        loaded = load({**dict(map(parse_assignment, settings or [])), **given}, config)
+        loaded = load_options(locals())
         if show_settings:
             _print_settings(loaded, as_json)
         elif dry_run:
@@ -112,7 +122,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
             _run_stage(loaded, stage, run, as_json)
 
     command.__doc__ = COMMANDS[stage]
-    return command
+    return with_files(command) if stage == "describe" else command
 
 
 for _stage in COMMANDS:
@@ -133,20 +143,22 @@ def _print_settings(loaded: Loaded, as_json: bool) -> None:
 
 
 def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
+    from starcli import console
     from starcli.experiment import Experiment
     from starcli.pipeline import plan
 
-    rows = [
-        (p.step.name, p.key, "cached" if p.artifact else "run", p.reason)
-        for p in plan(Experiment(loaded), stage)
-    ]
+    experiment = Experiment(loaded)
+    planned = plan(experiment, stage)
+    rows = [(p.step.name, p.key, "cached" if p.artifact else "run", p.reason) for p in planned]
     columns = ("step", "key", "status", "reason")
+    asked = estimated(experiment, planned)
     if as_json:
-        print_document({"ok": True, "plan": [dict(zip(columns, row, strict=True)) for row in rows]})
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_document({"ok": True, "plan": listed, **asked})
         return
-    from starcli import console
-
     console.table("plan", columns, rows)
+    for title, found in asked.items():
+        console.table(title, tuple(found), [tuple(found.values())])
 
 
 def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:

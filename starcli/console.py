@@ -25,28 +25,29 @@ def prepare_streams() -> None:
 
 def note(text: str) -> None:
     """A line for people."""
-    Console(stderr=True, highlight=False).print(Text(_one_line(text)), soft_wrap=True)
+    Console(stderr=True, highlight=False).print(Text(one_line(text)), soft_wrap=True)
 
 
 def error(problem: StarError) -> None:
     """What is wrong, and what to do."""
     console = Console(stderr=True, highlight=False)
-    console.print(Text.assemble(("error:", "red"), " ", _one_line(str(problem))), soft_wrap=True)
+    console.print(Text.assemble(("error:", "red"), " ", one_line(str(problem))), soft_wrap=True)
     if problem.fix:
-        console.print(Text.assemble(("fix:", "green"), " ", _one_line(problem.fix)), soft_wrap=True)
+        console.print(Text.assemble(("fix:", "green"), " ", one_line(problem.fix)), soft_wrap=True)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text as it can be shown: on one line, without what a terminal would act on."""
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; cells are shown as they are, never read as markup."""
-    out = Table(title=Text(_one_line(title)), title_justify="left")
+    out = Table(title=Text(one_line(title)), title_justify="left")
     for column in columns:
         out.add_column(column, overflow="fold")
     for row in rows:
-        out.add_row(*(Text(_one_line(str(cell))) for cell in row))
+        out.add_row(*(Text(one_line(str(cell))) for cell in row))
     # A file or pipe has no width of its own: leave rows whole there.
     Console(width=None if sys.stdout.isatty() else 160).print(out)
 
@@ -70,7 +71,7 @@ def progress(shown: bool = True) -> Iterator[Report]:
                 for task in tasks.values():
                     bar.remove_task(task)  # type: ignore[arg-type]
                 tasks.clear()
-                bar.console.print(Text(_one_line(what)))
+                bar.console.print(Text(one_line(what)))
                 return
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total or None)

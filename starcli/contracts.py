@@ -269,11 +269,37 @@ class DatasetSource(Plugin, Protocol):
         """Write a few made-up clips in the data set's own file format."""
 
 
-class Describer(Plugin, Protocol):
-    """A source of part descriptions: `Describer(settings)`."""
+@dataclass(frozen=True)
+class Desk:
+    """What a describer works with.
 
-    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
-        """For each action, what each part does in it: part name -> one sentence."""
+    Args:
+        folder: Where answers are kept that an interrupted run goes on from; None to keep nothing.
+            The files `*.jsonl` in it become part of the result.
+        progress: Progress of the work.
+    """
+
+    folder: Path | None = None
+    progress: Progress = silent
+
+
+class Describer(Plugin, Protocol):
+    """A source of part descriptions: `Describer(settings)`.
+
+    A class may also have `facets`, what it describes in place of the parts; `unkeyed`, names of
+    settings that cannot change an answer; `fingerprint()`, what changes whenever the content that
+    its settings only name does; and `estimate(actions, parts, desk)`, what asking would take:
+    name -> number, made without asking.
+    """
+
+    def describe(
+        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+    ) -> list[dict[str, str]]:
+        """For each action, what each part does in it: part name -> one sentence.
+
+        Raises:
+            RemoteError: A service did not answer, or not as asked; what came is on the desk.
+        """
 
 
 class TextEncoder(Plugin, Protocol):
@@ -316,7 +342,7 @@ class Method(Plugin, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
     A class may have `views`, the views beside `plain` that it learns from; they reach `fit` as
-    `train.views`.
+    `train.views`; and `facets`, what it reads texts for in place of the parts.
     """
 
     def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:

@@ -96,6 +96,13 @@ class MissingError(StarError):
     exit_code = 4
 
 
+class RemoteError(StarError):
+    """A service that does not answer, or not as it was asked to."""
+
+    kind = "remote"
+    exit_code = 5
+
+
 class OutputError(StarError):
     """A place that cannot be written: permissions, locks, a full disk."""
 

@@ -13,6 +13,7 @@ from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.imported import Imported
+from starcli.names import folded
 from starcli.recordings import cores, fingerprint
 from starcli.settings import PLUGIN_SECTIONS, Loaded
 from starcli.store import Artifact, Draft, Store, digest
@@ -76,12 +77,15 @@ class Experiment:
             return {"plugin": f"imported:{choice.name}", "plugin_revision": plugin.revision,
                     "content": plugin.digest}  # fmt: skip
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
+        unkeyed = set(getattr(plugin, "unkeyed", ()))
         recipe = {
             "plugin": f"{entry.distribution}:{entry.name}",
             "plugin_revision": plugin.revision,
-            "settings": self.loaded.plugin_settings[section].model_dump(mode="json"),
+            "settings": self.loaded.plugin_settings[section].model_dump(
+                mode="json", exclude=unkeyed
+            ),
         }
-        if section == "encoder":
+        if hasattr(plugin, "fingerprint"):
             recipe["content"] = self.make(section).fingerprint()
         return recipe
 
@@ -171,7 +175,7 @@ class Experiment:
 
     def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
         """What the weights were trained on: as their file says, or else the settings."""
-        from starcli.weights import TrainedOn, folded
+        from starcli.weights import TrainedOn
 
         declared = self.settings.backbone.trained_on
         if declared is None:

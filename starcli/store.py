@@ -126,6 +126,11 @@ class Draft:
         """Write `<name>.safetensors`, with what the file says of itself wherever it is taken."""
         save_tensors(tensors, self.path / f"{name}.safetensors", about)
 
+    def copy(self, path: Path) -> None:
+        """Take in a copy of a file that stays with the checkpoint until the result is whole."""
+        with writes_to(self.path):
+            shutil.copyfile(path, self.path / path.name)
+
     def adopt(self, path: Path) -> None:
         """Take in a file that was written beside the checkpoint."""
         with writes_to(self.path):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from starcli import pipeline
-from starcli.contracts import TextBank
+from starcli.contracts import Desk, TextBank
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment
 from starcli.settings import load
@@ -52,7 +52,7 @@ def test_templates_may_use_every_placeholder() -> None:
 @PARTS
 @pytest.mark.parametrize("name", ["throw", "pick up with one hand", "walk to and to"])
 def test_names_describer_gives_the_name_only(parts: int, name: str) -> None:
-    (said,) = Names(Names.Settings()).describe([name], KINECT_V2.finest)
+    (said,) = Names(Names.Settings()).describe([name], KINECT_V2.finest, Desk())
     assert compose(name, said, KINECT_V2.members(parts), NAME, PART) == [name] * (parts + 1)
 
 

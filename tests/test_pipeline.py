@@ -59,7 +59,7 @@ LATER = ["train/validation", "train", "evaluate", "calibrate"]
         ({}, []),
         ({"run__device": "cpu"}, []),
         ({"method__alpha": 0.5}, LATER),
-        ({"parts": 2}, ["embed", *LATER]),
+        ({"parts": 2}, ["describe", "embed", *LATER]),
         ({"describer__name": "names"}, ["describe", "embed", *LATER]),
         ({"pretrain__lr": 0.5}, [s for s in ALL if s not in ("prepare", "describe", "embed")]),
         ({"dataset__noise": 0.05}, [s for s in ALL if s not in ("describe", "embed")]),

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from starcli.contracts import Side
+from starcli.documents import strict_json, text
 from starcli.errors import DataError, UsageError
-from starcli.importing.index import Entry, strict_json, text
+from starcli.importing.index import Entry
+from starcli.names import folded
 from starcli.registry import suggest
-from starcli.weights import folded
 
 FOLDS = 5
 SPLIT = r"[A-Za-z0-9][A-Za-z0-9/_.-]*"

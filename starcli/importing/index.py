@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
 
 from starcli.contracts import Side
+from starcli.documents import strict_json, text
 from starcli.errors import DataError
 from starcli.importing import arrays
 
-MAX_BYTES = 64 * 2**20
-"""An index of a million clips comes near it."""
 COLUMNS = ("file", "class", "subject", "view")
 """The columns with a meaning of their own; any other is named after a protocol."""
 ARRAY = r"(?is)(.*?\.npz)#(.+)"
@@ -193,40 +190,3 @@ def _of_json(path: Path) -> Iterator[Entry]:
 def _plain(value: object) -> bool:
     """Whether a value can stand in a field; subjects and views are often numbers."""
     return isinstance(value, str) or type(value) is int
-
-
-def strict_json(path: Path) -> Any:
-    """JSON without what the standard does not know, and without a key that hides another."""
-
-    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise DataError(f"an object has key '{twice}' twice", "remove one", file=path)
-        return made
-
-    def refuse(number: str) -> NoReturn:
-        raise DataError(f"has {number}, which is not JSON", "remove it", file=path)
-
-    try:
-        return json.loads(text(path), object_pairs_hook=object_of, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not readable JSON ({error})", "mend the file", file=path,
-                        line=getattr(error, "lineno", None)) from error  # fmt: skip
-
-
-def text(path: Path) -> str:
-    """The text of a file, without the mark that some editors begin it with."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"has {size:,} bytes, at most {MAX_BYTES:,} are read", "split it",
-                            file=path)  # fmt: skip
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 at byte {error.start}", "save it as UTF-8",
-                        file=path) from error  # fmt: skip
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", "check the path",
-                        file=path) from error  # fmt: skip

@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from starcli.errors import DataError
+from starcli.contracts import Desk
+from starcli.descriptions import read, require
 from starcli.experiment import Experiment, Job
-from starcli.store import Artifact
+from starcli.store import Artifact, Recipe
 
 REVISION = 1
+ANSWERS = "*.jsonl"
+
+
+def facets(experiment: Experiment) -> tuple[str, ...]:
+    """What each class is described by: the parts, or what the describer gives in their place."""
+    own = getattr(experiment.loaded.plugins["describer"], "facets", ())
+    return tuple(own or experiment.source.layout.parts[experiment.settings.parts])
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     """The describer and the names it is asked about."""
-    source = experiment.source
-    names = {"classes": list(source.classes), "parts": list(source.layout.finest)}
+    names = {"classes": list(experiment.source.classes), "parts": list(facets(experiment))}
     return {**experiment.plugin("describer"), **names}
 
 
 def run(job: Job) -> None:
-    """Ask for a sentence per class and finest part."""
-    source = job.experiment.source
-    parts = source.layout.finest
-    texts = job.experiment.make("describer").describe(source.classes, parts)
-    actions = dict(zip(source.classes, texts, strict=True))
-    _check(actions, source.classes, parts, "the describer's answer")
+    """Ask for a sentence per class and part, and keep what the describer says of its answers."""
+    classes, parts = job.experiment.source.classes, facets(job.experiment)
+    desk = Desk(job.checkpoint, job.progress)
+    texts = job.experiment.make("describer").describe(classes, parts, desk)
+    actions = dict(zip(classes, texts, strict=True))
+    require(actions, classes, parts, "the describer's answer")
     job.draft.json({"actions": actions})
+    for path in sorted(job.checkpoint.glob(ANSWERS)):
+        job.draft.copy(path)
     job.draft.summary = {"classes": len(actions), "parts": list(parts)}
 
 
+def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | None:
+    """What asking for the descriptions would take; None where nobody is asked.
+
+    Args:
+        experiment: Settings and plugins.
+        planned: The recipe of the step, whose kept answers are not asked for again.
+    """
+    describer = experiment.make("describer")
+    if not hasattr(describer, "estimate"):
+        return None
+    desk = Desk(experiment.store.following("describe", planned).checkpoint)
+    found: Mapping[str, float] = describer.estimate(
+        experiment.source.classes, facets(experiment), desk
+    )
+    return found
+
+
 def open_texts(artifact: Artifact, experiment: Experiment) -> list[dict[str, str]]:
-    """Per class, part name -> sentence.
+    """Per class, facet -> sentence, the facets in the order of `facets`.
 
     Raises:
-        DataError: Hand edits left a class or part out, or a text empty.
+        DataError: Hand edits left a class or part out, a text empty, or something twice.
     """
-    source, content = experiment.source, artifact.data()
-    actions = content.get("actions") if isinstance(content, dict) else None
-    place = str(artifact.path / "data.json")
-    if not isinstance(actions, dict):
-        raise DataError("has no key 'actions'", "mend the file", file=place)
-    _check(actions, source.classes, source.layout.finest, place)
-    return [actions[name] for name in source.classes]
-
-
-def _check(actions: Any, classes: tuple[str, ...], parts: tuple[str, ...], place: str) -> None:
-    for name in classes:
-        if name not in actions:
-            raise DataError(f"no description of class '{name}'", "add it", file=place)
-        for part in parts:
-            text = actions[name].get(part) if isinstance(actions[name], dict) else None
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"class '{name}': no text for part '{part}'", "write one",
-                                file=place)  # fmt: skip
+    place = artifact.path / "data.json"
+    return require(read(place), experiment.source.classes, facets(experiment), place)

@@ -16,7 +16,7 @@ from torch import Tensor
 from starcli.calibration import sweep
 from starcli.clips import ClipSet
 from starcli.contracts import Problem, TokenSet, Watch
-from starcli.errors import writes_to
+from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
@@ -31,12 +31,26 @@ SCORE_BATCH = 256
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     """The method, the task and the seed."""
+    _require_facets(experiment)
     return {
         **experiment.plugin("method"),
         "parts": experiment.settings.parts,
         "task": experiment.task_recipe(role),
         "seed": experiment.settings.seed,
     }
+
+
+def _require_facets(experiment: Experiment) -> None:
+    """Refuse a describer whose texts the method cannot read, before anything is computed."""
+    plugins, settings = experiment.loaded.plugins, experiment.settings
+    given = tuple(getattr(plugins["describer"], "facets", ()))
+    if given != tuple(getattr(plugins["method"], "facets", ())):
+        wanted = ", ".join(getattr(plugins["method"], "facets", ())) or "each part"
+        raise UsageError(
+            f"method {settings.method.name} reads a text for {wanted}, describer "
+            f"{settings.describer.name} gives one for {', '.join(given) or 'each part'}",
+            "choose another with --describer or --method",
+        )
 
 
 def run(job: Job) -> None:

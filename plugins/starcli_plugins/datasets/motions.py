@@ -182,7 +182,7 @@ FOLD = 5
 
 
 def descriptions() -> dict[str, dict[str, str]]:
-    """Action -> part -> the sentence of its primitive: what `simulated.json` holds."""
+    """Action -> part -> the sentence of its primitive, which `simulated.json` has for it."""
     return {
         action: {part: PRIMITIVES[part][name].sentence for part, name in parts.items()}
         for action, parts in ACTIONS.items()

@@ -20,7 +20,6 @@ from starcli_plugins.layouts import KINECT_V2
 SUFFIX = ".skeleton"
 PATTERN = r"[^/]*\.skeleton"
 FEEDER: Mapping[str, Any] = {
-    "describer.name": "names",
     "prepare.normalise": ("centre",),
     "pretrain.frames": 64,
     "pretrain.crop": 0.5,
@@ -29,7 +28,7 @@ FEEDER: Mapping[str, Any] = {
     "pretrain.scale": 0.0,
     "extract.crop": 0.95,
 }
-"""What CTR-GCN's preparation and feeder do; no part descriptions are bundled yet."""
+"""What CTR-GCN's preparation and feeder do."""
 REQUEST = (
     "request NTU RGB+D from rose1.ntu.edu.sg/dataset/actionRecognition and pass --raw with {zips}, "
     "a folder of .skeleton files, {npz} of CTR-GCN, or pyskl's {pickle}"

@@ -80,7 +80,6 @@ class PkuMmd:
     preset: ClassVar[Mapping[str, Any]] = {
         "dataset.protocol": "xsub",
         "dataset.split": "46/5",
-        "describer.name": "names",
         "prepare.normalise": ("relative", "shoulders"),
         "pretrain.frames": 64,
         "pretrain.crop": 1.0,

@@ -1,17 +1,21 @@
-"""The part descriptions that come with the package, one JSON file per data set."""
+"""The part descriptions that come with the package, one JSON file per data set.
+
+A file has `actions`, name -> part -> sentence, and may have `same_as`: another data set -> name ->
+the name that the same action has there.
+"""
 
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from starcli.contracts import NoSettings
+from starcli.contracts import Desk, NoSettings
 from starcli.errors import MissingError
+from starcli.names import folded
 
 Texts = Mapping[str, str]
 FIX = "use `--describer names`, or a describer that writes descriptions of these actions and parts"
@@ -25,18 +29,21 @@ class Bundled:
     """
 
     api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     Settings: ClassVar[type[NoSettings]] = NoSettings
 
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
-    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
+    def describe(
+        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+    ) -> list[dict[str, str]]:
         """The bundled sentence of each part of each action.
 
         Args:
             actions: Names of the actions; case, spacing and Unicode form do not matter.
             parts: Names of the parts to describe.
+            desk: Not used.
 
         Raises:
             MissingError: An action or a part of it has no bundled description.
@@ -44,17 +51,6 @@ class Bundled:
         found = _look_up(actions)
         _require_parts(actions, found, parts)
         return [{part: texts[part] for part in parts} for texts in found]
-
-
-def folded(name: str) -> str:
-    """The form in which action names are compared: NFC, casefolded, single spaces.
-
-    Args:
-        name: Name of an action.
-    """
-    # Casefolding can undo composition, so it is normalised once more afterwards.
-    once = unicodedata.normalize("NFC", name).casefold()
-    return " ".join(unicodedata.normalize("NFC", once).split())
 
 
 def _look_up(actions: Sequence[str]) -> list[Texts]:
@@ -89,12 +85,17 @@ def _missing(what: str, absent: Sequence[str]) -> MissingError:
 @cache
 def _files() -> tuple[Mapping[str, Texts], ...]:
     """Of each bundled file, in order of the names: folded action name -> part -> sentence."""
-    return tuple(_actions(file) for file in _json_files(_folder()))
+    documents = [json.loads(file.read_text(encoding="utf-8")) for file in _json_files(_folder())]
+    own = {document["dataset"]: document["actions"] for document in documents}
+    return tuple(_actions(document, own) for document in documents)
 
 
-def _actions(file: Traversable) -> Mapping[str, Texts]:
-    document = json.loads(file.read_text(encoding="utf-8"))
-    return {folded(action): texts for action, texts in document["actions"].items()}
+def _actions(document: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Texts]:
+    """A document's actions, those that are `same_as` actions of another data set included."""
+    found = dict(document["actions"])
+    for dataset, names in document.get("same_as", {}).items():
+        found |= {name: own[dataset][theirs] for name, theirs in names.items()}
+    return {folded(name): texts for name, texts in found.items()}
 
 
 def _folder() -> Traversable:

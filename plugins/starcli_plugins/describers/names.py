@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from starcli.contracts import NoSettings
+from starcli.contracts import Desk, NoSettings
 
 
 class Names:
@@ -22,11 +22,14 @@ class Names:
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
-    def describe(self, actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
+    def describe(
+        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+    ) -> list[dict[str, str]]:
         """The name of each action as the text of each part.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts to describe.
+            desk: Not used.
         """
         return [dict.fromkeys(parts, action) for action in actions]
