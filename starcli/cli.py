@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 
 from starcli import __version__
 from starcli.cli_data import data
+from starcli.cli_embed import note_texts, with_similar
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ Protocol = Annotated[str | None, typer.Option(help="Which clips train and which 
 Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
 Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+Cut = Annotated[bool, typer.Option("--cut", help="Let the encoder cut texts too long for it.")]
 PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
@@ -80,30 +82,39 @@ Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default t
 Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 
 
+SETTINGS = {
+    "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
+    "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
+    "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
+    "cut": "text.cut", "method": "method.name", "store": "run.store", "device": "run.device",
+    "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
+    "weights": "backbone.weights", "allow_unknown": "backbone.allow_unknown_classes",
+}  # fmt: skip
+"""Option of a stage's command -> the setting it stands for."""
+
+
+def load_options(options: Mapping[str, Any]) -> Loaded:
+    """The settings that a stage's command was given, by the names of its options."""
+    from starcli.settings import load, parse_assignment
+
+    flags = {SETTINGS[name]: value for name, value in options.items()
+             if name in SETTINGS and value is not None and value is not False}  # fmt: skip
+    assigned = dict(map(parse_assignment, options["settings"] or []))
+    return load({**assigned, **flags}, options["config"])
+
+
 def _stage_command(stage: str) -> Callable[..., None]:
     def command(
         dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
         protocol: Protocol = None, split: Split = None, parts: Parts = None,
         seed: Seed = None, backbone: PluginName = None, recipe: Recipe = None,
         weights: Weights = None, allow_unknown: AllowUnknown = False,
-        encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
-        num_processes: Processes = None, settings: Set = None, config: Config = None,
-        store: StorePath = None, device: Device = None, run: RunName = None,
+        encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
+        method: PluginName = None, num_processes: Processes = None, settings: Set = None,
+        config: Config = None, store: StorePath = None, device: Device = None, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
-        from starcli.settings import load, parse_assignment
-
-        flags = {
-            "dataset.name": dataset, "run.raw": raw, "prepare.skip_bad": skip_bad or None,
-            "dataset.protocol": protocol,
-            "dataset.split": split, "parts": parts, "seed": seed, "backbone.name": backbone,
-            "encoder.name": encoder, "describer.name": describer, "method.name": method,
-            "run.store": store, "run.device": device, "run.num_processes": num_processes,
-            "pretrain.recipe": recipe, "backbone.weights": weights,
-            "backbone.allow_unknown_classes": allow_unknown or None,
-        }  # fmt: skip
-        given = {key: value for key, value in flags.items() if value is not None}
-        loaded = load({**dict(map(parse_assignment, settings or [])), **given}, config)
+        loaded = load_options(locals())
         if show_settings:
             _print_settings(loaded, as_json)
         elif dry_run:
@@ -112,7 +123,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
             _run_stage(loaded, stage, run, as_json)
 
     command.__doc__ = COMMANDS[stage]
-    return command
+    return with_similar(command) if stage == "embed" else command
 
 
 for _stage in COMMANDS:
@@ -163,7 +174,7 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
             raise UsageError("--run names what `train` makes", "leave it out")
         check_run_name(run)
     experiment = Experiment(loaded)
-    results, ran = _execute(experiment, stage)
+    results, ran = execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
     skipped = results["prepare"].summary["skipped"] if "prepare" in ran else []
@@ -184,12 +195,15 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         raise typer.Exit(SKIPPED)
 
 
-def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
     from starcli import console, pipeline
     from starcli.workers import rank
 
     with console.progress(shown=rank() == 0) as report, contextlib.redirect_stdout(sys.stderr):
         results, ran = pipeline.run(experiment, stage, report)
+    if rank() == 0:
+        note_texts(stage, results, ran)
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
     return results, ran
@@ -226,7 +240,7 @@ def evaluate(
     if gamma is not None and not math.isfinite(gamma):
         raise UsageError(f"--gamma {gamma} is not a finite number", "leave it out or give a number")
     name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
+    results, _ = execute(experiment, "calibrate")
     document = report.document(experiment, results, gamma)
     if as_json:
         print_document({**document, "run": name})
@@ -248,7 +262,7 @@ def calibrate(
     from starcli import console, report
 
     name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
+    results, _ = execute(experiment, "calibrate")
     found, files = report.calibration(experiment, results, name)
     if as_json:
         print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})

@@ -15,6 +15,7 @@ from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.imported import Imported
+from starcli.names import folded
 from starcli.recordings import content
 from starcli.settings import PLUGIN_SECTIONS, Loaded
 from starcli.store import Artifact, Draft, Store, canonical, digest
@@ -178,7 +179,7 @@ class Experiment:
 
     def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
         """What the weights were trained on: as their file says, or else the settings."""
-        from starcli.weights import TrainedOn, folded
+        from starcli.weights import TrainedOn
 
         declared = self.settings.backbone.trained_on
         if declared is None:

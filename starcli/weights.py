@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starcli.checkpoint_files import CHECK, DIVERGED, plain, read_tensors
 from starcli.errors import DataError, NumericalError
+from starcli.names import folded
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype, nn
@@ -154,13 +154,6 @@ def saw(trained_on: TrainedOn | None, dataset: str, classes: Sequence[str]) -> s
         return set(range(len(classes))) if trained_on.dataset == dataset else None
     names = {folded(name) for name in trained_on.classes}
     return {i for i, name in enumerate(classes) if folded(name) in names}
-
-
-def folded(name: str) -> str:
-    """The form in which class names are compared: NFC, casefolded, single spaces."""
-    # Casefolding can take a name out of NFC again.
-    once = unicodedata.normalize("NFC", name).casefold()
-    return " ".join(unicodedata.normalize("NFC", once).split())
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from starcli.contracts import Side
 from starcli.errors import DataError, UsageError
 from starcli.importing.index import Entry, strict_json, text
+from starcli.names import folded
 from starcli.registry import suggest
-from starcli.weights import folded
 
 FOLDS = 5
 SPLIT = r"[A-Za-z0-9][A-Za-z0-9/_.-]*"
