@@ -65,9 +65,7 @@ def opening(folder: Path) -> Iterator[None]:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     before = logging.get_verbosity()
-    logging.set_verbosity(
-        logging.ERROR
-    )  # what it would list is expected, or checked and refused by us
+    logging.set_verbosity(ERROR)  # what it would list is expected, or checked and refused by us
     try:
         for path in weights:
             _require_every_byte(path)
