@@ -15,6 +15,7 @@ import typer
 from starcli import __version__
 from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
+from starcli.cli_embed import note_texts, with_similar
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ Protocol = Annotated[str | None, typer.Option(help="Which clips train and which 
 Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
 Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+Cut = Annotated[bool, typer.Option("--cut", help="Let the encoder cut texts too long for it.")]
 PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
@@ -85,7 +87,7 @@ SETTINGS = {
     "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
     "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
     "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
-    "method": "method.name", "store": "run.store", "device": "run.device",
+    "cut": "text.cut", "method": "method.name", "store": "run.store", "device": "run.device",
     "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
     "weights": "backbone.weights", "allow_unknown": "backbone.allow_unknown_classes",
 }  # fmt: skip
@@ -108,9 +110,9 @@ def _stage_command(stage: str) -> Callable[..., None]:
         protocol: Protocol = None, split: Split = None, parts: Parts = None,
         seed: Seed = None, backbone: PluginName = None, recipe: Recipe = None,
         weights: Weights = None, allow_unknown: AllowUnknown = False,
-        encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
-        num_processes: Processes = None, settings: Set = None, config: Config = None,
-        store: StorePath = None, device: Device = None, run: RunName = None,
+        encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
+        method: PluginName = None, num_processes: Processes = None, settings: Set = None,
+        config: Config = None, store: StorePath = None, device: Device = None, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         loaded = load_options(locals())
@@ -122,7 +124,8 @@ def _stage_command(stage: str) -> Callable[..., None]:
             _run_stage(loaded, stage, run, as_json)
 
     command.__doc__ = COMMANDS[stage]
-    return with_files(command) if stage == "describe" else command
+    options = {"describe": with_files, "embed": with_similar}.get(stage, lambda same: same)
+    return options(command)
 
 
 for _stage in COMMANDS:
@@ -175,7 +178,7 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
             raise UsageError("--run names what `train` makes", "leave it out")
         check_run_name(run)
     experiment = Experiment(loaded)
-    results, ran = _execute(experiment, stage)
+    results, ran = execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
     skipped = results["prepare"].summary["skipped"] if "prepare" in ran else []
@@ -196,12 +199,15 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         raise typer.Exit(SKIPPED)
 
 
-def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
     from starcli import console, pipeline
     from starcli.workers import rank
 
     with console.progress(shown=rank() == 0) as report, contextlib.redirect_stdout(sys.stderr):
         results, ran = pipeline.run(experiment, stage, report)
+    if rank() == 0:
+        note_texts(stage, results, ran)
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
     return results, ran
@@ -238,7 +244,7 @@ def evaluate(
     if gamma is not None and not math.isfinite(gamma):
         raise UsageError(f"--gamma {gamma} is not a finite number", "leave it out or give a number")
     name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
+    results, _ = execute(experiment, "calibrate")
     document = report.document(experiment, results, gamma)
     if as_json:
         print_document({**document, "run": name})
@@ -260,7 +266,7 @@ def calibrate(
     from starcli import console, report
 
     name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
+    results, _ = execute(experiment, "calibrate")
     found, files = report.calibration(experiment, results, name)
     if as_json:
         print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})

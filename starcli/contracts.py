@@ -63,14 +63,6 @@ class Layout:
         """Names of the parts of the finest partition, the unit of part descriptions."""
         return tuple(self.parts[max(self.parts)])
 
-    def members(self, parts: int) -> dict[str, tuple[str, ...]]:
-        """Which finest parts each part of a partition is made of."""
-        fine = self.parts[max(self.parts)]
-        return {
-            name: tuple(f for f, joints in fine.items() if set(joints) <= set(group))
-            for name, group in self.parts[parts].items()
-        }
-
 
 @dataclass(frozen=True, order=True)
 class Recording:
@@ -303,18 +295,23 @@ class Describer(Plugin, Protocol):
 
 
 class TextEncoder(Plugin, Protocol):
-    """A frozen text model: `TextEncoder(settings)`."""
+    """A frozen text model: `TextEncoder(settings)`.
+
+    A class may also have `unknown(text)`, the words of a text that it does not know.
+    """
 
     dim: int
+    limit: int | None
+    """Length of the longest text that is read whole; None where any is."""
 
     def fingerprint(self) -> str:
         """What changes whenever the model's weights do."""
 
-    def fits(self, text: str) -> bool:
-        """Whether the model reads the whole text."""
+    def length(self, text: str) -> int:
+        """Tokens of a text before anything is cut, special ones included; 0: nothing is read."""
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Vectors float32 [len(texts), E]."""
+        """Vectors float32 [len(texts), E]; of a text beyond the limit, those of its beginning."""
 
 
 class Backbone(Plugin, Protocol):

@@ -25,7 +25,7 @@ GROUPS: dict[Kind, str] = {
 MEMBERS: dict[Kind, tuple[str, ...]] = {
     "dataset": ("layout", "classes", "protocols", "splits", "preset", "request", "files", "clips"),
     "describer": ("describe",),
-    "text-encoder": ("fingerprint", "fits", "encode"),
+    "text-encoder": ("limit", "fingerprint", "length", "encode"),
     "backbone": ("forward",),
     "method": ("fit", "score"),
 }
@@ -51,6 +51,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """`did you mean 'x'? there are: ...` for a name that does not exist."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = close or [other for other in known if name.strip() and name.strip() in other]
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}there are: {', '.join(known)}"
 

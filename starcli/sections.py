@@ -63,8 +63,11 @@ class TextSection(Section):
         "{name}. {parts}", description="text of the class: {name}, {parts} all part sentences"
     )
     part_template: str = Field(
-        "{text}", description="text of a part: {name}, {part}, {text} its sentence"
+        "{text}",
+        description="text of a part: {name}, {part}, {text} its sentence; published code: "
+        "{name},{text}",
     )
+    cut: bool = Field(False, description="let the encoder cut texts that are too long for it")
 
 
 class BackboneSection(PluginSection):

@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "cli_data", "cli_describe", "names", "descriptions",
+    "layouts", "imported", "cli_data", "cli_describe", "cli_embed", "names", "descriptions",
 )  # fmt: skip
 LAYERS = (
     {"errors", "names", "documents"},
@@ -31,16 +31,16 @@ LAYERS = (
     {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},
-    {"skeletons", "sampling", "splits", "metrics", "calibration", "head", "layouts"},
+    {"skeletons", "sampling", "splits", "metrics", "calibration", "head", "layouts", "similarity"},
     {"registry", "imported", "settings", "descriptions"},
     {"store"},
     {"clips", "recordings", "importing"},
     {"experiment"},
     {"inventory"},
     {"stages"},
-    {"pipeline", "report"},
+    {"pipeline", "report", "heatmap"},
     {"console"},
-    {"cli", "cli_data", "cli_describe"},
+    {"cli", "cli_data", "cli_describe", "cli_embed"},
     {"__main__"},
 )
 """Import directions: a module imports from its own layer and the ones above it in this list."""
@@ -135,7 +135,7 @@ def test_plugins_know_contracts_only(path: Path) -> None:
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
 def test_typer_and_rich_have_few_users(path: Path) -> None:
     assert ("typer" in packages(path)) == (
-        path.stem in ("cli", "cli_data", "cli_describe") and path in CORE
+        path.stem in ("cli", "cli_data", "cli_describe", "cli_embed") and path in CORE
     )
     assert ("rich" in packages(path)) == (path == ROOT / "starcli/console.py")
     # Only the reader of annotation files, which admits arrays and plain containers.
@@ -181,7 +181,7 @@ def test_only_cli_and_console_print(path: Path) -> None:
     calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     ends = {"sys.exit", "exit", "quit", "os._exit", "print"}
     if calls & ends and path in CORE:
-        assert module(path) in ("cli", "cli_describe", "console", "__main__")
+        assert module(path) in ("cli", "cli_describe", "cli_embed", "console", "__main__")
     assert not calls & ends or path in CORE
 
 

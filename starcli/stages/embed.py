@@ -2,79 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from starcli.contracts import TextBank
+from starcli.contracts import TextBank, TextEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment, Job
+from starcli.names import folded
 from starcli.stages.describe import open_texts
 from starcli.store import Artifact
 
 REVISION = 1
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The texts of all classes.
+
+    Args:
+        classes: C class names.
+        facets: F facet names; the first is `name`.
+        rows: C times F texts.
+    """
+
+    classes: tuple[str, ...]
+    facets: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """(`class 'throw', leg`, its text) of every text."""
+        for name, row in zip(self.classes, self.rows, strict=True):
+            for facet, text in zip(self.facets, row, strict=True):
+                yield f"class '{name}', {facet}", text
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     """The encoder, the templates and the number of parts."""
-    templates = experiment.settings.text.model_dump()
-    return {**experiment.plugin("encoder"), **templates, "parts": experiment.settings.parts}
+    text = experiment.settings.text.model_dump()
+    return {**experiment.plugin("encoder"), **text, "parts": experiment.settings.parts}
 
 
 def run(job: Job) -> None:
-    """Compose the texts of every facet and encode them."""
+    """Compose the texts of every facet and encode those that no earlier result has."""
     e = job.experiment
-    texts = open_texts(job.inputs["texts"], e)
-    members = e.source.layout.members(e.settings.parts)
-    facets = ("name", *members)
-    rows = [
-        compose(name, said, members, e.settings.text.name_template, e.settings.text.part_template)
-        for name, said in zip(e.source.classes, texts, strict=True)
-    ]
-    encoder = e.make("encoder")
-    job.progress("embed", 0, len(rows) * len(facets))
-    for name, row in zip(e.source.classes, rows, strict=True):
-        for facet, text in zip(facets, row, strict=True):
-            if not encoder.fits(text):
-                raise DataError(
-                    f"class '{name}', {facet}: the encoder would cut its text of "
-                    f"{len(text.split())} words",
-                    f"shorten it in {job.inputs['texts'].path / 'data.json'}",
-                )
-    vectors = encoder.encode([text for row in rows for text in row])
-    vectors = vectors.float().cpu().reshape(len(rows), len(facets), -1)
-    bad = ~torch.isfinite(vectors).all(2).all(1) | (vectors.norm(dim=2) == 0).any(1)
-    if bad.any():
-        name = e.source.classes[int(bad.nonzero()[0])]
-        raise NumericalError(f"class '{name}': its text vector is not finite or zero",
-                             "use another encoder")  # fmt: skip
+    texts = compose_all(e, open_texts(job.inputs["texts"], e))
+    encoder: TextEncoder = e.make("encoder")
+    cut = _too_long(texts, encoder)
+    if cut and not e.settings.text.cut:
+        file = job.inputs["texts"].path / "data.json"
+        raise DataError(f"too long for the encoder: {'; '.join(cut)}",
+                        f"shorten them in {file}, leave {{parts}} out of text.name_template, or "
+                        "have them cut with --cut")  # fmt: skip
+    _require_known(texts, encoder)
+    vectors, encoded = _encode(job, texts, encoder)
+    _require_directions(texts, vectors)
     job.draft.tensors({"vectors": vectors})
-    job.draft.json({"classes": list(e.source.classes), "facets": list(facets), "texts": rows})
-    job.draft.summary = {"axes": "C F E", "shape": list(vectors.shape)}
+    job.draft.json({"classes": texts.classes, "facets": texts.facets, "texts": texts.rows})
+    job.draft.summary = {
+        "axes": "C F E", "shape": list(vectors.shape), "encoded": encoded, "cut": len(cut),
+        "notes": [*_cut_note(cut, encoder), *_unknown_note(texts, encoder),
+                  *_alike_notes(texts, vectors)],
+    }  # fmt: skip
+
+
+def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Composed:
+    """The texts of all classes.
+
+    Args:
+        experiment: Settings and plugins.
+        said: Per class, facet -> sentence.
+
+    Raises:
+        DataError: A class has no name, or two have the same.
+        UsageError: A template has another placeholder.
+    """
+    classes, text = experiment.source.classes, experiment.settings.text
+    _require_names(classes)
+    rows = [compose(name, sentences, text.name_template, text.part_template)
+            for name, sentences in zip(classes, said, strict=True)]  # fmt: skip
+    return Composed(classes, ("name", *said[0]), tuple(map(tuple, rows)))
+
+
+def _require_names(classes: Sequence[str]) -> None:
+    """Refuse names that are empty, or alike but for case, spaces and Unicode form."""
+    found: dict[str, str] = {}
+    for number, name in enumerate(classes, start=1):
+        if not folded(name):
+            raise DataError(f"class {number} has no name", "name it in the data set")
+        if folded(name) in found:
+            other = found[folded(name)]
+            raise DataError(f"two classes have the same name: '{other}' and '{name}'",
+                            "give one another name in the data set")  # fmt: skip
+        found[folded(name)] = name
 
 
 def compose(
-    name: str, said: Mapping[str, str], members: Mapping[str, Sequence[str]],
-    name_template: str, part_template: str,
-) -> list[str]:  # fmt: skip
+    name: str, said: Mapping[str, str], name_template: str, part_template: str
+) -> list[str]:
     """The texts of one class: its name's, then each part's.
-
-    A part of a coarse partition says what its finest parts say, one after the other.
 
     Args:
         name: The class name.
-        said: Finest part -> sentence.
-        members: Part -> the finest parts it is made of.
+        said: Part -> sentence.
         name_template: With {name} and {parts}.
         part_template: With {name}, {part} and {text}.
 
     Raises:
-        UsageError: A template has another placeholder.
+        UsageError: A template has another placeholder, or makes an empty text.
     """
-    sentences = {part: " ".join(said[m].strip() for m in fine) for part, fine in members.items()}
+    sentences = {part: text.strip() for part, text in said.items()}
     # A describer that only repeats the name adds nothing to it.
-    added = {p: s for p, s in sentences.items() if any(said[m].strip() != name for m in members[p])}
+    added = {part: text for part, text in sentences.items() if text != name}
     try:
         own = name_template.format(name=name, parts=" ".join(added.values())) if added else name
         parts = [
@@ -84,7 +129,95 @@ def compose(
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise UsageError(f"text template: unknown placeholder {error}",
                          "use {name}, {part}, {text} and {parts}") from error  # fmt: skip
+    if not all(text.strip() for text in (own, *parts)):
+        raise UsageError(f"text template: the text of class '{name}' is empty",
+                         "use {name}, {part}, {text} and {parts}")  # fmt: skip
     return [own, *parts]
+
+
+def _too_long(texts: Composed, encoder: TextEncoder) -> list[str]:
+    """Texts that the encoder would cut, each with its class, facet and length."""
+    limit = encoder.limit
+    if limit is None:
+        return []
+    lengths = ((place, encoder.length(text)) for place, text in texts.places())
+    return [f"{place}: {length} > {limit} tokens" for place, length in lengths if length > limit]
+
+
+def _require_known(texts: Composed, encoder: TextEncoder) -> None:
+    """Refuse texts that the encoder knows no word of."""
+    silent = [f"{place}: '{text}'" for place, text in texts.places() if not encoder.length(text)]
+    if silent:
+        raise DataError(f"the encoder knows no word of {'; '.join(silent)}",
+                        "say it in other words, or use another encoder")  # fmt: skip
+
+
+def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, int]:
+    """Vectors [C, F, E], and how many texts had to be encoded.
+
+    A text that an earlier result has is not encoded again. Which texts are encoded together then
+    depends on the store, and with it the rounding of their vectors.
+    """
+    wanted = dict.fromkeys(text for row in texts.rows for text in row)
+    vectors = _recall(job.experiment, wanted)
+    missing = [text for text in wanted if text not in vectors]
+    for start in range(0, len(missing), BATCH):
+        job.progress("embed", start, len(missing))
+        some = missing[start : start + BATCH]
+        vectors.update(zip(some, encoder.encode(some).float().cpu(), strict=True))
+    rows = [torch.stack([vectors[text] for text in row]) for row in texts.rows]
+    return torch.stack(rows), len(missing)
+
+
+def _recall(experiment: Experiment, wanted: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Vectors of wanted texts that results of the same encoder have."""
+    same = experiment.plugin("encoder")
+    found: dict[str, Tensor] = {}
+    for artifact in experiment.store.all("embed"):
+        if len(found) == len(wanted):
+            break
+        made_by = {key: artifact.meta["recipe"].get(key) for key in same}
+        if made_by != same or artifact.identity() != artifact.key:
+            continue
+        with contextlib.suppress(DataError):  # a damaged result is only nothing to recall
+            rows, vectors = artifact.data()["texts"], artifact.tensors()["vectors"]
+            for row, own in zip(rows, vectors, strict=True):
+                found.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
+    return found
+
+
+def _require_directions(texts: Composed, vectors: Tensor) -> None:
+    bad = ~torch.isfinite(vectors).all(2) | (vectors.norm(dim=2) == 0)
+    if bad.any():
+        places = [place for place, _ in texts.places()]
+        raise NumericalError(f"{places[int(bad.flatten().nonzero()[0])]}: its text vector is not "
+                             "finite or zero", "use another encoder")  # fmt: skip
+
+
+def _cut_note(cut: Sequence[str], encoder: TextEncoder) -> Iterator[str]:
+    if cut:
+        yield f"{len(cut)} texts were cut to the {encoder.limit} tokens that the encoder reads"
+
+
+def _unknown_note(texts: Composed, encoder: TextEncoder) -> Iterator[str]:
+    """The words that the encoder does not know, the most frequent first."""
+    if not hasattr(encoder, "unknown"):
+        return
+    distinct = {text for _, text in texts.places()}
+    words = Counter(word for text in distinct for word in encoder.unknown(text))
+    if words:
+        listed = ", ".join(word for word, _ in sorted(words.items(), key=lambda w: (-w[1], w[0])))
+        yield f"words that are unknown to the encoder: {listed}"
+
+
+def _alike_notes(texts: Composed, vectors: Tensor) -> Iterator[str]:
+    """The classes that no method can tell apart."""
+    flat = torch.nn.functional.normalize(vectors.double(), dim=2).flatten(1)
+    distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+    alike = (distances < 1e-5).triu(1).nonzero().tolist()
+    for one, other in alike:
+        names = f"'{texts.classes[one]}' and '{texts.classes[other]}'"
+        yield f"classes {names} have the same vectors: no method can tell them apart"
 
 
 def open_bank(artifact: Artifact) -> TextBank:

