@@ -96,6 +96,12 @@ class MissingError(StarError):
     exit_code = 4
 
 
+class IncompatibleError(MissingError):
+    """A plugin that is written for other contracts than this starcli has."""
+
+    kind = "incompatible"
+
+
 class OutputError(StarError):
     """A place that cannot be written: permissions, locks, a full disk."""
 
