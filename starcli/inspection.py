@@ -20,7 +20,10 @@ from starcli.contracts import Kind
 from starcli.errors import IncompatibleError, StarError
 from starcli.registry import Entry
 
-ASK = "import sys; from starcli.inspection import answer; answer(*sys.argv[1:])"
+ASK = (
+    "import os, sys; from starcli.inspection import answer; answer(*sys.argv[1:]); "
+    "os._exit(0)"  # neither threads nor exit handlers of a plugin keep this process
+)
 MARK = "starcli verdict: "
 """Before the answer: a plugin may print whatever it likes before it."""
 TOLD = ("facets", "views", "recipes", "protocols", "splits")
@@ -82,7 +85,6 @@ def answer(kind: Kind, name: str) -> None:
         verdict = ("broken", str(error))
     sys.stdout.write(MARK + json.dumps(verdict))
     sys.stdout.flush()
-    os._exit(0)  # neither threads nor exit handlers of a plugin keep this process
 
 
 def facts(kind: Kind, name: str) -> dict[str, Any]:
@@ -132,7 +134,11 @@ def settings_of(model: type[BaseModel]) -> list[dict[str, str]]:
 
 
 def _type_name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return (
+        annotation.__name__
+        if isinstance(annotation, type)
+        else str(annotation).replace("typing.", "")
+    )
 
 
 def _first_line(thing: Any) -> str:
