@@ -16,6 +16,7 @@ from starcli import __version__
 from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
+from starcli.cli_plugins import plugins
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
+app.add_typer(plugins, name="plugins")
 
 SKIPPED = 9
 """Exit code of a command that left out what it could not read."""
@@ -278,21 +280,6 @@ def calibrate(
     console.table(report.title(name, found), ("measure", "value"), report.calibration_rows(found))
     for file in files:
         print(file)
-
-
-@app.command()
-def plugins(as_json: Json = False) -> None:
-    """List the installed data sets, layouts, describers, encoders, backbones and methods."""
-    from starcli import console, registry
-
-    rows = [entry.row() for entry in registry.entries()]
-    for line in registry.broken():
-        console.note(f"warning: plugin metadata cannot be read: {line}")
-    if as_json:
-        print_document({"ok": True, "plugins": rows})
-        return
-    columns = ("kind", "name", "distribution", "version")
-    console.table("plugins", columns, [[row[c] for c in columns] for row in rows])
 
 
 def _version(wanted: bool) -> None:

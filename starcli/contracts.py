@@ -58,11 +58,6 @@ class Layout:
     centre: int
     across: tuple[int, int]
 
-    @property
-    def finest(self) -> tuple[str, ...]:
-        """Names of the parts of the finest partition, the unit of part descriptions."""
-        return tuple(self.parts[max(self.parts)])
-
 
 @dataclass(frozen=True, order=True)
 class Recording:

@@ -96,6 +96,12 @@ class MissingError(StarError):
     exit_code = 4
 
 
+class IncompatibleError(MissingError):
+    """A plugin that is written for other contracts than this starcli has."""
+
+    kind = "incompatible"
+
+
 class RemoteError(StarError):
     """A service that does not answer, or not as it was asked to."""
 

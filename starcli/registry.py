@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import inspect
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any
 
 from starcli.contracts import API, KINDS, Kind, Layout
-from starcli.errors import MissingError, UsageError
+from starcli.errors import IncompatibleError, MissingError, UsageError
 
 GROUPS: dict[Kind, str] = {
     "dataset": "starcli.datasets",
@@ -22,14 +24,25 @@ GROUPS: dict[Kind, str] = {
     "backbone": "starcli.backbones",
     "method": "starcli.methods",
 }
-MEMBERS: dict[Kind, tuple[str, ...]] = {
-    "dataset": ("layout", "classes", "protocols", "splits", "preset", "request", "files", "clips"),
-    "describer": ("describe",),
-    "text-encoder": ("limit", "fingerprint", "length", "encode"),
-    "backbone": ("forward",),
-    "method": ("fit", "score"),
+DATA: dict[Kind, tuple[str, ...]] = {
+    "dataset": ("layout", "classes", "protocols", "splits", "preset", "request"),
+    "text-encoder": ("limit",),
 }
+"""What a plugin of a kind has beside `Settings` and `revision`."""
+CALLS: dict[Kind, Mapping[str, tuple[str, ...]]] = {
+    "dataset": {"__init__": ("settings",), "files": ("raw",), "recordings": ("raw",),
+                "clips": ("recording",)},
+    "describer": {"__init__": ("settings",), "describe": ("actions", "parts", "desk")},
+    "text-encoder": {"__init__": ("settings",), "fingerprint": (), "length": ("text",),
+                     "encode": ("texts",)},
+    "backbone": {"__init__": ("settings", "layout"), "forward": ("clips",)},
+    "method": {"__init__": ("settings", "problem", "seed"), "fit": ("train", "watch"),
+               "score": ("tokens",)},
+}  # fmt: skip
+"""What is called on a plugin of a kind, with the arguments that are given by position."""
 OURS = "starcli"
+PATIENCE_SECONDS = 10.0
+"""Time after which an import that does not end is named."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +142,44 @@ def load(kind: Kind, name: str) -> type[Any]:
         MissingError: It cannot be imported, or breaks its contract.
     """
     entry = find(kind, name)
-    who, plugin = _who(entry), _target(entry)
-    api = getattr(plugin, "api", None)
-    if api != API:
-        raise MissingError(f"{who} is written for plugin API {api}, this starcli has {API}",
-                           f"install a matching version of {entry.distribution}")  # fmt: skip
-    missing = [m for m in (*MEMBERS[kind], "Settings", "revision") if not hasattr(plugin, m)]
-    if missing:
-        raise MissingError(f"{who} lacks {', '.join(missing)}", f"update {entry.distribution}")
-    if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
-        raise MissingError(f"{who}: Settings is no pydantic model", f"update {entry.distribution}")
+    plugin = _target(entry)
+    _require_contract(entry, plugin)
     return plugin  # type: ignore[no-any-return]
+
+
+def _require_contract(entry: Entry, plugin: Any) -> None:
+    """Refuse what another API was the contract of, lacks a member or takes other arguments."""
+    who, update = _who(entry), f"update {entry.distribution}"
+    api, calls = getattr(plugin, "api", None), CALLS[entry.kind]
+    if api != API:
+        raise IncompatibleError(f"{who} is written for plugin API {api}, this starcli has {API}",
+                                f"install a matching version of {entry.distribution}")  # fmt: skip
+    members = (*DATA.get(entry.kind, ()), *calls, "Settings", "revision")
+    missing = [member for member in members if not hasattr(plugin, member)]
+    if missing:
+        raise IncompatibleError(f"{who} lacks {', '.join(missing)}", update)
+    if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
+        raise IncompatibleError(f"{who}: Settings is no pydantic model", update)
+    for name, given in calls.items():
+        if not _takes(getattr(plugin, name), len(given)):
+            raise IncompatibleError(
+                f"{who}: {name} cannot be called with ({', '.join(given)})", update
+            )
+
+
+def _takes(function: Callable[..., Any], given: int) -> bool:
+    """Whether a method, looked up on its class, can be called with so many arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return callable(function)
+    # Arguments by keyword, such as `seed` of `fit`, are not asked for here.
+    named = {n: None for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
+    try:
+        signature.bind(None, *[None] * given, **named)
+    except TypeError:
+        return False
+    return True
 
 
 def layout(name: str) -> Layout:
@@ -152,7 +192,7 @@ def layout(name: str) -> Layout:
     entry = find("layout", name)
     found = _target(entry)
     if not isinstance(found, Layout):
-        raise MissingError(f"{_who(entry)} is no Layout", f"update {entry.distribution}")
+        raise IncompatibleError(f"{_who(entry)} is no Layout", f"update {entry.distribution}")
     return found
 
 
@@ -163,6 +203,9 @@ def _who(entry: Entry) -> str:
 def _target(entry: Entry) -> Any:
     """What an entry point names."""
     point = EntryPoint(entry.name, entry.target, GROUPS[entry.kind])
+    slow = threading.Timer(PATIENCE_SECONDS, _say_slow, [entry])
+    slow.daemon = True
+    slow.start()
     try:
         # Whatever a plugin prints must not mix with the command's result.
         with contextlib.redirect_stdout(sys.stderr):
@@ -171,3 +214,11 @@ def _target(entry: Entry) -> Any:
         reason = f"{type(error).__name__}: {error}"
         raise MissingError(f"{_who(entry)} cannot be imported: {reason}",
                            f"reinstall or remove {entry.distribution}") from error  # fmt: skip
+    finally:
+        slow.cancel()
+
+
+def _say_slow(entry: Entry) -> None:
+    stream = sys.__stderr__ or sys.stderr
+    stream.write(f"still importing {_who(entry)}; if it never ends, remove {entry.distribution}\n")
+    stream.flush()

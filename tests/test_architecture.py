@@ -20,9 +20,11 @@ HEAVY = {
     "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
     "matplotlib", "numpy",
 }  # fmt: skip
+COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins")
+"""Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "cli_data", "cli_describe", "cli_embed", "names", "descriptions",
+    "layouts", "imported", "names", "descriptions", *COMMANDS,
 )  # fmt: skip
 LAYERS = (
     {"errors", "names", "documents"},
@@ -36,11 +38,11 @@ LAYERS = (
     {"store"},
     {"clips", "recordings", "importing"},
     {"experiment"},
-    {"inventory"},
+    {"inventory", "inspection", "template"},
     {"stages"},
     {"pipeline", "report", "heatmap"},
     {"console"},
-    {"cli", "cli_data", "cli_describe", "cli_embed"},
+    set(COMMANDS),
     {"__main__"},
 )
 """Import directions: a module imports from its own layer and the ones above it in this list."""
@@ -134,9 +136,7 @@ def test_plugins_know_contracts_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
 def test_typer_and_rich_have_few_users(path: Path) -> None:
-    assert ("typer" in packages(path)) == (
-        path.stem in ("cli", "cli_data", "cli_describe", "cli_embed") and path in CORE
-    )
+    assert ("typer" in packages(path)) == (path.stem in COMMANDS and path in CORE)
     assert ("rich" in packages(path)) == (path == ROOT / "starcli/console.py")
     # Only the reader of annotation files, which admits arrays and plain containers.
     assert "pickle" not in packages(path) or path.name == "annotations.py"
@@ -181,7 +181,7 @@ def test_only_cli_and_console_print(path: Path) -> None:
     calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     ends = {"sys.exit", "exit", "quit", "os._exit", "print"}
     if calls & ends and path in CORE:
-        assert module(path) in ("cli", "cli_describe", "cli_embed", "console", "__main__")
+        assert module(path) in (*COMMANDS, "console", "__main__")
     assert not calls & ends or path in CORE
 
 

@@ -1,0 +1,160 @@
+"""Rules of backbones."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from starcli.contracts import Layout
+
+FRAMES = 32
+CHAIN = Layout(
+    "chain-9", tuple(f"joint {i}" for i in range(9)), tuple((i, i - 1) for i in range(1, 9)),
+    {2: {"upper": (0, 1, 2, 3), "lower": (4, 5, 6, 7, 8)}}, origin=0, centre=4, across=(2, 6),
+)  # fmt: skip
+"""Nine joints in a row: no layout that a network could have built in."""
+STAR = Layout(
+    "star-6", tuple(f"joint {i}" for i in range(6)), tuple((i, 0) for i in range(1, 6)),
+    {2: {"upper": (0, 1, 2), "lower": (3, 4, 5)}}, origin=0, centre=0, across=(1, 2),
+)  # fmt: skip
+
+
+def network(plugin: type[Any], settings: BaseModel, layout: Layout = CHAIN) -> Any:
+    """The network in eval mode, its weights and statistics away from where they start."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = plugin(settings, layout)
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+            for name, value in net.named_buffers():
+                if name.endswith("running_mean"):
+                    value.normal_(0, 0.1)
+                elif name.endswith("running_var"):
+                    value.uniform_(0.5, 1.5)
+    return net.eval()
+
+
+def clips(batch: int = 3, persons: int = 2, layout: Layout = CHAIN) -> Tensor:
+    """Made-up clips [B, 3, T, V, M]."""
+    source = torch.Generator().manual_seed(1)
+    return torch.randn(batch, 3, FRAMES, len(layout.joints), persons, generator=source)
+
+
+def close(got: Tensor, want: Tensor, what: str) -> None:
+    """Equal but for rounding."""
+    largest = float(want.abs().max())
+    difference = float((got - want).abs().max())
+    assert difference <= 1e-4 * max(largest, 1e-6), f"{what}: differs by {difference:.3g}"
+
+
+@torch.no_grad()
+def tokens_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
+    """[B, 3, T, V, M] -> float32 [B, T // stride, V, dim], on any layout."""
+    for layout in (CHAIN, STAR):
+        net = network(plugin, settings, layout)
+        tokens = net(clips(layout=layout))
+        want = (3, FRAMES // net.stride, len(layout.joints), net.dim)
+        assert tuple(tokens.shape) == want, f"shape {tuple(tokens.shape)}, promised {want}"
+        assert tokens.dtype == torch.float32
+        assert torch.isfinite(tokens).all()
+
+
+@torch.no_grad()
+def same_clips_same_tokens(plugin: type[Any], settings: BaseModel) -> None:
+    """In eval mode nothing is drawn and nothing is remembered."""
+    net, x = network(plugin, settings), clips()
+    first = net(x)
+    assert torch.equal(net(x), first)
+
+
+@torch.no_grad()
+def a_clip_is_encoded_alone(plugin: type[Any], settings: BaseModel) -> None:
+    """The tokens of a clip do not depend on the clips beside it."""
+    net, x = network(plugin, settings), clips()
+    close(net(x[1:2]), net(x)[1:2], "a clip alone")
+
+
+@torch.no_grad()
+def the_input_is_not_changed(plugin: type[Any], settings: BaseModel) -> None:
+    """The clips are the caller's."""
+    net, x = network(plugin, settings), clips()
+    before = x.clone()
+    net(x)
+    assert torch.equal(x, before)
+
+
+@torch.no_grad()
+def persons_are_alike(plugin: type[Any], settings: BaseModel) -> None:
+    """Swapping the persons changes nothing."""
+    net, x = network(plugin, settings), clips()
+    close(net(x.flip(4)), net(x), "persons swapped")
+
+
+@torch.no_grad()
+def an_absent_person_is_finite(plugin: type[Any], settings: BaseModel) -> None:
+    """A person of zeros, or zeros alone, gives numbers."""
+    net, x = network(plugin, settings), clips()
+    x[:, :, :, :, 1] = 0
+    x[0] = 0
+    assert torch.isfinite(net(x)).all()
+
+
+@torch.no_grad()
+def one_person_is_enough(plugin: type[Any], settings: BaseModel) -> None:
+    """Clips of a single person are encoded as well."""
+    net = network(plugin, settings)
+    tokens = net(clips(persons=1))
+    assert tokens.shape[0] == 3 and torch.isfinite(tokens).all()
+
+
+def gradient_reaches_every_parameter(plugin: type[Any], settings: BaseModel) -> None:
+    """Every parameter learns."""
+    net = network(plugin, settings).train()
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        tokens = net(clips())
+        (tokens * torch.randn_like(tokens)).sum().backward()
+    still = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still, f"no gradient in {', '.join(still[:3])}"
+
+
+@torch.no_grad()
+def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
+    """The state dict, through safetensors, makes another network the same."""
+    from safetensors.torch import load, save
+
+    net, x = network(plugin, settings), clips()
+    state = {name: value.contiguous() for name, value in net.state_dict().items()}
+    other = plugin(settings, CHAIN).eval()
+    other.load_state_dict(load(save(copy.deepcopy(state))))
+    close(other(x), net(x), "after a round trip of its state")
+
+
+def building_draws_from_the_global_generator_alone(plugin: type[Any], settings: BaseModel) -> None:
+    """The same seed builds the same network: `pretrain` seeds it."""
+    states = []
+    for _ in range(2):
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            states.append(plugin(settings, CHAIN).state_dict())
+    different = [n for n in states[0] if not torch.equal(states[0][n], states[1][n])]
+    assert not different, f"differs: {', '.join(different[:3])}"
+
+
+RULES = (
+    tokens_have_the_promised_shape,
+    same_clips_same_tokens,
+    a_clip_is_encoded_alone,
+    the_input_is_not_changed,
+    persons_are_alike,
+    an_absent_person_is_finite,
+    one_person_is_enough,
+    gradient_reaches_every_parameter,
+    the_state_is_all_there_is,
+    building_draws_from_the_global_generator_alone,
+)

@@ -1,0 +1,158 @@
+"""Rules of data sets, on the made-up recordings that they write of themselves."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from starcli.contracts import Clip
+from starcli.errors import StarError
+
+ENOUGH = 24
+"""Clips that are looked at: samples are small, but a data set made on the fly may be large."""
+
+
+@contextmanager
+def sample(plugin: type[Any], settings: BaseModel) -> Iterator[tuple[Any, Path | None]]:
+    """The source, and a folder with its made-up recordings; None where it needs none."""
+    source = plugin(settings)
+    if source.request is None:
+        yield source, None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source.write_sample(Path(folder))
+        yield source, Path(folder)
+
+
+def read(source: Any, raw: Path | None) -> list[Clip]:
+    """The first clips."""
+    found: list[Clip] = []
+    for recording in source.recordings(raw):
+        found += source.clips(recording)
+        if len(found) >= ENOUGH:
+            break
+    return found
+
+
+def classes_are_names(plugin: type[Any], settings: BaseModel) -> None:
+    """Two classes or more, each with a name of its own."""
+    names = [" ".join(name.casefold().split()) for name in plugin(settings).classes]
+    assert len(names) > 1 and all(names)
+    assert len(set(names)) == len(names), "two classes have one name"
+
+
+def splits_are_disjoint(plugin: type[Any], settings: BaseModel) -> None:
+    """Unseen classes exist, are named once, and leave two seen ones or more."""
+    source = plugin(settings)
+    assert source.splits and source.protocols
+    for name, unseen in source.splits.items():
+        assert len(set(unseen)) == len(unseen) > 0, f"split {name} repeats a class or is empty"
+        assert set(unseen) <= set(range(len(source.classes))), f"split {name} has no such class"
+        assert len(source.classes) - len(unseen) > 1, f"split {name} leaves too few seen classes"
+
+
+def parts_are_disjoint(plugin: type[Any], settings: BaseModel) -> None:
+    """The parts of every partition cover each joint once."""
+    layout = plugin(settings).layout
+    for count, parts in layout.parts.items():
+        joints = sorted(joint for group in parts.values() for joint in group)
+        assert joints == list(range(len(layout.joints))), f"partition into {count}"
+        assert len(parts) == count
+
+
+def clips_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
+    """Finite float32 [frames, M, V, 3], a known label, a side of every protocol, own names."""
+    with sample(plugin, settings) as (source, raw):
+        found = read(source, raw)
+        assert found, "its sample has no clips"
+        for clip in found:
+            assert clip.joints.dtype == np.float32, f"{clip.name}: {clip.joints.dtype}"
+            frames, persons, joints, axes = clip.joints.shape
+            assert frames > 0 and persons > 0 and axes == 3, f"{clip.name}: {clip.joints.shape}"
+            assert joints == len(source.layout.joints), f"{clip.name}: {joints} joints"
+            assert np.isfinite(clip.joints).all() and clip.joints.any(), clip.name
+            assert 0 <= clip.label < len(source.classes), f"{clip.name}: label {clip.label}"
+            assert set(clip.sides) == set(source.protocols), f"{clip.name}: {clip.sides}"
+            assert set(clip.sides.values()) <= {"train", "test"}, f"{clip.name}: {clip.sides}"
+        assert len({clip.name for clip in found}) == len(found), "two clips have one name"
+
+
+def recordings_come_in_order(plugin: type[Any], settings: BaseModel) -> None:
+    """Recordings are sorted by names of their own."""
+    with sample(plugin, settings) as (source, raw):
+        names = [recording.name for recording in source.recordings(raw)]
+        assert names and names == sorted(set(names))
+
+
+def reading_twice_gives_the_same(plugin: type[Any], settings: BaseModel) -> None:
+    """Two sources read the same clips, in whatever order they are asked for."""
+    with sample(plugin, settings) as (source, raw):
+        first = read(source, raw)
+        again = plugin(settings)
+        recordings = list(again.recordings(raw))
+        last = recordings[len(recordings) // 2]
+        alone = {clip.name: clip for clip in again.clips(last)}
+        second = read(again, raw)
+    for one, two in zip(first, second, strict=True):
+        assert one.name == two.name and np.array_equal(one.joints, two.joints), one.name
+        if one.name in alone:
+            assert np.array_equal(one.joints, alone[one.name].joints), f"{one.name} alone"
+
+
+def files_exist(plugin: type[Any], settings: BaseModel) -> None:
+    """The files that clips depend on are named."""
+    with sample(plugin, settings) as (source, raw):
+        if raw is not None:
+            files = source.files(raw)
+            assert files and all(Path(file).is_file() for file in files)
+
+
+def a_truncated_file_is_named(plugin: type[Any], settings: BaseModel) -> None:
+    """Where a file is cut in half, the error says which."""
+    with sample(plugin, settings) as (source, raw):
+        if raw is None:
+            return
+        broken = max(source.files(raw), key=lambda file: Path(file).stat().st_size)
+        content = Path(broken).read_bytes()
+        Path(broken).write_bytes(content[: len(content) // 2])
+        again = plugin(settings)
+        try:
+            for recording in again.recordings(raw):
+                list(again.clips(recording))
+        except StarError as error:
+            assert Path(broken).name in str(error), f"does not name {broken}: {error}"
+            return
+        raise AssertionError(f"{broken} was cut in half, and nobody noticed")
+
+
+def an_empty_folder_is_refused(plugin: type[Any], settings: BaseModel) -> None:
+    """A folder without recordings is an error of ours that says so."""
+    source = plugin(settings)
+    if source.request is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            source.files(Path(folder))
+        except StarError as error:
+            assert error.fix
+            return
+    raise AssertionError("an empty folder was taken for recordings")
+
+
+RULES = (
+    classes_are_names,
+    splits_are_disjoint,
+    parts_are_disjoint,
+    clips_have_the_promised_shape,
+    recordings_come_in_order,
+    reading_twice_gives_the_same,
+    files_exist,
+    a_truncated_file_is_named,
+    an_empty_folder_is_refused,
+)

@@ -1,0 +1,44 @@
+"""Rules of describers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from starcli.contracts import Desk
+
+ACTIONS = ("sit down", "throw")
+PARTS = ("head", "hand", "arm", "hip", "leg", "foot")
+
+
+def facets(plugin: type[Any]) -> tuple[str, ...]:
+    """What it gives: facets of its own, or the parts it is asked for."""
+    return tuple(getattr(plugin, "facets", PARTS))
+
+
+def every_part_has_a_text(plugin: type[Any], settings: BaseModel) -> None:
+    """Each action gets exactly the parts, or the describer's own facets, one line each."""
+    answers = plugin(settings).describe(ACTIONS, PARTS, Desk())
+    assert len(answers) == len(ACTIONS)
+    for action, texts in zip(ACTIONS, answers, strict=True):
+        assert tuple(sorted(texts)) == tuple(sorted(facets(plugin))), f"{action}: {list(texts)}"
+        for part, text in texts.items():
+            assert isinstance(text, str) and text.strip(), f"{action}, {part}: empty"
+            assert text.isprintable(), f"{action}, {part}: {text!r} is not one line"
+
+
+def an_action_is_described_alone(plugin: type[Any], settings: BaseModel) -> None:
+    """What is said of an action does not depend on the actions asked about beside it."""
+    together = plugin(settings).describe(ACTIONS, PARTS, Desk())
+    for action, texts in zip(ACTIONS, together, strict=True):
+        assert plugin(settings).describe((action,), PARTS, Desk()) == [texts], action
+
+
+def order_is_kept(plugin: type[Any], settings: BaseModel) -> None:
+    """Answers come in the order of the actions."""
+    forward = plugin(settings).describe(ACTIONS, PARTS, Desk())
+    assert plugin(settings).describe(ACTIONS[::-1], PARTS, Desk()) == forward[::-1]
+
+
+RULES = (every_part_has_a_text, an_action_is_described_alone, order_is_kept)

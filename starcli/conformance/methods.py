@@ -1,0 +1,180 @@
+"""Rules of zero-shot methods, on a toy problem whose text tells the classes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cache
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from starcli.contracts import Layout, Problem, TextBank, TokenSet, Watch
+
+LAYOUT = Layout(
+    "toy-4", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)),
+    {2: {"upper": (0, 1), "lower": (2, 3)}}, origin=0, centre=0, across=(0, 3),
+)  # fmt: skip
+STEPS, WIDTH, TEXT = 4, 12, 10
+SEEN, UNSEEN = tuple(range(8)), (8, 9)
+CLIPS = 24
+"""Of each class."""
+
+
+def _directions() -> Tensor:
+    """What a class is: [C, 3], seen ones the corners of a cube, unseen ones two opposite sides."""
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
+    sides = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0]])
+    return torch.nn.functional.normalize(torch.cat([corners, sides]), dim=1)
+
+
+@cache
+def toy(facets: tuple[str, ...]) -> tuple[Problem, dict[str, Tensor], Tensor]:
+    """The problem, tokens by view [N, L, V, D] of all clips, and their labels [N]."""
+    source = torch.Generator().manual_seed(6)
+    classes = _directions()
+    to_text = torch.randn(len(facets), 3, TEXT, generator=source)
+    vectors = torch.einsum("ci,fie->cfe", classes, to_text)
+    bank = TextBank(tuple(f"class {i}" for i in range(len(classes))), facets, vectors)
+    labels = torch.arange(len(classes)).repeat_interleave(CLIPS)
+    to_tokens = torch.randn(3, len(LAYOUT.joints), WIDTH, generator=source)
+    clean = torch.einsum("ni,ivd->nvd", classes[labels], to_tokens)[:, None]
+    shape = (len(labels), STEPS, len(LAYOUT.joints), WIDTH)
+    views = {
+        view: clean + 0.3 * torch.randn(shape, generator=source)
+        for view in ("plain", "augmented", "motion-masked")
+    }
+    problem = Problem(LAYOUT, LAYOUT.parts[2], WIDTH, bank, SEEN, UNSEEN)
+    return problem, views, labels
+
+
+def _facets(plugin: type[Any]) -> tuple[str, ...]:
+    """The text that it reads: its own facets, or the parts of the layout."""
+    return ("name", *(f for f in getattr(plugin, "facets", LAYOUT.parts[2]) if f != "name"))
+
+
+def _tokens(plugin: type[Any], chosen: Tensor, spoiled: bool = False) -> TokenSet:
+    """Chosen clips of the toy problem; spoiled: all others are not numbers."""
+    _, views, labels = toy(_facets(plugin))
+    names = [f"clip {int(i)}" for i in chosen]
+
+    def view(name: str, **more: Any) -> TokenSet:
+        tokens = views[name].clone()
+        if spoiled:
+            rest = torch.ones(len(labels), dtype=torch.bool)
+            rest[chosen] = False
+            tokens[rest] = float("nan")
+        return TokenSet([tokens], chosen, labels[chosen], names, **more)
+
+    asked = [name for name in getattr(plugin, "views", ()) if name != "plain"]
+    return view("plain", views={name: view(name) for name in asked})
+
+
+def _fitted(plugin: type[Any], settings: BaseModel, *, seed: int = 0, **more: Any) -> Any:
+    """The method after learning from the first two thirds of the seen clips."""
+    problem, _, labels = toy(_facets(plugin))
+    place = torch.arange(len(labels)) % CLIPS
+    chosen = ((labels < len(SEEN)) & (place < 2 * CLIPS // 3)).nonzero()[:, 0]
+    method = plugin(settings, problem, seed)
+    method.fit(_tokens(plugin, chosen, **more), Watch(), seed=seed)
+    return method.eval()
+
+
+@cache
+def _learned(plugin: Hashable, settings: str) -> tuple[Any, Tensor, Tensor]:
+    """The method, its scores of the clips that it did not learn from, and their labels."""
+    assert isinstance(plugin, type)
+    own: Any = plugin
+    method = _fitted(plugin, own.Settings.model_validate_json(settings))
+    _, views, labels = toy(_facets(plugin))
+    place = torch.arange(len(labels)) % CLIPS
+    test = place >= 2 * CLIPS // 3
+    with torch.no_grad():
+        return method, method.score(views["plain"][test]), labels[test]
+
+
+def _result(plugin: type[Any], settings: BaseModel) -> tuple[Any, Tensor, Tensor]:
+    chosen: Any = plugin
+    return _learned(chosen, settings.model_dump_json())
+
+
+def scores_cover_all_classes(plugin: type[Any], settings: BaseModel) -> None:
+    """[B, L, V, D] -> finite float32 [B, C], seen and unseen classes in the order of the bank."""
+    _, scores, labels = _result(plugin, settings)
+    assert tuple(scores.shape) == (len(labels), len(SEEN) + len(UNSEEN))
+    assert scores.dtype == torch.float32 and torch.isfinite(scores).all()
+
+
+def seen_classes_are_learned(plugin: type[Any], settings: BaseModel) -> None:
+    """New clips of seen classes are named right, 3 of 4 or more."""
+    _, scores, labels = _result(plugin, settings)
+    seen = labels < len(SEEN)
+    right = (scores[seen][:, list(SEEN)].argmax(1) == labels[seen]).float().mean()
+    assert right >= 0.75, f"{right:.2f} of the seen clips are right"
+
+
+def unseen_classes_beat_chance(plugin: type[Any], settings: BaseModel) -> None:
+    """Clips of classes known by text alone are told apart, 3 of 4 or more of two classes."""
+    _, scores, labels = _result(plugin, settings)
+    unseen = labels >= len(SEEN)
+    found = scores[unseen][:, list(UNSEEN)].argmax(1) + len(SEEN)
+    right = (found == labels[unseen]).float().mean()
+    assert right >= 0.75, f"{right:.2f} of the unseen clips are right, chance is 0.50"
+
+
+def rows_are_scored_alone(plugin: type[Any], settings: BaseModel) -> None:
+    """The scores of a clip do not depend on the clips beside it."""
+    method, _, _ = _result(plugin, settings)
+    tokens = toy(_facets(plugin))[1]["plain"][:6]
+    with torch.no_grad():
+        together, alone = method.score(tokens), method.score(tokens[2:3])
+    difference = float((together[2] - alone[0]).abs().max())
+    assert difference <= 1e-4 * float(together.abs().max()), f"differs by {difference:.3g}"
+
+
+def seeds_reproduce(plugin: type[Any], settings: BaseModel) -> None:
+    """The same seed learns the same, whatever was drawn before, and draws nothing globally."""
+    _, want, _ = _result(plugin, settings)
+    before = torch.get_rng_state()
+    torch.rand(3)
+    middle = torch.get_rng_state()
+    method = _fitted(plugin, settings)
+    assert torch.equal(torch.get_rng_state(), middle), "it draws from the global generator"
+    torch.set_rng_state(before)
+    place = torch.arange(CLIPS * (len(SEEN) + len(UNSEEN))) % CLIPS
+    with torch.no_grad():
+        got = method.score(toy(_facets(plugin))[1]["plain"][place >= 2 * CLIPS // 3])
+    assert torch.equal(got, want), "two runs with one seed differ"
+
+
+def other_clips_are_never_read(plugin: type[Any], settings: BaseModel) -> None:
+    """Learning reads the clips it is given and no other: all unseen ones are spoiled here."""
+    method = _fitted(plugin, settings, spoiled=True)
+    values = [*method.state_dict().values()]
+    assert all(torch.isfinite(v).all() for v in values if v.is_floating_point())
+
+
+def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
+    """The state dict, through safetensors, makes another instance score the same."""
+    from safetensors.torch import load, save
+
+    method, _, _ = _result(plugin, settings)
+    problem, views, _ = toy(_facets(plugin))
+    other = plugin(settings, problem, 1)
+    state = {name: value.contiguous() for name, value in method.state_dict().items()}
+    other.load_state_dict(load(save(state)))
+    with torch.no_grad():
+        want, got = method.score(views["plain"][:4]), other.eval().score(views["plain"][:4])
+    assert torch.allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+RULES = (
+    scores_cover_all_classes,
+    seen_classes_are_learned,
+    unseen_classes_beat_chance,
+    rows_are_scored_alone,
+    seeds_reproduce,
+    other_clips_are_never_read,
+    the_state_is_all_there_is,
+)

@@ -1,0 +1,94 @@
+"""Rules of every plugin."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from starcli.contracts import API
+
+IMPORT = """
+import json, os, random, sys, tempfile
+import numpy, torch
+before = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.get_rng_state().tolist()
+touched = []
+aside = ("__pycache__", tempfile.gettempdir())
+def audit(event, arguments):
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        if not any(part in str(arguments[0]) for part in aside):
+            touched.append(f"opens {arguments[0]} to write")
+    elif event in ("os.remove", "os.rename", "os.mkdir"):
+        if not any(part in str(arguments[0]) for part in aside):
+            touched.append(f"{event} {arguments[0]}")
+    elif event in ("socket.connect", "socket.getaddrinfo"):
+        touched.append(f"{event} {arguments[1:]}")
+sys.path[:0] = json.loads(sys.argv[2])
+sys.addaudithook(audit)
+__import__(sys.argv[1])
+found = list(touched)
+after = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.get_rng_state().tolist()
+if before != after:
+    found.append("draws from the global random numbers")
+print("found:" + json.dumps(found))
+"""
+
+
+def has_the_api_of_this_starcli(plugin: type[Any], settings: BaseModel) -> None:
+    """`api` is the version of the contracts, `revision` counts from 1."""
+    assert plugin.api == API, f"api is {plugin.api}, this starcli has {API}"
+    assert isinstance(plugin.revision, int) and plugin.revision >= 1
+
+
+def settings_survive_json(plugin: type[Any], settings: BaseModel) -> None:
+    """Settings are the same after a round trip through JSON: runs record them so."""
+    again = plugin.Settings.model_validate_json(settings.model_dump_json())
+    assert again == settings
+    assert json.loads(settings.model_dump_json()) == json.loads(again.model_dump_json())
+
+
+def settings_cannot_change(plugin: type[Any], settings: BaseModel) -> None:
+    """Settings are frozen, and an unknown one is refused."""
+    assert plugin.Settings.model_config.get("frozen"), "Settings need frozen=True"
+    try:
+        plugin.Settings.model_validate({**settings.model_dump(), "no_such_setting": 1})
+    except ValidationError:
+        return
+    raise AssertionError('Settings need extra="forbid"')
+
+
+def settings_are_described(plugin: type[Any], settings: BaseModel) -> None:
+    """Every setting says what it means."""
+    silent = [name for name, field in plugin.Settings.model_fields.items() if not field.description]
+    assert not silent, f"no description of {', '.join(silent)}"
+
+
+def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
+    """Importing the module writes no file, asks no network and draws no global random number."""
+    found = _touched(plugin.__module__)
+    assert not found, "; ".join(found)
+
+
+@cache
+def _touched(module: str) -> list[str]:
+    """What the import of a module touches, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT, module, json.dumps(sys.path)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout.rpartition("found:")[2])
+    return found
+
+
+RULES = (
+    has_the_api_of_this_starcli,
+    settings_survive_json,
+    settings_cannot_change,
+    settings_are_described,
+    import_touches_nothing,
+)

