@@ -68,8 +68,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], 
     (folder / "texts.json").write_text(json.dumps({"actions": texts}), "utf-8")
     return {
         ("text-encoder", "clip"): {"model": clip},
-        ("text-encoder", "hugging-face"): {"model": get_model_path()},
-        ("text-encoder", "sentence-bert"): {"model": get_model_path()},
+        ("text-encoder", "hugging-face"): {"model": str(get_model_path())},
+        ("text-encoder", "sentence-bert"): {"model": str(get_model_path())},
         ("text-encoder", "word2vec"): {"model": folder / "vectors.txt"},
         ("describer", "file"): {"path": folder / "texts.json"},
     }
