@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from starcli import __version__
 from starcli.cli_data import data
+from starcli.cli_results import calibrate, evaluate, parse_seeds, train_seeds
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ Protocol = Annotated[str | None, typer.Option(help="Which clips train and which 
 Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
 Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+Seeds = Annotated[
+    str | None, typer.Option(help="Several, as 0,1,2: `train` runs each and prints their mean.")
+]
 PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
@@ -76,15 +79,13 @@ RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
-Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 
 
 def _stage_command(stage: str) -> Callable[..., None]:
     def command(
         dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
         protocol: Protocol = None, split: Split = None, parts: Parts = None,
-        seed: Seed = None, backbone: PluginName = None, recipe: Recipe = None,
+        seed: Seed = None, seeds: Seeds = None, backbone: PluginName = None, recipe: Recipe = None,
         weights: Weights = None, allow_unknown: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, method: PluginName = None,
         num_processes: Processes = None, settings: Set = None, config: Config = None,
@@ -102,8 +103,19 @@ def _stage_command(stage: str) -> Callable[..., None]:
             "pretrain.recipe": recipe, "backbone.weights": weights,
             "backbone.allow_unknown_classes": allow_unknown or None,
         }  # fmt: skip
-        given = {key: value for key, value in flags.items() if value is not None}
-        loaded = load({**dict(map(parse_assignment, settings or [])), **given}, config)
+        given = dict(map(parse_assignment, settings or []))
+        given |= {key: value for key, value in flags.items() if value is not None}
+        if seeds is not None:
+            if stage != "train" or seed is not None or dry_run or show_settings:
+                raise UsageError(
+                    "--seeds trains several runs",
+                    "use it with `train`, without --seed, --dry-run and --show-settings",
+                )
+            many = [load({**given, "seed": each}, config) for each in parse_seeds(seeds)]
+            _start(many[0], stage, run)
+            train_seeds(many, run, as_json)
+            return
+        loaded = load(given, config)
         if show_settings:
             _print_settings(loaded, as_json)
         elif dry_run:
@@ -117,6 +129,8 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 for _stage in COMMANDS:
     app.command(_stage)(_stage_command(_stage))
+for _command in (evaluate, calibrate):
+    app.command()(_command)
 
 
 def _print_settings(loaded: Loaded, as_json: bool) -> None:
@@ -149,9 +163,9 @@ def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
     console.table("plan", columns, rows)
 
 
-def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
-    from starcli import console, pipeline, report, workers
-    from starcli.experiment import Experiment
+def _start(loaded: Loaded, stage: str, run: str | None) -> None:
+    """Hand over to as many processes as are asked for, and check the name of the run."""
+    from starcli import workers
     from starcli.store import check_run_name
 
     asked = loaded.settings.run.num_processes
@@ -162,11 +176,17 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         if stage != "train":
             raise UsageError("--run names what `train` makes", "leave it out")
         check_run_name(run)
+
+
+def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
+    from starcli import console, pipeline, report
+    from starcli.experiment import Experiment
+
+    _start(loaded, stage, run)
     experiment = Experiment(loaded)
-    results, ran = _execute(experiment, stage)
+    results, ran = execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
-    skipped = results["prepare"].summary["skipped"] if "prepare" in ran else []
     if as_json:
         print_document({
             "ok": True, "stage": stage, "run": name, "ran": ran, "key": result.key,
@@ -178,13 +198,22 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         console.note(report.accuracy_line(result.summary))
     if name:
         console.note(f"run '{name}'; see how good it is with: starcli evaluate")
-    if skipped:
-        listed = results["prepare"].path / "skipped.json"
+    if "prepare" in ran:
+        end_skipped(results["prepare"])
+
+
+def end_skipped(prepared: Artifact) -> None:
+    """End with a code of its own where recordings were left out."""
+    from starcli import console
+
+    if skipped := prepared.summary["skipped"]:
+        listed = prepared.path / "skipped.json"
         console.note(f"{len(skipped)} recordings could not be read and are left out: {listed}")
         raise typer.Exit(SKIPPED)
 
 
-def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
     from starcli import console, pipeline
     from starcli.workers import rank
 
@@ -193,73 +222,6 @@ def _execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], l
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
     return results, ran
-
-
-def _open_run(
-    name: str | None, store: Path | None, config: Path | None, device: str | None
-) -> tuple[str, Experiment]:
-    """The settings a run was trained with, and where to compute now."""
-    from starcli.experiment import Experiment
-    from starcli.pipeline import require_same
-    from starcli.settings import load_recorded, run_section
-    from starcli.store import Store
-    from starcli.workers import size
-
-    here = {"run.store": store, "run.device": device}
-    place = run_section({k: v for k, v in here.items() if v is not None}, config)
-    name, recorded = Store(place.store).load_run(name)
-    if size() > 1:
-        raise UsageError("this command runs in one process", "start it without torchrun")
-    experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
-    require_same(experiment, name, recorded["steps"])
-    return name, experiment
-
-
-@app.command()
-def evaluate(
-    run: Run = None, gamma: Gamma = None, store: StorePath = None, config: Config = None,
-    device: Device = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
-    from starcli import console, report
-
-    if gamma is not None and not math.isfinite(gamma):
-        raise UsageError(f"--gamma {gamma} is not a finite number", "leave it out or give a number")
-    name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
-    document = report.document(experiment, results, gamma)
-    if as_json:
-        print_document({**document, "run": name})
-        return
-    console.table(report.title(name, document), ("measure", "value"), report.rows(document))
-    columns = ("class", "role", "ZSL", "GZSL")
-    console.table("per class", columns, report.class_rows(document))
-
-
-@app.command()
-def calibrate(
-    run: Run = None,
-    gamma_sweep: Annotated[
-        bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
-    ] = False,
-    store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Choose gamma on classes held out of the seen ones, and show what it does."""
-    from starcli import console, report
-
-    name, experiment = _open_run(run, store, config, device)
-    results, _ = _execute(experiment, "calibrate")
-    found, files = report.calibration(experiment, results, name)
-    if as_json:
-        print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
-        return
-    if gamma_sweep:
-        for side, curve in found["curves"].items():
-            columns = ("gamma from", "to", "S", "U", "H")
-            console.table(f"{side} clips", columns, report.curve_rows(curve))
-    console.table(report.title(name, found), ("measure", "value"), report.calibration_rows(found))
-    for file in files:
-        print(file)
 
 
 @app.command()
