@@ -216,6 +216,7 @@ class Watch:
         interval: Seconds between checkpoints inside an epoch.
         record: Called with the number of finished epochs and what was measured in the last one.
         patience: Stop where what `after_epoch` returns has not risen for so many epochs; 0: never.
+            Only for a training in one process.
     """
 
     epochs: int | None = None
