@@ -2,18 +2,20 @@
 
 Subtracting gamma from the seen classes changes a clip's prediction once, where gamma passes the
 gap between its best seen and its best unseen score. Between neighbouring gaps nothing changes, so
-the curve is a staircase with one step per clip and is computed, not sampled.
+the curve is a staircase with one step per clip and is computed, not sampled. Any other number that
+says how much a clip looks like a seen class, such as a gate's, makes a staircase in the same way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from starcli.errors import DataError
-from starcli.metrics import Floats, Judged, best_of, harmonic_mean
+from starcli.metrics import Floats, Ints, Judged, best_of, gaps, harmonic_mean, predict, separate
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,15 @@ class Curve:
         gammas: P breakpoints, rising.
         seen: S on the P + 1 intervals, the first below all breakpoints.
         unseen: U, likewise.
+        harmonic: H, likewise.
+        area: Area under U over S (AUSUC), independent of any gamma.
     """
 
     gammas: Floats
     seen: Floats
     unseen: Floats
-
-    @property
-    def harmonic(self) -> Floats:
-        """H on the P + 1 intervals."""
-        return harmonic_mean(self.seen, self.unseen)
-
-    @property
-    def area(self) -> float:
-        """Area under U over S (AUSUC), independent of any gamma."""
-        return float(np.trapezoid(self.unseen, -self.seen))
+    harmonic: Floats
+    area: float
 
     def document(self) -> dict[str, Any]:
         """The curve as JSON."""
@@ -74,29 +70,88 @@ class Best:
         return asdict(self)
 
 
-def sweep(judged: Judged) -> Curve:
+@dataclass(frozen=True)
+class Stacking:
+    """Takes gamma from the scores of seen classes, then names the best class of all.
+
+    Args:
+        gamma: The penalty.
+    """
+
+    gamma: float
+
+    def margins(self, judged: Judged) -> Floats:
+        """What gamma is compared with [N]."""
+        return gaps(judged)
+
+    def predict(self, judged: Judged) -> Ints:
+        """Classes [N]."""
+        return predict(judged, self.gamma)
+
+    def document(self) -> dict[str, Any]:
+        """The calibrator as JSON."""
+        return {"name": "stacking", **asdict(self)}
+
+
+def fit(folds: Sequence[Judged]) -> tuple[Stacking, Curve, Best]:
+    """Gamma of the highest mean H over the folds of validation.
+
+    Args:
+        folds: Scores of the nested runs, each with clips of seen and of unseen classes.
+
+    Returns:
+        The calibrator, the mean curve over gamma, and the best place on it.
+    """
+    curve = mean([sweep(fold) for fold in folds])
+    best = choose(curve)
+    return Stacking(best.gamma), curve, best
+
+
+def sweep(judged: Judged, margins: Floats | None = None) -> Curve:
     """The exact curve of S, U and H over gamma.
+
+    Args:
+        judged: Scores with the truth.
+        margins: What gamma is compared with [N]: a clip goes to a seen class where it is higher.
+            None for the gaps between best seen and best unseen scores.
 
     Raises:
         DataError: Clips of seen or of unseen classes are missing.
     """
     seen_rows, unseen_rows = judged.is_seen, judged.is_unseen
-    if not seen_rows.any() or not unseen_rows.any():
-        raise DataError("calibration needs clips of seen and of unseen classes")
-    best_seen, best_unseen = (
-        best_of(judged.scores, judged.seen),
-        best_of(judged.scores, judged.unseen),
-    )
-    every = np.arange(len(judged.labels))
-    gaps = judged.scores[every, best_seen] - judged.scores[every, best_unseen]
-    seen_right = seen_rows & (best_seen == judged.labels)
-    unseen_right = unseen_rows & (best_unseen == judged.labels)
-    gammas = np.unique(gaps)
-    lost = np.searchsorted(np.sort(gaps[seen_right]), gammas, side="right")
-    won = np.searchsorted(np.sort(gaps[unseen_right]), gammas, side="right")
+    for rows, kind in ((seen_rows, "seen"), (unseen_rows, "unseen")):
+        if not rows.any():
+            raise DataError(f"no clips of {kind} classes: GZSL needs both seen and unseen ones",
+                            "check protocol and split")  # fmt: skip
+    margins = gaps(judged) if margins is None else margins
+    seen_right = seen_rows & (best_of(judged.scores, judged.seen) == judged.labels)
+    unseen_right = unseen_rows & (best_of(judged.scores, judged.unseen) == judged.labels)
+    gammas = np.unique(margins)
+    lost = np.searchsorted(np.sort(margins[seen_right]), gammas, side="right")
+    won = np.searchsorted(np.sort(margins[unseen_right]), gammas, side="right")
     seen = (seen_right.sum() - np.concatenate([[0], lost])) / seen_rows.sum()
     unseen = np.concatenate([[0], won]) / unseen_rows.sum()
-    return Curve(gammas, seen, unseen)
+    area = float(np.trapezoid(unseen, -seen))
+    return Curve(gammas, seen, unseen, harmonic_mean(seen, unseen), area)
+
+
+def mean(curves: Sequence[Curve]) -> Curve:
+    """S, U, H and area averaged over the folds of validation, exact at every gamma.
+
+    Each fold counts the same, whatever its number of clips. H is the mean of the folds' own.
+    """
+    gammas = np.unique(np.concatenate([curve.gammas for curve in curves]))
+
+    def over_folds(name: str) -> Floats:
+        spread = []
+        for curve in curves:
+            interval = np.searchsorted(curve.gammas, gammas, side="right")
+            spread.append(getattr(curve, name)[np.concatenate([[0], interval])])
+        average: Floats = np.mean(spread, axis=0)
+        return average
+
+    area = float(np.mean([curve.area for curve in curves]))
+    return Curve(gammas, over_folds("seen"), over_folds("unseen"), over_folds("harmonic"), area)
 
 
 def choose(curve: Curve) -> Best:
@@ -115,3 +170,25 @@ def choose(curve: Curve) -> Best:
     flat = bool((harmonic == harmonic[0]).all())
     gamma = float(curve.gammas[0]) if flat else float(np.mean(inside))
     return Best(gamma, low, high, float(harmonic[top]), not flat)
+
+
+def doubts(judged: Judged, margins: Floats, gamma: float, chosen: Best | None) -> list[str]:
+    """What a reader must know before trusting a gamma's numbers; empty where all is well.
+
+    Args:
+        judged: Scores of the test clips.
+        margins: What gamma is compared with there [N].
+        gamma: The value in use.
+        chosen: How it was chosen; None where the user fixed it.
+    """
+    found = []
+    if chosen is not None and not chosen.identifiable:
+        found.append("H is the same for every gamma: gamma is not identifiable")
+    if not separate(judged.scores):
+        found.append("scores do not separate classes: of equal scores the lowest class id counts")
+    low, high = margins.min(), margins.max()
+    if not low <= gamma <= high:
+        side = "unseen" if gamma > high else "seen"
+        found.append(f"gamma {gamma:.4g} is outside the gaps of the test clips, {low:.4g} to "
+                     f"{high:.4g}: every clip goes to {side} classes")  # fmt: skip
+    return found

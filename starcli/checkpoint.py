@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class History:
         scores: What was said of every finished epoch; None where nothing was.
         total: Sum of the losses of the clips in the epoch under way.
         clips: Number of these clips.
+        terms: Sums of the terms that their losses are made of.
+        seconds: Time spent in the epoch under way.
     """
 
     epoch: int = 0
@@ -36,18 +39,32 @@ class History:
     scores: list[float | None] = field(default_factory=list)
     total: float = 0.0
     clips: int = 0
+    terms: dict[str, float] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
 
-    def add(self, loss: float, clips: int) -> None:
-        """Count a step with the mean loss of its clips."""
+    def add(self, terms: Mapping[str, float], clips: int) -> None:
+        """Count a step with the terms of the mean loss of its clips."""
         self.step += 1
-        self.total += loss * clips
+        self.total += sum(terms.values()) * clips
         self.clips += clips
+        for name, value in terms.items():
+            self.terms[name] = self.terms.get(name, 0.0) + value * clips
 
-    def close(self, score: float | None) -> None:
-        """End the epoch."""
-        self.losses.append(self.total / self.clips)
+    def close(self, score: float | None) -> dict[str, float]:
+        """End the epoch; what was measured in it."""
+        measures = {name: total / self.clips for name, total in self.terms.items()}
+        measures |= {"loss": self.total / self.clips, "seconds": round(self.seconds, 3)}
+        measures |= {} if score is None else {"criterion": score}
+        self.losses.append(measures["loss"])
         self.scores.append(score)
         self.epoch, self.step, self.total, self.clips = self.epoch + 1, 0, 0.0, 0
+        self.terms, self.seconds = {}, 0.0
+        return measures
+
+    def stale(self, patience: int) -> bool:
+        """Whether the best score is so many epochs old; never with a patience of 0."""
+        scores = [score for score in self.scores if score is not None]
+        return bool(scores) and 0 < patience < len(scores) - scores.index(max(scores))
 
 
 class Checkpoint:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
 from starcli.cli_plugins import plugins
+from starcli.cli_results import calibrate, evaluate, parse_seeds, train_seeds
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
 Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
 Cut = Annotated[bool, typer.Option("--cut", help="Let the encoder cut texts too long for it.")]
+Seeds = Annotated[
+    str | None, typer.Option(help="Several, as 0,1,2: `train` runs each and prints their mean.")
+]
 PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
@@ -81,8 +84,6 @@ RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
-Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 
 
 SETTINGS = {
@@ -110,14 +111,25 @@ def _stage_command(stage: str) -> Callable[..., None]:
     def command(
         dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
         protocol: Protocol = None, split: Split = None, parts: Parts = None,
-        seed: Seed = None, backbone: PluginName = None, recipe: Recipe = None,
+        seed: Seed = None, seeds: Seeds = None, backbone: PluginName = None, recipe: Recipe = None,
         weights: Weights = None, allow_unknown: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
         method: PluginName = None, num_processes: Processes = None, settings: Set = None,
         config: Config = None, store: StorePath = None, device: Device = None, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
-        loaded = load_options(locals())
+        options = locals()
+        if seeds is not None:
+            if stage != "train" or seed is not None or dry_run or show_settings:
+                raise UsageError(
+                    "--seeds trains several runs",
+                    "use it with `train`, without --seed, --dry-run and --show-settings",
+                )
+            many = [load_options({**options, "seed": each}) for each in parse_seeds(seeds)]
+            _start(many[0], stage, run)
+            train_seeds(many, run, as_json)
+            return
+        loaded = load_options(options)
         if show_settings:
             _print_settings(loaded, as_json)
         elif dry_run:
@@ -132,6 +144,8 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 for _stage in COMMANDS:
     app.command(_stage)(_stage_command(_stage))
+for _command in (evaluate, calibrate):
+    app.command()(_command)
 
 
 def _print_settings(loaded: Loaded, as_json: bool) -> None:
@@ -166,9 +180,9 @@ def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
         console.table(title, tuple(found), [tuple(found.values())])
 
 
-def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
-    from starcli import console, pipeline, report, workers
-    from starcli.experiment import Experiment
+def _start(loaded: Loaded, stage: str, run: str | None) -> None:
+    """Hand over to as many processes as are asked for, and check the name of the run."""
+    from starcli import workers
     from starcli.store import check_run_name
 
     asked = loaded.settings.run.num_processes
@@ -179,11 +193,17 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         if stage != "train":
             raise UsageError("--run names what `train` makes", "leave it out")
         check_run_name(run)
+
+
+def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
+    from starcli import console, pipeline, report
+    from starcli.experiment import Experiment
+
+    _start(loaded, stage, run)
     experiment = Experiment(loaded)
     results, ran = execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None
     result = results[stage]
-    skipped = results["prepare"].summary["skipped"] if "prepare" in ran else []
     if as_json:
         print_document({
             "ok": True, "stage": stage, "run": name, "ran": ran, "key": result.key,
@@ -195,8 +215,16 @@ def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> No
         console.note(report.accuracy_line(result.summary))
     if name:
         console.note(f"run '{name}'; see how good it is with: starcli evaluate")
-    if skipped:
-        listed = results["prepare"].path / "skipped.json"
+    if "prepare" in ran:
+        end_skipped(results["prepare"])
+
+
+def end_skipped(prepared: Artifact) -> None:
+    """End with a code of its own where recordings were left out."""
+    from starcli import console
+
+    if skipped := prepared.summary["skipped"]:
+        listed = prepared.path / "skipped.json"
         console.note(f"{len(skipped)} recordings could not be read and are left out: {listed}")
         raise typer.Exit(SKIPPED)
 
@@ -213,73 +241,6 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
     if not ran:
         console.note(f"{stage}: everything is up to date, nothing to do")
     return results, ran
-
-
-def _open_run(
-    name: str | None, store: Path | None, config: Path | None, device: str | None
-) -> tuple[str, Experiment]:
-    """The settings a run was trained with, and where to compute now."""
-    from starcli.experiment import Experiment
-    from starcli.pipeline import require_same
-    from starcli.settings import load_recorded, run_section
-    from starcli.store import Store
-    from starcli.workers import size
-
-    here = {"run.store": store, "run.device": device}
-    place = run_section({k: v for k, v in here.items() if v is not None}, config)
-    name, recorded = Store(place.store).load_run(name)
-    if size() > 1:
-        raise UsageError("this command runs in one process", "start it without torchrun")
-    experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
-    require_same(experiment, name, recorded["steps"])
-    return name, experiment
-
-
-@app.command()
-def evaluate(
-    run: Run = None, gamma: Gamma = None, store: StorePath = None, config: Config = None,
-    device: Device = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
-    from starcli import console, report
-
-    if gamma is not None and not math.isfinite(gamma):
-        raise UsageError(f"--gamma {gamma} is not a finite number", "leave it out or give a number")
-    name, experiment = _open_run(run, store, config, device)
-    results, _ = execute(experiment, "calibrate")
-    document = report.document(experiment, results, gamma)
-    if as_json:
-        print_document({**document, "run": name})
-        return
-    console.table(report.title(name, document), ("measure", "value"), report.rows(document))
-    columns = ("class", "role", "ZSL", "GZSL")
-    console.table("per class", columns, report.class_rows(document))
-
-
-@app.command()
-def calibrate(
-    run: Run = None,
-    gamma_sweep: Annotated[
-        bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
-    ] = False,
-    store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Choose gamma on classes held out of the seen ones, and show what it does."""
-    from starcli import console, report
-
-    name, experiment = _open_run(run, store, config, device)
-    results, _ = execute(experiment, "calibrate")
-    found, files = report.calibration(experiment, results, name)
-    if as_json:
-        print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
-        return
-    if gamma_sweep:
-        for side, curve in found["curves"].items():
-            columns = ("gamma from", "to", "S", "U", "H")
-            console.table(f"{side} clips", columns, report.curve_rows(curve))
-    console.table(report.title(name, found), ("measure", "value"), report.calibration_rows(found))
-    for file in files:
-        print(file)
 
 
 def _version(wanted: bool) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
+from starcli.errors import NumericalError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -140,13 +142,22 @@ class TokenSet:
         return len(self.names)
 
     def batch(self, ids: Tensor) -> Tensor:
-        """Tokens float32 [B, L, V, D] of clips [B] of this set."""
+        """Tokens float32 [B, L, V, D] of clips [B] of this set.
+
+        Raises:
+            NumericalError: A token is not finite.
+        """
         rows, size = self.rows[ids], len(self.shards[0])
         out = self.shards[0].new_empty((len(rows), *self.shards[0].shape[1:]))
-        for number, shard in enumerate(self.shards):
-            here = rows // size == number
-            if here.any():
-                out[here] = shard[rows[here] - number * size]
+        numbers = rows // size
+        for number in set(numbers.tolist()):
+            here = numbers == number
+            out[here] = self.shards[number][rows[here] - number * size]
+        finite = out.isfinite().flatten(1).all(1)
+        if not finite.all():
+            name = self.names[int(ids[~finite][0])]
+            raise NumericalError(f"tokens of clip '{name}' are not finite",
+                                 "delete the result of extract and run again")  # fmt: skip
         return out.float()
 
 
@@ -190,6 +201,9 @@ class Watch:
         checkpoint: Folder for the state that an interrupted training continues from.
         progress: Progress of the training.
         interval: Seconds between checkpoints inside an epoch.
+        record: Called with the number of finished epochs and what was measured in the last one.
+        patience: Stop where what `after_epoch` returns has not risen for so many epochs; 0: never.
+            Only for a training in one process.
     """
 
     epochs: int | None = None
@@ -197,6 +211,8 @@ class Watch:
     checkpoint: Path | None = None
     progress: Progress = silent
     interval: float = 300.0
+    record: Callable[[int, Mapping[str, float]], None] = field(default=lambda epoch, measures: None)
+    patience: int = 0
 
 
 class NoSettings(BaseModel):

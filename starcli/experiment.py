@@ -13,6 +13,7 @@ from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
 from starcli.errors import DataError, UsageError
 from starcli.imported import Imported
+from starcli.journal import Journal, Tracker
 from starcli.names import folded
 from starcli.recordings import cores, fingerprint
 from starcli.settings import PLUGIN_SECTIONS, Loaded
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from starcli.weights import TrainedOn
 
 VALIDATION, FINAL = "validation", "final"
-"""The two roles of a step: the nested run that chooses, and the run that is reported."""
+"""Roles of a step: a nested run that chooses, further ones with a number, and the reported run."""
 
 
 class Experiment:
@@ -102,7 +103,7 @@ class Experiment:
         return tuple(c for c in range(len(self.source.classes)) if c not in left_out)
 
     def task(self, index: ClipIndex, role: str) -> Task:
-        """The clips and classes of the reported run, or of the nested one."""
+        """The clips and classes of the reported run, or of a nested one."""
         from starcli.splits import final_task, validation_task
 
         final = final_task(index, self.settings.dataset.protocol, self.seen, self.unseen)
@@ -111,8 +112,26 @@ class Experiment:
         share = self.settings.validation
         return validation_task(
             index, final, classes=self.published_validation or share.classes, clips=share.clips,
-            seed=self.settings.seed,
+            seed=self.settings.seed, fold=self.folds.index(role),
         )  # fmt: skip
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """The roles of the nested runs.
+
+        Raises:
+            UsageError: There are too few seen classes for so many.
+        """
+        from starcli.splits import pseudo_unseen_count
+
+        share, seen = self.settings.validation, len(self.seen)
+        if self.published_validation or share.folds == 1:
+            return (VALIDATION,)
+        count = pseudo_unseen_count(seen, len(self.unseen), share.classes)
+        if share.folds * count > seen:
+            raise UsageError(f"validation.folds: {seen} seen classes make no {share.folds} groups "
+                             f"of {count}", f"use {seen // count} or fewer")  # fmt: skip
+        return (VALIDATION, *(f"{VALIDATION}-{fold}" for fold in range(1, share.folds)))
 
     @property
     def published_validation(self) -> tuple[int, ...] | None:
@@ -130,8 +149,8 @@ class Experiment:
             "unseen": list(self.unseen),
             "role": role,
         }
-        if role == VALIDATION:
-            recipe["validation"] = self.settings.validation.model_dump(exclude={"published"})
+        if role != FINAL:
+            recipe["validation"] = self.settings.validation.model_dump(include={"classes", "clips"})
             recipe["pseudo_unseen"] = self.published_validation
         return recipe
 
@@ -250,7 +269,7 @@ class Job:
 
     Args:
         experiment: Settings and plugins.
-        role: `final`, or `validation` for the nested run.
+        role: `final`, or `validation` and so on for a nested run.
         inputs: Finished artifacts by the names of the step table.
         draft: Where the result is written.
         progress: Told about the work as it advances.
@@ -266,3 +285,15 @@ class Job:
     def checkpoint(self) -> Path:
         """Folder that survives an interruption."""
         return self.draft.checkpoint
+
+    @property
+    def nested(self) -> list[Artifact]:
+        """What the nested runs made, in the order of their roles."""
+        return [self.inputs[role] for role in self.experiment.folds]
+
+    def journal(self) -> Journal:
+        """Where the measures of a training go."""
+        e = self.experiment
+        kind = e.settings.run.tracker if e.workers.leads else None
+        name = f"{self.checkpoint.parent.name}-{self.role}"
+        return Journal(self.checkpoint, kind and Tracker(kind, name, e.store.root / kind))

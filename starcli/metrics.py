@@ -62,6 +62,20 @@ def best_of(scores: Floats, classes: Sequence[int]) -> Ints:
     return best
 
 
+def gaps(judged: Judged) -> Floats:
+    """How far each clip's best seen score is above its best unseen score [N]."""
+    best_seen, best_unseen = (
+        judged.scores[:, sorted(ids)].max(1) for ids in (judged.seen, judged.unseen)
+    )
+    above: Floats = best_seen - best_unseen
+    return above
+
+
+def separate(scores: Floats) -> bool:
+    """Whether any clip has different scores for different classes."""
+    return bool((scores != scores[:, :1]).any())
+
+
 def predict(judged: Judged, gamma: float) -> Ints:
     """Classes [N] after gamma is taken from every seen class (calibrated stacking, eq. 9)."""
     shifted = judged.scores.copy()
@@ -75,9 +89,14 @@ def zero_shot_accuracy(judged: Judged) -> float:
     return _accuracy(best_of(judged.scores[rows], judged.unseen), judged.labels[rows])
 
 
-def generalized(judged: Judged, gamma: float) -> tuple[float, float, float]:
-    """S, U and their harmonic mean H at gamma, per clip, choosing among all classes."""
-    predicted = predict(judged, gamma)
+def predict_within(judged: Judged, to_seen: npt.NDArray[np.bool_]) -> Ints:
+    """Classes [N], each clip's best among the seen or among the unseen ones, as decided [N]."""
+    chosen = (best_of(judged.scores, ids) for ids in (judged.seen, judged.unseen))
+    return np.where(to_seen, *chosen)
+
+
+def generalized(judged: Judged, predicted: Ints) -> tuple[float, float, float]:
+    """S, U and their harmonic mean H of predicted classes [N], per clip."""
     rows = judged.is_seen, judged.is_unseen
     seen, unseen = (_accuracy(predicted[r], judged.labels[r]) for r in rows)
     return seen, unseen, float(harmonic_mean(seen, unseen))
@@ -95,6 +114,12 @@ def per_class_accuracy(predicted: Ints, labels: Ints, count: int) -> list[float 
     totals = np.bincount(labels, minlength=count)
     right = np.bincount(labels[predicted == labels], minlength=count)
     return [float(r / t) if t else None for r, t in zip(right, totals, strict=True)]
+
+
+def class_mean(accuracies: Sequence[float | None]) -> float | None:
+    """Mean over the classes that have clips; None where none has."""
+    known = [value for value in accuracies if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def confusion(predicted: Ints, labels: Ints, count: int) -> Ints:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from starcli import journal
 from starcli.contracts import Progress, silent
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
@@ -23,7 +24,7 @@ class Step:
     Args:
         stage: Module of `starcli.stages`, folder of the store, and command.
         inputs: What the stage calls its inputs -> name of the step that makes them.
-        role: `final`, or `validation` for the nested run.
+        role: `final`, or `validation` and so on for a nested run.
     """
 
     stage: str
@@ -36,25 +37,30 @@ class Step:
         return self.stage if self.role == FINAL else f"{self.stage}/{self.role}"
 
 
-def _nested(stage: str, **inputs: str) -> Step:
-    return Step(stage, inputs, VALIDATION)
+def steps(folds: Sequence[str] = (VALIDATION,)) -> tuple[Step, ...]:
+    """The table of steps.
 
-
-STEPS: tuple[Step, ...] = (
-    Step("prepare", {}),
-    Step("describe", {}),
-    Step("embed", {"texts": "describe"}),
-    _nested("pretrain", clips="prepare"),
-    _nested("extract", clips="prepare", weights="pretrain/validation"),
-    _nested("train", clips="prepare", tokens="extract/validation", bank="embed"),
-    Step("pretrain", {"clips": "prepare"}),
-    Step("extract", {"clips": "prepare", "weights": "pretrain"}),
-    Step("train", {"clips": "prepare", "tokens": "extract", "bank": "embed",
-                   "validation": "train/validation"}),
-    Step("evaluate", {"clips": "prepare", "tokens": "extract", "bank": "embed",
-                      "method": "train"}),
-    Step("calibrate", {"scores": "evaluate", "validation": "train/validation"}),
-)  # fmt: skip
+    Args:
+        folds: Roles of the nested runs, each of which pretrains, extracts and trains on its own.
+    """
+    chosen_on = {role: f"train/{role}" for role in folds}
+    nested = [step for role in folds for step in (
+        Step("pretrain", {"clips": "prepare"}, role),
+        Step("extract", {"clips": "prepare", "weights": f"pretrain/{role}"}, role),
+        Step("train", {"clips": "prepare", "tokens": f"extract/{role}", "bank": "embed"}, role),
+    )]  # fmt: skip
+    return (
+        Step("prepare", {}),
+        Step("describe", {}),
+        Step("embed", {"texts": "describe"}),
+        *nested,
+        Step("pretrain", {"clips": "prepare"}),
+        Step("extract", {"clips": "prepare", "weights": "pretrain"}),
+        Step("train", {"clips": "prepare", "tokens": "extract", "bank": "embed", **chosen_on}),
+        Step("evaluate", {"clips": "prepare", "tokens": "extract", "bank": "embed",
+                          "method": "train"}),
+        Step("calibrate", {"scores": "evaluate", **chosen_on}),
+    )  # fmt: skip
 
 
 SHARED = frozenset({"pretrain", "extract"})
@@ -90,13 +96,13 @@ class Planned:
         return key_of(self.recipe)
 
 
-def _chain(target: str) -> list[Step]:
+def _chain(table: Sequence[Step], target: str) -> list[Step]:
     """The steps of a stage, in every role, and all that they need, in order."""
-    wanted = {step.name for step in STEPS if step.stage == target}
-    for step in reversed(STEPS):
+    wanted = {step.name for step in table if step.stage == target}
+    for step in reversed(table):
         if step.name in wanted:
             wanted |= set(step.inputs.values())
-    return [step for step in STEPS if step.name in wanted]
+    return [step for step in table if step.name in wanted]
 
 
 def plan(experiment: Experiment, target: str) -> list[Planned]:
@@ -107,7 +113,7 @@ def plan(experiment: Experiment, target: str) -> list[Planned]:
         target: Name of a stage.
     """
     planned: dict[str, Planned] = {}
-    for step in _chain(target):
+    for step in _chain(steps(experiment.folds), target):
         module = import_module(f"starcli.stages.{step.stage}")
         inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
         recipe = {
@@ -169,6 +175,7 @@ def run(
     missing = workers.agree([item.artifact is None for item in planned])
     if any(missing):
         experiment.require_device()
+        journal.require(experiment.settings.run.tracker)
         experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
         if wanted:

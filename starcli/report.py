@@ -5,33 +5,58 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from starcli.errors import writes_to
 from starcli.experiment import Experiment
-from starcli.stages.calibrate import open_judged
-from starcli.stages.calibrate import report as measure
+from starcli.folds import open_folds, open_judged
+from starcli.stages.calibrate import Choice, measure
 from starcli.store import Artifact
+
+SELECTED_BY = {
+    "validation": "gamma and epochs chosen on pseudo-unseen classes of nested runs that never saw "
+    "them",
+    "user": "gamma fixed by the user; epochs chosen on pseudo-unseen classes",
+    "oracle": "oracle: gamma tuned on the test clips, never a result",
+}
+"""What every table says of the way its gamma was found."""
+
+
+def measured(
+    experiment: Experiment, results: Mapping[str, Artifact], choice: Choice
+) -> dict[str, Any]:
+    """What `calibrate` finds; the choice on validation is in the store.
+
+    Args:
+        experiment: Settings and plugins.
+        results: Artifacts by step name.
+        choice: How seen and unseen classes are balanced.
+    """
+    stored = results["calibrate"]
+    found: dict[str, Any] = stored.data()
+    if choice == Choice():
+        curves = json.loads((stored.path / "curves.json").read_text("utf-8"))
+        return found | {"curves": curves}
+    _, folds = open_folds([results[f"train/{role}"] for role in experiment.folds])
+    judged = open_judged(results["evaluate"])
+    return found | measure(folds, judged, choice, len(experiment.source.classes))
 
 
 def document(
-    experiment: Experiment, results: Mapping[str, Artifact], gamma: float | None = None
+    experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
 ) -> dict[str, Any]:
     """Everything that `evaluate --json` prints: what was run, how it was chosen, how good it is.
 
     Args:
         experiment: Settings and plugins.
         results: Artifacts by step name.
-        gamma: A value fixed by the user in place of the chosen one.
+        choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
     settings, source = experiment.settings, experiment.source
-    found = results["calibrate"].data()
-    selection, oracle = found["selection"], found["oracle"]
-    if gamma is not None:
-        judged = open_judged(results["evaluate"])
-        found |= measure(judged, gamma, len(source.classes))
-        selection = "gamma fixed by the user; epochs chosen on pseudo-unseen classes"
-    note = backbone_note(experiment, results)
+    found = measured(experiment, results, choice or Choice())
+    oracle, names = found["oracle"], list(source.classes)
+    clips = [sum(row) for row in found["gzsl"]["confusion"]]
     return {
         "ok": True,
         "dataset": settings.dataset.name,
@@ -41,19 +66,24 @@ def document(
         "seed": settings.seed,
         "backbone": settings.backbone.name,
         "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
-        "warning": note,
+        "warning": backbone_note(experiment, results),
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
         "method": settings.method.name,
-        "selection": selection,
+        "selection": found["selection"],
+        "selected_by": SELECTED_BY[found["selection"]],
+        "validation_folds": len(experiment.folds),
+        "calibrator": found["calibrator"],
+        "doubts": found["doubts"],
         "epochs": found["epochs"],
         "zsl": found["zsl"],
         "gzsl": found["gzsl"]
         | {"oracle_harmonic_mean": oracle["harmonic_mean"], "oracle_gamma": oracle["gamma"]},
         "classes": {
-            "names": list(source.classes),
+            "names": names,
             "seen": list(experiment.seen),
             "unseen": list(experiment.unseen),
+            "without_test_clips": [n for n, count in zip(names, clips, strict=True) if not count],
         },
     }
 
@@ -78,21 +108,70 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
 
 def title(run: str, document: Mapping[str, Any]) -> str:
     """What stands above a table of results: the run, how it was chosen, and what it must admit."""
+    gate = "gate, " if document["calibrator"]["name"] == "gate" else ""
     warning = f"; {document['warning']}" if document["warning"] else ""
-    return f"{run}: {document['selection']}{warning}"
+    return f"{run}: {gate}{SELECTED_BY[document['selection']]}{warning}"
 
 
 def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The document's accuracies as lines of a table, in percent."""
     zsl, gzsl = document["zsl"], document["gzsl"]
+    tuned = " of the oracle" if document["selection"] == "oracle" else ""
     return [
         ("ZSL accuracy (unseen classes only)", percent(zsl["accuracy"])),
         ("  chance", percent(zsl["chance"])),
-        (f"GZSL seen accuracy S at gamma {gzsl['gamma']:.4f}", percent(gzsl["seen_accuracy"])),
+        (f"GZSL seen accuracy S at gamma {gzsl['gamma']:.4f}{tuned}",
+         percent(gzsl["seen_accuracy"])),
         ("GZSL unseen accuracy U", percent(gzsl["unseen_accuracy"])),
         ("GZSL harmonic mean H", percent(gzsl["harmonic_mean"])),
         ("  oracle H (gamma tuned on test, never a result)", percent(gzsl["oracle_harmonic_mean"])),
+        *(("  warning", doubt) for doubt in document["doubts"]),
+    ]  # fmt: skip
+
+
+MEASURES = {
+    "ZSL": ("zsl", "accuracy"),
+    "S": ("gzsl", "seen_accuracy"),
+    "U": ("gzsl", "unseen_accuracy"),
+    "H": ("gzsl", "harmonic_mean"),
+}
+
+
+def summary(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Several runs side by side, with mean and sample standard deviation of their accuracies.
+
+    Args:
+        documents: Name of a run -> its document.
+    """
+    runs = [
+        {key: each[key] for key in ("dataset", "protocol", "split", "seed", "selection")}
+        | {"run": name, "warning": each["warning"]}
+        | {short: each[group][measure] for short, (group, measure) in MEASURES.items()}
+        for name, each in documents.items()
     ]
+    columns = {short: [run[short] for run in runs] for short in MEASURES}
+    return {
+        "ok": True,
+        "runs": runs,
+        "mean": {short: mean(values) for short, values in columns.items()},
+        "std": {short: stdev(values) if len(values) > 1 else None
+                for short, values in columns.items()},
+    }  # fmt: skip
+
+
+def summary_title(documents: Mapping[str, Mapping[str, Any]]) -> str:
+    """What stands above a table of several runs."""
+    titles = {title("", document).removeprefix(": ") for document in documents.values()}
+    return f"{len(documents)} runs: {'; '.join(sorted(titles))}"
+
+
+def summary_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A summary as lines of a table, in percent, mean and deviation last."""
+    return [
+        *((run["run"], *(percent(run[short]) for short in MEASURES)) for run in found["runs"]),
+        *((name, *(percent(found[key][short]) for short in MEASURES))
+          for name, key in (("mean", "mean"), ("standard deviation", "std"))),
+    ]  # fmt: skip
 
 
 def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -111,50 +190,77 @@ def percent(fraction: float | None) -> str:
 
 
 def calibration(
-    experiment: Experiment, results: Mapping[str, Artifact], run: str
+    experiment: Experiment, results: Mapping[str, Artifact], run: str, choice: Choice
 ) -> tuple[dict[str, Any], list[Path]]:
     """What calibration found, with the exact curves, and the files they are stored in.
 
     Args:
         experiment: Settings and plugins.
         results: Artifacts by step name.
-        run: Name of the run; its folder gets `calibration.json` and `calibration.png`.
+        run: Name of the run; its folder gets `calibration.json` and `calibration.png`, with the
+            choice in their names where it is another than gamma on validation.
+        choice: How seen and unseen classes are balanced.
     """
-    artifact = results["calibrate"]
-    found = artifact.data()
-    curves = json.loads((artifact.path / "curves.json").read_text("utf-8"))
+    found = measured(experiment, results, choice)
     content = {
         "selection": found["selection"],
+        "selected_by": SELECTED_BY[found["selection"]],
+        "validation_folds": len(experiment.folds),
         "warning": backbone_note(experiment, results),
+        "doubts": found["doubts"],
+        "calibrator": found["calibrator"],
         "gamma": found["gamma"],
+        **{short: found[group][measure] for short, (group, measure) in MEASURES.items()},
         "harmonic_mean": found["gzsl"]["harmonic_mean"],
         "oracle": found["oracle"],
-        "curves": curves,
+        "gap": found["gap"],
+        "curves": found["curves"],
     }
     folder = experiment.store.root / "runs" / run
-    files = [folder / "calibration.json", folder / "calibration.png"]
+    others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
+    name = "-".join(["calibration", *sorted(others)])
+    files = [folder / f"{name}.json", folder / f"{name}.png"]
     with writes_to(folder):
         files[0].write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        draw_curves(curves, found["gamma"]["gamma"], found["oracle"]["gamma"], files[1])
+        draw_curves(content, files[1])
     return content, files
 
 
 def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What calibration found, as lines of a table."""
-    best, oracle, curves = found["gamma"], found["oracle"], found["curves"]
-    ends = [f"{end:.4f}" if end is not None else "no end" for end in (best["low"], best["high"])]
-    rows = [
+    best, oracle, gap, curves = (found[k] for k in ("gamma", "oracle", "gap", "curves"))
+    used = found["calibrator"]["gamma"]
+    return [
+        *_gate_rows(found["calibrator"]),
         ("gamma chosen on validation", f"{best['gamma']:.4f}"),
-        ("  best on validation from, to", ", ".join(ends)),
+        ("  best on validation from, to", _interval(best)),
         ("  H on validation", percent(best["harmonic_mean"])),
-        ("H on test at that gamma", percent(found["harmonic_mean"])),
+        ("  area under the validation curve (AUSUC)", f"{curves['validation']['area']:.3f}"),
+        (f"H on test at gamma {used:.4f} ({found['selection']})", percent(found["harmonic_mean"])),
         ("  area under the test curve (AUSUC)", f"{curves['test']['area']:.3f}"),
         ("  oracle gamma (tuned on test, never a result)", f"{oracle['gamma']:.4f}"),
+        ("  oracle's best from, to", _interval(oracle)),
         ("  oracle H", percent(oracle["harmonic_mean"])),
+        ("  away from the oracle: gamma", f"{gap['gamma']:+.4f}"),
+        ("  away from the oracle: H", percent(-gap["harmonic_mean"])),
+        *(("  warning", doubt) for doubt in found["doubts"]),
     ]
-    if not best["identifiable"]:
-        rows.insert(1, ("  warning", "H is the same for every gamma: not identifiable"))
-    return rows
+
+
+def _gate_rows(calibrator: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if calibrator["name"] != "gate":
+        return []
+    weights = (*calibrator["weights"], calibrator["bias"])
+    return [
+        ("gate: temperature", f"{calibrator['temperature']:.4g}"),
+        ("gate: weights of highest seen and unseen probability, bias",
+         ", ".join(f"{weight:.4g}" for weight in weights)),
+    ]  # fmt: skip
+
+
+def _interval(best: Mapping[str, Any]) -> str:
+    ends = (best["low"], best["high"])
+    return ", ".join("no end" if end is None else f"{end:.4f}" for end in ends)
 
 
 def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...]]:
@@ -168,19 +274,19 @@ def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...
     ]
 
 
-def draw_curves(curves: Mapping[str, Any], chosen: float, oracle: float, path: Path) -> None:
+def draw_curves(found: Mapping[str, Any], path: Path) -> None:
     """S, U and H over gamma, validation beside test, as PNG.
 
     Args:
-        curves: `validation` and `test`, as calibration computes them.
-        chosen: Gamma chosen on validation.
-        oracle: Gamma that would be best on test.
+        found: What calibration found.
         path: The picture.
     """
     from matplotlib.figure import Figure
 
     lines = {"S, seen": "seen_accuracy", "U, unseen": "unseen_accuracy",
              "H, harmonic mean": "harmonic_mean"}  # fmt: skip
+    curves, used = found["curves"], found["calibrator"]["gamma"]
+    oracle = found["oracle"]["gamma"]
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     for axes, side in zip(figure.subplots(1, 2, sharey=True), ("validation", "test"), strict=True):
         points = curves[side]["breakpoints"]
@@ -188,11 +294,12 @@ def draw_curves(curves: Mapping[str, Any], chosen: float, oracle: float, path: P
         edges = [points[0] - margin, *points, points[-1] + margin]
         for label, key in lines.items():
             axes.stairs([100 * v for v in curves[side][key]], edges, baseline=None, label=label)
-        axes.axvline(chosen, color="black", lw=1, label=f"chosen on validation, {chosen:.3f}")
+        axes.axvline(used, color="black", lw=1, label=f"{found['selection']}, {used:.3f}")
         if side == "test":
             axes.axvline(oracle, color="grey", ls=":", label=f"oracle, not a result, {oracle:.3f}")
         axes.set(title=f"{side} clips, area {curves[side]['area']:.3f}", xlabel="gamma",
                  ylim=(0, 101))  # fmt: skip
         axes.legend(fontsize="small")
+    figure.suptitle(SELECTED_BY[found["selection"]], fontsize="small")
     figure.supylabel("accuracy, %")
     figure.savefig(path, dpi=120)

@@ -128,11 +128,17 @@ class MethodSection(PluginSection):
 
 
 class ValidationSection(Section):
-    """The nested run on seen classes that chooses epochs and gamma."""
+    """The nested runs on seen classes that choose epochs and gamma."""
 
     classes: float = Field(0.25, gt=0, lt=1, description="share of seen classes held out")
     clips: float = Field(0.2, gt=0, lt=1, description="least share of seen clips held out")
     published: bool = Field(True, description="hold out the split's published classes if there are")
+    folds: int = Field(
+        1, ge=1, description="nested runs, each with other classes held out; published ones: 1"
+    )
+    patience: int = Field(
+        0, ge=0, description="epochs without a better area that end a nested run; 0: never"
+    )
 
 
 class RunSection(Section):
@@ -144,4 +150,7 @@ class RunSection(Section):
     workers: int | None = Field(None, ge=1, description="processes that read; default every core")
     num_processes: int | None = Field(
         None, ge=1, description="processes that share pretrain and extract"
+    )
+    tracker: Literal["tensorboard", "wandb"] | None = Field(
+        None, description="where pretrain and train also send loss and area of every epoch"
     )

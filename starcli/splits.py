@@ -72,11 +72,13 @@ def validation_task(
     classes: float | tuple[int, ...],
     clips: float,
     seed: int,
+    fold: int = 0,
 ) -> Task:
-    """The nested task that epochs and gamma are chosen on, made of training clips only.
+    """A nested task that epochs and gamma are chosen on, made of training clips only.
 
-    A share of the seen classes plays the unseen ones. Of the classes that stay seen, the clips of
-    a few subjects are held out for judging; where one subject does everything, clips are.
+    A share of the seen classes plays the unseen ones, another in each fold. Of the classes that
+    stay seen, the clips of a few subjects are held out for judging; where one subject does
+    everything, clips are.
 
     Args:
         index: All clips.
@@ -84,21 +86,26 @@ def validation_task(
         classes: The seen classes to play unseen, or their share, at most as many as are unseen.
         clips: Least share of the remaining seen clips to hold out.
         seed: Seed of both choices.
+        fold: Number of the fold; those before it have other classes play the unseen ones.
 
     Raises:
         DataError: There are too few seen classes, or named ones that are not seen.
     """
     if len(final.seen) < 4:
         raise DataError(f"{len(final.seen)} seen classes, validation needs 4 or more")
-    rng = np.random.default_rng(derive(seed, "validation"))
+    rng = _fold_generator(seed, fold)
     if isinstance(classes, tuple):
         unseen = tuple(sorted(classes))
         if not set(unseen) < set(final.seen):
             raise DataError(f"validation classes {sorted(set(unseen) - set(final.seen))} are not "
                             "seen classes", "mend the data set's validation classes")  # fmt: skip
     else:
-        count = max(2, min(len(final.unseen), round(classes * len(final.seen))))
-        unseen = tuple(sorted(int(c) for c in rng.choice(final.seen, count, replace=False)))
+        count = pseudo_unseen_count(len(final.seen), len(final.unseen), classes)
+        left = list(final.seen)
+        for earlier in range(fold):
+            taken = _fold_generator(seed, earlier).choice(left, count, replace=False)
+            left = [c for c in left if c not in taken]
+        unseen = tuple(sorted(int(c) for c in rng.choice(left, count, replace=False)))
     seen = tuple(c for c in final.seen if c not in unseen)
     own = [i for i in final.train if index.labels[i] in seen]
     groups = [index.subjects[i] for i in own]
@@ -109,6 +116,15 @@ def validation_task(
     kept = set(train)
     test = [i for i in final.train if i not in kept]
     return _task(index, seen, unseen, train, test)
+
+
+def pseudo_unseen_count(seen: int, unseen: int, share: float) -> int:
+    """How many of the seen classes play the unseen ones in a fold."""
+    return max(2, min(unseen, round(share * seen)))
+
+
+def _fold_generator(seed: int, fold: int) -> np.random.Generator:
+    return np.random.default_rng(derive(seed, "validation", *([fold] if fold else [])))
 
 
 def refuse_leak(

@@ -269,7 +269,9 @@ class Store:
                 shutil.rmtree(work)
 
     def _commit(self, stage: str, key: str, recipe: Recipe, draft: Draft, started: float) -> None:
-        files = {p.name: digest(p) for p in sorted(draft.path.iterdir())}
+        # A journal tells of the time it took, which is different each time.
+        names = (p for p in sorted(draft.path.iterdir()) if p.suffix != ".jsonl")
+        files = {p.name: digest(p) for p in names}
         now = time.time()
         meta = {
             "stage": stage,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +23,9 @@ from starcli.workers import Workers
 DRAWS = 8
 """Random numbers that a clip may use in a step."""
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""Ids of a batch [B] and each clip's own draws [B, DRAWS], uniform in [0, 1) -> scalar loss."""
+Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
+"""Ids of a batch [B] and each clip's own draws [B, DRAWS], uniform in [0, 1) -> scalar loss, or
+the named terms that it is the sum of."""
 
 Rate = Callable[[float], float]
 """Share of the peak learning rate after a share of the training."""
@@ -130,7 +133,7 @@ def run_epochs(
         batch: B, over all processes.
         epochs: Length of the schedule.
         seed: Seed of order, augmentation and dropout.
-        watch: How many epochs, who is told, where the checkpoint is kept.
+        watch: How many epochs, who is told, when to stop, where the checkpoint is kept.
         rate: The schedule.
         average: Follows the model, which gets its weights in the end.
         numerics: Precision.
@@ -147,7 +150,7 @@ def run_epochs(
         average, numerics or Numerics(), workers or Workers(),
     )  # fmt: skip
     last = epochs if watch.epochs is None else min(epochs, watch.epochs)
-    while loop.history.epoch < last:
+    while loop.history.epoch < last and not loop.history.stale(watch.patience):
         loop.run_epoch(last)
     if average is not None:
         model.load_state_dict(average.module.state_dict())
@@ -187,7 +190,7 @@ class _Loop:
         """The rest of the epoch under way, and its checkpoint."""
         at, watch = self.history, self.watch
         self.model.train()
-        saved = time.monotonic()
+        saved = since = time.monotonic()
         order, draws = _epoch(self.size, derive(self.seed, "epoch", at.epoch))
         for ids in torch.tensor_split(order, self.steps)[at.step :]:
             with torch.random.fork_rng(devices=self.numerics.devices()):
@@ -195,27 +198,34 @@ class _Loop:
                     derive(self.seed, "dropout", at.epoch, at.step, self.workers.rank)
                 )
                 at.add(self._step(ids, draws[ids]), len(ids))
+            at.seconds, since = at.seconds + time.monotonic() - since, time.monotonic()
             watch.progress(self.what, at.epoch * self.steps + at.step, last * self.steps)
             if at.step < self.steps and time.monotonic() - saved >= watch.interval:
                 self._save()
                 saved = time.monotonic()
         self.model.eval()
-        at.close(watch.after_epoch(at.epoch + 1) if self.workers.leads else None)
+        measures = at.close(watch.after_epoch(at.epoch + 1) if self.workers.leads else None)
+        if self.workers.leads:
+            watch.record(at.epoch, measures)
         self._save()
 
     def _save(self) -> None:
         if self.workers.leads:
             self.checkpoint.save(self.history)
 
-    def _step(self, ids: Tensor, draws: Tensor) -> float:
-        """Learn from a batch; its mean loss."""
+    def _step(self, ids: Tensor, draws: Tensor) -> dict[str, float]:
+        """Learn from a batch; the terms of its mean loss."""
         at, share_of = self.history, self.workers.share
         share = self.rate((at.epoch * self.steps + at.step) / (self.epochs * self.steps))
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * share
         with self.numerics.autocast():
-            value = self.loss(share_of(ids), share_of(draws)) * (len(share_of(ids)) / len(ids))
-        whole = float(self.workers.total(value.detach()))
+            found = self.loss(share_of(ids), share_of(draws))
+            terms = found if isinstance(found, Mapping) else {"loss": found}
+            part = len(share_of(ids)) / len(ids)
+            value = reduce(operator.add, terms.values()) * part
+        wholes = {k: float(self.workers.total(v.detach() * part)) for k, v in terms.items()}
+        whole = sum(wholes.values())
         if not math.isfinite(whole):
             raise NumericalError(
                 f"{self.what}: loss is {whole} in epoch {at.epoch + 1}, step {at.step + 1}, "
@@ -229,7 +239,7 @@ class _Loop:
         self.scaler.update()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        return whole
+        return wholes
 
 
 def _epoch(size: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -18,13 +18,13 @@ CORE = sorted((ROOT / "starcli").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 HEAVY = {
     "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
-    "matplotlib", "numpy",
+    "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
-COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins")
+COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_results")
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "names", "descriptions", *COMMANDS,
+    "layouts", "imported", "names", "descriptions", "journal", *COMMANDS,
 )  # fmt: skip
 LAYERS = (
     {"errors", "names", "documents"},
@@ -33,10 +33,20 @@ LAYERS = (
     {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},
-    {"skeletons", "sampling", "splits", "metrics", "calibration", "head", "layouts", "similarity"},
+    {
+        "skeletons",
+        "sampling",
+        "splits",
+        "metrics",
+        "calibration",
+        "gate",
+        "head",
+        "layouts",
+        "similarity",
+    },
     {"registry", "imported", "settings", "descriptions"},
-    {"store"},
-    {"clips", "recordings", "importing"},
+    {"store", "journal"},
+    {"clips", "folds", "recordings", "importing"},
     {"experiment"},
     {"inventory", "inspection", "template"},
     {"stages"},

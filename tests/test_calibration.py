@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starcli.calibration import choose, sweep
+from starcli.calibration import Stacking, choose, doubts, fit, mean, sweep
 from starcli.errors import DataError, NumericalError
 from starcli.metrics import (
     Judged,
+    class_mean,
     confusion,
+    gaps,
     generalized,
     harmonic_mean,
     per_class_accuracy,
@@ -45,7 +47,7 @@ def test_zero_shot_accuracy_chooses_among_unseen_classes() -> None:
     [(0.0, (1 / 2, 1 / 3)), (0.35, (1 / 2, 2 / 3)), (0.5, (0, 2 / 3)), (-9.0, (1 / 2, 0))],
 )
 def test_generalized_by_hand(gamma: float, want: tuple[float, float]) -> None:
-    seen, unseen, harmonic = generalized(EXAMPLE, gamma)
+    seen, unseen, harmonic = generalized(EXAMPLE, predict(EXAMPLE, gamma))
     assert (seen, unseen) == pytest.approx(want)
     assert harmonic == pytest.approx(float(harmonic_mean(*want)))
 
@@ -79,11 +81,12 @@ def test_curve_equals_brute_force_between_breakpoints(drawn: list[tuple[list[int
     curve = sweep(case)
     ends = np.concatenate([[curve.gammas[0] - 1], curve.gammas, [curve.gammas[-1] + 1]])
     for number, gamma in enumerate((ends[:-1] + ends[1:]) / 2):
-        seen, unseen, harmonic = generalized(case, gamma)
+        seen, unseen, harmonic = generalized(case, predict(case, gamma))
         assert (curve.seen[number], curve.unseen[number]) == pytest.approx((seen, unseen))
         assert harmonic <= choose(curve).harmonic_mean + 1e-12
     assert (
-        generalized(case, choose(curve).gamma)[2] == pytest.approx(choose(curve).harmonic_mean)
+        generalized(case, predict(case, choose(curve).gamma))[2]
+        == pytest.approx(choose(curve).harmonic_mean)
         or len(curve.gammas) == 1
     )
 
@@ -144,5 +147,88 @@ def test_scores_that_are_not_finite_name_the_first_clip() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 1], [2, 3]])
 def test_calibration_needs_both_sides(labels: list[int]) -> None:
-    with pytest.raises(DataError, match="seen and of unseen"):
+    with pytest.raises(DataError, match="GZSL needs both"):
         sweep(judged([[0.0] * 4] * 2, labels))
+
+
+OTHER = judged(
+    [[0.9, 0.1, 0.2, 0.3], [0.2, 0.7, 0.45, 0.1], [0.6, 0.1, 0.1, 0.9], [0.5, 0.1, 0.35, 0.0]],
+    [0, 1, 3, 2],
+)
+"""A second fold: gaps 0.6, 0.25, -0.3 and 0.15."""
+
+
+def test_the_mean_of_two_folds_by_hand() -> None:
+    curve = mean([sweep(EXAMPLE), sweep(OTHER)])
+    assert curve.gammas == pytest.approx([-0.3, -0.2, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6])
+    # At gamma 0.35 the folds have S 1/2 and 1/2, U 2/3 and 1; H 4/7 and 2/3.
+    place = int(np.searchsorted(curve.gammas, 0.35))
+    assert curve.seen[place] == pytest.approx(1 / 2)
+    assert curve.unseen[place] == pytest.approx((2 / 3 + 1) / 2)
+    assert curve.harmonic[place] == pytest.approx((4 / 7 + 2 / 3) / 2)
+    # Between 0.15 and 0.25 the second fold is all right and the first has S 1/2 and U 1/3.
+    best = choose(curve)
+    assert (best.low, best.high, best.harmonic_mean) == pytest.approx((0.15, 0.25, (0.4 + 1) / 2))
+    assert curve.area == pytest.approx((sweep(EXAMPLE).area + sweep(OTHER).area) / 2)
+    assert fit([EXAMPLE, OTHER])[0] == Stacking(pytest.approx(0.2))
+
+
+@settings(deadline=None)
+@given(rows, rows)
+def test_the_mean_equals_brute_force_between_breakpoints(
+    one: list[tuple[list[int], int]], other: list[tuple[list[int], int]]
+) -> None:
+    folds = [
+        judged(
+            [[v / 8 for v in r] for r, _ in drawn] + [[0, 0, 0, 0], [0, 0, 0, 0]],
+            [label for _, label in drawn] + [0, 2],
+        )
+        for drawn in (one, other)
+    ]
+    curve = mean([sweep(fold) for fold in folds])
+    ends = np.concatenate([[curve.gammas[0] - 1], curve.gammas, [curve.gammas[-1] + 1]])
+    for number, gamma in enumerate((ends[:-1] + ends[1:]) / 2):
+        each = np.array([generalized(fold, predict(fold, gamma)) for fold in folds]).mean(0)
+        got = curve.seen[number], curve.unseen[number], curve.harmonic[number]
+        assert got == pytest.approx(tuple(each))
+    assert choose(curve).harmonic_mean == pytest.approx(curve.harmonic.max())
+
+
+def test_the_mean_of_one_fold_is_that_fold() -> None:
+    curve, alone = mean([sweep(EXAMPLE)]), sweep(EXAMPLE)
+    for name in ("gammas", "seen", "unseen", "harmonic"):
+        np.testing.assert_array_equal(getattr(curve, name), getattr(alone, name))
+    assert curve.area == alone.area
+
+
+def test_other_margins_make_other_curves() -> None:
+    # By these margins every clip of a seen class is above every clip of an unseen one.
+    curve = sweep(EXAMPLE, np.array([2.0, 1.0, -1.0, -2.0, -3.0]))
+    best = choose(curve)
+    assert (best.low, best.high) == (-1.0, 2.0)
+    assert best.harmonic_mean == pytest.approx(4 / 7)
+    assert curve.area == pytest.approx(1 / 2 * 2 / 3)
+
+
+def test_gaps_by_hand() -> None:
+    assert gaps(EXAMPLE) == pytest.approx([0.4, 0.2, 0.3, -0.2, 0.1])
+
+
+def test_a_class_without_clips_does_not_count_in_the_class_mean() -> None:
+    assert class_mean([0.5, None, 0.0, 1.0]) == pytest.approx(0.5)
+    assert class_mean([None]) is None
+
+
+def test_doubts() -> None:
+    good = choose(sweep(EXAMPLE))
+    assert doubts(EXAMPLE, gaps(EXAMPLE), good.gamma, good) == []
+    high, low = (doubts(EXAMPLE, gaps(EXAMPLE), gamma, None) for gamma in (0.5, -1.0))
+    assert high == ["gamma 0.5 is outside the gaps of the test clips, -0.2 to 0.4: "
+                    "every clip goes to unseen classes"]  # fmt: skip
+    assert low[0].endswith("every clip goes to seen classes")
+    constant = judged([[1.0] * 4] * 3, [0, 1, 2])
+    flat = choose(sweep(constant))
+    said = doubts(constant, gaps(constant), flat.gamma, flat)
+    assert len(said) == 2
+    assert "not identifiable" in said[0]
+    assert "do not separate classes" in said[1]

@@ -26,7 +26,7 @@ TINY = {
     "method.width": 16,
 }
 TRAIN = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
-ALL = [step.name for step in pipeline.STEPS]
+ALL = [step.name for step in pipeline.steps()]
 BEFORE_EVALUATE = ALL[: ALL.index("evaluate")]
 
 
@@ -183,7 +183,8 @@ def test_evaluate_reports_the_latest_run(cli: Cli, trained: Path) -> None:
     assert sum(map(sum, zsl["confusion"])) == zsl["clips"] == 15
     right = sum(zsl["confusion"][c][c] for c in range(30))
     assert zsl["accuracy"] == pytest.approx(right / zsl["clips"])
-    assert "pseudo-unseen" in report["selection"]
+    assert report["selection"] == "validation"
+    assert "pseudo-unseen" in report["selected_by"]
 
 
 def test_a_fixed_gamma_is_used_and_said(cli: Cli, trained: Path) -> None:
@@ -192,7 +193,9 @@ def test_a_fixed_gamma_is_used_and_said(cli: Cli, trained: Path) -> None:
     assert report["gzsl"]["gamma"] == 99
     assert report["gzsl"]["seen_accuracy"] == 0
     assert report["gzsl"]["unseen_accuracy"] == pytest.approx(report["zsl"]["accuracy"])
-    assert "fixed by the user" in report["selection"]
+    assert report["selection"] == "user"
+    assert "fixed by the user" in report["selected_by"]
+    assert "gamma 99 is outside the gaps of the test clips" in report["doubts"][0]
 
 
 def test_calibrate_prints_and_stores_the_curve(cli: Cli, trained: Path) -> None:

@@ -106,3 +106,34 @@ def test_a_protocol_that_nobody_recorded_is_named() -> None:
     with pytest.raises(DataError, match="protocol xset") as caught:
         final_task(index(4, 3), "xset", (0, 1, 2), (3,))
     assert "xsub" in caught.value.fix
+
+
+@settings(deadline=None)
+@given(st.integers(8, 16), st.integers(2, 4), st.integers(0, 99))
+def test_folds_give_each_class_one_turn_at_most(classes: int, folds: int, seed: int) -> None:
+    clips = index(classes + 2, subjects=6)
+    seen = tuple(range(classes))
+    final = final_task(clips, "xsub", seen, (classes, classes + 1))
+    tasks = [
+        validation_task(clips, final, classes=0.25, clips=0.2, seed=seed, fold=fold)
+        for fold in range(folds)
+    ]
+    turns = [c for task in tasks for c in task.unseen]
+    assert len(turns) == len(set(turns)) == 2 * folds
+    assert tasks[0] == validation_task(clips, final, classes=0.25, clips=0.2, seed=seed)
+    for task in tasks:
+        assert not {clips.labels[i] for i in task.train} & set(task.unseen)
+        assert set(task.seen) | set(task.unseen) == set(seen)
+
+
+@pytest.mark.parametrize(("seed", "unseen", "subject"), [(0, (5, 8), "s4"), (1, (5, 6), "s3")])
+def test_the_first_fold_is_what_it_always_was(
+    seed: int, unseen: tuple[int, ...], subject: str
+) -> None:
+    """Stored backbones and tokens of nested runs were made for these classes and clips."""
+    clips = index(14, subjects=6)
+    final = final_task(clips, "xsub", tuple(range(10)), (10, 11, 12, 13))
+    task = validation_task(clips, final, classes=0.25, clips=0.2, seed=seed)
+    assert task.unseen == unseen
+    held = {clips.subjects[i] for i in task.test if clips.labels[i] in task.seen}
+    assert held == {subject}

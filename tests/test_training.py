@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from starcli.checkpoint import NAME, PREVIOUS
+from starcli.checkpoint import NAME, PREVIOUS, History
 from starcli.contracts import Watch
 from starcli.errors import DataError, NumericalError, OutputError, UsageError
 from starcli.training import (
@@ -329,3 +329,77 @@ def test_bfloat16_computes_in_low_and_keeps_weights_in_full() -> None:
 def test_more_processes_than_clips_in_a_batch_are_refused() -> None:
     with pytest.raises(UsageError, match="batches of 3 clips for 4 processes"):
         Problem().train(workers=Workers(0, 4))
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "stale"),
+    [
+        ([0.1, 0.3, 0.2], 2, False),
+        ([0.1, 0.3, 0.2, 0.1], 2, True),
+        ([0.1, 0.3, 0.3, 0.3], 2, True),  # as good as the best is not better
+        ([0.3, 0.2, 0.1, 0.4], 2, False),
+        ([0.9, 0.1, 0.1, 0.1], 0, False),
+        ([], 1, False),
+        ([None, None, None], 1, False),
+    ],
+)
+def test_when_a_score_is_stale(scores: list[float | None], patience: int, stale: bool) -> None:
+    assert History(scores=scores).stale(patience) is stale
+
+
+AREAS = [0.1, 0.4, 0.2, 0.3, 0.9, 0.9]
+"""With a patience of 2 nobody gets to see the fifth."""
+
+
+@pytest.mark.parametrize("stop", range(1, 13))
+def test_training_stops_where_it_does_not_get_better(tmp_path: Path, stop: int) -> None:
+    """Also where it is interrupted after a step and continued."""
+
+    def watch(**more: Any) -> Watch:
+        return Watch(after_epoch=lambda epoch: AREAS[epoch - 1], patience=2, **more)
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if done == stop:
+            raise StoppedError
+
+    whole = Problem().train(watch(), epochs=6)
+    assert whole.history.scores == AREAS[:4]
+    assert len(whole.seen) == 4 * 3
+    with pytest.raises(StoppedError):
+        Problem().train(watch(checkpoint=tmp_path, interval=0, progress=interrupt), epochs=6)
+    continued = Problem().train(watch(checkpoint=tmp_path, interval=0), epochs=6)
+    assert continued.weights() == whole.weights()
+    assert continued.history == whole.history
+    assert len(Problem().train(Watch(after_epoch=watch().after_epoch), epochs=6).seen) == 18
+
+
+def test_measures_of_every_epoch_are_recorded(tmp_path: Path) -> None:
+    rows: list[tuple[int, dict[str, float]]] = []
+    watch = Watch(
+        after_epoch=lambda epoch: epoch / 8 if epoch % 2 else None,
+        record=lambda epoch, measures: rows.append((epoch, dict(measures))),
+    )
+    problem = Problem().train(watch)
+    assert [epoch for epoch, _ in rows] == [1, 2, 3, 4]
+    assert [row["loss"] for _, row in rows] == problem.history.losses
+    assert [row.get("criterion") for _, row in rows] == [0.125, None, 0.375, None]
+    assert all(row["seconds"] >= 0 for _, row in rows)
+
+
+def test_a_loss_of_several_terms_is_their_sum_and_each_is_recorded() -> None:
+    rows: list[dict[str, float]] = []
+    problem = Problem()
+    own = problem.loss
+
+    def loss(ids: Tensor, draws: Tensor) -> dict[str, Tensor]:
+        value = own(ids, draws)
+        return {"fit": 0.75 * value, "rest": 0.25 * value}
+
+    problem.loss = loss  # type: ignore[assignment,method-assign]
+    problem.train(Watch(record=lambda epoch, measures: rows.append(dict(measures))))
+    plain = Problem().train()
+    for row, whole in zip(rows, plain.history.losses, strict=True):
+        assert row["loss"] == pytest.approx(whole, rel=1e-5)
+        assert row["fit"] == pytest.approx(0.75 * whole, rel=1e-5)
+        assert row["rest"] == pytest.approx(0.25 * whole, rel=1e-5)
+    torch.testing.assert_close(problem.model.state_dict(), plain.model.state_dict())

@@ -1,18 +1,58 @@
-"""calibrate: gamma from the nested run's scores, then the report on the test clips."""
+"""calibrate: gamma from the nested runs' scores, then the report on the test clips."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-import numpy as np
-
-from starcli import calibration, metrics
+from starcli import calibration, gate, metrics
+from starcli.calibration import Best, Curve, Stacking
+from starcli.errors import DataError, UsageError
 from starcli.experiment import Experiment, Job
-from starcli.metrics import Judged
-from starcli.store import Artifact
+from starcli.folds import open_folds, open_judged
+from starcli.gate import Gate
+from starcli.metrics import Ints, Judged
 
-REVISION = 1
-SELECTION = "gamma and epochs chosen on pseudo-unseen classes of a nested run that never saw them"
+REVISION = 2
+
+_FIT: dict[str, Callable[[Sequence[Judged]], tuple[Stacking | Gate, Curve, Best]]] = {
+    "stacking": calibration.fit,
+    "gate": gate.fit,
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How clips of seen and of unseen classes are balanced.
+
+    Args:
+        gamma: A value fixed by the user.
+        select: Where gamma comes from otherwise: `validation`, or `oracle`, the test clips.
+        calibrator: `stacking` takes gamma from seen scores; `gate` decides on the group first.
+
+    Raises:
+        UsageError: Gamma is fixed and chosen at once, or not finite.
+    """
+
+    gamma: float | None = None
+    select: Literal["validation", "oracle"] = "validation"
+    calibrator: Literal["stacking", "gate"] = "stacking"
+
+    def __post_init__(self) -> None:
+        if self.gamma is None:
+            return
+        if not math.isfinite(self.gamma):
+            raise UsageError(f"--gamma {self.gamma} is not a finite number",
+                             "leave it out or give a number")  # fmt: skip
+        if self.select == "oracle":
+            raise UsageError("--gamma fixes what --select oracle chooses", "give one of them")
+
+    @property
+    def selection(self) -> str:
+        """`validation`, `oracle`, or `user` for a fixed gamma."""
+        return self.select if self.gamma is None else "user"
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
@@ -21,62 +61,95 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 
 
 def run(job: Job) -> None:
-    """Choose gamma on validation, measure at that gamma on test, and add the oracle's."""
-    nested, judged = open_judged(job.inputs["validation"]), open_judged(job.inputs["scores"])
-    validation_curve, test_curve = calibration.sweep(nested), calibration.sweep(judged)
-    best, oracle = calibration.choose(validation_curve), calibration.choose(test_curve)
-    names = job.experiment.source.classes
-    job.draft.json(
-        {
-            "selection": SELECTION,
-            "epochs": job.inputs["validation"].summary["epochs"],
-            "gamma": best.document(),
-            **report(judged, best.gamma, len(names)),
-            "oracle": oracle.document(),
-        }
-    )
-    job.draft.json(
-        {"validation": validation_curve.document(), "test": test_curve.document()}, "curves"
-    )
-    job.draft.summary = {"gamma": best.gamma}
+    """Store what the choice on validation finds, which no test clip has influenced."""
+    epochs, folds = open_folds(job.nested)
+    judged = open_judged(job.inputs["scores"])
+    found = measure(folds, judged, Choice(), len(job.experiment.source.classes))
+    curves = found.pop("curves")
+    job.draft.json({"epochs": epochs, **found})
+    job.draft.json(curves, "curves")
+    job.draft.summary = {"gamma": found["gamma"]["gamma"]}
 
 
-def report(judged: Judged, gamma: float, count: int) -> dict[str, Any]:
-    """Accuracies of test clips with a gamma, as fractions.
+def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int) -> dict[str, Any]:
+    """Choose on validation, or as asked, and measure on test.
+
+    Args:
+        folds: Scores of the nested runs.
+        judged: Scores of the test clips.
+        choice: How to balance.
+        count: C.
+
+    Returns:
+        `selection`, `calibrator`, `gamma` as chosen on validation, `zsl` and `gzsl` accuracies,
+        `oracle`, `gap` to it, `doubts` and `curves`.
+
+    Raises:
+        DataError: There are no test clips of seen classes, or none of unseen ones.
+    """
+    if not judged.is_seen.any():
+        accuracy = 100 * metrics.zero_shot_accuracy(judged)
+        raise DataError("no test clips of seen classes, and GZSL needs both; ZSL accuracy is "
+                        f"{accuracy:.1f} %", "check protocol and split")  # fmt: skip
+    fitted, validation, best = _FIT[choice.calibrator](folds)
+    margins = fitted.margins(judged)
+    test = calibration.sweep(judged, margins)
+    oracle = calibration.choose(test)
+    chosen = oracle if choice.select == "oracle" else best
+    gamma = chosen.gamma if choice.gamma is None else choice.gamma
+    used = replace(fitted, gamma=gamma)
+    report = accuracies(judged, used.predict(judged), count)
+    report["gzsl"]["gamma"] = gamma
+    return {
+        "selection": choice.selection,
+        "calibrator": used.document(),
+        "gamma": best.document(),
+        **report,
+        "oracle": oracle.document(),
+        "gap": {
+            "gamma": gamma - oracle.gamma,
+            "harmonic_mean": oracle.harmonic_mean - report["gzsl"]["harmonic_mean"],
+        },
+        "doubts": calibration.doubts(
+            judged, margins, gamma, chosen if choice.gamma is None else None
+        ),
+        "curves": {"validation": validation.document(), "test": test.document()},
+    }
+
+
+def accuracies(judged: Judged, predicted: Ints, count: int) -> dict[str, Any]:
+    """Accuracies of test clips, as fractions.
 
     Args:
         judged: Scores and labels of the test clips.
-        gamma: Taken from the scores of seen classes.
+        predicted: Classes [N] chosen among seen and unseen ones.
         count: C.
     """
-    seen, unseen, harmonic = metrics.generalized(judged, gamma)
-    predicted = metrics.predict(judged, gamma)
+    seen, unseen, harmonic = metrics.generalized(judged, predicted)
     rows = judged.is_unseen
-    zsl = metrics.best_of(judged.scores[rows], judged.unseen)
-    labels = judged.labels[rows]
+    zsl, labels = metrics.best_of(judged.scores[rows], judged.unseen), judged.labels[rows]
     return {
         "zsl": {
             "accuracy": metrics.zero_shot_accuracy(judged),
             "chance": 1 / len(judged.unseen),
             "clips": int(rows.sum()),
-            "per_class_accuracy": metrics.per_class_accuracy(zsl, labels, count),
-            "confusion": metrics.confusion(zsl, labels, count).tolist(),
+            **_by_class(zsl, labels, count),
         },
         "gzsl": {
-            "gamma": gamma,
             "seen_accuracy": seen,
             "unseen_accuracy": unseen,
             "harmonic_mean": harmonic,
             "clips": len(judged.labels),
-            "per_class_accuracy": metrics.per_class_accuracy(predicted, judged.labels, count),
-            "confusion": metrics.confusion(predicted, judged.labels, count).tolist(),
+            **_by_class(predicted, judged.labels, count),
         },
     }
 
 
-def open_judged(artifact: Artifact) -> Judged:
-    """Scores and labels of an artifact of `evaluate`, or of `train` in the nested run."""
-    tensors, summary = artifact.tensors(), artifact.summary
-    scores = tensors["scores"].double().numpy()
-    labels = tensors["labels"].numpy().astype(np.int64)
-    return Judged(scores, labels, summary["seen"], summary["unseen"])
+def _by_class(predicted: Ints, labels: Ints, count: int) -> dict[str, Any]:
+    """Accuracy of every class with clips, the mean over these, and who was taken for whom."""
+    each = metrics.per_class_accuracy(predicted, labels, count)
+    return {
+        "per_class_accuracy": each,
+        "class_mean_accuracy": metrics.class_mean(each),
+        "confusion": metrics.confusion(predicted, labels, count).tolist(),
+    }

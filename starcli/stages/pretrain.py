@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from starcli.clips import ClipSet, Views
 from starcli.contracts import Watch
 from starcli.errors import UsageError
-from starcli.experiment import VALIDATION, Experiment, Job
+from starcli.experiment import FINAL, Experiment, Job
 from starcli.sections import PretrainSection
 from starcli.splits import Task, refuse_leak
 from starcli.training import (
@@ -94,7 +94,7 @@ def run(job: Job) -> None:
         return
     if summary.pop("classifies"):
         accuracy, count = judge.accuracy()
-        kind = "held-out training" if job.role == VALIDATION else "test"
+        kind = "test" if job.role == FINAL else "held-out training"
         summary |= {"accuracy": accuracy, "accuracy_clips": count, "accuracy_on": kind}
     said = summary.pop("trained_on")
     about = None if said is None else {"dataset": said.dataset, "classes": said.classes}
@@ -152,16 +152,19 @@ def _train(
         return cross_entropy(logits, wanted, label_smoothing=options.label_smoothing)
 
     def after_epoch(epoch: int) -> float | None:
-        if job.role != VALIDATION:
+        if job.role == FINAL:
             return None
         return judge.accuracy(None if average is None else average.module)[0]
 
+    journal = job.journal()
     history = run_epochs(
         model, loss, optimizer, what=f"pretrain ({job.role})", size=len(task.train),
         batch=options.batch, epochs=options.epochs, seed=seed, rate=_rate(options),
-        watch=Watch(None, after_epoch, job.checkpoint, job.progress), average=average,
-        numerics=numerics, workers=e.workers,
+        watch=Watch(None, after_epoch, job.checkpoint, job.progress, record=journal.record),
+        average=average, numerics=numerics, workers=e.workers,
     )  # fmt: skip
+    if e.workers.leads:
+        journal.close(job.draft.path)
     return {
         "classes": list(task.seen),
         "trained_on": TrainedOn(

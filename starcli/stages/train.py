@@ -1,15 +1,15 @@
 """train: the method learns to align tokens with text.
 
-The nested run (role validation) judges itself after every epoch on classes it never saw and keeps
-the scores of its best epoch; the reported run trains for that many epochs.
+A nested run (role validation) judges itself after every epoch on classes it never saw and keeps
+its scores; the reported run trains for the number of epochs that is best for all nested runs.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from starcli.clips import ClipSet
 from starcli.contracts import Problem, TokenSet, Watch
 from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
+from starcli.folds import choose_epoch, open_folds
 from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
 from starcli.stages.embed import open_bank
@@ -25,18 +26,20 @@ from starcli.stages.extract import open_tokens
 from starcli.store import Artifact
 from starcli.training import derive
 
-REVISION = 1
+REVISION = 2
 SCORE_BATCH = 256
 
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The method, the task and the seed."""
+    """The method, the task, the seed, and when a nested run stops."""
     _require_facets(experiment)
+    patience = experiment.settings.validation.patience
     return {
         **experiment.plugin("method"),
         "parts": experiment.settings.parts,
         "task": experiment.task_recipe(role),
         "seed": experiment.settings.seed,
+        **({} if role == FINAL else {"patience": patience}),
     }
 
 
@@ -61,23 +64,28 @@ def run(job: Job) -> None:
     train = open_tokens(job.inputs["tokens"], clips, task.train)
     method = build(e, task, job.inputs["bank"], train)
     seed = derive(e.settings.seed, "train", job.role)
+    journal = job.journal()
+    watch = Watch(None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record)
     if job.role == FINAL:
-        epochs = job.inputs["validation"].summary["epochs"]
-        watch = Watch(epochs, checkpoint=job.checkpoint, progress=job.progress)
-        method.fit(train, watch, seed=seed)
+        epochs, _ = open_folds(job.nested)
+        method.fit(train, replace(watch, epochs=epochs), seed=seed)
+        journal.close(job.draft.path)
         job.draft.tensors({k: v.cpu() for k, v in method.state_dict().items()})
         job.draft.summary = {"epochs": epochs, "seen": task.seen, "unseen": task.unseen}
         return
     test = open_tokens(job.inputs["tokens"], clips, task.test)
     watcher = _Watcher(method, test, task, job.checkpoint)
-    watch = Watch(None, watcher.after_epoch, job.checkpoint, job.progress)
+    patience = e.settings.validation.patience
+    watch = replace(watch, after_epoch=watcher.after_epoch, patience=patience)
     method.fit(train, watch, seed=seed)
-    chosen, areas = watcher.choose()
-    scores = watcher.scores(chosen)
+    journal.close(job.draft.path)
+    judged, scores, areas = watcher.collected()
     job.draft.tensors({"scores": scores, "labels": test.labels})
     job.draft.json({"clips": list(test.names)})
     job.draft.summary = {
-        "epochs": chosen,
+        "axes": "epochs N C",
+        "epochs": judged[choose_epoch([areas])],
+        "judged_epochs": judged,
         "area_by_epoch": areas,
         "seen": task.seen,
         "unseen": task.unseen,
@@ -112,7 +120,8 @@ class _Watcher:
     def __init__(self, method: Any, test: TokenSet, task: Task, folder: Path) -> None:
         self.method, self.test, self.task, self.folder = method, test, task, folder
 
-    def after_epoch(self, epoch: int) -> None:
+    def after_epoch(self, epoch: int) -> float:
+        """Score the clips; the area under the seen-unseen curve."""
         from safetensors.torch import save_file
 
         device = next(self.method.parameters(), torch.empty(0)).device
@@ -120,27 +129,21 @@ class _Watcher:
         with writes_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file({"scores": scores}, self._path(epoch))
+        return self._area(scores)
 
-    def scores(self, epoch: int) -> Tensor:
+    def collected(self) -> tuple[list[int], Tensor, list[float]]:
+        """The judged epochs, the scores [epochs, N, C] after them, and the areas."""
         from safetensors.torch import load_file
 
-        return load_file(self._path(epoch))["scores"]
+        epochs = sorted(int(p.stem.rpartition("-")[2]) for p in self.folder.glob("scores-*"))
+        scores = torch.stack([load_file(self._path(epoch))["scores"] for epoch in epochs])
+        return epochs, scores, [self._area(each) for each in scores]
+
+    def _area(self, scores: Tensor) -> float:
+        judged = Judged(
+            scores.double().numpy(), self.test.labels.numpy(), self.task.seen, self.task.unseen
+        )
+        return sweep(judged).area
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"scores-{epoch:05d}.safetensors"
-
-    def choose(self) -> tuple[int, list[float]]:
-        """The epoch of the largest area under the seen-unseen curve, and every epoch's area.
-
-        The area needs both sides, so an epoch that knows the pseudo-unseen classes by luck before
-        it knows the seen ones is not chosen. It is averaged with its neighbours': on few clips a
-        single epoch's area jumps.
-        """
-        epochs = sorted(int(p.stem.rpartition("-")[2]) for p in self.folder.glob("scores-*"))
-        areas = [self._area(epoch) for epoch in epochs]
-        smooth = np.convolve(np.pad(areas, 1, mode="edge"), np.ones(3) / 3, mode="valid")
-        return epochs[int(smooth.argmax())], areas
-
-    def _area(self, epoch: int) -> float:
-        scores, labels = self.scores(epoch).double().numpy(), self.test.labels.numpy()
-        return sweep(Judged(scores, labels, self.task.seen, self.task.unseen)).area

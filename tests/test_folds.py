@@ -1,0 +1,64 @@
+"""The epoch and the scores that all nested runs agree on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from starcli.errors import NumericalError
+from starcli.folds import choose_epoch, open_folds
+from starcli.store import Artifact, Store
+
+
+def nested(store: Store, name: str, areas: list[float], **summary: Any) -> Artifact:
+    """A nested run's artifact with 2 clips of classes 0 (seen) and 1, its scores saying when."""
+    scores = torch.arange(len(areas)).float()[:, None, None].expand(-1, 2, 2).clone()
+    with store.writing("train", {"name": name}) as draft:
+        draft.tensors({"scores": summary.pop("scores", scores), "labels": torch.tensor([0, 1])})
+        draft.json({"clips": ["a", "b"]})
+        judged = list(range(1, len(areas) + 1))
+        draft.summary = {"area_by_epoch": areas, "judged_epochs": judged, "seen": [0],
+                         "unseen": [1], **summary}  # fmt: skip
+    return store.all("train")[0]
+
+
+def test_the_epoch_of_the_largest_smoothed_area() -> None:
+    # Alone, the jump of the second epoch would win; with their neighbours', the sixth does.
+    assert choose_epoch([[0.1, 0.9, 0.1, 0.6, 0.7, 0.8, 0.65]]) == 5
+    assert choose_epoch([[0.3]]) == 0
+
+
+def test_all_folds_choose_together() -> None:
+    first, second = [0.5, 0.5, 0.5, 0.1, 0.1], [0.1, 0.1, 0.4, 0.9, 0.9]
+    assert choose_epoch([first]) == 0
+    assert choose_epoch([second]) == 4
+    # The means 0.3, 0.3, 0.45, 0.5, 0.5, each with its neighbours' and the ends repeated.
+    assert choose_epoch([first, second]) == 4
+    assert choose_epoch([first, [0.0] * 5]) == 0
+
+
+def test_only_epochs_that_all_folds_have_count() -> None:
+    assert choose_epoch([[0.1, 0.2, 0.3, 0.9, 0.9], [0.1, 0.3, 0.2]]) == 2
+
+
+def test_scores_are_those_of_the_common_epoch(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folds = [
+        nested(store, "a", [0.1, 0.2, 0.9, 0.9, 0.9]),
+        nested(store, "b", [0.0, 0.0, 0.1, 0.2, 0.3], judged_epochs=[10, 20, 30, 40, 50]),
+    ]
+    epochs, judged = open_folds(folds)
+    assert epochs == 5
+    assert [float(fold.scores[0, 0]) for fold in judged] == [4.0, 4.0]
+    assert (list(judged[0].seen), list(judged[0].unseen)) == ([0], [1])
+    assert open_folds(folds[::-1])[0] == 50
+
+
+def test_a_stored_score_that_is_no_number_names_its_clip(tmp_path: Path) -> None:
+    bad = torch.zeros(1, 2, 2)
+    bad[0, 1, 0] = torch.nan
+    with pytest.raises(NumericalError, match="scores of 1 clips are not finite, first of 'b'"):
+        open_folds([nested(Store(tmp_path), "a", [0.5], scores=bad)])
