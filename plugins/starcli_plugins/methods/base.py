@@ -43,7 +43,7 @@ def facet_vectors(bank: TextBank, facets: tuple[str, ...]) -> Tensor:
                 f"add --describer {describer}" if describer else "choose another describer",
             )
     chosen = bank.vectors[:, [bank.facets.index(facet) for facet in facets]]
-    return functional.normalize(chosen.transpose(0, 1), dim=-1)
+    return functional.normalize(chosen.transpose(0, 1).contiguous(), dim=-1)
 
 
 def pool(tokens: Tensor) -> Tensor:
