@@ -27,7 +27,7 @@ LIGHT = (
 LAYERS = (
     {"errors"},
     {"contracts"},
-    {"sections"},
+    {"sections", "published"},
     {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},

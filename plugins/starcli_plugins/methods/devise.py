@@ -25,14 +25,15 @@ class Devise(TrainedMethod):
         """The linear map's training."""
 
         epochs: int = Field(50, ge=1, description="length of the training")
-        lr: float = Field(1e-2, gt=0, description="learning rate of Adagrad")
+        lr: float = Field(1e-3, gt=0, description="learning rate of Adagrad")
         margin: float = Field(0.1, gt=0, description="margin of the hinge rank loss")
 
     settings: Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
-        """The map M [E, D]."""
+        """The map M [E, D], zero to begin with: what no seen text asks for stays zero."""
         self.map = nn.Linear(token_dim, text_dim, bias=False)
+        nn.init.zeros_(self.map.weight)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Adagrad, as in the paper."""
