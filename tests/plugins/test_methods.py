@@ -10,15 +10,18 @@ import pytest
 import torch
 import toy_problem as toy
 from safetensors.torch import load_file, save_file
+from test_pipeline import TINY
 
-from starcli import registry
+from starcli import pipeline, registry
 from starcli.contracts import TextBank, TokenSet, Watch
 from starcli.errors import UsageError
+from starcli.experiment import Experiment
+from starcli.settings import load
 from starcli_plugins.methods.base import facet_vectors, pairs, pool
 
 SMALL: dict[str, dict[str, Any]] = {
     "cada-vae": {"lr": 1e-3, "text_codes": 40, "clip_codes": 20, "classifier_epochs": 10},
-    "devise": {"lr": 0.1},
+    "devise": {"lr": 0.01},
     "eszsl": {},
     "jpose": {"lr": 0.05, "embedding": 16},
     "msf": {"epochs": 3, "steps": 300, "lr": 3e-3, "latent": 16, "text_codes": 30,
@@ -44,6 +47,11 @@ def short(name: str) -> dict[str, Any]:
     known = registry.load("method", name).Settings.model_fields
     few = {"epochs": 3, "steps": 5, "text_codes": 5, "clip_codes": 3, "classifier_epochs": 2}
     return {key: value for key, value in few.items() if key in known}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("methods") / "store"
 
 
 def quickly(name: str, seed: int = 0, **settings: Any) -> Any:
@@ -164,6 +172,20 @@ def test_a_missing_facet_is_named_with_its_describer(name: str) -> None:
     with pytest.raises(UsageError, match=r"facet 'verb', the texts have name, head") as caught:
         plugin(plugin.Settings(), lacking, 0)
     assert caught.value.fix == "add --describer parts-of-speech"
+
+
+@pytest.mark.parametrize("name", ["eszsl", "smie", "cada-vae"])
+def test_it_runs_in_the_pipeline(name: str, store: Path) -> None:
+    """From clips to report: its views are extracted, its state is stored and read again."""
+    dotted = {**{k: v for k, v in TINY.items() if not k.startswith("method.")},
+              **{f"method.{k}": v for k, v in short(name).items()}}  # fmt: skip
+    e = Experiment(load({**dotted, "run.store": store, "method.name": name}))
+    results, _ = pipeline.run(e, "calibrate")
+    views = set(results["extract"].data()["clips"])
+    assert views == {"plain", *registry.load("method", name).views}
+    scores = results["evaluate"].tensors()["scores"]
+    assert scores.isfinite().all()
+    assert len(scores.unique(dim=0)) > 1
 
 
 def test_facets_are_chosen_by_name_and_have_length_1() -> None:

@@ -13,7 +13,7 @@ def test_the_texts_lie_side_by_side_with_equal_weight() -> None:
     problem = toy.problem(bank=bank, seen=(0,), unseen=(1,))
     method = Msf(Msf.Settings(latent=4), problem, 0)
     expected = torch.tensor([[0.6, 0.8, 0.0, 1.0], [1.0, 0.0, -1.0, 0.0]]) / 2**0.5
-    torch.testing.assert_close(method.text, expected[None])
+    torch.testing.assert_close(method.text, 2 * expected[None])  # four coordinates, mean square 1
 
 
 def test_one_autoencoder_reads_all_of_it() -> None:

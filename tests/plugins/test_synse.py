@@ -38,3 +38,8 @@ def test_verb_and_noun_have_half_a_code_each() -> None:
     assert method.facets == ("verb", "noun")
     assert [vae.encode(method.text[0, :2]).mean.shape for vae in method.text_vaes] == [(2, 50)] * 2  # type: ignore[operator]  # fmt: skip
     assert method.clip_vae.encode(torch.zeros(1, 3 * toy.WIDTH)).mean.shape == (1, 100)
+
+
+def test_texts_weigh_as_much_as_standardised_features() -> None:
+    mean_squares = make().text.square().mean(-1)
+    torch.testing.assert_close(mean_squares, torch.ones(2, toy.CLASSES))

@@ -36,8 +36,8 @@ class AlignedVaes(TrainedMethod):
     decoded from the other's codes too. Then a softmax classifier learns codes drawn from texts, of
     unseen classes too, and names clips by their mean codes. Clips of unseen classes are never read.
 
-    Validation chooses the epochs of the autoencoders; after every `judge_every` of them, and in the
-    end, the classifier is trained from zero, always for the same number of epochs of its own.
+    Validation chooses the epochs of the autoencoders; after every `judge_every` of them and after
+    the last, the classifier is trained from zero, always for the same number of epochs of its own.
 
     Subclasses define `weights` and `distance`.
     """
@@ -121,9 +121,10 @@ class AlignedVaes(TrainedMethod):
             seed: Seed of order, codes and classifier.
         """
         clips, targets = self.prepare(train)
+        last = min(self.settings.epochs, watch.epochs or self.settings.epochs)
 
         def judge(epoch: int) -> float | None:
-            if epoch % self.settings.judge_every:
+            if epoch % self.settings.judge_every and epoch < last:
                 return None
             self.fit_classifier(clips, targets, seed)
             return watch.after_epoch(epoch)

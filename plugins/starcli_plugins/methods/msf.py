@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from starcli.contracts import TextBank
 from starcli_plugins.methods.base import facet_vectors
-from starcli_plugins.methods.synse import CyclicSettings, CyclicVaes
+from starcli_plugins.methods.synse import CyclicSettings, CyclicVaes, with_unit_mean_square
 
 
 class Msf(CyclicVaes):
@@ -26,6 +26,6 @@ class Msf(CyclicVaes):
     settings: Settings
 
     def semantics(self, bank: TextBank) -> Tensor:
-        """All facets side by side, of length 1: [1, C, F * E]."""
-        vectors = facet_vectors(bank, bank.facets)
-        return functional.normalize(vectors.transpose(0, 1).flatten(1), dim=-1)[None]
+        """All facets side by side, with a mean square of 1: [1, C, F * E]."""
+        vectors = facet_vectors(bank, bank.facets).transpose(0, 1).flatten(1)
+        return with_unit_mean_square(functional.normalize(vectors, dim=-1))[None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -9,7 +10,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from starcli.contracts import TextBank
 from starcli_plugins.methods.aligned import AlignedSettings, AlignedVaes
+from starcli_plugins.methods.base import facet_vectors
 
 
 class CyclicSettings(AlignedSettings):
@@ -28,6 +31,11 @@ class CyclicSettings(AlignedSettings):
     judge_every: int = Field(1, ge=1, description="cycles after which the classifier is judged")
 
 
+def with_unit_mean_square(vectors: Tensor) -> Tensor:
+    """Vectors of length 1, scaled so that errors of their coordinates weigh as much as clips'."""
+    return vectors * math.sqrt(vectors.shape[-1])
+
+
 class CyclicVaes(AlignedVaes):
     """Aligned autoencoders, each a single linear map either way, trained in cycles.
 
@@ -37,6 +45,10 @@ class CyclicVaes(AlignedVaes):
     """
 
     settings: CyclicSettings
+
+    def semantics(self, bank: TextBank) -> Tensor:
+        """Texts with a mean square of 1, as standardised features have: [F, C, E]."""
+        return with_unit_mean_square(facet_vectors(bank, self.facets))
 
     def cycle(self) -> int:
         """Batches of a cycle."""
@@ -66,8 +78,9 @@ class SynSE(CyclicVaes):
 
     Differs from the paper: the classifier learns codes of the texts of all classes, not of unseen
     ones only beside another network for seen ones, so that one calibration serves every method
-    (calibrated stacking, as the STAR paper applies it, in place of the gate); decoders and
-    classifier end without ReLU; noise is drawn for every coordinate.
+    (calibrated stacking in place of the gate, as in the STAR paper); decoders and classifier end
+    without ReLU; texts have the mean square of standardised features, because errors of texts of
+    length 1 count for nothing beside those of clips; noise is drawn for every coordinate.
     """
 
     class Settings(CyclicSettings):
