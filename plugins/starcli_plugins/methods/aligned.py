@@ -133,7 +133,6 @@ class AlignedVaes(TrainedMethod):
         self.steps_per_epoch = steps or -(-len(clips) // self.settings.batch)
         self.steps.zero_()
         self.learn(clips, targets, replace(watch, after_epoch=judge), seed, steps)
-        self.fit_classifier(clips, targets, seed)
 
     def cycle(self) -> int | None:
         """Batches of an epoch; None: every clip once."""
