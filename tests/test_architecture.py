@@ -29,7 +29,7 @@ LIGHT = (
 LAYERS = (
     {"errors", "names", "documents"},
     {"contracts"},
-    {"sections"},
+    {"sections", "published"},
     {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
     {"training"},

@@ -1,0 +1,68 @@
+"""The method `relation-net`: a learned comparison of clip and text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from starcli_plugins.methods.base import TrainedMethod, TrainingSettings, pairs
+
+
+class RelationNet(TrainedMethod):
+    """Relation network for skeletons (Jasani and Mazagonwalla, 2019; Sung et al., CVPR 2018).
+
+    An attribute network maps a class's text to the width of the features, and a relation network
+    says from both side by side whether they belong together. Every batch is an episode: its
+    relations with the classes that occur in it are regressed to 1 for the own class, else to 0.
+
+    Differs from the paper: sizes and training are those of Sung et al.'s zero-shot code; the score
+    is the relation before its sigmoid, which orders classes alike and never saturates.
+    """
+
+    class Settings(TrainingSettings):
+        """Sizes and training; 170 epochs of NTU RGB+D 60 are the published 200,000 episodes."""
+
+        epochs: int = Field(170, ge=1, description="length of the training")
+        batch: int = Field(32, ge=1, description="clips per episode")
+        lr: float = Field(1e-5, gt=0, description="learning rate of Adam")
+        hidden: int = Field(1200, ge=1, description="hidden width of both networks")
+        weight_decay: float = Field(1e-5, ge=0, description="of the attribute network")
+
+    settings: Settings
+
+    def build(self, token_dim: int, text_dim: int) -> None:
+        """The two networks."""
+        hidden = self.settings.hidden
+        self.attribute = nn.Sequential(
+            nn.Linear(text_dim, hidden), nn.ReLU(), nn.Linear(hidden, token_dim), nn.ReLU()
+        )
+        self.relation = nn.Sequential(
+            nn.Linear(2 * token_dim, hidden), nn.ReLU(), nn.Linear(hidden, 1)
+        )
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam, with weight decay on the attribute network."""
+        groups: list[dict[str, Any]] = [
+            {"params": self.attribute.parameters(), "weight_decay": self.settings.weight_decay},
+            {"params": self.relation.parameters()},
+        ]
+        return torch.optim.Adam(groups, self.settings.lr)
+
+    def relations(self, clips: Tensor, text: Tensor) -> Tensor:
+        """Relations before the sigmoid: features [B, D] and texts [C', E] -> [B, C']."""
+        joined = pairs(clips, self.attribute(text))
+        return self.relation(joined)[..., 0]  # type: ignore[no-any-return]
+
+    def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
+        """Mean squared error of the relations with the classes of the batch."""
+        present, own = torch.unique(targets, return_inverse=True)
+        relations = self.relations(clips, self.text[0, self.seen[present]]).sigmoid()
+        return functional.mse_loss(relations, functional.one_hot(own, len(present)).float())
+
+    def compare(self, clips: Tensor) -> Tensor:
+        """Relations of features [B, D] with all classes: [B, C]."""
+        return self.relations(clips, self.text[0])
