@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from starcli.cli_options import extended
 
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
@@ -54,11 +55,7 @@ def with_files(command: Callable[..., None]) -> Callable[..., None]:
         elif compare is not None:
             _compare(experiment, compare, shared["as_json"])
 
-    own = list(inspect.signature(describe, eval_str=True).parameters.values())[:3]
-    kept = inspect.signature(command, eval_str=True).parameters.values()
-    describe.__signature__ = inspect.Signature([*own, *kept])  # type: ignore[attr-defined]
-    describe.__doc__ = command.__doc__
-    return describe
+    return extended(command, describe)
 
 
 def _facets(experiment: Experiment) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from starcli.cli_options import extended
 
 if TYPE_CHECKING:
     from starcli.contracts import TextBank
@@ -36,11 +37,7 @@ def with_similar(command: Callable[..., None]) -> Callable[..., None]:
         else:
             _similar(similar, shared)
 
-    own = list(inspect.signature(embed, eval_str=True).parameters.values())[:1]
-    kept = inspect.signature(command, eval_str=True).parameters.values()
-    embed.__signature__ = inspect.Signature([*own, *kept])  # type: ignore[attr-defined]
-    embed.__doc__ = command.__doc__
-    return embed
+    return extended(command, embed)
 
 
 def _similar(wanted: str, options: Mapping[str, Any]) -> None:

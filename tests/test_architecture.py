@@ -24,7 +24,8 @@ COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "names", "descriptions", "journal", *COMMANDS,
+    "layouts", "imported", "names", "descriptions", "journal", "cli_options",
+    *COMMANDS,
 )  # fmt: skip
 LAYERS = (
     {"errors", "names", "documents"},
@@ -52,7 +53,7 @@ LAYERS = (
     {"stages"},
     {"pipeline", "report", "heatmap"},
     {"console"},
-    set(COMMANDS),
+    {"cli_options", *COMMANDS},
     {"__main__"},
 )
 """Import directions: a module imports from its own layer and the ones above it in this list."""

@@ -146,20 +146,29 @@ def bank_of(experiment: Experiment) -> TextBank:
     return open_bank(pipeline.run(experiment, "embed")[0]["embed"])
 
 
+@pytest.mark.parametrize("parts", [2, 4, 6])
 @pytest.mark.parametrize("describer", ["names", "bundled"])
-def test_every_vector_stands_under_its_class_and_facet(describer: str, make: Make) -> None:
-    experiment = make(describer=describer)
+def test_every_vector_stands_under_its_class_and_facet(
+    describer: str, parts: int, make: Make
+) -> None:
+    experiment = make(describer=describer, parts=parts)
     results, _ = pipeline.run(experiment, "embed")
     bank = open_bank(results["embed"])
     said = results["describe"].data()["actions"]
     classes = experiment.source.classes
 
     assert bank.classes == classes
-    assert bank.facets == ("name", *experiment.source.layout.parts[6])
-    assert bank.vectors.shape == (len(classes), 7, 26)
+    assert bank.facets == ("name", *experiment.source.layout.parts[parts])
+    assert bank.vectors.shape == (len(classes), parts + 1, 26)
     for name, row in zip(classes, bank.vectors, strict=True):
         texts = compose(name, said[name], NAME, PART)
         assert torch.equal(row, torch.stack([Encoder.count(text) for text in texts]))
+
+
+def test_facets_of_a_describer_take_the_place_of_parts(make: Make) -> None:
+    bank = bank_of(make(describer="parts-of-speech"))
+    assert bank.facets == ("name", "verb", "noun")
+    assert bank.vectors.shape == (len(bank.classes), 3, 26)
 
 
 def edit(make: Make, **texts: str) -> str:

@@ -160,7 +160,8 @@ def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, in
     """
     wanted = dict.fromkeys(text for row in texts.rows for text in row)
     vectors = _recall(job.experiment, wanted)
-    missing = [text for text in wanted if text not in vectors]
+    # Texts of like length together, so that little padding is computed.
+    missing = sorted((text for text in wanted if text not in vectors), key=len)
     for start in range(0, len(missing), BATCH):
         job.progress("embed", start, len(missing))
         some = missing[start : start + BATCH]
