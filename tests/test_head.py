@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from starcli.contracts import Problem, TextBank, TokenSet, Watch
-from starcli.head import PartBranch, Star, similarity
+from starcli.branches import PartBranch
+from starcli.head import Star, similarity
 from starcli_plugins.layouts import KINECT_V1
 
 SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3}
@@ -50,7 +51,7 @@ def literal_branch(branch: PartBranch, tokens: Tensor) -> Tensor:
 
 def test_branch_equals_the_literal_formula_and_its_gradient() -> None:
     torch.manual_seed(0)
-    branch = PartBranch(5, 8, 2, 9, 0.0).double()
+    branch = PartBranch(5, 8, 2, 9, 0.0, 0.3).double()
     tokens = torch.randn(3, 12, 9, dtype=torch.double)
     ours, literal = branch(tokens), literal_branch(branch, tokens)
     torch.testing.assert_close(ours, literal)
@@ -64,7 +65,7 @@ def test_branch_equals_the_literal_formula_and_its_gradient() -> None:
 
 def test_branch_by_hand_with_one_attribute_and_one_token() -> None:
     """One token takes all attention: F = p w relu(x v o a) b, all scalars."""
-    branch = PartBranch(1, 1, 1, 1, 0.0)
+    branch = PartBranch(1, 1, 1, 1, 0.0, 1.0)
     values = {"prompts": 2.0, "projection": 3.0}
     with torch.no_grad():
         for name, value in values.items():
