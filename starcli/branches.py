@@ -45,15 +45,16 @@ class _Rowwise(torch.autograd.Function):
         """Attention output [B * m, width] -> [B, m]."""
         hidden = torch.addmm(bias, mixed, inner.T).relu_()
         ctx.save_for_backward(mixed, inner, rows, hidden)
-        return (hidden.unflatten(0, (-1, len(rows))) * rows).sum(2)
+        features: Tensor = (hidden.view(-1, *rows.shape) * rows).sum(2)
+        return features
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Slope of the loss by the output [B, m] -> by every input of `forward`."""
         mixed, inner, rows, hidden = ctx.saved_tensors
         full = (slope.unsqueeze(2) * rows).flatten(0, 1)
         full = torch.ops.aten.threshold_backward(full, hidden, 0)  # zero where ReLU is
-        along = torch.einsum("bm,bmw->mw", slope, hidden.unflatten(0, (-1, len(rows))))
+        along = torch.einsum("bm,bmw->mw", slope, hidden.view(-1, *rows.shape))
         return full @ inner, full.T @ mixed, full.sum(0), along
 
 
@@ -96,24 +97,25 @@ class PartBranch(nn.Module):
         """Tokens of the part [B, S, D] -> F_v^e [B, m]."""
         folded = self._folded()
         size = SLICE if tokens.device.type == "cpu" else len(tokens)
-        return torch.cat([self._attend(some, folded) for some in tokens.split(size)])
+        return torch.cat([self._attend(some, folded) for some in torch.split(tokens, size)])
 
     def _attend(self, tokens: Tensor, folded: Folded) -> Tensor:
-        width, heads = self.prompts.shape[1], self.heads
+        batch, steps, heads = *tokens.shape[:2], self.heads
         attention = functional.linear(tokens, folded.queries).transpose(1, 2).softmax(2)
-        value = self.value(tokens).unflatten(2, (heads, -1)).transpose(1, 2)
-        mixed = attention.unflatten(1, (heads, -1)) @ value
-        mixed = self.dropout(mixed.transpose(1, 2).reshape(-1, width))
-        features: Tensor = _Rowwise.apply(
-            mixed, *(x.to(mixed.dtype) for x in (folded.inner, self.inner.bias, folded.rows))
+        value = self.value(tokens).view(batch, steps, heads, -1).transpose(1, 2)
+        mixed = attention.view(batch, heads, -1, steps) @ value
+        mixed = self.dropout(mixed.transpose(1, 2).reshape(-1, self.prompts.shape[1]))
+        inner, bias, rows = (
+            x.to(mixed.dtype) for x in (folded.inner, self.inner.bias, folded.rows)
         )
+        features: Tensor = _Rowwise.apply(mixed, inner, bias, rows)  # type: ignore[no-untyped-call]
         return features + folded.offset
 
     def fold(self) -> Folded:
         """The products that do not depend on the clip."""
         heads, size = self.heads, self.prompts.shape[1] // self.heads
-        query = self.query(self.prompts).unflatten(1, (heads, size)).transpose(0, 1)
-        key = self.key.weight.unflatten(0, (heads, size)) / math.sqrt(size)
+        query = self.query(self.prompts).view(-1, heads, size).transpose(0, 1)
+        key = self.key.weight.view(heads, size, -1) / math.sqrt(size)
         rows = self.prompts @ self.projection
         return Folded(
             queries=torch.bmm(query, key).flatten(0, 1),
@@ -165,7 +167,7 @@ class PromptlessBranch(nn.Module):
         """Tokens of the part [B, S, D] -> F_v^e [B, m]."""
         pooled = tokens.mean(1, keepdim=True)
         query, key, value = (
-            project(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            project(x).view(len(x), x.shape[1], self.heads, -1).transpose(1, 2)
             for project, x in ((self.query, pooled), (self.key, tokens), (self.value, tokens))
         )
         mixed = functional.scaled_dot_product_attention(query, key, value).flatten(1)

@@ -9,7 +9,6 @@ the same m-dimensional space. Three cross-entropies align the two sides (eqs. 5 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -18,7 +17,7 @@ from torch.nn import functional
 
 from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
 from starcli.contracts import Problem, TokenSet, Watch
-from starcli.errors import DataError, NumericalError
+from starcli.errors import DataError
 from starcli.head_settings import HeadSettings
 from starcli.training import derive, run_epochs, schedule
 
@@ -41,8 +40,8 @@ def similarity(visual: Tensor, text: Tensor, kind: str) -> Tensor:
 class Star(nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
-    Differs from the paper, each chosen on validation classes and each a setting: similarity is
-    cosine with a temperature (`similarity = "dot"` and `temperature = 1` are the paper's); the
+    Differs from the paper, and each is a setting: similarity is cosine with a temperature
+    (`similarity = "dot"` and `temperature = 1` are the paper's); the
     score is the mean of global and part scores (`inference = "global"`); the text of a class's
     name goes on with its part sentences (`text.name_template = "{name}"`); tokens are standardised
     per channel on the training clips (`standardise = false`); semantic-part prompts start at zero
@@ -189,9 +188,6 @@ class Star(nn.Module):
             train: Their joint tokens; labels are ids into all classes.
             watch: Number of epochs, reports and checkpoint.
             seed: Seed of order and dropout.
-
-        Raises:
-            NumericalError: A token is NaN or infinite, or the loss becomes so.
         """
         device, s = self.mean.device, self.settings
         self.seen = self.seen.to(device)
@@ -221,9 +217,7 @@ class Star(nn.Module):
         total = square = torch.zeros_like(self.mean, dtype=torch.float64, device="cpu")
         count = 0
         for ids in torch.split(torch.arange(len(train)), 256):
-            tokens = train.batch(ids).double()
-            _require_finite(tokens, [train.names[i] for i in ids])
-            flat = tokens.flatten(0, -2)
+            flat = train.batch(ids).flatten(0, -2).double()
             total, square, count = total + flat.sum(0), square + (flat**2).sum(0), count + len(flat)
         mean = total / count
         if self.settings.standardise:
@@ -271,13 +265,3 @@ def _require_usable(problem: Problem) -> None:
     if both:
         name = problem.bank.classes[both[0]]
         raise DataError(f"class '{name}' is both seen and unseen", "mend the split")
-
-
-def _require_finite(tokens: Tensor, names: Sequence[str]) -> None:
-    bad = ~tokens.isfinite().flatten(1).all(1)
-    if bad.any():
-        raise NumericalError(
-            f"tokens of {int(bad.sum())} clips are not finite, first of "
-            f"'{names[int(bad.nonzero()[0])]}'",
-            "check the clip with starcli data check, and the weights of the backbone",
-        )

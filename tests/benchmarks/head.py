@@ -1,7 +1,7 @@
 """Our dual-prompt head against its formulas as they read: python tests/benchmarks/head.py
 
-B = 64, tokens [64, 16, 25, 256], 6 parts, m = 100, width 768, 8 heads, 60 classes. Times are medians
-over interleaved repetitions (formulas, ours, formulas, ours, ...), in units of one
+B = 64, tokens [64, 16, 25, 256], 6 parts, m = 100, width 768, 8 heads, 60 classes. Times are
+medians over interleaved repetitions (formulas, ours, formulas, ours, ...), in units of one
 1024 x 1024 x 1024 float32 matrix product on the same threads. A training step is the loss and its
 gradients; the optimiser is left out. Inference is the scores of all classes. bfloat16 is mixed
 precision. Peak memory, of a process of its own each, is what a run adds to the model and its input.
