@@ -41,12 +41,12 @@ class Star(nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
     Differs from the paper, and each is a setting: similarity is cosine with a temperature
-    (`similarity = "dot"` and `temperature = 1` are the paper's); the
-    score is the mean of global and part scores (`inference = "global"`); the text of a class's
-    name goes on with its part sentences (`text.name_template = "{name}"`); tokens are standardised
-    per channel on the training clips (`standardise = false`); semantic-part prompts start at zero
-    (`initial = "published"`); the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`,
-    `schedule = "steps"`, `warmup = 0`). `examples/paper-head.toml` sets all of them.
+    (`similarity = "dot"` and `temperature = 1` are the paper's); the score is the mean of global
+    and part scores (`inference = "global"`); the text of a class's name goes on with its part
+    sentences (`text.name_template = "{name}"`); tokens are standardised per channel on the training
+    clips (`standardise = false`); semantic-part prompts start at zero (`initial = "published"`);
+    the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`, `schedule = "steps"`,
+    `warmup = 0`). `examples/paper-head.toml` sets what the paper states.
 
     Semantic-part prompts of unseen classes stay as they start, because eq. 6 runs over seen
     classes; the published code runs it over all of them (`semantic_classes = "all"`).

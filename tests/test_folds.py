@@ -20,8 +20,9 @@ def nested(store: Store, name: str, areas: list[Any], **summary: Any) -> Artifac
         draft.tensors({"scores": summary.pop("scores", scores), "labels": torch.tensor([0, 1])})
         draft.json({"clips": ["a", "b"]})
         judged = list(range(1, len(areas) + 1))
-        draft.summary = {"areas": [a if isinstance(a, list) else [a] for a in areas], "variants": [], "seen": [0],
-                         "judged_epochs": judged, "unseen": [1], **summary}  # fmt: skip
+        by_variant = [area if isinstance(area, list) else [area] for area in areas]
+        draft.summary = {"areas": by_variant, "variants": [], "judged_epochs": judged,
+                         "seen": [0], "unseen": [1], **summary}  # fmt: skip
     return store.all("train")[0]
 
 
