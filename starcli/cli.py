@@ -77,6 +77,10 @@ AllowUnknown = Annotated[
         help="Use weights whose training classes nobody knows; marks every result.",
     ),
 ]
+Ablate = Annotated[
+    list[str] | None,
+    typer.Option(help="Part of the method to leave out, such as vap; repeatable."),
+]
 Processes = Annotated[
     int | None, typer.Option("--num-processes", help="Processes that share pretrain and extract.")
 ]
@@ -90,7 +94,8 @@ SETTINGS = {
     "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
     "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
     "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
-    "cut": "text.cut", "method": "method.name", "store": "run.store", "device": "run.device",
+    "cut": "text.cut", "method": "method.name", "ablate": "method.ablate",
+    "store": "run.store", "device": "run.device",
     "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
     "weights": "backbone.weights", "allow_unknown": "backbone.allow_unknown_classes",
 }  # fmt: skip
@@ -101,8 +106,9 @@ def load_options(options: Mapping[str, Any]) -> Loaded:
     """The settings that a stage's command was given, by the names of its options."""
     from starcli.settings import load, parse_assignment
 
-    flags = {SETTINGS[name]: value for name, value in options.items()
-             if name in SETTINGS and value is not None and value is not False}  # fmt: skip
+    given = {name: value for name, value in options.items() if name in SETTINGS}
+    flags = {SETTINGS[name]: value for name, value in given.items()
+             if value is not None and value is not False and value != []}  # fmt: skip
     assigned = dict(map(parse_assignment, options["settings"] or []))
     return load({**assigned, **flags}, options["config"])
 
@@ -114,8 +120,9 @@ def _stage_command(stage: str) -> Callable[..., None]:
         seed: Seed = None, seeds: Seeds = None, backbone: PluginName = None, recipe: Recipe = None,
         weights: Weights = None, allow_unknown: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
-        method: PluginName = None, num_processes: Processes = None, settings: Set = None,
-        config: Config = None, store: StorePath = None, device: Device = None, run: RunName = None,
+        method: PluginName = None, ablate: Ablate = None, num_processes: Processes = None,
+        settings: Set = None, config: Config = None, store: StorePath = None,
+        device: Device = None, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         options = locals()

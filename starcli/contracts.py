@@ -351,6 +351,11 @@ class Method(Plugin, Protocol):
 
     A class may have `views`, the views beside `plain` that it learns from; they reach `fit` as
     `train.views`; and `facets`, what it reads texts for in place of the parts.
+
+    An instance may have `transductive`, true where it learns from text of unseen classes, which
+    marks every result. It may leave a number of its inference to the nested runs: `variants`, the
+    values to choose from; `score_variants`, joint tokens -> scores [R, B, C] with each; and
+    `choose(variant)`, called before `fit`, which its state dict keeps.
     """
 
     def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:

@@ -1,8 +1,12 @@
-"""What the nested runs say together: the epoch that all folds like best, and their scores then."""
+"""What the nested runs say together: the epoch that all folds like best, and their scores then.
+
+Where a method leaves a number of its inference open, its variants are judged beside the epochs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,12 +14,27 @@ from starcli.metrics import Floats, Judged, require_finite
 from starcli.store import Artifact
 
 
-def open_judged(artifact: Artifact, position: int | None = None) -> Judged:
+@dataclass(frozen=True)
+class Nested:
+    """What all nested runs chose together.
+
+    Args:
+        epochs: Number of epochs.
+        variant: The method's open number; None where it has none.
+        judged: Every run's scores with both.
+    """
+
+    epochs: int
+    variant: float | None
+    judged: list[Judged]
+
+
+def open_judged(artifact: Artifact, position: tuple[int, int] | None = None) -> Judged:
     """Scores and labels that an artifact holds.
 
     Args:
         artifact: Of `evaluate`, or of `train` in a nested run.
-        position: Which of a nested run's scores are meant.
+        position: Which of a nested run's scores are meant: of the judged epochs, of the variants.
 
     Raises:
         NumericalError: A score is not finite.
@@ -28,28 +47,34 @@ def open_judged(artifact: Artifact, position: int | None = None) -> Judged:
     return Judged(scores, labels, summary["seen"], summary["unseen"])
 
 
-def open_folds(nested: Sequence[Artifact]) -> tuple[int, list[Judged]]:
-    """The number of epochs chosen on all nested runs together, and their scores after it.
+def open_folds(nested: Sequence[Artifact]) -> Nested:
+    """The number of epochs, and the variant, chosen on all nested runs together.
 
     Args:
         nested: Artifacts of `train`, one per fold of validation.
     """
-    position = choose_epoch([fold.summary["area_by_epoch"] for fold in nested])
-    epochs = int(nested[0].summary["judged_epochs"][position])
-    return epochs, [open_judged(fold, position) for fold in nested]
+    epoch, variant = choose([fold.summary["areas"] for fold in nested])
+    first = nested[0].summary
+    return Nested(
+        epochs=int(first["judged_epochs"][epoch]),
+        variant=first["variants"][variant] if first["variants"] else None,
+        judged=[open_judged(fold, (epoch, variant)) for fold in nested],
+    )
 
 
-def choose_epoch(areas: Sequence[Sequence[float]]) -> int:
-    """Position of the epoch with the largest area under the seen-unseen curve, over all folds.
+def choose(areas: Sequence[Sequence[Sequence[float]]]) -> tuple[int, int]:
+    """Positions of epoch and variant with the largest area under the seen-unseen curve.
 
     The area needs both sides, so an epoch that knows the pseudo-unseen classes by luck before it
     knows the seen ones is not chosen. It is averaged with its neighbours': on few clips a single
     epoch's area jumps. Of folds that stopped early, only epochs that all have count.
 
     Args:
-        areas: For every fold, the area after each judged epoch.
+        areas: For every fold, the area after each judged epoch with each variant.
     """
     common = min(map(len, areas))
     mean = np.mean([fold[:common] for fold in areas], axis=0)
-    smooth = np.convolve(np.pad(mean, 1, mode="edge"), np.ones(3) / 3, mode="valid")
-    return int(smooth.argmax())
+    padded = np.pad(mean, ((1, 1), (0, 0)), mode="edge")
+    smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    epoch, variant = np.unravel_index(smooth.argmax(), smooth.shape)
+    return int(epoch), int(variant)

@@ -38,9 +38,9 @@ def measured(
     if choice == Choice():
         curves = json.loads((stored.path / "curves.json").read_text("utf-8"))
         return found | {"curves": curves}
-    _, folds = open_folds([results[f"train/{role}"] for role in experiment.folds])
+    nested = open_folds([results[f"train/{role}"] for role in experiment.folds])
     judged = open_judged(results["evaluate"])
-    return found | measure(folds, judged, choice, len(experiment.source.classes))
+    return found | measure(nested.judged, judged, choice, len(experiment.source.classes))
 
 
 def document(
@@ -66,7 +66,8 @@ def document(
         "seed": settings.seed,
         "backbone": settings.backbone.name,
         "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
-        "warning": backbone_note(experiment, results),
+        "transductive": results["train"].summary["transductive"],
+        "warning": warning(experiment, results),
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
         "method": settings.method.name,
@@ -76,6 +77,7 @@ def document(
         "calibrator": found["calibrator"],
         "doubts": found["doubts"],
         "epochs": found["epochs"],
+        "variant": results["train"].summary["variant"],
         "zsl": found["zsl"],
         "gzsl": found["gzsl"]
         | {"oracle_harmonic_mean": oracle["harmonic_mean"], "oracle_gamma": oracle["gamma"]},
@@ -104,6 +106,14 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
     if experiment.settings.backbone.weights is not None:
         return "the weights given to the backbone may know the pseudo-unseen classes"
     return None
+
+
+def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
+    """All that every result must admit, in one line."""
+    notes = [backbone_note(experiment, results)]
+    if results["train"].summary["transductive"]:
+        notes.append("TRANSDUCTIVE: the method learned from text of the unseen classes")
+    return "; ".join(note for note in notes if note) or None
 
 
 def title(run: str, document: Mapping[str, Any]) -> str:
@@ -206,7 +216,8 @@ def calibration(
         "selection": found["selection"],
         "selected_by": SELECTED_BY[found["selection"]],
         "validation_folds": len(experiment.folds),
-        "warning": backbone_note(experiment, results),
+        "transductive": results["train"].summary["transductive"],
+        "warning": warning(experiment, results),
         "doubts": found["doubts"],
         "calibrator": found["calibrator"],
         "gamma": found["gamma"],

@@ -9,7 +9,7 @@ import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,20 @@ def warm_steps(progress: float, warm: float, milestones: Sequence[float]) -> flo
         return 0.04 + 0.96 * progress / warm
     # A hair of tolerance: 35 of 65 epochs and 35 / 65 need not be the same float.
     return float(0.1 ** sum(progress >= m - 1e-9 for m in milestones))
+
+
+def schedule(kind: str, epochs: int, milestones: Sequence[float], warm: float) -> Rate:
+    """A schedule of the learning rate by name.
+
+    Args:
+        kind: `cosine`, or `steps`.
+        epochs: Length of the training.
+        milestones: Epochs after which `steps` falls to a tenth.
+        warm: Share of the training in which the rate rises.
+    """
+    if kind == "cosine":
+        return partial(warm_cosine, warm=warm)
+    return partial(warm_steps, warm=warm, milestones=[m / epochs for m in milestones])
 
 
 def moving_average(model: nn.Module, decay: float) -> AveragedModel:

@@ -74,11 +74,11 @@ def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) 
     experiment = tiny(two[0], **TWO)
     results, _ = pipeline.run(experiment, "calibrate")
     nested = [results[f"train/{role}"] for role in experiment.folds]
-    epochs, folds = open_folds(nested)
-    assert results["train"].summary["epochs"] == epochs
+    chosen = open_folds(nested)
+    assert results["train"].summary["epochs"] == chosen.epochs
     found = results["calibrate"].data()
-    best = calibration.choose(calibration.mean([calibration.sweep(f) for f in folds]))
-    assert found["epochs"] == epochs
+    best = calibration.choose(calibration.mean([calibration.sweep(f) for f in chosen.judged]))
+    assert found["epochs"] == chosen.epochs
     assert found["gamma"] == best.document()
     assert report.document(experiment, results)["validation_folds"] == 2
 

@@ -1,82 +1,41 @@
-"""The equations of the dual-prompt head, by hand and by property (paper sections 3.3 to 3.5)."""
+"""The equations of the dual-prompt head, by hand and by property (paper sections 3.3 to 3.5).
+
+Eqs. 1 to 3 are in test_branches.py, the settings and ablations in test_head_settings.py.
+"""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from starcli.contracts import Problem, TextBank, TokenSet, Watch
-from starcli.head import PartBranch, Star, similarity
+from starcli.errors import DataError
+from starcli.head import Star, similarity
+from starcli.metrics import Judged, predict
+from starcli_plugins.backbones.st_gcn import StGcn
 from starcli_plugins.layouts import KINECT_V1
 
 SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3}
 SEEN, UNSEEN = (0, 2, 3), (1,)
 
 
-def make_head(parts: int = 6, seed: int = 0, **settings: object) -> Star:
+def make_problem(parts: int) -> Problem:
     generator = torch.Generator().manual_seed(1)
     groups = KINECT_V1.parts[parts]
     vectors = torch.randn(4, 1 + parts, 7, generator=generator)
     bank = TextBank(("a", "b", "c", "d"), ("name", *groups), vectors)
-    problem = Problem(KINECT_V1, groups, 9, bank, SEEN, UNSEEN)
-    return Star(Star.Settings.model_validate({**SMALL, **settings}), problem, seed)
+    return Problem(KINECT_V1, groups, 9, bank, SEEN, UNSEEN)
+
+
+def make_head(parts: int = 6, seed: int = 0, **settings: object) -> Star:
+    return Star(Star.Settings.model_validate({**SMALL, **settings}), make_problem(parts), seed)
 
 
 def random_tokens(count: int = 3, seed: int = 2) -> Tensor:
     return torch.randn(count, 4, 20, 9, generator=torch.Generator().manual_seed(seed))
-
-
-def literal_branch(branch: PartBranch, tokens: Tensor) -> Tensor:
-    """Eqs. 1 to 3 head by head and attribute by attribute, nothing merged."""
-    width = branch.prompts.shape[1]
-    size = width // branch.heads
-    rows = []
-    for clip in tokens:
-        query = branch.prompts @ branch.query.weight.T
-        key, value = clip @ branch.key.weight.T, clip @ branch.value.weight.T
-        outputs = []
-        for h in range(branch.heads):
-            part = slice(h * size, (h + 1) * size)
-            weights = torch.softmax(query[:, part] @ key[:, part].T / math.sqrt(size), dim=-1)
-            outputs.append(weights @ value[:, part])
-        mixed = torch.cat(outputs, dim=-1) @ branch.out.weight.T
-        augmented = branch.outer(branch.inner(mixed).relu())
-        full = branch.prompts @ branch.projection @ augmented.T
-        rows.append(full.diagonal())
-    return torch.stack(rows)
-
-
-def test_branch_equals_the_literal_formula_and_its_gradient() -> None:
-    torch.manual_seed(0)
-    branch = PartBranch(5, 8, 2, 9, 0.0).double()
-    tokens = torch.randn(3, 12, 9, dtype=torch.double)
-    ours, literal = branch(tokens), literal_branch(branch, tokens)
-    torch.testing.assert_close(ours, literal)
-    for mine, theirs in zip(
-        torch.autograd.grad(ours.square().sum(), list(branch.parameters())),
-        torch.autograd.grad(literal.square().sum(), list(branch.parameters())),
-        strict=True,
-    ):
-        torch.testing.assert_close(mine, theirs)
-
-
-def test_branch_by_hand_with_one_attribute_and_one_token() -> None:
-    """One token takes all attention: F = p w relu(x v o a) b, all scalars."""
-    branch = PartBranch(1, 1, 1, 1, 0.0)
-    values = {"prompts": 2.0, "projection": 3.0}
-    with torch.no_grad():
-        for name, value in values.items():
-            getattr(branch, name).fill_(value)
-        for name, value in {"query": 1.0, "key": 1.0, "value": 5.0, "out": 7.0}.items():
-            getattr(branch, name).weight.fill_(value)
-        branch.inner.weight.fill_(0.5)
-        branch.inner.bias.fill_(1.0)
-        branch.outer.weight.fill_(0.1)
-        branch.outer.bias.fill_(4.0)
-    # x = 2: value 10, out 70, inner 36, outer 7.6, times p w = 6.
-    assert branch(torch.tensor([[[2.0]]])).item() == pytest.approx(45.6)
 
 
 def test_a_part_depends_on_its_own_joints_only() -> None:
@@ -87,6 +46,18 @@ def test_a_part_depends_on_its_own_joints_only() -> None:
         changed[:, :, list(joints)] += 1
         differs = (head.visual(changed) - before).abs().amax((1, 2)) > 1e-6
         assert differs.tolist() == [n == number for n in range(6)]
+
+
+def test_swapping_the_persons_changes_nothing() -> None:
+    """From the clip on: joint tokens average the persons, so no channel belongs to one of them."""
+    torch.manual_seed(0)
+    settings = StGcn.Settings(widths=(6, 9), strides=(2, 2))
+    backbone, head = StGcn(settings, KINECT_V1).eval(), make_head()
+    clips = torch.randn(3, 3, 16, 20, 2)
+    clips[0, ..., 1] = 0
+    with torch.inference_mode():
+        before, after = (head.visual(backbone(c)) for c in (clips, clips.flip(4)))
+    torch.testing.assert_close(after, before)
 
 
 def test_semantic_prompts_are_added_to_their_class_and_part() -> None:
@@ -148,6 +119,30 @@ def test_text_of_unseen_classes_gets_no_gradient() -> None:
     assert gradient[:, list(SEEN)].abs().amax((0, 2)).min() > 0
 
 
+def test_semantic_entropy_over_all_classes_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eq. 6 of the published code: every class's text against all names."""
+    head = make_head(parts=2, semantic_classes="all", temperature=0.5, semantic_similarity="dot")
+    parts = torch.tensor([[[1.0], [0.0], [2.0], [0.0]], [[0.0], [0.0], [0.0], [1.0]]])
+    names = torch.tensor([[1.0], [0.0], [0.0], [3.0]])
+    monkeypatch.setattr(head, "semantic", lambda classes: (parts[:, classes], names[classes]))
+    rows = [[x * n / 0.5 for n in (1, 0, 0, 3)] for x in (1, 0, 2, 0, 0, 0, 0, 1)]
+    want = [math.log(sum(map(math.exp, row))) - row[i % 4] for i, row in enumerate(rows)]
+    visual = torch.zeros(2, 3, 1)
+    monkeypatch.setattr(head, "visual", lambda tokens: visual)
+    got = head.losses(torch.zeros(3, 1), torch.tensor([0, 1, 2]))
+    assert got["sce"].item() == pytest.approx(sum(want) / 8)
+    # The other two stay among the seen classes: three equal scores.
+    assert got["mpce"].item() == pytest.approx(math.log(3))
+
+
+def test_semantic_entropy_over_all_classes_learns_from_unseen_text() -> None:
+    head = make_head(semantic_classes="all")
+    head.loss(random_tokens(), torch.tensor([0, 1, 2])).backward()  # type: ignore[no-untyped-call]
+    gradient = head.part_prompts.grad
+    assert gradient is not None
+    assert gradient.abs().amax((0, 2)).min() > 0
+
+
 def test_every_parameter_learns() -> None:
     head = make_head()
     head.loss(random_tokens(), torch.tensor([0, 1, 2])).backward()  # type: ignore[no-untyped-call]
@@ -163,10 +158,53 @@ def test_score_covers_all_classes_clip_by_clip(inference: str) -> None:
     torch.testing.assert_close(head.score(tokens[1:2]), scores[1:2])
 
 
-def test_global_score_is_the_summed_feature_against_names() -> None:
-    head, tokens = make_head(inference="global", similarity="dot"), random_tokens()
-    names = head.semantic(torch.arange(4))[1]
-    torch.testing.assert_close(head.score(tokens), head.visual(tokens).sum(0) @ names.T)
+def test_score_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sum of the parts against names, mean of part against part text, and shares of both."""
+    head = make_head(parts=2, similarity="dot", inference_weight=0.25)
+    visual = torch.tensor([[[1.0, 0.0]], [[2.0, 1.0]]])
+    parts = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 4.0], [1.0, 1.0]]])
+    names = torch.tensor([[1.0, 0.0], [0.0, 5.0]])
+    monkeypatch.setattr(head, "visual", lambda tokens: visual)
+    monkeypatch.setattr(head, "semantic", lambda classes: (parts, names))
+    by_name, by_part = [3.0, 5.0], [(2 + 4) / 2, (0 + 3) / 2]
+    for share in (0.0, 0.25, 0.5, 1.0):
+        head.choose(share)
+        want = [(1 - share) * n + share * p for n, p in zip(by_name, by_part, strict=True)]
+        assert head.score(torch.zeros(1)).tolist() == [pytest.approx(want)]
+
+
+def test_prediction_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eq. 9: gamma off the seen classes turns the prediction once it passes the gap of 0.5."""
+    head = make_head(parts=2, similarity="dot", inference="global")
+    visual = torch.tensor([[[1.0, 1.0]], [[1.0, 0.0]]])
+    names = torch.tensor([[1.0, 0.0], [0.75, 0.0], [0.0, 0.5], [0.0, 0.0]])
+    monkeypatch.setattr(head, "visual", lambda tokens: visual)
+    monkeypatch.setattr(head, "semantic", lambda classes: (torch.zeros(2, 4, 2), names))
+    scores = head.score(torch.zeros(1)).double().numpy()
+    judged = Judged(scores, np.array([1]), SEEN, UNSEEN)
+    assert scores.tolist() == [[2.0, 1.5, 0.5, 0.0]]
+    assert [int(predict(judged, gamma)[0]) for gamma in (0.0, 0.4, 0.6)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(("inference", "share"), [("global", 0.0), ("parts", 1.0), ("sum", 0.5)])
+def test_inference_is_a_share_of_the_parts(inference: str, share: float) -> None:
+    head, tokens = make_head(inference=inference), random_tokens()
+    assert head.share.item() == share
+    scores = head.score(tokens)
+    head.choose(share)
+    torch.testing.assert_close(head.score(tokens), scores, rtol=0, atol=0)
+
+
+def test_variants_are_scores_after_choosing_and_the_choice_is_kept() -> None:
+    head, other, tokens = (*(make_head(inference_weight="auto") for _ in "ab"), random_tokens())
+    assert make_head().variants == ()
+    found = head.score_variants(tokens)
+    assert found.shape == (len(head.variants), 3, 4)
+    for variant, scores in zip(head.variants, found, strict=True):
+        head.choose(variant)
+        torch.testing.assert_close(head.score(tokens), scores)
+    other.load_state_dict(head.state_dict())
+    torch.testing.assert_close(other.score(tokens), head.score(tokens), rtol=0, atol=0)
 
 
 def toy_set() -> TokenSet:
@@ -208,9 +246,29 @@ def test_initial_weights_follow_the_seed_and_leave_the_global_generator_alone() 
     assert not torch.equal(prompts[0], prompts[2])
 
 
-def test_width_must_be_divisible_by_heads() -> None:
-    with pytest.raises(ValidationError, match="not a multiple"):
-        Star.Settings(width=10, heads=4)
+def test_tokens_may_stay_as_they_are() -> None:
+    head = make_head(epochs=1, standardise=False)
+    head.fit(toy_set(), Watch(), seed=0)
+    assert (head.mean == 0).all()
+    assert (head.std == 1).all()
+
+
+def test_tokens_of_another_layout_or_width_are_refused() -> None:
+    head = make_head()
+    for shape in ((2, 4, 25, 9), (2, 4, 20, 8)):
+        with pytest.raises(DataError, match=f"tokens of {shape[2]} joints and width {shape[3]}"):
+            head.score(torch.zeros(shape))
+
+
+def test_a_text_bank_of_other_parts_is_refused() -> None:
+    problem = make_problem(6)
+    with pytest.raises(DataError, match=r"facets name, head.*the method reads name, upper"):
+        Star(Star.Settings(), replace(problem, parts=KINECT_V1.parts[2]), 0)
+
+
+def test_a_class_both_seen_and_unseen_is_refused() -> None:
+    with pytest.raises(DataError, match="class 'c' is both seen and unseen"):
+        Star(Star.Settings(), replace(make_problem(6), unseen=(1, 2)), 0)
 
 
 def test_tokens_of_several_shards_are_found() -> None:

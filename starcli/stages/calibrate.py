@@ -62,11 +62,11 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 
 def run(job: Job) -> None:
     """Store what the choice on validation finds, which no test clip has influenced."""
-    epochs, folds = open_folds(job.nested)
+    nested = open_folds(job.nested)
     judged = open_judged(job.inputs["scores"])
-    found = measure(folds, judged, Choice(), len(job.experiment.source.classes))
+    found = measure(nested.judged, judged, Choice(), len(job.experiment.source.classes))
     curves = found.pop("curves")
-    job.draft.json({"epochs": epochs, **found})
+    job.draft.json({"epochs": nested.epochs, **found})
     job.draft.json(curves, "curves")
     job.draft.summary = {"gamma": found["gamma"]["gamma"]}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -23,15 +22,7 @@ from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.sections import PretrainSection
 from starcli.splits import Task, refuse_leak
-from starcli.training import (
-    Numerics,
-    Rate,
-    derive,
-    moving_average,
-    run_epochs,
-    warm_cosine,
-    warm_steps,
-)
+from starcli.training import Numerics, derive, moving_average, run_epochs, schedule
 from starcli.weights import TrainedOn, fit_weights, read_weights, saw
 
 REVISION = 3
@@ -157,9 +148,10 @@ def _train(
         return judge.accuracy(None if average is None else average.module)[0]
 
     journal = job.journal()
+    rate = schedule(options.schedule, options.epochs, options.milestones, options.warmup)
     history = run_epochs(
         model, loss, optimizer, what=f"pretrain ({job.role})", size=len(task.train),
-        batch=options.batch, epochs=options.epochs, seed=seed, rate=_rate(options),
+        batch=options.batch, epochs=options.epochs, seed=seed, rate=rate,
         watch=Watch(None, after_epoch, job.checkpoint, job.progress, record=journal.record),
         average=average, numerics=numerics, workers=e.workers,
     )  # fmt: skip
@@ -191,13 +183,6 @@ def _precision(asked: str, device: torch.device) -> str:
     if asked == "fp16" and device.type == "cpu":
         raise UsageError("pretrain.precision: fp16 does not train on the CPU", "use bf16 or fp32")
     return asked
-
-
-def _rate(options: PretrainSection) -> Rate:
-    if options.schedule == "cosine":
-        return partial(warm_cosine, warm=options.warmup)
-    shares = [m / options.epochs for m in options.milestones]
-    return partial(warm_steps, warm=options.warmup, milestones=shares)
 
 
 def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optimizer:

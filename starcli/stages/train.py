@@ -1,11 +1,13 @@
 """train: the method learns to align tokens with text.
 
 A nested run (role validation) judges itself after every epoch on classes it never saw and keeps
-its scores; the reported run trains for the number of epochs that is best for all nested runs.
+its scores; the reported run trains for the number of epochs that is best for all nested runs. A
+number of its inference that a method leaves open is chosen in the same way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from starcli.clips import ClipSet
 from starcli.contracts import Problem, TokenSet, Watch
 from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
-from starcli.folds import choose_epoch, open_folds
+from starcli.folds import choose, open_folds
 from starcli.metrics import Judged, require_finite
 from starcli.splits import Task
 from starcli.stages.embed import open_bank
@@ -26,7 +28,7 @@ from starcli.stages.extract import open_tokens
 from starcli.store import Artifact
 from starcli.training import derive
 
-REVISION = 2
+REVISION = 3
 SCORE_BATCH = 256
 
 
@@ -66,12 +68,19 @@ def run(job: Job) -> None:
     seed = derive(e.settings.seed, "train", job.role)
     journal = job.journal()
     watch = Watch(None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record)
+    learned = {
+        "seen": task.seen,
+        "unseen": task.unseen,
+        "transductive": bool(getattr(method, "transductive", False)),
+    }
     if job.role == FINAL:
-        epochs, _ = open_folds(job.nested)
-        method.fit(train, replace(watch, epochs=epochs), seed=seed)
+        chosen = open_folds(job.nested)
+        if chosen.variant is not None:
+            method.choose(chosen.variant)
+        method.fit(train, replace(watch, epochs=chosen.epochs), seed=seed)
         journal.close(job.draft.path)
         job.draft.tensors({k: v.cpu() for k, v in method.state_dict().items()})
-        job.draft.summary = {"epochs": epochs, "seen": task.seen, "unseen": task.unseen}
+        job.draft.summary = {"epochs": chosen.epochs, "variant": chosen.variant, **learned}
         return
     test = open_tokens(job.inputs["tokens"], clips, task.test)
     watcher = _Watcher(method, test, task, job.checkpoint)
@@ -83,12 +92,13 @@ def run(job: Job) -> None:
     job.draft.tensors({"scores": scores, "labels": test.labels})
     job.draft.json({"clips": list(test.names)})
     job.draft.summary = {
-        "axes": "epochs N C",
-        "epochs": judged[choose_epoch([areas])],
+        "axes": "epochs variants N C",
+        "epochs": judged[choose([areas])[0]],
         "judged_epochs": judged,
-        "area_by_epoch": areas,
-        "seen": task.seen,
-        "unseen": task.unseen,
+        "area_by_epoch": list(map(max, areas)),
+        "variants": list(_variants(method)),
+        "areas": areas,
+        **learned,
     }
 
 
@@ -101,17 +111,38 @@ def build(e: Experiment, task: Task, bank: Artifact, tokens: TokenSet) -> Any:
     return e.make("method", problem, derive(e.settings.seed, "method")).to(e.device)
 
 
-@torch.inference_mode()
 def score(method: Any, tokens: TokenSet, device: torch.device) -> Tensor:
     """Scores [N, C] of all clips of a set.
 
     Raises:
         NumericalError: Some are not finite.
     """
+    return _scores(method.score, tokens, device)
+
+
+def score_variants(method: Any, tokens: TokenSet, device: torch.device) -> Tensor:
+    """Scores [R, N, C] of all clips of a set with each variant of a method, or its only ones.
+
+    Raises:
+        NumericalError: Some are not finite.
+    """
+    if not _variants(method):
+        return score(method, tokens, device)[None]
+    # Clips first, along which batches are put together.
+    scores = _scores(lambda x: method.score_variants(x).transpose(0, 1), tokens, device)
+    return scores.transpose(0, 1).contiguous()
+
+
+@torch.inference_mode()
+def _scores(of: Callable[[Tensor], Tensor], tokens: TokenSet, device: torch.device) -> Tensor:
     batches = torch.split(torch.arange(len(tokens)), SCORE_BATCH)
-    scores = torch.cat([method.score(tokens.batch(ids).to(device)).cpu() for ids in batches])
-    require_finite(scores.double().numpy(), tokens.names)
+    scores = torch.cat([of(tokens.batch(ids).to(device)).cpu() for ids in batches])
+    require_finite(scores.flatten(1).double().numpy(), tokens.names)
     return scores
+
+
+def _variants(method: Any) -> Sequence[float]:
+    return getattr(method, "variants", ())
 
 
 class _Watcher:
@@ -121,29 +152,28 @@ class _Watcher:
         self.method, self.test, self.task, self.folder = method, test, task, folder
 
     def after_epoch(self, epoch: int) -> float:
-        """Score the clips; the area under the seen-unseen curve."""
+        """Score the clips; the area under the seen-unseen curve, of the best variant."""
         from safetensors.torch import save_file
 
         device = next(self.method.parameters(), torch.empty(0)).device
-        scores = score(self.method, self.test, device)
+        scores = score_variants(self.method, self.test, device)
         with writes_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file({"scores": scores}, self._path(epoch))
-        return self._area(scores)
+        return max(self._areas(scores))
 
-    def collected(self) -> tuple[list[int], Tensor, list[float]]:
-        """The judged epochs, the scores [epochs, N, C] after them, and the areas."""
+    def collected(self) -> tuple[list[int], Tensor, list[list[float]]]:
+        """The judged epochs, the scores [epochs, R, N, C] after them, and the areas."""
         from safetensors.torch import load_file
 
         epochs = sorted(int(p.stem.rpartition("-")[2]) for p in self.folder.glob("scores-*"))
         scores = torch.stack([load_file(self._path(epoch))["scores"] for epoch in epochs])
-        return epochs, scores, [self._area(each) for each in scores]
+        return epochs, scores, [self._areas(each) for each in scores]
 
-    def _area(self, scores: Tensor) -> float:
-        judged = Judged(
-            scores.double().numpy(), self.test.labels.numpy(), self.task.seen, self.task.unseen
-        )
-        return sweep(judged).area
+    def _areas(self, scores: Tensor) -> list[float]:
+        labels, task = self.test.labels.numpy(), self.task
+        judged = (Judged(s.double().numpy(), labels, task.seen, task.unseen) for s in scores)
+        return [sweep(each).area for each in judged]
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"scores-{epoch:05d}.safetensors"
