@@ -31,7 +31,12 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
 ELSEWHERE: Mapping[tuple[Kind, str], str] = {
     ("describer", "chat"): "asks a server: tests/plugins/test_chat.py",
     ("describer", "local"): "asks a model that makes sense: tests/plugins/test_local.py",
-}
+    **{
+        ("method", name): "the same rules at a small size: tests/plugins/test_methods.py"
+        for name in ("cada-vae", "devise", "eszsl", "jpose", "msf", "relation-net", "revise",
+                     "smie", "synse")
+    },
+}  # fmt: skip
 """Plugins that cannot be run here, and where their rules are tested."""
 BROKEN: Mapping[tuple[Kind, str], Mapping[str, str]] = {}
 """Rules that a plugin of ours does not keep, with the reason."""
