@@ -48,12 +48,16 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 def _require_facets(experiment: Experiment) -> None:
     """Refuse a describer whose texts the method cannot read, before anything is computed."""
     plugins, settings = experiment.loaded.plugins, experiment.settings
-    given = tuple(getattr(plugins["describer"], "facets", ()))
-    if given != tuple(getattr(plugins["method"], "facets", ())):
-        wanted = ", ".join(getattr(plugins["method"], "facets", ())) or "each part"
+    given: tuple[str, ...] = getattr(plugins["describer"], "facets", ())
+    wanted: tuple[str, ...] | None = getattr(plugins["method"], "facets", None)
+    # A method that names no facets reads those of the parts.
+    readable = not given if wanted is None else set(wanted) <= {"name", *given}
+    if not readable:
+        reads = ", ".join(wanted or ("each part",))
         raise UsageError(
-            f"method {settings.method.name} reads a text for {wanted}, describer "
-            f"{settings.describer.name} gives one for {', '.join(given) or 'each part'}",
+            f"method {settings.method.name} reads a text for {reads}, "
+            f"describer {settings.describer.name} gives one for "
+            f"{', '.join(given) or 'each part'}",
             "choose another with --describer or --method",
         )
 
