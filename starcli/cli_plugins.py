@@ -41,14 +41,16 @@ def list_(
     if check:
         rows = _checked(seconds)
     bad = [row for row in rows if row.get("status", "ok") != "ok"]
+    error = MissingError(f"{len(bad)} of {len(rows)} plugins cannot be used",
+                         "update or remove their distributions")  # fmt: skip
     if as_json:
-        print_document({"ok": not bad, "plugins": rows})
+        print_document({**(error.document() if bad else {"ok": True}), "plugins": rows})
     else:
         columns = list(rows[0]) if rows else ["kind", "name", "distribution", "version"]
         console.table("plugins", columns, [list(row.values()) for row in rows])
     if bad:
-        console.note(f"{len(bad)} of {len(rows)} plugins cannot be used")
-        raise typer.Exit(MissingError.exit_code)
+        console.error(error)
+        raise typer.Exit(error.exit_code)
 
 
 def _checked(seconds: float) -> list[dict[str, str]]:

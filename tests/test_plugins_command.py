@@ -101,6 +101,7 @@ def test_check_exits_with_4_and_one_document(tmp_path: Path) -> None:
     assert done.returncode == 4, done.stderr
     document = json.loads(done.stdout)
     assert document["ok"] is False
+    assert document["error"]["message"] == "1 of 1 plugins cannot be used"
     assert [row["status"] for row in document["plugins"]] == ["broken"]
     shown = python(tmp_path, "-c", script)
     assert shown.returncode == 4

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +14,7 @@ from starcli.contracts import Desk
 from starcli.errors import MissingError
 from starcli_plugins.describers.asking import Reply, ask_all, collect
 from starcli_plugins.describers.questions import Message, Mode, Question, questions
+from starcli_plugins.model_files import LANGUAGE, find, load, opening
 
 
 class Local:
@@ -111,46 +110,16 @@ class Generator:
         """Begin nothing more."""
         self._stopped = True
 
-    def _folder(self) -> Path:
-        """The model's folder; nothing is downloaded and no network time-out is waited for."""
-        name = self.settings.model
-        if Path(name).is_dir():
-            return Path(name)
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
-
-        try:
-            return Path(snapshot_download(name, local_files_only=True))
-        except (LocalEntryNotFoundError, ValueError, OSError) as error:
-            raise MissingError(
-                f"language model '{name}' is neither a folder nor in the local hub cache",
-                f"fetch it with `hf download {name}`, or use `--describer bundled`",
-            ) from error
-
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """Tokenizer and model."""
-        folder = self._folder()
-        if not any(folder.glob("*.safetensors")):
-            raise MissingError(f"language model {folder} has no safetensors weights",
-                               "convert it, or use another model")  # fmt: skip
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
+        folder = find(self.settings.model, LANGUAGE)
+        with opening(folder, LANGUAGE):
+            from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            loader: Any = AutoModelForCausalLM
-            model, info = loader.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-            )
-            if info["missing_keys"]:
-                raise ValueError(f"weights are missing, such as {min(info['missing_keys'])}")
-            return tokenizer, model.to(self.settings.device).eval()
-        except Exception as error:  # the libraries raise many kinds for a damaged folder
-            raise MissingError(f"language model {folder} cannot be loaded: {error}",
-                               "fetch it again, or use another model") from error  # fmt: skip
+            model = load(AutoModelForCausalLM, folder, dtype="auto")
+        return tokenizer, model.to(self.settings.device)
 
 
 def _encoded(tokenizer: Any, messages: Sequence[Message]) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from starcli_plugins.encoders.model_files import load
 from starcli_plugins.encoders.transformer import Transformer
+from starcli_plugins.model_files import load
 
 
 class Clip(Transformer):

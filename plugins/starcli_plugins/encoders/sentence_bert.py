@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli.errors import MissingError
-from starcli_plugins.encoders.model_files import (
+from starcli_plugins.encoders.transformer import unknown_words
+from starcli_plugins.model_files import (
     find,
     fingerprint,
     load,
     opening,
     require_same_words,
 )
-from starcli_plugins.encoders.transformer import unknown_words
 
 
 class SentenceBert:

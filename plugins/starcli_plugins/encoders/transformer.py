@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli_plugins.encoders.model_files import find, fingerprint, opening, require_same_words
+from starcli_plugins.model_files import find, fingerprint, opening, require_same_words
 
 BATCH = 32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -60,18 +61,21 @@ class AlignedVaes(TrainedMethod):
         self.steps: Tensor
         self.register_buffer("steps", torch.tensor(0))
 
+    @abstractmethod
     def weights(self, epoch: float) -> Mapping[str, float]:
         """The weight of each term after so many epochs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def distance(self, decoded: Tensor, true: Tensor) -> Tensor:
         """How far [B, width] is from what it stands for, a mean over B."""
-        raise NotImplementedError
 
     def encode_text(self, classes: Tensor) -> list[Gaussian]:
         """The distributions of the codes of each facet, for class ids [B]."""
-        pairs = zip(self.text_vaes, self.text[:, classes], strict=True)
-        return [vae.encode(text) for vae, text in pairs]  # type: ignore[operator]
+        pairs = zip(self._text_vaes(), self.text[:, classes], strict=True)
+        return [vae.encode(text) for vae, text in pairs]
+
+    def _text_vaes(self) -> list[Vae]:
+        return [vae for vae in self.text_vaes if isinstance(vae, Vae)]
 
     def losses(self, clips: Tensor, classes: Tensor) -> dict[str, Tensor]:
         """The terms of the loss, without their weights; those of facets are added up.
@@ -96,8 +100,8 @@ class AlignedVaes(TrainedMethod):
 
     def _text(self, code: Tensor, classes: Tensor) -> Tensor:
         apart = code.chunk(len(self.text_vaes), dim=1)
-        pairs = zip(self.text_vaes, apart, self.text[:, classes], strict=True)
-        terms = [self.distance(vae.decode(own), text) for vae, own, text in pairs]  # type: ignore[operator]
+        pairs = zip(self._text_vaes(), apart, self.text[:, classes], strict=True)
+        terms = [self.distance(vae.decode(own), text) for vae, own, text in pairs]
         return torch.stack(terms).sum()
 
     def optimizer(self) -> torch.optim.Optimizer:

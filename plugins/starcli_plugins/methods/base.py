@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -57,7 +58,7 @@ def pairs(clips: Tensor, text: Tensor) -> Tensor:
     return torch.cat([clips[:, None].expand(size), text[None].expand(size)], dim=-1)
 
 
-class PooledMethod(nn.Module):
+class PooledMethod(nn.Module, ABC):
     """A method that compares the mean of a clip's joint tokens with text.
 
     Features are standardised per channel on the training clips, and text vectors scaled to length
@@ -101,13 +102,13 @@ class PooledMethod(nn.Module):
         """What is read of the texts: [F, C, E]."""
         return facet_vectors(bank, self.facets)
 
+    @abstractmethod
     def build(self, token_dim: int, text_dim: int) -> None:
         """Make the layers, from D and E."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compare(self, clips: Tensor) -> Tensor:
         """Features [B, D] -> scores of all classes [B, C]."""
-        raise NotImplementedError
 
     def prepare(self, train: TokenSet) -> tuple[Tensor, Tensor]:
         """What is learned from.
@@ -146,6 +147,7 @@ class TrainedMethod(PooledMethod):
     """Share of the training in which the learning rate rises, a half cosine after it; None: it
     stays the same."""
 
+    @abstractmethod
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of a batch.
 
@@ -153,7 +155,6 @@ class TrainedMethod(PooledMethod):
             clips: Features [B, D], those of each view beside them.
             targets: Positions [B] in the list of seen classes.
         """
-        raise NotImplementedError
 
     def optimizer(self) -> torch.optim.Optimizer:
         """The optimiser of all weights."""

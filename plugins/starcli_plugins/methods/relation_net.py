@@ -55,7 +55,8 @@ class RelationNet(TrainedMethod):
     def relations(self, clips: Tensor, text: Tensor) -> Tensor:
         """Relations before the sigmoid: features [B, D] and texts [C', E] -> [B, C']."""
         joined = pairs(clips, self.attribute(text))
-        return self.relation(joined)[..., 0]  # type: ignore[no-any-return]
+        found: Tensor = self.relation(joined)
+        return found[..., 0]
 
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of the relations with the classes of the batch."""

@@ -110,5 +110,6 @@ class Revise(TrainedMethod):
 
     def compare(self, clips: Tensor) -> Tensor:
         """Products of embeddings of features [B, D] and all classes: [B, C]."""
-        mine, text = self.visual(clips)[2], self.semantic(self.text[0])[2]
-        return mine @ text.T  # type: ignore[no-any-return]
+        mine: Tensor = self.visual(clips)[2]
+        text: Tensor = self.semantic(self.text[0])[2]
+        return mine @ text.T

@@ -48,7 +48,8 @@ class Smie(TrainedMethod):
 
     def critic(self, clips: Tensor, text: Tensor) -> Tensor:
         """T of features and texts row by row: [B, D] and [B, E] -> [B]."""
-        return self.network(torch.cat([_normalised(clips), text], dim=-1))[:, 0]  # type: ignore[no-any-return]
+        scores: Tensor = self.network(torch.cat([_normalised(clips), text], dim=-1))
+        return scores[:, 0]
 
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
         """Minus the information, and how far it fails to fall without the motion.
@@ -67,7 +68,8 @@ class Smie(TrainedMethod):
 
     def compare(self, clips: Tensor) -> Tensor:
         """T of features [B, D] and all classes: [B, C]."""
-        return self.network(pairs(_normalised(clips), self.text[0]))[..., 0]  # type: ignore[no-any-return]
+        scores: Tensor = self.network(pairs(_normalised(clips), self.text[0]))
+        return scores[..., 0]
 
 
 def information(true: Tensor, false: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Text models on disk: found without a network, read without unpickling, refused unless whole."""
+"""Models of transformers on disk: found offline, never unpickled, refused unless whole."""
 
 from __future__ import annotations
 
@@ -9,19 +9,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from starcli.errors import MissingError
 
 MODEL_FILES = frozenset({".json", ".safetensors", ".txt"})
-OFFLINE = "use `--encoder minilm`, which works offline"
 
 
-def find(name: str) -> Path:
+class Kind(NamedTuple):
+    """What messages say of a kind of model: its name, class, setting, and what else can be done."""
+
+    what: str
+    auto: str
+    setting: str
+    instead: str
+
+
+TEXT = Kind("text model", "AutoModel", "encoder.model",
+            "use `--encoder minilm`, which works offline")  # fmt: skip
+LANGUAGE = Kind("language model", "AutoModelForCausalLM", "describer.model",
+                "use `--describer bundled`, which needs none")  # fmt: skip
+
+
+def find(name: str, kind: Kind = TEXT) -> Path:
     """The folder of a model; nothing is downloaded and no network time-out is waited for.
 
     Args:
         name: A folder, or a name on the hub.
+        kind: Kind of the model.
 
     Raises:
         MissingError: It is neither a folder nor in the hub's local cache.
@@ -35,8 +50,8 @@ def find(name: str) -> Path:
         return Path(snapshot_download(name, local_files_only=True))
     except (LocalEntryNotFoundError, ValueError, OSError) as error:
         raise MissingError(
-            f"text model '{name}' is neither a folder nor in the local hub cache",
-            f"fetch it with `hf download {name}`, or {OFFLINE}",
+            f"{kind.what} '{name}' is neither a folder nor in the local hub cache",
+            f"fetch it with `hf download {name}`, or {kind.instead}",
         ) from error
 
 
@@ -51,15 +66,20 @@ def fingerprint(folder: Path) -> str:
 
 
 @contextmanager
-def opening(folder: Path) -> Iterator[None]:
+def opening(folder: Path, kind: Kind = TEXT) -> Iterator[None]:
     """Check the weights of a folder, and turn what loading them raises into our error.
+
+    Args:
+        folder: The model's folder.
+        kind: Kind of the model.
 
     Raises:
         MissingError: There are no weights as safetensors, they are cut off, or cannot be loaded.
     """
     weights = sorted(folder.rglob("*.safetensors"))
     if not weights:
-        raise MissingError(f"text model {folder} has no safetensors weights", _convert(folder))
+        raise MissingError(f"{kind.what} {folder} has no safetensors weights",
+                           _convert(folder, kind))  # fmt: skip
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from transformers.utils import logging
 
@@ -71,20 +91,21 @@ def opening(folder: Path) -> Iterator[None]:
             _require_every_byte(path)
         yield
     except Exception as error:  # the libraries raise many kinds for a damaged folder
-        raise MissingError(f"text model {folder} cannot be loaded: {error}",
-                           f"fetch it again, or {OFFLINE}") from error  # fmt: skip
+        raise MissingError(f"{kind.what} {folder} cannot be loaded: {error}",
+                           f"fetch it again, or {kind.instead}") from error  # fmt: skip
     finally:
         logging.set_verbosity(before)
 
 
-def _convert(folder: Path) -> str:
+def _convert(folder: Path, kind: Kind) -> str:
     """How to get a folder with safetensors from one that has other weights only."""
     if not any(folder.glob("*.bin")):
-        return f"fetch it again, or {OFFLINE}"
-    code = (f"from transformers import AutoModel, AutoTokenizer; a, b = '{folder}', 'converted'; "
-            "AutoModel.from_pretrained(a).save_pretrained(b); "
+        return f"fetch it again, or {kind.instead}"
+    code = (f"from transformers import {kind.auto}, AutoTokenizer; a, b = '{folder}', 'converted'; "
+            f"{kind.auto}.from_pretrained(a).save_pretrained(b); "
             "AutoTokenizer.from_pretrained(a).save_pretrained(b)")  # fmt: skip
-    return f'convert it with `python -c "{code}"` and set encoder.model=converted, or {OFFLINE}'
+    return (f'convert it with `python -c "{code}"` and set {kind.setting}=converted, or '
+            f"{kind.instead}")  # fmt: skip
 
 
 def _require_every_byte(path: Path) -> None:
@@ -102,7 +123,7 @@ def _require_every_byte(path: Path) -> None:
 
 
 def load(kind: Any, folder: Path, unused: str = "", **options: Any) -> Any:
-    """A transformers model in float32, ready for inference.
+    """A transformers model, in float32 where `options` name no other type, ready for inference.
 
     Args:
         kind: A class of transformers with `from_pretrained`.
@@ -116,8 +137,8 @@ def load(kind: Any, folder: Path, unused: str = "", **options: Any) -> Any:
     import torch
 
     model, info = kind.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
-        output_loading_info=True, **options,
+        folder, local_files_only=True, use_safetensors=True, output_loading_info=True,
+        **{"dtype": torch.float32, **options},
     )  # fmt: skip
     missing = sorted(k for k in info["missing_keys"] if not (unused and k.startswith(unused)))
     if missing:
