@@ -45,7 +45,7 @@ def evaluate(
     documents = {}
     asked: list[str | None] = [*dict.fromkeys(runs or [])]
     for wanted in asked or [None]:
-        name, experiment = _open_run(wanted, store, config, device)
+        name, experiment = open_run(wanted, store, config, device)
         results, _ = execute(experiment, "calibrate")
         documents[name] = report.document(experiment, results, choice)
     if len(documents) > 1:
@@ -74,9 +74,10 @@ def calibrate(
     from starcli.stages.calibrate import Choice
 
     choice = Choice(gamma, select, calibrator)
-    name, experiment = _open_run(run, store, config, device)
+    name, experiment = open_run(run, store, config, device)
     results, _ = execute(experiment, "calibrate")
-    found, files = report.calibration(experiment, results, name, choice)
+    found = report.calibration(experiment, results, choice)
+    files = report.save_calibration(found, name, choice, experiment.store.root / "runs" / name)
     if as_json:
         print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
         return
@@ -141,10 +142,17 @@ def show_summary(documents: Mapping[str, Mapping[str, Any]], as_json: bool) -> N
     console.table(report.summary_title(documents), columns, report.summary_rows(found))
 
 
-def _open_run(
+def open_run(
     name: str | None, store: Path | None, config: Path | None, device: str | None
 ) -> tuple[str, Experiment]:
-    """The settings a run was trained with, and where to compute now."""
+    """A run's name, and the settings it was trained with.
+
+    Args:
+        name: The run; None for the latest.
+        store: Folder of all results.
+        config: Settings file, for the store and the device.
+        device: Where to compute now.
+    """
     from starcli.experiment import Experiment
     from starcli.pipeline import require_same
     from starcli.settings import load_recorded, run_section

@@ -137,8 +137,8 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 @contextmanager
-def writes_to(place: Path) -> Iterator[None]:
-    """Turn the system's errors of writing into ours, with the place."""
+def writes_to(place: Path, option: str = "--store") -> Iterator[None]:
+    """Turn the system's errors of writing into ours, with the place and the option it is from."""
     from safetensors import SafetensorError
 
     try:
@@ -147,5 +147,5 @@ def writes_to(place: Path) -> Iterator[None]:
         raise OutputError(f"cannot write: {error}", "free some space", file=place) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        fix = "free some space" if error.errno == errno.ENOSPC else "name another with --store"
+        fix = "free some space" if error.errno == errno.ENOSPC else f"name another with {option}"
         raise OutputError(f"cannot write: {reason}", fix, file=error.filename or place) from error

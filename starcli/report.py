@@ -10,6 +10,8 @@ from typing import Any
 
 from starcli.errors import writes_to
 from starcli.experiment import Experiment
+from starcli.figures import gamma
+from starcli.figures.drawing import save
 from starcli.folds import open_folds, open_judged
 from starcli.stages.calibrate import Choice, measure
 from starcli.store import Artifact
@@ -200,19 +202,17 @@ def percent(fraction: float | None) -> str:
 
 
 def calibration(
-    experiment: Experiment, results: Mapping[str, Artifact], run: str, choice: Choice
-) -> tuple[dict[str, Any], list[Path]]:
-    """What calibration found, with the exact curves, and the files they are stored in.
+    experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
+) -> dict[str, Any]:
+    """What calibration found, with the exact curves.
 
     Args:
         experiment: Settings and plugins.
         results: Artifacts by step name.
-        run: Name of the run; its folder gets `calibration.json` and `calibration.png`, with the
-            choice in their names where it is another than gamma on validation.
-        choice: How seen and unseen classes are balanced.
+        choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
-    found = measured(experiment, results, choice)
-    content = {
+    found = measured(experiment, results, choice or Choice())
+    return {
         "selection": found["selection"],
         "selected_by": SELECTED_BY[found["selection"]],
         "validation_folds": len(experiment.folds),
@@ -227,14 +227,27 @@ def calibration(
         "gap": found["gap"],
         "curves": found["curves"],
     }
-    folder = experiment.store.root / "runs" / run
+
+
+def save_calibration(
+    found: Mapping[str, Any], run: str, choice: Choice, folder: Path
+) -> list[Path]:
+    """Write what calibration found and its picture; their paths.
+
+    Args:
+        found: What it found.
+        run: Name of the run.
+        choice: How seen and unseen classes are balanced.
+        folder: Folder of the run, which gets `calibration.json` and `calibration.png`, with the
+            choice in their names where it is another than gamma on validation.
+    """
     others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
     name = "-".join(["calibration", *sorted(others)])
     files = [folder / f"{name}.json", folder / f"{name}.png"]
     with writes_to(folder):
-        files[0].write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        draw_curves(content, files[1])
-    return content, files
+        files[0].write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    save(lambda: gamma.draw({run: found}), files[1])
+    return files
 
 
 def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -283,34 +296,3 @@ def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...
     return [
         (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys)) for i in sorted(picked)
     ]
-
-
-def draw_curves(found: Mapping[str, Any], path: Path) -> None:
-    """S, U and H over gamma, validation beside test, as PNG.
-
-    Args:
-        found: What calibration found.
-        path: The picture.
-    """
-    from matplotlib.figure import Figure
-
-    lines = {"S, seen": "seen_accuracy", "U, unseen": "unseen_accuracy",
-             "H, harmonic mean": "harmonic_mean"}  # fmt: skip
-    curves, used = found["curves"], found["calibrator"]["gamma"]
-    oracle = found["oracle"]["gamma"]
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    for axes, side in zip(figure.subplots(1, 2, sharey=True), ("validation", "test"), strict=True):
-        points = curves[side]["breakpoints"]
-        margin = 0.05 * (points[-1] - points[0]) or 1.0
-        edges = [points[0] - margin, *points, points[-1] + margin]
-        for label, key in lines.items():
-            axes.stairs([100 * v for v in curves[side][key]], edges, baseline=None, label=label)
-        axes.axvline(used, color="black", lw=1, label=f"{found['selection']}, {used:.3f}")
-        if side == "test":
-            axes.axvline(oracle, color="grey", ls=":", label=f"oracle, not a result, {oracle:.3f}")
-        axes.set(title=f"{side} clips, area {curves[side]['area']:.3f}", xlabel="gamma",
-                 ylim=(0, 101))  # fmt: skip
-        axes.legend(fontsize="small")
-    figure.suptitle(SELECTED_BY[found["selection"]], fontsize="small")
-    figure.supylabel("accuracy, %")
-    figure.savefig(path, dpi=120)

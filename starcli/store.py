@@ -156,19 +156,20 @@ def save_tensors(
         os.chmod(path, 0o666 & ~_umask())
 
 
-def save_whole(path: Path, write: Callable[[Path], None]) -> None:
+def save_whole(path: Path, write: Callable[[Path], None], option: str = "--store") -> None:
     """Write a file that is whole whenever it is there, even after a power cut.
 
     Args:
         path: The file.
         write: Writes it under another name.
+        option: Where another place can be named.
 
     Raises:
         OutputError: It cannot be written.
     """
     # What an interrupted run has started may still be writing when the next one does.
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with writes_to(path):
+    with writes_to(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         write(draft)
         os.chmod(draft, 0o666 & ~_umask())

@@ -53,7 +53,7 @@ LAYERS = (
     {"experiment"},
     {"inventory", "inspection", "template"},
     {"stages"},
-    {"pipeline", "report", "heatmap"},
+    {"pipeline", "report", "heatmap", "figures"},
     {"console"},
     {"cli_options", *COMMANDS},
     {"__main__"},
