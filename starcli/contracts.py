@@ -356,6 +356,11 @@ class Method(Plugin, Protocol):
     marks every result. It may leave a number of its inference to the nested runs: `variants`, the
     values to choose from; `score_variants`, joint tokens -> scores [R, B, C] with each; and
     `choose(variant)`, called before `fit`, which its state dict keeps.
+
+    A class whose prompts `starcli figure space` is to show has `skeleton_features(tokens,
+    prompted=...)`, joint tokens -> features of clips [B, W], and `semantic_features(classes,
+    prompted=...)`, class ids -> [C', F, W], the class's name first, without and with prompts in
+    one space.
     """
 
     def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:

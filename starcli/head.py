@@ -8,7 +8,7 @@ the same m-dimensional space. Three cross-entropies align the two sides (eqs. 5 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
 from starcli.contracts import Problem, TokenSet, Watch
-from starcli.errors import DataError
+from starcli.errors import DataError, UsageError
 from starcli.head_settings import HeadSettings
 from starcli.training import derive, run_epochs, schedule
 
@@ -132,18 +132,57 @@ class Star(nn.Module):
                 f"learned from {self.joints} and {len(self.mean)}",
                 "use the data set and backbone that it was trained with",
             )
-        tokens = torch.addcmul(-self.mean / self.std, tokens.to(self.mean), 1 / self.std)
-        parts = zip(self.branches, self.groups, strict=True)
-        return torch.stack([branch(tokens[:, :, list(g)].flatten(1, 2)) for branch, g in parts])
+        parts = zip(self.branches, self._part_tokens(tokens), strict=True)
+        return torch.stack([branch(part) for branch, part in parts])
 
-    def semantic(self, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """F_si^e and F_cn of some classes: ids [C'] -> [K, C', m] and [C', m] (eq. 4)."""
+    def _part_tokens(self, tokens: Tensor) -> Iterator[Tensor]:
+        """Standardised tokens of every part: [B, L, V, D] -> K of [B, S, D]."""
+        tokens = torch.addcmul(-self.mean / self.std, tokens.to(self.mean), 1 / self.std)
+        for joints in self.groups:
+            yield tokens[:, :, list(joints)].flatten(1, 2)
+
+    def semantic(self, classes: Tensor, *, prompted: bool = True) -> tuple[Tensor, Tensor]:
+        """F_si^e and F_cn of some classes: ids [C'] -> [K, C', m] and [C', m] (eq. 4).
+
+        Without prompts the same projectors take the part texts as they are.
+        """
         texts = self.part_vectors[:, classes]
-        if "spp" not in self.settings.ablate:
+        if prompted and "spp" not in self.settings.ablate:
             texts = texts + self.part_prompts[:, classes]
         parts = zip(self.part_projectors, texts, strict=True)
         names: Tensor = self.name_projector(self.name_vectors[classes])
         return torch.stack([project(text) for project, text in parts]), names
+
+    def skeleton_features(self, tokens: Tensor, *, prompted: bool) -> Tensor:
+        """Features of clips, summed over the parts: joint tokens [B, L, V, D] -> [B, W].
+
+        With visual-attribute prompts, F_v^e of W = m (eqs. 1 to 3); without, what the prompts
+        attend to: the mean of the part's standardised tokens, W = D. The paper does not say what
+        its figure 4 shows without prompts.
+
+        Raises:
+            UsageError: The head was trained without visual-attribute prompts.
+        """
+        self._require_prompts("vap", "attention")
+        if prompted:
+            return self.visual(tokens).sum(0)
+        return torch.stack([part.mean(1) for part in self._part_tokens(tokens)]).sum(0)
+
+    def semantic_features(self, classes: Tensor, *, prompted: bool) -> Tensor:
+        """Projected texts, the name's first: ids [C'] -> [C', 1 + K, m] (eq. 4).
+
+        Raises:
+            UsageError: The head was trained without semantic-part prompts.
+        """
+        self._require_prompts("spp")
+        parts, names = self.semantic(classes, prompted=prompted)
+        return torch.cat([names[:, None], parts.transpose(0, 1)], 1)
+
+    def _require_prompts(self, *components: str) -> None:
+        for component in components:
+            if component in self.settings.ablate:
+                raise UsageError(f"the head was trained without {component}, so that it has no "
+                                 "prompts to show", "name a run without --ablate")  # fmt: skip
 
     def losses(self, tokens: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The cross-entropies of eqs. 5, 6 and 7, those of the settings' `ablate` left out.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from starcli.contracts import Problem, TextBank, TokenSet, Watch
-from starcli.errors import DataError
+from starcli.errors import DataError, UsageError
 from starcli.head import Star, similarity
 from starcli.metrics import Judged, predict
 from starcli_plugins.backbones.st_gcn import StGcn
@@ -70,6 +70,38 @@ def test_semantic_prompts_are_added_to_their_class_and_part() -> None:
     torch.testing.assert_close(parts[2, 3], head.part_projectors[2](text))
     torch.testing.assert_close(parts[2, 0], head.part_projectors[2](head.part_vectors[2, 0]))
     torch.testing.assert_close(names[1], head.name_projector(head.name_vectors[1]))
+
+
+def test_skeleton_features_without_prompts_are_mean_tokens() -> None:
+    """Of every part, standardised, and summed over the parts; with prompts, F_v^e summed."""
+    head, tokens = make_head(), random_tokens()
+    head.mean.copy_(torch.arange(9.0))
+    head.std.fill_(2.0)
+    groups = KINECT_V1.parts[6].values()
+    by_hand = sum((tokens[:, :, list(g)].mean((1, 2)) - torch.arange(9.0)) / 2 for g in groups)
+    torch.testing.assert_close(head.skeleton_features(tokens, prompted=False), by_hand)
+    prompted = head.skeleton_features(tokens, prompted=True)
+    torch.testing.assert_close(prompted, head.visual(tokens).sum(0))
+
+
+def test_semantic_features_without_prompts_are_projected_texts() -> None:
+    head, ids = make_head(initial="published"), torch.tensor([3, 1])
+    without = head.semantic_features(ids, prompted=False)
+    torch.testing.assert_close(without[:, 0], head.name_projector(head.name_vectors[ids]))
+    text = head.part_vectors[2, ids]
+    torch.testing.assert_close(without[:, 3], head.part_projectors[2](text))
+    prompted = head.semantic_features(ids, prompted=True)
+    torch.testing.assert_close(prompted[:, 0], without[:, 0])
+    sharpened = text + head.part_prompts[2, ids]
+    torch.testing.assert_close(prompted[:, 3], head.part_projectors[2](sharpened))
+
+
+@pytest.mark.parametrize("left_out", ["vap", "attention", "spp"])
+def test_a_head_without_prompts_shows_none(left_out: str) -> None:
+    head = make_head(ablate=[left_out])
+    with pytest.raises(UsageError, match=f"trained without {left_out}"):
+        head.skeleton_features(random_tokens(), prompted=False)
+        head.semantic_features(torch.arange(4), prompted=False)
 
 
 def test_similarity_by_hand() -> None:
