@@ -15,6 +15,7 @@ from starcli import __version__
 from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
+from starcli.cli_figures import figure
 from starcli.cli_plugins import plugins
 from starcli.cli_results import calibrate, evaluate, parse_seeds, train_seeds
 from starcli.errors import UsageError
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
+app.add_typer(figure, name="figure")
 app.add_typer(plugins, name="plugins")
 
 SKIPPED = 9

@@ -20,7 +20,9 @@ HEAVY = {
     "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
-COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_results")
+COMMANDS = (
+    "cli", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins", "cli_results",
+)  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",

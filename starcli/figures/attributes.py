@@ -1,0 +1,135 @@
+"""The influence of m, the number of visual attributes (paper figure 3 c and d)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from starcli.errors import UsageError
+from starcli.experiment import Experiment
+from starcli.figures.drawing import COLOURS, admit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure
+
+M = "method.attributes"
+FREE = (M, "seed")
+"""The settings that the runs may differ in."""
+SHOWN = 6
+"""Most differences that are named."""
+MEASURES = {"ZSL": ("zsl", "accuracy"), "H": ("gzsl", "harmonic_mean")}
+NAMES = {"ZSL": "ZSL, unseen classes", "H": "H, gamma chosen on validation"}
+LINES = {"ZSL": (COLOURS[0], "o", "solid"), "H": (COLOURS[2], "s", "dashed")}
+
+
+def compared(experiment: Experiment) -> dict[str, Any]:
+    """All that makes a run what it is: settings by dotted name, recordings, weights."""
+    values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
+    return values | {"recordings": experiment.raw_digest, "weights": experiment.weights_digest}
+
+
+def require_alike(settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse runs that differ in anything but m and seed, or not in m.
+
+    Args:
+        settings: Run -> what is compared of it.
+
+    Raises:
+        UsageError: Other settings differ, two runs are the same, or all have one m or none.
+    """
+    fix = f"name runs that were trained with another {M} or seed, and else alike"
+    (first, values), *others = settings.items()
+    for run, own in settings.items():
+        if M not in own:
+            raise UsageError(f"run '{run}': method {own['method.name']} has no {M}", fix)
+    for run, own in others:
+        differing = [f"{key} {values.get(key, '-')} / {own.get(key, '-')}"
+                     for key in sorted({*values, *own} - {*FREE})
+                     if values.get(key) != own.get(key)]  # fmt: skip
+        if differing:
+            more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            raise UsageError(f"runs '{first}' and '{run}' differ in "
+                             f"{'; '.join(differing[:SHOWN])}{more}", fix)  # fmt: skip
+    _require_different(settings, fix)
+
+
+def _require_different(settings: Mapping[str, Mapping[str, Any]], fix: str) -> None:
+    known: dict[tuple[Any, ...], str] = {}
+    for run, own in settings.items():
+        twin = known.setdefault(tuple(own[key] for key in FREE), run)
+        if twin != run:
+            raise UsageError(f"runs '{twin}' and '{run}' are the same: m {own[M]}, seed "
+                             f"{own['seed']}", "leave one out")  # fmt: skip
+    if len({own[M] for own in settings.values()}) < 2:
+        raise UsageError(f"one m, {next(iter(settings.values()))[M]}, is no curve", fix)
+
+
+def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) -> dict[str, Any]:
+    """ZSL accuracy and H for every m, with mean and sample standard deviation over seeds.
+
+    Args:
+        documents: Run -> what `evaluate --json` prints of it.
+        m: Run -> its number of visual attributes.
+    """
+    points = []
+    for each in sorted(set(m.values())):
+        own = [run for run in sorted(m, key=lambda run: documents[run]["seed"]) if m[run] == each]
+        measures = {short: [documents[run][group][key] for run in own]
+                    for short, (group, key) in MEASURES.items()}  # fmt: skip
+        seeds = [documents[run]["seed"] for run in own]
+        spreads = {short: _spread(values) for short, values in measures.items()}
+        points.append({"m": each, "runs": own, "seeds": seeds, **spreads})
+    first = next(iter(documents.values()))
+    return {
+        "points": points,
+        "chance": first["zsl"]["chance"],
+        "warnings": {run: document["warning"] for run, document in documents.items()},
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    std = stdev(values) if len(values) > 1 else None
+    return {"values": list(values), "mean": mean(values), "std": std}
+
+
+def draw(found: Mapping[str, Any]) -> Figure:
+    """ZSL accuracy and H over m, every run a dot, with mean and deviation.
+
+    Args:
+        found: As `numbers` gives it.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.subplots()
+    lines = [_draw_line(axes, found["points"], short, *style) for short, style in LINES.items()]
+    chance = axes.axhline(100 * found["chance"], color="0.45", linestyle=":", label="ZSL, chance")
+    m = [point["m"] for point in found["points"]]
+    axes.set_xscale("log")
+    axes.set_xticks(m, [str(each) for each in m])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="m, visual attributes", ylabel="accuracy, %", ylim=(0, 101))
+    seeds = [len(point["seeds"]) for point in found["points"]]
+    count = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(seeds[0])
+    axes.set_title(f"mean and standard deviation; seeds per m: {count}")
+    axes.legend(handles=[*lines, chance], loc="upper left", bbox_to_anchor=(1, 1))
+    admit(figure, found["warnings"])
+    return figure
+
+
+def _draw_line(
+    axes: Axes, points: Sequence[Mapping[str, Any]], short: str, colour: str, marker: str, line: str
+) -> ErrorbarContainer:
+    """Mean and deviation of a measure over m, and a dot per run."""
+    m = [point["m"] for point in points]
+    means = [100 * point[short]["mean"] for point in points]
+    bars = [100 * (point[short]["std"] or 0) for point in points]
+    for point in points:
+        values = [100 * value for value in point[short]["values"]]
+        axes.plot([point["m"]] * len(values), values, marker, color=colour, alpha=0.4,
+                  markersize=4)  # fmt: skip
+    return axes.errorbar(m, means, bars, color=colour, marker=marker, linestyle=line, capsize=3,
+                         label=NAMES[short])  # fmt: skip

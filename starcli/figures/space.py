@@ -1,0 +1,202 @@
+"""The skeleton and the semantic space, without and with the method's prompts (paper figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from starcli.clips import ClipSet
+from starcli.errors import DataError, UsageError
+from starcli.experiment import FINAL, Experiment
+from starcli.figures.drawing import BELOW, COLOURS, admit, label
+from starcli.figures.embedding import embed, pick, silhouette
+from starcli.metrics import Floats
+from starcli.names import folded
+from starcli.registry import suggest
+from starcli.stages.evaluate import open_method
+from starcli.stages.extract import open_tokens
+from starcli.store import Artifact
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HOOKS = ("skeleton_features", "semantic_features")
+"""The members of a method that are drawn; see `contracts.Method`."""
+BATCH = 256
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+MOST = len(COLOURS) * len(MARKERS)
+WHICH = ("without", "with")
+LETTERS = 110
+"""In one line below the panels."""
+
+
+def require_drawable(experiment: Experiment, run: str) -> None:
+    """Refuse a run whose method shows no features.
+
+    Raises:
+        UsageError: It lacks the optional members of a method.
+    """
+    if not all(hasattr(experiment.loaded.plugins["method"], hook) for hook in HOOKS):
+        raise UsageError(f"run '{run}': method {experiment.settings.method.name} shows no features "
+                         "without and with prompts", "name a run of the method star")  # fmt: skip
+
+
+def choose_classes(experiment: Experiment, names: Sequence[str]) -> list[int]:
+    """Ids of classes by name, the unseen ones where none are named.
+
+    Raises:
+        UsageError: There is no such class, or there are too many to be told apart.
+    """
+    ids = {folded(name): c for c, name in enumerate(experiment.source.classes)}
+    for name in names:
+        if folded(name) not in ids:
+            raise UsageError(f"no class '{name}'", suggest(name, experiment.source.classes))
+    chosen = list(dict.fromkeys(ids[folded(name)] for name in names)) or list(experiment.unseen)
+    if len(chosen) > MOST:
+        raise UsageError(f"{len(chosen)} classes, at most {MOST} can be told apart",
+                         "name some with --class")  # fmt: skip
+    return chosen
+
+
+def numbers(
+    experiment: Experiment, results: Mapping[str, Artifact], classes: Sequence[int], clips: int
+) -> dict[str, Any]:
+    """t-SNE of features of test clips and of texts, without and with the method's prompts.
+
+    Texts without and with prompts lie in one space and are laid out together, so that their two
+    panels have one scale; features of clips are laid out twice. The silhouette is measured on the
+    features, not on the picture.
+
+    Args:
+        experiment: Settings and plugins.
+        results: Artifacts by step name, up to `train`.
+        classes: Ids of the classes to show.
+        clips: At most so many test clips of each class.
+
+    Returns:
+        `classes`, and for `skeleton` and `semantic` the `labels` of the points, positions in
+        `classes`, and for `without` and `with` their `points` and `silhouette`. Of texts the name
+        comes first in each class, and `unchanged` says that the prompts change none.
+
+    Raises:
+        DataError: There are fewer than three clips to show.
+        UsageError: The method was trained without its prompts.
+    """
+    features, texts, labels = _features(experiment, results, classes, clips)
+    seed, flat = experiment.settings.seed, [each.flatten(0, 1) for each in texts]
+    own = torch.arange(len(classes)).repeat_interleave(texts[0].shape[1]).tolist()
+    together = embed(torch.cat(flat), seed)
+    places = (together[: len(own)], together[len(own) :])
+    return {
+        "classes": [experiment.source.classes[c] for c in classes],
+        "skeleton": {"labels": labels} | {
+            which: _panel(embed(each, seed), each, labels)
+            for which, each in zip(WHICH, features, strict=True)
+        },
+        "semantic": {"labels": own, "unchanged": torch.equal(*texts)} | {
+            which: _panel(place, each, own)
+            for which, place, each in zip(WHICH, places, flat, strict=True)
+        },
+    }  # fmt: skip
+
+
+def _panel(points: Floats, features: Tensor, labels: Sequence[int]) -> dict[str, Any]:
+    return {"points": points.tolist(), "silhouette": silhouette(features, labels)}
+
+
+def _features(
+    experiment: Experiment, results: Mapping[str, Artifact], classes: Sequence[int], clips: int
+) -> tuple[list[Tensor], list[Tensor], list[int]]:
+    """Of clips [N, W] and of texts [C', F, W], each without and with prompts; labels of clips."""
+    all_clips = ClipSet.open(results["prepare"])
+    task = experiment.task(all_clips.index, FINAL)
+    picked = pick(task.test, all_clips.index.labels, classes, clips, experiment.settings.seed)
+    if len(picked) < 3:
+        raise DataError(f"{len(picked)} test clips of these classes, t-SNE needs 3 or more",
+                        "name more classes with --class, or raise --clips")  # fmt: skip
+    tokens, device = open_tokens(results["extract"], all_clips, picked), experiment.device
+    method = open_method(experiment, task, results["embed"], results["train"], tokens)
+    batches = torch.split(torch.arange(len(tokens)), BATCH)
+    ids = torch.tensor(classes, device=device)
+    with torch.inference_mode():
+        texts = [method.semantic_features(ids, prompted=p).cpu() for p in (False, True)]
+        features = [
+            torch.cat([method.skeleton_features(tokens.batch(b).to(device), prompted=p).cpu()
+                       for b in batches])
+            for p in (False, True)
+        ]  # fmt: skip
+    return features, texts, [classes.index(int(c)) for c in tokens.labels]
+
+
+def draw(found: Mapping[str, Any]) -> Figure:
+    """Clips above and texts below, without prompts on the left and with them on the right.
+
+    Args:
+        found: As `numbers` gives it, with the name of the `run` and the `warning` of its results.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 8), layout="constrained")
+    figure.suptitle(f"{found['run']}, t-SNE by cosine; large: the name's text", fontsize=10)
+    (left, right), texts = figure.subplots(2, 2)
+    for axes, which in zip((left, right), WHICH, strict=True):
+        _draw_clips(axes, found, which)
+    texts[1].sharex(texts[0])
+    texts[1].sharey(texts[0])
+    for axes, which in zip(texts, WHICH, strict=True):
+        _draw_texts(axes, found, which)
+    for axes in (left, right, *texts):
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
+    handles, names = left.get_legend_handles_labels()
+    columns = max(1, LETTERS // (6 + max(map(len, names))))
+    figure.legend(handles, names, ncols=columns, markerscale=1.5, **BELOW)
+    admit(figure, {found["run"]: found["warning"]})
+    return figure
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Colour and marker of a class, both another than its neighbours'."""
+    place, round_ = number % len(COLOURS), number // len(COLOURS)
+    return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)]}
+
+
+def _draw_clips(axes: Axes, found: Mapping[str, Any], which: str) -> None:
+    panel, labels = found["skeleton"][which], found["skeleton"]["labels"]
+    for number, name in enumerate(found["classes"]):
+        x, y = _of_class(panel["points"], labels, number)
+        axes.scatter(x, y, s=16, linewidths=0, alpha=0.8, label=label(name), **_look(number))
+    _title(axes, f"clips {which} visual-attribute prompts", panel)
+
+
+def _draw_texts(axes: Axes, found: Mapping[str, Any], which: str) -> None:
+    """Part texts, each tied to the text of its class's name, which is large."""
+    panel, labels = found["semantic"][which], found["semantic"]["labels"]
+    for number in range(len(found["classes"])):
+        (own_x, *x), (own_y, *y) = _of_class(panel["points"], labels, number)
+        look = _look(number)
+        for part_x, part_y in zip(x, y, strict=True):
+            axes.plot([own_x, part_x], [own_y, part_y], color=look["color"], linewidth=0.5,
+                      alpha=0.4)  # fmt: skip
+        axes.scatter(x, y, s=16, linewidths=0, **look)
+        axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **look)
+    same = which == "with" and found["semantic"]["unchanged"]
+    _title(
+        axes, f"texts {which} semantic-part prompts{' (they change none)' if same else ''}", panel
+    )
+
+
+def _of_class(
+    points: Sequence[Sequence[float]], labels: Sequence[int], number: int
+) -> tuple[list[float], list[float]]:
+    own = [point for point, of in zip(points, labels, strict=True) if of == number]
+    return [x for x, _ in own], [y for _, y in own]
+
+
+def _title(axes: Axes, text: str, panel: Mapping[str, Any]) -> None:
+    value = panel["silhouette"]
+    axes.set_title(text if value is None else f"{text}\nsilhouette {value:.2f}")
