@@ -20,11 +20,19 @@ HEAVY = {
     "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
-COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_results")
+COMMANDS = (
+    "cli",
+    "cli_data",
+    "cli_describe",
+    "cli_embed",
+    "cli_plugins",
+    "cli_predict",
+    "cli_results",
+)
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "names", "descriptions", "journal", "cli_options",
+    "api", "layouts", "imported", "names", "descriptions", "journal", "cli_options",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
@@ -49,11 +57,12 @@ LAYERS = (
     },
     {"registry", "imported", "settings", "descriptions"},
     {"store", "journal"},
-    {"clips", "folds", "recordings", "importing"},
+    {"clips", "folds", "recordings", "importing", "incoming"},
     {"experiment"},
     {"inventory", "inspection", "template"},
     {"stages"},
-    {"pipeline", "report", "heatmap"},
+    {"pipeline", "report", "heatmap", "prediction"},
+    {"api"},
     {"console"},
     {"cli_options", *COMMANDS},
     {"__main__"},
