@@ -268,7 +268,8 @@ def predict(
     Returns:
         `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
         `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
-        of recordings that could not be read.
+        of recordings that could not be read; `warning`, what every result of the run must admit;
+        `notes`, what to beware of in the texts of new actions.
 
     Raises:
         DataError: No recording could be read.
@@ -284,6 +285,8 @@ def predict(
     return {
         "ok": True,
         "run": run.name,
+        "warning": predictor.warning,
+        "notes": predictor.notes,
         "candidates": [{"name": name, "role": role} for name, role in roles],
         "gamma": predictor.gamma,
         "predictions": found,

@@ -51,6 +51,8 @@ def predict(
         print_document(found)
     else:
         _print(found)
+    for line in found["notes"]:
+        console.note(f"warning: {line}")
     for fault in found["bad"]:
         place = f"{fault['file']}: " if fault["file"] else ""
         console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
@@ -67,6 +69,7 @@ def _print(found: Mapping[str, Any]) -> None:
         for each in found["predictions"]
     ]
     taken = f", gamma {found['gamma']:.4f} taken from seen ones" if found["gamma"] else ""
-    title = f"{found['run']}: best of {len(found['candidates'])} actions by score{taken}"
+    warning = f"; {found['warning']}" if found["warning"] else ""
+    title = f"{found['run']}: best of {len(found['candidates'])} actions by score{taken}{warning}"
     width = max(map(len, rows))
     console.table(title, ("clip", *map(str, range(1, width))), rows)

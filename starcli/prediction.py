@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from starcli import calibration, descriptions, pipeline
+from starcli import calibration, descriptions, pipeline, report
 from starcli.clips import ClipSet
 from starcli.contracts import Progress, TextBank, silent
 from starcli.documents import text
@@ -49,25 +49,25 @@ def read_actions(given: str | Path | Sequence[str]) -> Actions:
     """The actions that are meant.
 
     Args:
-        given: Names, in one text separated by commas; or a file, with a name in each line, or
-            descriptions as `starcli describe` writes them (`.json`).
+        given: Names, in one text separated by commas; or a file, a `.txt` with a name in each line
+            or a `.json` of descriptions as `starcli describe` writes them.
 
     Raises:
         DataError: The file cannot be read, or a name is empty or there twice.
     """
     if isinstance(given, str):
-        is_file = Path(given).suffix in (".json", ".txt") or Path(given).is_file()
-        given = Path(given) if is_file else given.split(",")
+        is_file = given.lower().endswith((".json", ".txt"))
+        given = Path(given) if is_file else [name.strip() for name in given.split(",")]
     if not isinstance(given, Path):
-        names, place, texts = list(given), Path("--actions"), None
-    elif given.suffix.lower() == ".json":
-        names, place, texts = list(descriptions.read(given)), given, given
-    else:
-        names, place, texts = text(given).rstrip().split("\n"), given, None
-    lines = enumerate((name.strip() for name in names), start=1)
-    numbered = [(name, place, line if place.suffix == ".txt" else None) for line, name in lines]
-    refuse_alike(numbered)
-    return Actions(tuple(name for name, *_ in numbered), texts)
+        refuse_alike((name, Path("--actions"), None) for name in given)
+        return Actions(tuple(given))
+    if given.suffix.lower() == ".json":
+        names = tuple(descriptions.read(given))
+        refuse_alike((name, given, None) for name in names)
+        return Actions(names, given)
+    lines = [line.strip() for line in text(given).rstrip().split("\n")]
+    refuse_alike((name, given, line) for line, name in enumerate(lines, start=1))
+    return Actions(tuple(lines))
 
 
 class Predictor:
@@ -98,12 +98,15 @@ class Predictor:
         self.persons = ClipSet.open(results["prepare"]).persons
         self.backbone = frozen(experiment, results["pretrain"])
         self.method = _trained(experiment, results, self.backbone.dim)
+        self.warning = report.warning(experiment, results)
+        self.notes: list[str] = []
         known = open_bank(results["embed"])
         self.names = list(known.classes)
         if actions and (new := _unknown(actions, self.names)):
-            further = _bank(experiment, new, describer, progress)
-            extend(self.method, further, known, experiment.settings.method.name)
-            self.names += further.classes
+            embedded = _embedded(experiment, new, describer, progress)
+            extend(self.method, open_bank(embedded), known, experiment.settings.method.name)
+            self.names += new.names
+            self.notes = embedded.summary["notes"]
         self.candidates = self._candidates(actions, among)
         self.gamma = self._gamma(results)
 
@@ -175,8 +178,11 @@ def predict(
         For each clip `file`, `clip` and `actions`, the best first; and what could not be read.
 
     Raises:
-        DataError: Nothing could be read.
+        DataError: There is nothing that can be read.
+        UsageError: `top` is less than 1.
     """
+    if top < 1:
+        raise UsageError(f"top {top} is less than 1", "ask for one action or more")
     e = predictor.experiment
     reader = Reader(e.source, e.settings.prepare.normalise, predictor.persons)
     found: list[dict[str, Any]] = []
@@ -194,9 +200,18 @@ def predict(
         for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
             found.append({"file": str(clip.file), "clip": clip.name, "actions": actions})
         progress("predict", len(found), 0)
-    if bad and not found:
-        raise bad[0]
+    if not found:
+        raise _nothing(bad)
     return found, bad
+
+
+def _nothing(bad: Sequence[StarError]) -> StarError:
+    """Why no clip could be named."""
+    if not bad:
+        return DataError("there are no clips in these files", "name others")
+    first, more = bad[0], len(bad) - 1
+    first.message += f" (and {more} more could not be read)" if more else ""
+    return first
 
 
 def _unknown(actions: Actions, classes: Iterable[str]) -> Actions | None:
@@ -213,20 +228,23 @@ def _trained(e: Experiment, results: Results, width: int) -> Any:
     return method.eval()
 
 
-def _bank(e: Experiment, actions: Actions, describer: str | None, progress: Progress) -> TextBank:
-    """Texts of actions, made and kept as those of the run's classes were."""
+def _embedded(
+    e: Experiment, actions: Actions, describer: str | None, progress: Progress
+) -> Artifact:
+    """The text bank of actions, made and kept as that of the run's classes was."""
     loaded = e.loaded
     if actions.texts is not None:
         loaded = loaded.choosing("describer", "file", path=str(actions.texts))
     elif describer is not None and describer != e.settings.describer.name:
         loaded = loaded.choosing("describer", describer)
+    experiment = Experiment(loaded, actions=actions.names)
     try:
-        results, _ = pipeline.run(Experiment(loaded, actions=actions.names), "embed", progress)
+        pipeline.run(experiment, "describe", progress)
     except MissingError as error:
         raise MissingError(error.message, "describe them in a file, as starcli describe writes it, "
                            "for --actions FILE.json, or name another --describer, such as names",
                            file=error.file) from error  # fmt: skip
-    return open_bank(results["embed"])
+    return pipeline.run(experiment, "embed", progress)[0]["embed"]
 
 
 def extend(method: Any, bank: TextBank, known: TextBank, name: str) -> None:

@@ -180,6 +180,7 @@ def test_an_action_is_described_once(run: starcli.Run, clips: Path) -> None:
     [
         ("wave, clap hands ,juggle", ("wave", "clap hands", "juggle")),
         (["a, b", "c"], ("a, b", "c")),
+        (", ".join(f"action {n}" for n in range(99)), tuple(f"action {n}" for n in range(99))),
         ("list.txt", ("sit down", "a, b")),
         (Path("list.txt"), ("sit down", "a, b")),
     ],
@@ -216,6 +217,34 @@ def test_actions_that_cannot_be(
     assert (outcome.code, outcome.out.count("\n")) == (code, 1)
     assert said in outcome.err
     assert json.loads(outcome.out)["error"]["fix"]
+
+
+def test_what_every_result_must_admit_is_said(
+    cli: Cli, run: starcli.Run, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what to beware of in the texts, here two actions with the same ones (D25)."""
+    monkeypatch.setattr("starcli.report.warning", lambda *_: "TRANSDUCTIVE")
+    one = run.experiment.source.classes[0]
+    actions = ["--actions", str(described(run, tmp_path, {"juggle": one, "spin": one}))]
+    arguments = ["predict", "latest", str(some(clips, 1)[0]), *actions, *store_of(run)]
+    outcome = cli(*arguments)
+    assert outcome.code == 0
+    assert "TRANSDUCTIVE" in outcome.out
+    assert "warning: classes 'juggle' and 'spin' have the same vectors" in outcome.err
+    found = json.loads(cli(*arguments, "--json").out)
+    assert found["warning"] == "TRANSDUCTIVE"
+    assert len(found["notes"]) == 1
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_less_than_one_action_is_none(run: starcli.Run, clips: Path, top: int) -> None:
+    with pytest.raises(UsageError, match="less than 1"):
+        starcli.predict(run, clips, top=top)
+
+
+def test_no_files_are_no_clips(run: starcli.Run) -> None:
+    with pytest.raises(DataError, match="no clips"):
+        starcli.predict(run, [])
 
 
 def test_one_action_is_no_choice(run: starcli.Run, clips: Path) -> None:
@@ -271,6 +300,7 @@ def test_bad_recordings_are_named_and_the_rest_goes_on(
     nothing = cli("predict", "latest", "cut.npy", "absent.npy", *store_of(run), "--json")
     assert nothing.code == json.loads(nothing.out)["error"]["exit_code"] == 3
     assert "cut.npy" in nothing.err
+    assert "(and 1 more could not be read)" in nothing.err
 
 
 def test_a_second_person_who_is_never_there_is_none(
