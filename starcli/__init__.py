@@ -1,8 +1,45 @@
 """starcli: zero-shot skeleton action recognition."""
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # pydantic asks every installed distribution for plugins, and one malformed one would stop us all.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
+from starcli.errors import StarError
+
+if TYPE_CHECKING:
+    from starcli.api import (
+        Options,
+        Run,
+        calibrate,
+        describe,
+        embed,
+        evaluate,
+        extract,
+        open_run,
+        plugins,
+        predict,
+        prepare,
+        pretrain,
+        train,
+    )
+
 __version__ = "0.1.0"
+__all__ = [
+    "Options", "Run", "StarError", "calibrate", "describe", "embed", "evaluate", "extract",
+    "open_run", "plugins", "predict", "prepare", "pretrain", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """What `starcli.api` has, imported when it is first asked for: `import starcli` stays quick."""
+    if name not in __all__:
+        raise AttributeError(f"module 'starcli' has no attribute '{name}'")
+    from starcli import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +17,12 @@ from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
 from starcli.cli_figures import figure
 from starcli.cli_plugins import plugins
+from starcli.cli_predict import predict
 from starcli.cli_results import calibrate, evaluate, parse_seeds, train_seeds
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from starcli.contracts import Progress
     from starcli.experiment import Experiment
     from starcli.settings import Loaded
     from starcli.store import Artifact
@@ -92,27 +94,15 @@ ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its o
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-SETTINGS = {
-    "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
-    "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
-    "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
-    "cut": "text.cut", "method": "method.name", "ablate": "method.ablate",
-    "store": "run.store", "device": "run.device",
-    "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
-    "weights": "backbone.weights", "allow_unknown": "backbone.allow_unknown_classes",
-}  # fmt: skip
-"""Option of a stage's command -> the setting it stands for."""
-
-
 def load_options(options: Mapping[str, Any]) -> Loaded:
     """The settings that a stage's command was given, by the names of its options."""
-    from starcli.settings import load, parse_assignment
+    from starcli import api
+    from starcli.settings import parse_assignment
 
-    given = {name: value for name, value in options.items() if name in SETTINGS}
-    flags = {SETTINGS[name]: value for name, value in given.items()
-             if value is not None and value is not False and value != []}  # fmt: skip
+    given = {name: value for name, value in options.items()
+             if name in api.OPTIONS and value is not False and value != []}  # fmt: skip
     assigned = dict(map(parse_assignment, options["settings"] or []))
-    return load({**assigned, **flags}, options["config"])
+    return api.load_options({**given, "settings": assigned, "config": options["config"]})
 
 
 def _stage_command(stage: str) -> Callable[..., None]:
@@ -120,7 +110,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
         dataset: Dataset = None, raw: Raw = None, skip_bad: SkipBad = False,
         protocol: Protocol = None, split: Split = None, parts: Parts = None,
         seed: Seed = None, seeds: Seeds = None, backbone: PluginName = None, recipe: Recipe = None,
-        weights: Weights = None, allow_unknown: AllowUnknown = False,
+        weights: Weights = None, allow_unknown_classes: AllowUnknown = False,
         encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
         method: PluginName = None, ablate: Ablate = None, num_processes: Processes = None,
         settings: Set = None, config: Config = None, store: StorePath = None,
@@ -153,7 +143,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 for _stage in COMMANDS:
     app.command(_stage)(_stage_command(_stage))
-for _command in (evaluate, calibrate):
+for _command in (evaluate, calibrate, predict):
     app.command()(_command)
 
 
@@ -238,17 +228,34 @@ def end_skipped(prepared: Artifact) -> None:
         raise typer.Exit(SKIPPED)
 
 
-def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
-    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
-    from starcli import console, pipeline
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Progress]:
+    """Show progress on stderr, where what plugins print goes too; say where nothing was to do."""
+    from starcli import console
     from starcli.workers import rank
 
-    with console.progress(shown=rank() == 0) as report, contextlib.redirect_stdout(sys.stderr):
+    did = False
+    with console.progress(shown=rank() == 0) as show, contextlib.redirect_stdout(sys.stderr):
+
+        def report(step: str, count: int, total: int) -> None:
+            nonlocal did
+            did = did or step.startswith("done ")
+            show(step, count, total)
+
+        yield report
+    if not did:
+        console.note(f"{what}: everything is up to date, nothing to do")
+
+
+def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
+    from starcli import pipeline
+    from starcli.workers import rank
+
+    with working(stage) as report:
         results, ran = pipeline.run(experiment, stage, report)
     if rank() == 0:
         note_texts(stage, results, ran)
-    if not ran:
-        console.note(f"{stage}: everything is up to date, nothing to do")
     return results, ran
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,39 +134,15 @@ def _texts(experiment: Experiment, name: str) -> Texts:
 def _said(experiment: Experiment, name: str) -> Texts:
     """What a describer says, from the store where it was asked before."""
     from starcli import console, pipeline
+    from starcli.experiment import Experiment
     from starcli.stages.describe import open_texts
 
-    chosen = _choose(experiment, name)
-    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        results, _ = pipeline.run(chosen, "describe", report)
-    return dict(zip(chosen.source.classes, open_texts(results["describe"], chosen), strict=True))
-
-
-def _choose(experiment: Experiment, name: str) -> Experiment:
-    """The same experiment with another describer, whose settings are the default ones."""
-    from pydantic import ValidationError
-
-    from starcli import registry
-    from starcli.errors import UsageError
-    from starcli.experiment import Experiment
-    from starcli.sections import DescriberSection
-
     loaded = experiment.loaded
-    if name == loaded.settings.describer.name:
-        return experiment
-    plugin = registry.load("describer", name)
-    try:
-        own = plugin.Settings()
-    except ValidationError as error:
-        raise UsageError(f"describer '{name}' needs settings",
-                         f"give them beside --describer {name}") from error  # fmt: skip
-    section = {"describer": DescriberSection(name=name)}
-    return Experiment(replace(
-        loaded,
-        settings=loaded.settings.model_copy(update=section),
-        plugins={**loaded.plugins, "describer": plugin},
-        plugin_settings={**loaded.plugin_settings, "describer": own},
-    ))  # fmt: skip
+    if name != loaded.settings.describer.name:
+        experiment = Experiment(loaded.choosing("describer", name))
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+        results, _ = pipeline.run(experiment, "describe", report)
+    return dict(zip(experiment.actions, open_texts(results["describe"], experiment), strict=True))
 
 
 def estimated(experiment: Experiment, planned: Sequence[Planned]) -> dict[str, Any]:

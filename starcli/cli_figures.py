@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, Run, StorePath, open_run
+from starcli.cli_results import Config, Device, Json, Run, StorePath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +123,10 @@ def _open(
     runs: Sequence[str | None], store: Path | None, config: Path | None, device: str | None
 ) -> dict[str, Experiment]:
     """The runs by name, each once."""
-    return dict(open_run(run, store, config, device) for run in runs)
+    from starcli import api
+
+    opened = [api.open_run(run, store=store, config=config, device=device) for run in runs]
+    return {each.name: each.experiment for each in opened}
 
 
 def _results(
@@ -137,8 +140,9 @@ def _results(
 
 def _folder(experiments: Mapping[str, Experiment]) -> Path:
     """Where the first run's other pictures are."""
-    run, experiment = next(iter(experiments.items()))
-    return experiment.store.root / "runs" / run
+    from starcli import api
+
+    return api.Run(*next(iter(experiments.items()))).folder
 
 
 def _show(

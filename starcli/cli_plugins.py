@@ -31,15 +31,13 @@ def list_(
     """List the installed data sets, layouts, describers, encoders, backbones and methods."""
     if context.invoked_subcommand is not None:
         return
-    from starcli import console, registry
+    from starcli import api, console, registry
     from starcli.cli import print_document
 
     for line in registry.broken():
         console.note(f"warning: plugin metadata cannot be read: {line}")
-    entries = registry.entries()
-    rows = [entry.row() for entry in entries]
-    if check:
-        rows = _checked(seconds)
+    with console.progress(shown=check) as progress:
+        rows = api.plugins(check=check, seconds=seconds, progress=progress)
     bad = [row for row in rows if row.get("status", "ok") != "ok"]
     error = MissingError(f"{len(bad)} of {len(rows)} plugins cannot be used",
                          "update or remove their distributions")  # fmt: skip
@@ -51,16 +49,6 @@ def list_(
     if bad:
         console.error(error)
         raise typer.Exit(error.exit_code)
-
-
-def _checked(seconds: float) -> list[dict[str, str]]:
-    from starcli import console, inspection, registry
-
-    entries = registry.entries()
-    with console.progress() as report:
-        return inspection.check(
-            entries, seconds, lambda done: report("plugins", done, len(entries))
-        )
 
 
 @plugins.command()

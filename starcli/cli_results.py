@@ -11,7 +11,6 @@ import typer
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from starcli.experiment import Experiment
     from starcli.settings import Loaded
 
 StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
@@ -37,23 +36,25 @@ def evaluate(
     device: Device = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
-    from starcli import console, report
-    from starcli.cli import execute, print_document
+    from starcli import api, console, report
+    from starcli.cli import print_document, working
     from starcli.stages.calibrate import Choice
 
-    choice = Choice(gamma, select, calibrator)
+    Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     documents = {}
     asked: list[str | None] = [*dict.fromkeys(runs or [])]
     for wanted in asked or [None]:
-        name, experiment = open_run(wanted, store, config, device)
-        results, _ = execute(experiment, "calibrate")
-        documents[name] = report.document(experiment, results, choice)
+        opened = api.open_run(wanted, store=store, config=config, device=device)
+        with working("evaluate") as progress:
+            documents[opened.name] = api.evaluate(
+                opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
+            )
     if len(documents) > 1:
         show_summary(documents, as_json)
         return
     name, document = next(iter(documents.items()))
     if as_json:
-        print_document({**document, "run": name})
+        print_document(document)
         return
     console.table(report.title(name, document), ("measure", "value"), report.rows(document))
     columns = ("class", "role", "ZSL", "GZSL")
@@ -69,24 +70,26 @@ def calibrate(
     store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Choose gamma on classes held out of the seen ones, and show what it does."""
-    from starcli import console, report
-    from starcli.cli import execute, print_document
+    from starcli import api, console, report
+    from starcli.cli import print_document, working
     from starcli.stages.calibrate import Choice
 
-    choice = Choice(gamma, select, calibrator)
-    name, experiment = open_run(run, store, config, device)
-    results, _ = execute(experiment, "calibrate")
-    found = report.calibration(experiment, results, choice)
-    files = report.save_calibration(found, name, choice, experiment.store.root / "runs" / name)
+    Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    opened = api.open_run(run, store=store, config=config, device=device)
+    with working("calibrate") as progress:
+        found = api.calibrate(
+            opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
+        )
     if as_json:
-        print_document({"ok": True, "run": name, **found, "files": [str(f) for f in files]})
+        print_document(found)
         return
     if gamma_sweep:
         for side, curve in found["curves"].items():
             columns = ("gamma from", "to", "S", "U", "H")
             console.table(f"{side} clips", columns, report.curve_rows(curve))
-    console.table(report.title(name, found), ("measure", "value"), report.calibration_rows(found))
-    for file in files:
+    title = report.title(opened.name, found)
+    console.table(title, ("measure", "value"), report.calibration_rows(found))
+    for file in found["files"]:
         print(file)
 
 
@@ -140,30 +143,3 @@ def show_summary(documents: Mapping[str, Mapping[str, Any]], as_json: bool) -> N
         return
     columns = ("run", *report.MEASURES)
     console.table(report.summary_title(documents), columns, report.summary_rows(found))
-
-
-def open_run(
-    name: str | None, store: Path | None, config: Path | None, device: str | None
-) -> tuple[str, Experiment]:
-    """A run's name, and the settings it was trained with.
-
-    Args:
-        name: The run; None for the latest.
-        store: Folder of all results.
-        config: Settings file, for the store and the device.
-        device: Where to compute now.
-    """
-    from starcli.experiment import Experiment
-    from starcli.pipeline import require_same
-    from starcli.settings import load_recorded, run_section
-    from starcli.store import Store
-    from starcli.workers import size
-
-    here = {"run.store": store, "run.device": device}
-    place = run_section({k: v for k, v in here.items() if v is not None}, config)
-    name, recorded = Store(place.store).load_run(name)
-    if size() > 1:
-        raise UsageError("this command runs in one process", "start it without torchrun")
-    experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
-    require_same(experiment, name, recorded["steps"])
-    return name, experiment

@@ -242,6 +242,10 @@ class DatasetSource(Plugin, Protocol):
     the nested run; `impossible_splits`, split name -> why it cannot be asked for; and
     `missing_classes`, ids of classes that it has a name but no clips for.
 
+    `starcli predict` also reads single files, whatever they are called, of a source that has
+    `suffix`, how files of one recording end, and `skeleton(recording)`, the joints of such a file
+    as a clip has them.
+
     `starcli data` further uses, where a source has them: `expected()`, the names of all clips that
     the complete data set has, and `counts(protocol, unseen)`, sizes by name.
     """
@@ -355,7 +359,9 @@ class Method(Plugin, Protocol):
     An instance may have `transductive`, true where it learns from text of unseen classes, which
     marks every result. It may leave a number of its inference to the nested runs: `variants`, the
     values to choose from; `score_variants`, joint tokens -> scores [R, B, C] with each; and
-    `choose(variant)`, called before `fit`, which its state dict keeps.
+    `choose(variant)`, called before `fit`, which its state dict keeps. It may have `extend(bank)`,
+    called after `fit`: from then on it scores the classes of a further text bank too, after its
+    own, whose scores stay as they were.
 
     A class whose prompts `starcli figure space` is to show has `skeleton_features(tokens,
     prompted=...)`, joint tokens -> features of clips [B, W], and `semantic_features(classes,

@@ -37,13 +37,19 @@ class Experiment:
         loaded: Settings and plugins.
         recorded: What a run recorded of its inputs: `raw`, its recordings, and `weights`. None for
             a new run, whose settings name them.
+        actions: Names that texts are made for; None for the classes of the data set.
 
     Raises:
         UsageError: The data set has no such protocol, split or partition, or reads no recordings.
     """
 
-    def __init__(self, loaded: Loaded, recorded: Mapping[str, Any] | None = None) -> None:
-        self._recorded = recorded or {}
+    def __init__(
+        self,
+        loaded: Loaded,
+        recorded: Mapping[str, Any] | None = None,
+        actions: Sequence[str] | None = None,
+    ) -> None:
+        self._recorded, self._actions = recorded or {}, actions
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store)
@@ -66,6 +72,11 @@ class Experiment:
     def source(self) -> DatasetSource:
         """The data set."""
         return make_source(self.loaded)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Names that texts are made for."""
+        return tuple(self._actions or self.source.classes)
 
     def make(self, section: str, *more: Any) -> Any:
         """An instance of the plugin chosen in a section."""

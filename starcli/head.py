@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
-from starcli.contracts import Problem, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, Watch
 from starcli.errors import DataError, UsageError
 from starcli.head_settings import HeadSettings
 from starcli.training import derive, run_epochs, schedule
@@ -262,6 +262,19 @@ class Star(nn.Module):
         if self.settings.standardise:
             self.mean.copy_(mean)
             self.std.copy_((square / count - mean**2).clamp_min(1e-8).sqrt())
+
+    def extend(self, bank: TextBank) -> None:
+        """Score further classes too, after the others; their part texts are read without a prompt.
+
+        Args:
+            bank: Their texts, in the facets and width of the first bank.
+        """
+        names, parts = bank.vectors[:, 0], bank.vectors[:, 1:].transpose(0, 1)
+        self.name_vectors = torch.cat([self.name_vectors, names.to(self.mean)])
+        self.part_vectors = torch.cat([self.part_vectors, parts.to(self.mean)], dim=1)
+        if "spp" not in self.settings.ablate:
+            none = torch.zeros_like(parts).to(self.mean)
+            self.part_prompts = nn.Parameter(torch.cat([self.part_prompts.data, none], dim=1))
 
     @property
     def variants(self) -> tuple[float, ...]:

@@ -47,6 +47,10 @@ class Imported:
     rows: ClassVar[Mapping[str, Mapping[str, Any]]]
     """Clip name -> what the file says of it."""
     shards: ClassVar[tuple[str, ...]]
+    up: ClassVar[str]
+    """The axis that pointed up in the user's files."""
+    unit: ClassVar[str]
+    """What they were in."""
     layout: Layout
     classes: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
@@ -165,6 +169,8 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         preset["parts"] = max(layout.parts)
     return {
         "layout": layout,
+        "up": content.get("up", "y"),
+        "unit": content.get("unit", "m"),
         "classes": tuple(content["classes"]),
         "protocols": protocols,
         "splits": splits,

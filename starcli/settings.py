@@ -115,6 +115,21 @@ class Loaded:
             tree[section] |= own.model_dump(mode="json")
         return flatten(tree)
 
+    def choosing(self, section: str, name: str, **own: Any) -> Loaded:
+        """The same settings with another plugin in a section.
+
+        Args:
+            section: The section, such as `describer`.
+            name: Name of the plugin.
+            **own: Its own settings; the others have their defaults.
+
+        Raises:
+            UsageError: There is no such plugin, or it cannot have these settings.
+        """
+        chosen = {f"{section}.{key}": value for key, value in {"name": name, **own}.items()}
+        kept = {k: v for k, v in self.values() if not k.startswith(f"{section}.")}
+        return _loaded(*_merge({"flag": chosen, "run": kept}))
+
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) of every setting."""
         return [(k, str(v), self.origins.get(k, "default")) for k, v in self.values()]

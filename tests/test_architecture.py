@@ -21,12 +21,13 @@ HEAVY = {
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
 COMMANDS = (
-    "cli", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins", "cli_results",
+    "cli", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins", "cli_predict",
+    "cli_results",
 )  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "layouts", "imported", "names", "descriptions", "journal", "cli_options",
+    "api", "layouts", "imported", "names", "descriptions", "journal", "cli_options",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
@@ -51,11 +52,12 @@ LAYERS = (
     },
     {"registry", "imported", "settings", "descriptions"},
     {"store", "journal"},
-    {"clips", "folds", "recordings", "importing"},
+    {"clips", "folds", "recordings", "importing", "incoming"},
     {"experiment"},
     {"inventory", "inspection", "template"},
     {"stages"},
-    {"pipeline", "report", "heatmap", "figures"},
+    {"pipeline", "report", "heatmap", "figures", "prediction"},
+    {"api"},
     {"console"},
     {"cli_options", *COMMANDS},
     {"__main__"},

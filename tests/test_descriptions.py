@@ -199,7 +199,7 @@ def test_compare_shows_files_and_describers_side_by_side(cli: Cli, bundled: Path
     [
         (["--check", "absent.json"], 3, "absent.json: cannot be read"),
         (["--compare", "bundled", "bundle"], 2, "did you mean 'bundled'?"),
-        (["--compare", "bundled", "chat"], 2, "describer 'chat' needs settings"),
+        (["--compare", "bundled", "chat"], 2, "describer.model: Field required"),
         (["--compare", "bundled", "none.json"], 3, "none.json: cannot be read"),
         (["--check", "x.json", "--parts", "3"], 2, "no partition into 3 parts"),
     ],

@@ -36,7 +36,7 @@ def extracted(store: Path, **changes: Any) -> tuple[Experiment, dict[str, Artifa
 
 
 def tokens_of(e: Experiment, results: dict[str, Artifact], read: torch.Tensor) -> torch.Tensor:
-    backbone = extract._frozen(e, results["pretrain"])
+    backbone = extract.frozen(e, results["pretrain"])
     with torch.inference_mode():
         return backbone(read).half().float()  # type: ignore[no-any-return]
 
@@ -115,7 +115,7 @@ def test_a_token_that_is_no_number_names_its_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = extracted(tmp_path)[2]
-    original = extract._frozen
+    original = extract.frozen
     name = clips.index.names[5]
     bad = middle_crop(clips.joints(5), 0.95)
 
@@ -134,6 +134,6 @@ def test_a_token_that_is_no_number_names_its_clip(
         backbone.__class__ = Spoiled
         return backbone
 
-    monkeypatch.setattr(extract, "_frozen", spoiled)
+    monkeypatch.setattr(extract, "frozen", spoiled)
     with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):
         pipeline.run(tiny(tmp_path, extract__crop=0.95, extract__shard_mb=0.01), "extract")

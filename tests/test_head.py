@@ -48,6 +48,22 @@ def test_a_part_depends_on_its_own_joints_only() -> None:
         assert differs.tolist() == [n == number for n in range(6)]
 
 
+@pytest.mark.parametrize("settings", [{}, {"initial": "published"}, {"ablate": ["spp"]}])
+def test_a_further_class_is_read_without_a_prompt(settings: dict[str, object]) -> None:
+    """It scores as a class of the same text whose prompt is zero; the others score as before."""
+    head, tokens = make_head(**settings), random_tokens()
+    before = head.score(tokens)
+    bank = make_problem(6).bank
+    head.extend(replace(bank, classes=("e",), vectors=bank.vectors[2:3]))
+    if "ablate" not in settings:
+        with torch.no_grad():
+            head.part_prompts[:, 2] = 0
+    after = head.score(tokens)
+    assert after.shape == (3, 5)
+    torch.testing.assert_close(after[:, 4], after[:, 2])
+    torch.testing.assert_close(after[:, [0, 1, 3]], before[:, [0, 1, 3]])
+
+
 def test_swapping_the_persons_changes_nothing() -> None:
     """From the clip on: joint tokens average the persons, so no channel belongs to one of them."""
     torch.manual_seed(0)

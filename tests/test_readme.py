@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from starcli_plugins.datasets.ntu import Ntu60
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 COMMANDS = [
     line.partition("#")[0].strip()
     for block in BLOCKS
@@ -66,6 +68,11 @@ def test_every_command_runs(
         else:
             outcome = cli(*arguments)
         assert outcome.code == 0, f"{command}\n{outcome.err}"
+    (python,) = PYTHON
+    found: dict[str, Any] = {}
+    exec(python, found)
+    assert {item["name"] for item in found["named"]["candidates"]} == {"wave", "juggle"}
+    assert len(found["named"]["predictions"]) == 24
 
 
 def test_data_sets_and_splits_of_the_table_exist() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from starcli.contracts import Layout, Problem, TextBank, TokenSet, Watch
+from starcli.errors import UsageError
 
 LAYOUT = Layout(
     "toy-4", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)),
@@ -169,6 +172,25 @@ def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
     assert torch.allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
+def further_classes_leave_the_others_alone(plugin: type[Any], settings: BaseModel) -> None:
+    """Extended by a class, where it can be, it scores that one too and all others as before."""
+    problem, views, _ = toy(_facets(plugin))
+    tokens = views["plain"][:4]
+    method = deepcopy(_result(plugin, settings)[0])
+    with torch.no_grad():
+        before = method.score(tokens)
+        if not hasattr(method, "extend"):
+            return
+        try:
+            method.extend(replace(problem.bank, classes=("x",), vectors=problem.bank.vectors[-1:]))
+        except UsageError:
+            return
+        after = method.score(tokens)
+    assert tuple(after.shape) == (len(tokens), before.shape[1] + 1)
+    assert torch.isfinite(after).all()
+    assert torch.allclose(after[:, :-1], before, rtol=1e-5, atol=1e-6)
+
+
 RULES = (
     scores_cover_all_classes,
     seen_classes_are_learned,
@@ -177,4 +199,5 @@ RULES = (
     seeds_reproduce,
     other_clips_are_never_read,
     the_state_is_all_there_is,
+    further_classes_leave_the_others_alone,
 )

@@ -44,14 +44,14 @@ def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
     else:
         lines = text(listed).rstrip().split("\n")
         named = [(line.strip(), listed, number) for number, line in enumerate(lines, start=1)]
-    _refuse_alike(named)
+    refuse_alike(named)
     if len(named) < 2:
         raise DataError(f"{len(named)} class, want 2 or more", "name all classes",
                         file=listed or entries[0].place[0])  # fmt: skip
     return tuple(name for name, *_ in named)
 
 
-def _refuse_alike(named: Iterable[Named]) -> None:
+def refuse_alike(named: Iterable[Named]) -> None:
     """Refuse names that are empty, or alike but for case, spaces and Unicode form."""
     found: dict[str, Named] = {}
     for name, path, line in named:

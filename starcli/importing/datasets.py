@@ -84,6 +84,8 @@ def make(
     about = {
         "format": imported.FORMAT,
         "layout": layouts.tree(layout),
+        "up": wish.up,
+        "unit": wish.unit,
         "classes": names,
         "splits": choices.splits(wish.unseen, names, labels),
     }

@@ -22,13 +22,13 @@ def facets(experiment: Experiment) -> tuple[str, ...]:
 
 def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     """The describer and the names it is asked about."""
-    names = {"classes": list(experiment.source.classes), "parts": list(facets(experiment))}
+    names = {"classes": list(experiment.actions), "parts": list(facets(experiment))}
     return {**experiment.plugin("describer"), **names}
 
 
 def run(job: Job) -> None:
     """Ask for a sentence per class and part, and keep what the describer says of its answers."""
-    classes, parts = job.experiment.source.classes, facets(job.experiment)
+    classes, parts = job.experiment.actions, facets(job.experiment)
     desk = Desk(job.checkpoint, job.progress)
     texts = job.experiment.make("describer").describe(classes, parts, desk)
     actions = dict(zip(classes, texts, strict=True))
@@ -50,9 +50,7 @@ def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | N
     if not hasattr(describer, "estimate"):
         return None
     desk = Desk(experiment.store.following("describe", planned).checkpoint)
-    found: Mapping[str, float] = describer.estimate(
-        experiment.source.classes, facets(experiment), desk
-    )
+    found: Mapping[str, float] = describer.estimate(experiment.actions, facets(experiment), desk)
     return found
 
 
@@ -63,4 +61,4 @@ def open_texts(artifact: Artifact, experiment: Experiment) -> list[dict[str, str
         DataError: Hand edits left a class or part out, a text empty, or something twice.
     """
     place = artifact.path / "data.json"
-    return require(read(place), experiment.source.classes, facets(experiment), place)
+    return require(read(place), experiment.actions, facets(experiment), place)

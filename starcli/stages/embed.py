@@ -83,7 +83,7 @@ def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Co
         DataError: A class has no name, or two have the same.
         UsageError: A template has another placeholder.
     """
-    classes, text = experiment.source.classes, experiment.settings.text
+    classes, text = experiment.actions, experiment.settings.text
     _require_names(classes)
     rows = [compose(name, sentences, text.name_template, text.part_template)
             for name, sentences in zip(classes, said, strict=True)]  # fmt: skip

@@ -93,7 +93,7 @@ def run(job: Job) -> None:
     clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     _refuse_leak(job, task)
-    backbone = _frozen(e, job.inputs["weights"])
+    backbone = frozen(e, job.inputs["weights"])
     clip_bytes = 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * _joints(e)
     wanted = _wanted(task, wanted_views(e))
     shards = list(_shards(wanted, clip_bytes, int(e.settings.extract.shard_mb * 2**20)))
@@ -105,7 +105,7 @@ def run(job: Job) -> None:
     for number, shard in enumerate(shards):
         path = _path(job, shard)
         if number % e.workers.size == e.workers.rank and not path.exists():
-            tokens = {"tokens": _tokens(e, backbone, clips, shard)}
+            tokens = {"tokens": encode(e, backbone, clips, shard)}
             save_whole(path, partial(save_tensors, tokens))
         done += len(shard.clips)
         job.progress(f"extract ({job.role})", done, total)
@@ -140,7 +140,7 @@ def _joints(e: Experiment) -> int:
     return len(e.source.layout.joints)
 
 
-def _frozen(e: Experiment, weights: Artifact) -> Any:
+def frozen(e: Experiment, weights: Artifact) -> Any:
     """The backbone with its weights, in eval mode."""
     backbone = e.make("backbone", e.source.layout)
     own = {k.removeprefix("backbone."): v for k, v in weights.tensors().items()
@@ -168,7 +168,7 @@ def _path(job: Job, shard: Shard) -> Path:
 
 
 @torch.inference_mode()
-def _tokens(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor:
+def encode(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor:
     """Tokens float16 [n, L, V, D] of a shard's clips; clips of like length go together."""
     size = e.settings.extract.batch
     read = _view(e, clips, shard.view)

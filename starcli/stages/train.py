@@ -17,7 +17,7 @@ from torch import Tensor
 
 from starcli.calibration import sweep
 from starcli.clips import ClipSet
-from starcli.contracts import Problem, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, Watch
 from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.folds import choose, open_folds
@@ -108,10 +108,16 @@ def run(job: Job) -> None:
 
 def build(e: Experiment, task: Task, bank: Artifact, tokens: TokenSet) -> Any:
     """The method before training, on the experiment's device."""
+    return untrained(e, open_bank(bank), tokens.shards[0].shape[-1], task.seen, task.unseen)
+
+
+def untrained(
+    e: Experiment, bank: TextBank, width: int, seen: Sequence[int], unseen: Sequence[int]
+) -> Any:
+    """The same for classes [C] with these texts, and tokens of this width D."""
     layout = e.source.layout
-    width = tokens.shards[0].shape[-1]
     parts = layout.parts[e.settings.parts]
-    problem = Problem(layout, parts, width, open_bank(bank), task.seen, task.unseen)
+    problem = Problem(layout, parts, width, bank, tuple(seen), tuple(unseen))
     return e.make("method", problem, derive(e.settings.seed, "method")).to(e.device)
 
 

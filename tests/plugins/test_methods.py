@@ -107,6 +107,22 @@ def test_the_state_on_disk_is_the_whole_method(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_a_further_class_is_scored_by_its_text_alone(name: str) -> None:
+    """With the text of a class it gets the very scores of that class; a classifier cannot."""
+    method, bank = quickly(name), toy.problem().bank
+    tokens = toy.clips(toy.UNSEEN, 1, 5).shards[0]
+    before, again = method.score(tokens), [0, toy.CLASSES - 1]
+    further = TextBank(("one", "two"), bank.facets, bank.vectors[again])
+    if name in ("cada-vae", "msf", "synse"):
+        with pytest.raises(UsageError, match="has a classifier for the classes"):
+            method.extend(further)
+    else:
+        method.extend(further)
+        want = torch.cat([before, before[:, again]], dim=1)
+        torch.testing.assert_close(method.score(tokens), want)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_clips_of_unseen_classes_are_never_read(name: str) -> None:
     """They lie in the same shards and are NaN: reading one would show."""
     known = toy.clips(toy.SEEN, 2, 1, VIEWS)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from starcli.contracts import Clip, NoSettings, Recording, Side
 from starcli.errors import DataError
+from starcli.skeletons import Joints
 from starcli_plugins.datasets import actors, archives, ctr_npz, ntu_sample, skeleton_files
 from starcli_plugins.datasets import annotations as pyskl
 from starcli_plugins.datasets.ntu_facts import NTU60, NTU120, Facts, without_skeleton
@@ -45,6 +46,7 @@ class Ntu:
     arrays: ClassVar[tuple[str, ...]]
     """File names of CTR-GCN's arrays, one for each protocol."""
     request: ClassVar[str | None]
+    suffix: ClassVar[str] = SUFFIX
     layout = KINECT_V2
 
     def __init__(self, settings: NoSettings) -> None:
@@ -103,15 +105,18 @@ class Ntu:
         elif recording.file.suffix == ".pkl":
             yield from self._of_annotations(recording)
         else:
-            bodies = skeleton_files.read(archives.load(recording), recording.where)
             name = self.facts.parse(recording.name.removesuffix(SUFFIX), recording.where)
             yield Clip(
                 name=str(name),
-                joints=actors.assemble(bodies),
+                joints=self.skeleton(recording),
                 label=name.label,
                 sides=self.facts.sides(name),
                 subject=f"P{name.performer:03d}",
             )
+
+    def skeleton(self, recording: Recording) -> Joints:
+        """The joints of a `.skeleton` file, whatever it is called."""
+        return actors.assemble(skeleton_files.read(archives.load(recording), recording.where))
 
     def _of_arrays(self, recording: Recording) -> Iterator[Clip]:
         """Clips without a name: each is its own subject, and they know one protocol."""

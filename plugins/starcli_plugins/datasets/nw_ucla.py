@@ -12,7 +12,7 @@ import numpy as np
 
 from starcli.contracts import Clip, NoSettings, Recording
 from starcli.errors import DataError
-from starcli.skeletons import checked
+from starcli.skeletons import Joints, checked
 from starcli_plugins.datasets import SMALL, archives
 from starcli_plugins.layouts import KINECT_V1
 
@@ -36,6 +36,7 @@ class NwUcla:
         "request NW-UCLA from its authors (wangjiangb.github.io/my_data.html) and pass --raw "
         "with all_sqe.zip (1,484 files aXX_sYY_eZZ_vWW.json), its folder, or the unpacked folder"
     )
+    suffix: ClassVar[str] = ".json"
     layout = KINECT_V1
     protocols = ("xview",)
     splits: Mapping[str, tuple[int, ...]] = {
@@ -71,6 +72,13 @@ class NwUcla:
         """
         yield self._clip(recording)
 
+    def skeleton(self, recording: Recording) -> Joints:
+        """The joints of a file, whatever it is called."""
+        return self._joints(_read_json(recording), recording)
+
+    def _joints(self, content: Mapping[str, Any], recording: Recording) -> Joints:
+        return checked(_frames(content["skeletons"], recording), self.layout, recording.where)
+
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
         assert match is not None
@@ -88,7 +96,7 @@ class NwUcla:
             )
         return Clip(
             name=recording.name.removesuffix(".json"),
-            joints=checked(_frames(content["skeletons"], recording), self.layout, recording.where),
+            joints=self._joints(content, recording),
             label=label,
             sides={"xview": "train" if view in TRAIN_VIEWS else "test"},
             subject=f"s{subject:02d}",

@@ -92,6 +92,7 @@ class PkuMmd:
         "and Label_PKUMMD.7z (phase 2: Skeleton_v2.7z, Label_PKUMMD_v2.7z), and pass --raw with "
         "the folder that holds both and cross-subject.txt (phase 2: cross_subject_v2.txt)"
     )
+    suffix: ClassVar[str] = ".txt"
     layout = KINECT_V2
     protocols = ("xsub", "xview")
     splits: Mapping[str, tuple[int, ...]] = SPLITS
@@ -163,6 +164,14 @@ class PkuMmd:
                 subject=_subject(video),
             )
 
+    def skeleton(self, recording: Recording) -> Joints:
+        """The joints of a skeleton file that holds one action, whatever it is called."""
+        clip = _middle(pku_files.read_skeleton(recording))
+        if not len(clip):
+            raise DataError("nobody is there in any frame", "leave the clip out",
+                            file=recording.where)  # fmt: skip
+        return clip
+
     def _sides(self, video: str) -> dict[str, Side]:
         return {
             "xsub": "train" if video in self._training else "test",
@@ -196,13 +205,18 @@ def cut(joints: Joints, label: Label, where: str) -> Joints:
     if not 1 <= start < end <= len(joints):
         raise DataError(f"frames {start} to {end}, the video has 1 to {len(joints)}",
                         "correct or remove the line", file=where, line=label.line)  # fmt: skip
-    clip = joints[start - 1 : end]
-    spare = max(0, len(clip) - LONGEST) // 2
-    clip = clip[spare : spare + LONGEST]
-    clip = clip[clip[:, 0, 0].any(-1)]
+    clip = _middle(joints[start - 1 : end])
     if not len(clip):
         raise DataError(f"nobody is there in frames {start} to {end}", "remove the line",
                         file=where, line=label.line)  # fmt: skip
+    return clip
+
+
+def _middle(joints: Joints) -> Joints:
+    """At most the middle 300 frames, those with a first person, and the second if ever there."""
+    spare = max(0, len(joints) - LONGEST) // 2
+    clip = joints[spare : spare + LONGEST]
+    clip = clip[clip[:, 0, 0].any(-1)]
     return np.ascontiguousarray(clip if clip[:, 1].any() else clip[:, :1])
 
 

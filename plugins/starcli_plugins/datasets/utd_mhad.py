@@ -12,7 +12,7 @@ import numpy as np
 
 from starcli.contracts import Clip, NoSettings, Recording
 from starcli.errors import DataError
-from starcli.skeletons import checked
+from starcli.skeletons import Joints, checked
 from starcli_plugins.datasets import SMALL, archives
 from starcli_plugins.layouts import KINECT_V1
 
@@ -38,6 +38,7 @@ class UtdMhad:
         "(personal.utdallas.edu/~kehtar/UTD-MHAD.html) and pass --raw with Skeleton.zip "
         "(861 files aX_sY_tZ_skeleton.mat), its folder, or the unpacked folder"
     )
+    suffix: ClassVar[str] = ".mat"
     layout = KINECT_V1
     protocols = ("xsub",)
     splits: Mapping[str, tuple[int, ...]] = {
@@ -80,6 +81,11 @@ class UtdMhad:
         """
         yield self._clip(recording)
 
+    def skeleton(self, recording: Recording) -> Joints:
+        """The joints of a file, whatever it is called."""
+        joints = _read_mat(recording)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
+        return checked(joints, self.layout, recording.where)
+
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
         assert match is not None
@@ -87,10 +93,9 @@ class UtdMhad:
         if not 1 <= action <= len(self.classes):
             raise DataError(f"action a{action}, the data set has 1 to 27", "remove the file",
                             file=recording.where)  # fmt: skip
-        joints = _read_mat(recording)[TO_KINECT_V1].transpose(2, 0, 1)[:, None]
         return Clip(
             name=recording.name.removesuffix("_skeleton.mat"),
-            joints=checked(joints, self.layout, recording.where),
+            joints=self.skeleton(recording),
             label=action - 1,
             sides={"xsub": "train" if subject in TRAIN_SUBJECTS else "test"},
             subject=f"s{subject}",

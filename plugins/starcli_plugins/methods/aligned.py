@@ -11,7 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from starcli.contracts import TokenSet, Watch
+from starcli.contracts import TextBank, TokenSet, Watch
+from starcli.errors import UsageError
 from starcli.training import derive
 from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
 from starcli_plugins.methods.vae import Gaussian, Sizes, Vae, fit_softmax, wasserstein
@@ -170,6 +171,15 @@ class AlignedVaes(TrainedMethod):
         labels = classes.repeat_interleave(self.settings.text_codes)
         drawn = [text.sample(generator) for text in self.encode_text(labels)]
         return torch.cat(drawn, dim=1), labels
+
+    def extend(self, bank: TextBank) -> None:
+        """No further classes: each has weights of its own in the classifier.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError("the method has a classifier for the classes that it was trained with",
+                         "train another, such as --method star")  # fmt: skip
 
     def compare(self, clips: Tensor) -> Tensor:
         """Logits of the mean codes of features [B, D]: [B, C]."""

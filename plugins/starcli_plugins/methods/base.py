@@ -133,6 +133,17 @@ class PooledMethod(nn.Module, ABC):
         """Joint tokens [B, L, V, D] -> scores of all classes [B, C]."""
         return self.compare((pool(tokens.to(self.mean)) - self.mean) / self.std)
 
+    def extend(self, bank: TextBank) -> None:
+        """Score further classes too, after the others.
+
+        Args:
+            bank: Their texts, in the facets and width of the first bank.
+
+        Raises:
+            UsageError: The method has learned something for each class.
+        """
+        self.text = torch.cat([self.text, self.semantics(bank).to(self.text)], dim=1)
+
     def _pooled(self, tokens: TokenSet) -> Tensor:
         """Features of all clips of a set [N, D], read in slices."""
         slices = torch.split(torch.arange(len(tokens)), SLICE)

@@ -1,0 +1,318 @@
+"""What the commands do, as functions: `run = starcli.train(parts=6)`, `starcli.evaluate(run)`.
+
+They take a command's options by the same names, raise `StarError`, print nothing, and show no
+progress unless they are given something to show it with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+
+from starcli import registry
+from starcli.contracts import Progress, silent
+from starcli.errors import UsageError
+from starcli.workers import require_size, size
+
+if TYPE_CHECKING:
+    from starcli.experiment import Experiment
+    from starcli.settings import Loaded
+    from starcli.store import Artifact
+
+
+class Options(TypedDict, total=False):
+    """The options of a stage's command; `settings` has any others, as `{"section.key": value}`.
+
+    What is left out, or None, comes from STARCLI_* variables, the settings file `config` (default
+    `starcli.toml` where there is one), presets and defaults.
+    """
+
+    dataset: str | None
+    raw: str | Path | None
+    skip_bad: bool | None
+    protocol: str | None
+    split: str | None
+    parts: int | None
+    seed: int | None
+    backbone: str | None
+    recipe: str | None
+    weights: str | Path | None
+    allow_unknown_classes: bool | None
+    encoder: str | None
+    describer: str | None
+    cut: bool | None
+    method: str | None
+    ablate: Sequence[str] | None
+    store: str | Path | None
+    device: str | None
+    settings: Mapping[str, Any] | None
+    config: str | Path | None
+
+
+OPTIONS = {
+    "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
+    "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
+    "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
+    "cut": "text.cut", "method": "method.name", "ablate": "method.ablate",
+    "store": "run.store", "device": "run.device",
+    "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
+    "weights": "backbone.weights", "allow_unknown_classes": "backbone.allow_unknown_classes",
+}  # fmt: skip
+"""Option of a stage's command -> the setting it stands for."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run.
+
+    Args:
+        name: What the store knows it by.
+        experiment: Its settings and plugins.
+    """
+
+    name: str
+    experiment: Experiment
+
+    @property
+    def folder(self) -> Path:
+        """Where its record and its pictures are."""
+        return self.experiment.store.root / "runs" / self.name
+
+
+def load_options(options: Mapping[str, Any]) -> Loaded:
+    """The settings that options stand for.
+
+    Args:
+        options: As `Options` says.
+
+    Raises:
+        UsageError: An option or setting does not exist, or cannot have the value.
+    """
+    from starcli.settings import load
+
+    more, config = options.get("settings"), options.get("config")
+    given = {name: value for name, value in options.items() if name not in ("settings", "config")}
+    for name in given:
+        if name not in OPTIONS:
+            known = [*OPTIONS, "settings", "config"]
+            raise UsageError(f"no option '{name}'", registry.suggest(name, known))
+    flags = {OPTIONS[name]: value for name, value in given.items() if value is not None}
+    return load({**(more or {}), **flags}, None if config is None else Path(config))
+
+
+def prepare(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
+    """Read a data set's recordings into clips; `summary["skipped"]` names those left out."""
+    return _stage("prepare", options, progress)[1]["prepare"]
+
+
+def describe(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
+    """Say what each body part does in each action."""
+    return _stage("describe", options, progress)[1]["describe"]
+
+
+def embed(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
+    """Turn the texts into vectors; `summary["notes"]` says what to beware of."""
+    return _stage("embed", options, progress)[1]["embed"]
+
+
+def pretrain(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
+    """Train the backbone on the seen classes."""
+    return _stage("pretrain", options, progress)[1]["pretrain"]
+
+
+def extract(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
+    """Turn clips into joint tokens with the frozen backbone."""
+    return _stage("extract", options, progress)[1]["extract"]
+
+
+def train(
+    *, run: str | None = None, progress: Progress = silent, **options: Unpack[Options]
+) -> Run:
+    """Train the zero-shot method, and whatever is missing before it.
+
+    Args:
+        run: Name of the run; None for its usual one.
+        progress: Told about every step.
+        **options: As `Options` says.
+
+    Raises:
+        StarError: A step failed; finished steps stay, and the same call goes on.
+    """
+    from starcli import pipeline
+    from starcli.store import check_run_name
+
+    if run is not None:
+        check_run_name(run)
+    experiment, results = _stage("train", options, progress)
+    return Run(pipeline.record(experiment, results, run), experiment)
+
+
+def _stage(
+    stage: str, options: Options, progress: Progress
+) -> tuple[Experiment, dict[str, Artifact]]:
+    """Run a stage and what it needs; results by step name."""
+    from starcli import pipeline
+    from starcli.experiment import Experiment
+
+    experiment = Experiment(load_options(options))
+    require_size(experiment.settings.run.num_processes)
+    results, _ = pipeline.run(experiment, stage, progress)
+    return experiment, results
+
+
+def open_run(
+    name: str | None = None,
+    *,
+    store: str | Path | None = None,
+    config: str | Path | None = None,
+    device: str | None = None,
+) -> Run:
+    """A run that was trained before, with the settings it was trained with.
+
+    Args:
+        name: Its name; None or `latest` for the latest.
+        store: Folder of all results.
+        config: Settings file.
+        device: Where to compute now.
+
+    Raises:
+        MissingError: There is no such run.
+        DataError: Its training would come out different today.
+    """
+    from starcli.experiment import Experiment
+    from starcli.pipeline import require_same
+    from starcli.settings import load_recorded, run_section
+    from starcli.store import Store
+
+    here = {"run.store": store, "run.device": device}
+    given = {key: value for key, value in here.items() if value is not None}
+    place = run_section(given, None if config is None else Path(config))
+    name, recorded = Store(place.store).load_run(None if name == "latest" else name)
+    if size() > 1:
+        raise UsageError("this command runs in one process", "start it without torchrun")
+    experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
+    require_same(experiment, name, recorded["steps"])
+    return Run(name, experiment)
+
+
+def evaluate(
+    run: Run,
+    *,
+    gamma: float | None = None,
+    select: Literal["validation", "oracle"] = "validation",
+    calibrator: Literal["stacking", "gate"] = "stacking",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """ZSL and generalised ZSL accuracy on a run's test clips, as `starcli evaluate --json` has it.
+
+    Args:
+        run: A trained run.
+        gamma: Fixes gamma.
+        select: What gamma is chosen on otherwise; `oracle`, the test clips, is never a result.
+        calibrator: Take gamma from seen scores, or decide on seen or unseen first.
+        progress: Told about every step.
+    """
+    from starcli import pipeline, report
+    from starcli.stages.calibrate import Choice
+
+    choice = Choice(gamma, select, calibrator)
+    results, _ = pipeline.run(run.experiment, "calibrate", progress)
+    return {**report.document(run.experiment, results, choice), "run": run.name}
+
+
+def calibrate(
+    run: Run,
+    *,
+    gamma: float | None = None,
+    select: Literal["validation", "oracle"] = "validation",
+    calibrator: Literal["stacking", "gate"] = "stacking",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Gamma and what it does, with the curves, as `starcli calibrate --json` has it.
+
+    Args:
+        run: A trained run; `files` of the document are written to its folder.
+        gamma: Fixes gamma.
+        select: What gamma is chosen on otherwise; `oracle`, the test clips, is never a result.
+        calibrator: Take gamma from seen scores, or decide on seen or unseen first.
+        progress: Told about every step.
+    """
+    from starcli import pipeline, report
+    from starcli.stages.calibrate import Choice
+
+    choice = Choice(gamma, select, calibrator)
+    results, _ = pipeline.run(run.experiment, "calibrate", progress)
+    found = report.calibration(run.experiment, results, choice)
+    files = report.save_calibration(found, run.name, choice, run.folder)
+    return {"ok": True, "run": run.name, **found, "files": [str(file) for file in files]}
+
+
+def predict(
+    run: Run,
+    files: str | Path | Sequence[str | Path],
+    *,
+    actions: str | Path | Sequence[str] | None = None,
+    among: Literal["all", "seen", "unseen"] | None = None,
+    describer: str | None = None,
+    top: int = 3,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """What is done in recordings, as `starcli predict --json` has it.
+
+    Args:
+        run: A trained run.
+        files: Recordings: a file, folder or zip, or several.
+        actions: What it may be: names, or a file with a name in each line or with descriptions
+            (`.json`); a name that the run has keeps the run's text. None: the run's classes.
+        among: Which of the run's classes it may be beside `actions`.
+        describer: What describes actions that the run has not; None for the run's own.
+        top: How many actions are told of each clip.
+        progress: Told about every step.
+
+    Returns:
+        `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
+        `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
+        of recordings that could not be read; `warning`, what every result of the run must admit;
+        `notes`, what to beware of in the texts of new actions.
+
+    Raises:
+        DataError: No recording could be read.
+        UsageError: The run's method names only the classes that it was trained with.
+    """
+    from starcli import prediction
+
+    chosen = None if actions is None else prediction.read_actions(actions)
+    predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
+    paths = [files] if isinstance(files, str | Path) else files
+    found, bad = prediction.predict(predictor, map(Path, paths), top, progress)
+    roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
+    return {
+        "ok": True,
+        "run": run.name,
+        "warning": predictor.warning,
+        "notes": predictor.notes,
+        "candidates": [{"name": name, "role": role} for name, role in roles],
+        "gamma": predictor.gamma,
+        "predictions": found,
+        "bad": [error.document()["error"] for error in bad],
+    }
+
+
+def plugins(
+    *, check: bool = False, seconds: float = 60.0, progress: Progress = silent
+) -> list[dict[str, str]]:
+    """The installed plugins: kind, name, distribution, version; checked, also status and reason.
+
+    Args:
+        check: Import each in a process of its own.
+        seconds: Time that an import may take.
+        progress: Told about every checked plugin.
+    """
+    from starcli import inspection
+
+    entries = registry.entries()
+    if not check:
+        return [entry.row() for entry in entries]
+    return inspection.check(entries, seconds, lambda done: progress("plugins", done, len(entries)))
