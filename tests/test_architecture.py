@@ -20,7 +20,9 @@ HEAVY = {
     "torch", "torch_geometric", "accelerate", "transformers", "sentence_transformers", "scipy",
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
-COMMANDS = ("cli", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_results")
+COMMANDS = (
+    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_plugins", "cli_results",
+)  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
@@ -49,11 +51,13 @@ LAYERS = (
     },
     {"registry", "imported", "settings", "descriptions"},
     {"store", "journal"},
+    {"benchmark"},
     {"clips", "folds", "recordings", "importing"},
     {"experiment"},
-    {"inventory", "inspection", "template"},
+    {"inventory", "inspection", "template", "cells"},
     {"stages"},
     {"pipeline", "report", "heatmap"},
+    {"running", "estimate", "comparison", "comparison_files"},
     {"console"},
     {"cli_options", *COMMANDS},
     {"__main__"},
