@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from starcli import __version__, registry
 from starcli.benchmark import Table, splits
 from starcli.errors import StarError, UsageError
 from starcli.experiment import Experiment
-from starcli.settings import PLUGIN_SECTIONS, for_chosen, load
+from starcli.settings import PLUGIN_SECTIONS, Loaded, for_chosen, load
 from starcli.store import canonical
 
 AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
@@ -65,48 +66,59 @@ def title(names: Mapping[str, Any]) -> str:
     return "{row}: {dataset} {protocol} {split}, seed {seed}".format_map(names)
 
 
-def cells(table: Table, given: Mapping[str, Any], root: Path | None) -> list[Cell]:
+def cells(
+    table: Table, given: Mapping[str, Any], root: Path | None, config: Path | None = None
+) -> list[Cell]:
     """Every cell of a table once, those that share a backbone side by side.
 
     Args:
         table: The table.
         given: Dotted settings of the user.
         root: Folder of all recordings, those of `utd-mhad` in `utd-mhad` or `utd_mhad` below it.
+        config: A settings file; None for `starcli.toml` where there is one.
 
     Raises:
-        UsageError: A setting is not a row's to make, or is of a plugin that does not exist.
+        UsageError: A setting or plugin does not exist, or a setting is not a row's to make.
     """
+    free = {k: v for k, v in given.items() if k.partition(".")[0] not in PLUGIN_SECTIONS}
+    load(free, config)  # first, so that the table is not blamed for what the user set
     for label, row in {"settings": table.settings, "--set": given, **table.rows}.items():
         _require_possible(label, row, table.path)
+    datasets = dict.fromkeys(column.dataset for column in table.columns)
+    with _blamed_on("columns", table.path):
+        raw = {name: _recordings(table, name, root, load({**free, "dataset.name": name}, config))
+               for name in datasets}  # fmt: skip
     places = dict.fromkeys(
         (c.dataset, c.protocol, split) for c in table.columns for split in splits(c)
     )
     return [
-        Cell(label, *place, seed, _flags((table.settings, given, row), place, seed)
-             | _recordings(table, place[0], root))
+        Cell(label, *place, seed, _flags((table.settings, given, row), place, seed) | raw[place[0]])
         for place in places for seed in table.seeds for label, row in table.rows.items()
     ]  # fmt: skip
 
 
-def require_settings(given: Mapping[str, Any], config: Path | None) -> None:
-    """Refuse what the user set wrong before the table is blamed for it.
-
-    Raises:
-        UsageError: There is no such setting or settings file, or not with such a value.
-    """
-    load({k: v for k, v in given.items() if k.partition(".")[0] not in PLUGIN_SECTIONS}, config)
-
-
 def _require_possible(label: str, values: Mapping[str, Any], file: Path) -> None:
+    place = None if label == "--set" else file
+    of_a_row = label not in ("settings", "--set")
     for key in values:
-        if key in OF_COLUMNS or (label not in ("settings", "--set") and key.startswith("run.")):
+        if key in OF_COLUMNS or (of_a_row and key.startswith("run.")):
             raise UsageError(f"{label}: {key} is not for a row to set",
                              "name data sets, splits and seeds in columns and seeds",
-                             file=file)  # fmt: skip
+                             file=place)  # fmt: skip
         section, _, rest = key.partition(".")
         plugin, dot, _ = rest.partition(".")
         if dot and section in PLUGIN_SECTIONS:
-            registry.find(PLUGIN_SECTIONS[section], plugin)
+            with _blamed_on(label, place):
+                registry.find(PLUGIN_SECTIONS[section], plugin)
+
+
+@contextmanager
+def _blamed_on(what: str, file: Path | None) -> Iterator[None]:
+    """Say of a wrong setting where it stands."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}", error.fix, file=file) from error
 
 
 def _flags(
@@ -121,8 +133,10 @@ def _flags(
     return {**flags, **own, "seed": seed, "run.wait": True}
 
 
-def _recordings(table: Table, dataset: str, root: Path | None) -> dict[str, Path]:
-    """`run.raw` of a data set, where its recordings are found."""
+def _recordings(table: Table, dataset: str, root: Path | None, loaded: Loaded) -> dict[str, Path]:
+    """`run.raw` of a data set, where it has recordings and they are found."""
+    if loaded.plugins["dataset"].request is None:
+        return {}
     if dataset in table.raw:
         places = [(root or Path()) / table.raw[dataset]]
     else:
@@ -168,9 +182,10 @@ def recipe(every: Sequence[Cell], table: Table, config: Path | None) -> str:
     content: list[Any] = [__version__]
     for cell in every:
         try:
-            loaded = Experiment(load(cell.flags, config)).loaded
-        except UsageError as error:
-            raise UsageError(f"{cell}: {error}", error.fix, file=table.path) from error
+            with _blamed_on(str(cell), table.path):
+                loaded = Experiment(load(cell.flags, config)).loaded
+        except UsageError:
+            raise
         except StarError:  # a plugin that is broken or not installed: the cell says so in its turn
             content.append([cell.names(), sorted(map(str, cell.flags.items()))])
             continue

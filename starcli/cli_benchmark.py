@@ -65,8 +65,7 @@ def benchmark(
         return
     table = _open_table(names or [], seeds).only(only or [], dataset or [])
     given = _given(settings or [], store, device)
-    cells.require_settings(given, config)
-    every = cells.cells(table, given, _existing(dataset_root))
+    every = cells.cells(table, given, _existing(dataset_root), config)
     identity = cells.recipe(every, table, config)
     chosen = cells.shard(every, shard)
     if dry_run:
