@@ -1,4 +1,11 @@
-"""Compare methods on a table of data sets, splits and seeds: `starcli benchmark`."""
+"""Compare methods on a table of data sets, splits and seeds: `starcli benchmark`.
+
+Parts run wherever the command runs; with SLURM, for example, and then on any machine:
+
+    sbatch --array=1-8 --wrap \
+        'starcli benchmark table2 --dataset-root data --shard $SLURM_ARRAY_TASK_ID/8 --out parts'
+    starcli benchmark --merge parts/table2-*-of-8.json --out results
+"""
 
 from __future__ import annotations
 

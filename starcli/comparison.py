@@ -118,10 +118,10 @@ def merged(paths: Sequence[Path]) -> Document:
         DataError: One is no such document; they are of different tables, settings or recordings;
             a cell is in two of them.
     """
-    parts = {path: _part(path) for path in paths}
-    first, about = next(iter(parts.items()))
+    parts = [(path, _part(path)) for path in paths]
+    first, about = parts[0]
     results: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    for path, part in parts.items():
+    for path, part in parts:
         if different := [key for key in OF_TABLE if part[key] != about[key]]:
             raise DataError(f"differs from {first} in {', '.join(different)}",
                             "merge parts of one table and one set of settings", file=path
