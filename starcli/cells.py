@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
 """Settings, and sections of settings, that the training of a backbone does not depend on."""
 OF_COLUMNS = frozenset({"seed", "dataset.name", "dataset.protocol", "dataset.split"})
 """Settings that are the columns' and seeds' to say."""
+NAMES = ("row", "dataset", "protocol", "split", "seed")
+"""What tells a cell apart from the others."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,6 @@ class Cell:
             key: str(value) for key, value in self.flags.items()
             if key.partition(".")[0] not in AFTER_BACKBONE
         })  # fmt: skip
-
-
-NAMES = ("row", "dataset", "protocol", "split", "seed")
 
 
 def title(names: Mapping[str, Any]) -> str:
@@ -161,7 +160,7 @@ def shard(every: Sequence[Cell], part: str | None) -> list[Cell]:
 
 
 def groups(every: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells that share a backbone."""
+    """The cells, those that share a backbone together."""
     found: dict[str, list[Cell]] = {}
     for cell in every:
         found.setdefault(cell.backbone, []).append(cell)
@@ -181,14 +180,14 @@ def recipe(every: Sequence[Cell], table: Table, config: Path | None) -> str:
     """
     content: list[Any] = [__version__]
     for cell in every:
+        values: Iterable[tuple[str, Any]]
         try:
             with _blamed_on(str(cell), table.path):
-                loaded = Experiment(load(cell.flags, config)).loaded
+                values = Experiment(load(cell.flags, config)).loaded.values()
         except UsageError:
             raise
         except StarError:  # a plugin that is broken or not installed: the cell says so in its turn
-            content.append([cell.names(), sorted(map(str, cell.flags.items()))])
-            continue
-        values = [item for item in loaded.values() if not item[0].startswith("run.")]
-        content.append([cell.names(), values])
+            values = ((key, str(value)) for key, value in cell.flags.items())
+        kept = [(key, value) for key, value in values if not key.startswith("run.")]
+        content.append([cell.names(), kept])
     return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]

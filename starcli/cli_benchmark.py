@@ -62,7 +62,7 @@ def benchmark(
 
     unused = (dataset_root, seeds, only, dataset, settings, jobs > 1, shard, dry_run, config, store,
               device)  # fmt: skip
-    if out is not None:
+    if out is not None and not dry_run:
         _require_folder(out)
     if merge:
         if any(unused) or not names:
@@ -82,7 +82,7 @@ def benchmark(
     if shard is None:
         _show(document, out, as_json)
     else:
-        _hand_over(document, shard, out)
+        _hand_over(document, shard, out, as_json)
 
 
 def _open_table(names: Sequence[str], seeds: str | None) -> Table:
@@ -154,34 +154,38 @@ def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
     _end(document, len(document["not_run"]))
 
 
-def _hand_over(document: dict[str, Any], shard: str, out: Path | None) -> None:
+def _hand_over(
+    document: dict[str, Any], shard: str, out: Path | None, as_json: bool
+) -> None:  # fmt: skip
     """Print or write the results of a part of the runs."""
     from starcli.cli import print_document
     from starcli.store import save_text
 
-    if out is None:
-        print_document(document)
-    else:
+    if out is not None:
         file = out / f"{document['table']}-{shard.replace('/', '-of-')}.json"
         save_text(file, json.dumps(document) + "\n")
+    if out is None or as_json:
+        print_document(document)
+    else:
         print(file)
     _end(document, 0)
 
 
 def _end(document: Mapping[str, Any], not_run: int) -> None:
+    """End with a code of its own where runs failed or are in no part."""
     from starcli import console
     from starcli.cli import SKIPPED
 
     failed = sum(cell["status"] == "failed" for cell in document["cells"])
-    if failed or not_run:
-        console.note(f"{failed} runs failed, {not_run} did not run; finished ones are kept: the "
-                     "same command runs the rest")  # fmt: skip
+    counts = {"failed": failed, "did not run": not_run}
+    if told := " and ".join(f"{count} {what}" for what, count in counts.items() if count):
+        console.note(f"of the runs {told}; the others are kept, only these run again")
         raise typer.Exit(SKIPPED)
 
 
 def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_json: bool) -> None:
     """Print what is cached, what runs, and about how long and large it is."""
-    from starcli import console, estimate
+    from starcli import comparison_files, console, estimate
     from starcli.cells import NAMES
     from starcli.cli import print_document
 
@@ -190,11 +194,9 @@ def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_jso
         print_document({"ok": True, "table": table.name, "cells": rows, "total": total.document()})
         return
     lines = [(*(row[name] for name in NAMES), row["status"], *_cost(row)) for row in rows]
-    columns = (*NAMES, "status", "steps", "time", "disk")
-    console.table(
-        table.title, columns, [*lines, (*[""] * len(NAMES), "all", *_cost(total.document()))]
-    )
-    for reason in sorted({row["error"]["message"] for row in rows if "error" in row}):
+    lines.append((*[""] * len(NAMES), "all", *_cost(total.document())))
+    console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
+    for reason in sorted({comparison_files.reason(r["error"]) for r in rows if "error" in r}):
         print(console.one_line(reason))
 
 

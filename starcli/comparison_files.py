@@ -114,17 +114,18 @@ def missing(document: Document) -> list[str]:
     for cell in document["cells"]:
         if cell["status"] != "done":
             failed = "failed: " if cell["status"] == "failed" else ""
-            reasons.setdefault(failed + _reason(cell["error"]), []).append(cells.title(cell))
+            reasons.setdefault(failed + reason(cell["error"]), []).append(cells.title(cell))
     for cell in document["not_run"]:
         reasons.setdefault("not run", []).append(cells.title(cell))
     total = len(document["cells"]) + len(document["not_run"])
     return [
-        f"Empty, {len(names)} of {total} runs (first {names[0]}): {reason}"
-        for reason, names in reasons.items()
+        f"Empty, {len(names)} of {total} runs (first {names[0]}): {why}"
+        for why, names in reasons.items()
     ]
 
 
-def _reason(error: Mapping[str, Any]) -> str:
+def reason(error: Mapping[str, Any]) -> str:
+    """An error of a cell in one line."""
     place = f"{error['file']}: " if error["file"] else ""
     return f"{place}{error['message']}; {error['fix']}"
 

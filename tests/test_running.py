@@ -127,6 +127,9 @@ def test_parts_merged_are_the_whole(cli: Cli, table: str, store: Path, tmp_path:
         file = Path(outcome.out.strip())
         assert json.loads(file.read_text()) == json.loads(printed.out)
         assert outcome.code == printed.code == 9  # synse failed
+        both = cli("benchmark", table, "--store", str(store), "--shard", part, "--out", "parts",
+                   "--json")  # fmt: skip
+        assert both.out == printed.out
     files = sorted(str(path) for path in (tmp_path / "parts").iterdir())
     assert [Path(file).name for file in files] == ["tiny-1-of-2.json", "tiny-2-of-2.json"]
     outcome = cli("benchmark", "--merge", *files, "--json")
