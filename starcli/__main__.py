@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import time
-import traceback
 
 from starcli import console
 from starcli.cli import app, print_document
-from starcli.errors import OutOfMemoryError, StarError, UsageError, is_out_of_memory
+from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
 from starcli.workers import leave, rank, size
 
 PATIENCE_SECONDS = 3.0
@@ -101,11 +99,7 @@ def _translated(problem: Exception) -> StarError:
         return UsageError(problem.format_message(), "see the options with --help")
     if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
-    with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
-        log.write("".join(traceback.format_exception(problem)))
-    return StarError(
-        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
-    )
+    return bug(problem)
 
 
 if __name__ == "__main__":

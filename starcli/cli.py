@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starcli import __version__
+from starcli.cli_benchmark import benchmark
 from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
@@ -143,7 +144,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 for _stage in COMMANDS:
     app.command(_stage)(_stage_command(_stage))
-for _command in (evaluate, calibrate, predict):
+for _command in (evaluate, calibrate, predict, benchmark):
     app.command()(_command)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -41,13 +41,24 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; cells are shown as they are, never read as markup."""
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
+    bold: Container[tuple[int, int]] = (),
+) -> None:  # fmt: skip
+    """A table on stdout; cells are shown as they are, never read as markup.
+
+    Args:
+        title: What stands above it.
+        columns: What stands above each column.
+        rows: The cells.
+        bold: Row and column of the cells that stand out.
+    """
     out = Table(title=Text(one_line(title)), title_justify="left")
     for column in columns:
         out.add_column(column, overflow="fold")
-    for row in rows:
-        out.add_row(*(Text(one_line(str(cell))) for cell in row))
+    for r, row in enumerate(rows):
+        out.add_row(*(Text(one_line(str(cell)), "bold" if (r, c) in bold else "")
+                      for c, cell in enumerate(row)))  # fmt: skip
     # A file or pipe has no width of its own: leave rows whole there.
     Console(width=None if sys.stdout.isatty() else 160).print(out)
 

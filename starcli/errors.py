@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +91,10 @@ class DataError(StarError):
     exit_code = 3
 
 
+class AbsentError(DataError):
+    """Recordings of a known data set that are not at hand."""
+
+
 class MissingError(StarError):
     """A model, extra or plugin that is not installed or not loadable."""
 
@@ -128,6 +134,15 @@ class NumericalError(StarError):
 
     kind = "numerical"
     exit_code = 8
+
+
+def bug(problem: BaseException) -> StarError:
+    """Our error for one that nobody expected, with its traceback in a file of its own."""
+    with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(problem)))
+    return StarError(
+        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
+    )
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

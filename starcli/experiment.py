@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starcli import registry
 from starcli.contracts import DatasetSource, Progress, silent
-from starcli.errors import DataError, UsageError
+from starcli.errors import AbsentError, DataError, UsageError
 from starcli.imported import Imported
 from starcli.journal import Journal, Tracker
 from starcli.names import folded
@@ -52,7 +52,7 @@ class Experiment:
         self._recorded, self._actions = recorded or {}, actions
         self.loaded = loaded
         self.settings = loaded.settings
-        self.store = Store(self.settings.run.store)
+        self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
         source, dataset = self.source, self.settings.dataset
         _require("protocol", dataset.protocol, source.protocols, dataset.name)
         impossible: Mapping[str, str] = getattr(source, "impossible_splits", {})
@@ -172,7 +172,7 @@ class Experiment:
         Without `run.raw`, the recordings that this store was last prepared from are meant.
 
         Raises:
-            DataError: No recordings are named, and none were prepared before.
+            AbsentError: No recordings are named, and none were prepared before.
         """
         if self.source.request is None:
             return ""
@@ -182,8 +182,8 @@ class Experiment:
             for artifact in self.store.all("prepare"):
                 if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
                     return str(artifact.meta["recipe"]["raw"])
-            raise DataError(f"{self.settings.dataset.name} needs its recordings: --raw is missing",
-                            self.source.request)  # fmt: skip
+            raise AbsentError(f"{self.settings.dataset.name} needs its recordings: --raw is "
+                              "missing", self.source.request)  # fmt: skip
         files = self.source.files(self.settings.run.raw)
         return fingerprint(files, cores(self.settings.run.workers))
 

@@ -105,12 +105,13 @@ def _chain(table: Sequence[Step], target: str) -> list[Step]:
     return [step for step in table if step.name in wanted]
 
 
-def plan(experiment: Experiment, target: str) -> list[Planned]:
+def plan(experiment: Experiment, target: str, *, explain: bool = True) -> list[Planned]:
     """What a stage needs, with what is cached and why the rest is to run.
 
     Args:
         experiment: Settings and plugins.
         target: Name of a stage.
+        explain: Whether to say why, for which every result of the store is read.
     """
     planned: dict[str, Planned] = {}
     for step in _chain(steps(experiment.folds), target):
@@ -123,7 +124,8 @@ def plan(experiment: Experiment, target: str) -> list[Planned]:
             "inputs": inputs,
         }
         artifact = experiment.store.get(step.stage, key_of(recipe))
-        reason = "cached" if artifact else _reason(experiment, step, recipe, planned)
+        why = _reason(experiment, step, recipe, planned) if explain and not artifact else ""
+        reason = "cached" if artifact else why
         planned[step.name] = Planned(step, recipe, artifact, reason)
     return list(planned.values())
 
@@ -141,12 +143,13 @@ def _reason(
         return "after " + ", ".join(waits)
     now = dict(flatten(recipe))
     stored = experiment.store.all(step.stage)
-    reasons = [_differences(dict(flatten(artifact.meta["recipe"])), now) for artifact in stored]
+    reasons = [differences(dict(flatten(artifact.meta["recipe"])), now) for artifact in stored]
     reasons.sort(key=len)
     return "; ".join(reasons[0]) if reasons else "never run"
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The keys whose values are not the same, with both."""
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     return [f"{key}: {before.get(key, '-')} -> {now.get(key, '-')}" for key in keys]
 
@@ -169,7 +172,7 @@ def run(
     """
     results: dict[str, Artifact] = {}
     ran: list[str] = []
-    planned = plan(experiment, target)
+    planned = plan(experiment, target, explain=False)
     workers = experiment.workers
     # While one process still plans, another must not make what the first would then find.
     missing = workers.agree([item.artifact is None for item in planned])
@@ -258,7 +261,7 @@ def require_same(experiment: Experiment, name: str, steps: Mapping[str, str]) ->
     Raises:
         DataError: A text edited by hand, another model or another starcli changed a step.
     """
-    for item in plan(experiment, "train"):
+    for item in plan(experiment, "train", explain=False):
         if steps.get(item.step.name) != item.key:
             raise DataError(f"run '{name}' is out of date: its {item.step.name} has changed since",
                             "train again with: starcli train")  # fmt: skip

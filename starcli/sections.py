@@ -146,6 +146,7 @@ class RunSection(Section):
 
     raw: Path | None = Field(None, description="the recordings: zip or folder")
     store: Path = Field(Path("starcli-store"), description="folder of all results")
+    wait: bool = Field(False, description="wait for a process that makes the same, do not stop")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     workers: int | None = Field(None, ge=1, description="processes that read; default every core")
     num_processes: int | None = Field(

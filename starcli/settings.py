@@ -189,7 +189,7 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
     merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
     source = _plugin("dataset", name, Path(str(merged.get("run.store", RunSection().store))))
-    preset = {f"preset of {name}": _preset(source, merged)}
+    preset = {f"preset of {name}": for_chosen(source.preset, merged)}
     recipe = _recipe(merged)
     chosen = "pretrain.recipe" in merged
     presets = {**recipe, **preset} if chosen else {**preset, **recipe}
@@ -284,19 +284,25 @@ def _merge(sources: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], di
     return values, origins
 
 
-def _preset(source: type[Any], merged: Mapping[str, Any]) -> dict[str, Any]:
-    """A data set's preset; `method.star.width` holds where the method is `star`."""
-    preset = {}
-    for key, value in source.preset.items():
+def for_chosen(values: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that hold for the chosen plugins.
+
+    Args:
+        values: Dotted setting -> value; `method.star.width` holds where the method is `star`, and
+            there outranks a `method.width` before it.
+        merged: Settings that choose the plugins.
+    """
+    chosen = {}
+    for key, value in values.items():
         section, _, rest = key.partition(".")
         plugin, dot, own = rest.partition(".")
-        if dot:
+        if dot and section in PLUGIN_SECTIONS:
             default = Settings.model_fields[section].default.name
             if str(merged.get(f"{section}.name", default)).rpartition(":")[2] != plugin:
                 continue
             key = f"{section}.{own}"
-        preset[key] = value
-    return preset
+        chosen[key] = value
+    return chosen
 
 
 def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -177,6 +177,19 @@ def save_whole(path: Path, write: Callable[[Path], None], option: str = "--store
         os.replace(draft, path)
 
 
+def save_text(path: Path, text: str) -> None:
+    """Write a text file that is whole whenever it is there.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+
+    def write(draft: Path) -> None:
+        draft.write_text(text, "utf-8")
+
+    save_whole(path, write)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -192,10 +205,12 @@ class Store:
 
     Args:
         root: Made when the first result is written.
+        wait: Whether to wait for another process that writes the same, and then take its result.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, wait: bool = False) -> None:
         self.root = root
+        self.wait = wait
 
     def get(self, stage: str, key: str) -> Artifact | None:
         """A finished artifact, or None."""
@@ -253,10 +268,11 @@ class Store:
 
         Raises:
             OutputError: The place cannot be written, or another process writes the same.
+            Finished: Another process has written it since.
         """
         key, started = key_of(recipe), time.time()
         work = self._work(stage, key)
-        with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage):
+        with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage, wait=self.wait):
             if self.get(stage, key) is not None:
                 # Finished by another process since this one planned; readers may have it open.
                 raise Finished
@@ -339,7 +355,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".tmp")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     draft.write_text(text, "utf-8")
     os.replace(draft, path)
 
@@ -360,13 +376,13 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def _locked(path: Path, stage: str) -> Iterator[None]:
+def _locked(path: Path, stage: str, *, wait: bool) -> Iterator[None]:
     """Hold a lock that the system frees when its holder dies."""
     from filelock import FileLock, Timeout
 
     with writes_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=-1 if wait else 0)
     try:
         with writes_to(path):
             lock.acquire()
@@ -374,7 +390,7 @@ def _locked(path: Path, stage: str) -> Iterator[None]:
         if not isinstance(error.__cause__, Timeout):
             raise
         raise OutputError(f"another process is running the same {stage}",
-                          "wait for it to end, then run the command again",
+                          "wait for it with --set run.wait=true, or run again when it has ended",
                           file=path) from error  # fmt: skip
     try:
         yield

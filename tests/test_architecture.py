@@ -21,8 +21,8 @@ HEAVY = {
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
 COMMANDS = (
-    "cli", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins", "cli_predict",
-    "cli_results",
+    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins",
+    "cli_predict", "cli_results",
 )  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
@@ -52,11 +52,13 @@ LAYERS = (
     },
     {"registry", "imported", "settings", "descriptions"},
     {"store", "journal"},
+    {"benchmark"},
     {"clips", "folds", "recordings", "importing", "incoming"},
     {"experiment"},
-    {"inventory", "inspection", "template"},
+    {"inventory", "inspection", "template", "cells"},
     {"stages"},
     {"pipeline", "report", "heatmap", "figures", "prediction"},
+    {"running", "estimate", "comparison", "comparison_files"},
     {"api"},
     {"console"},
     {"cli_options", *COMMANDS},

@@ -55,6 +55,7 @@ def test_every_command_runs(
     (tmp_path / "nturgbd").mkdir()
     Ntu60(Ntu60.Settings()).write_sample(tmp_path / "nturgbd")
     own_clips(tmp_path / "clips")
+    (tmp_path / "data").mkdir()
     for key, value in TINY.items():
         if key != "dataset.subjects":
             monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))

@@ -148,7 +148,9 @@ def test_only_one_process_writes_a_result(store: Store, holder: subprocess.Popen
         raise AssertionError("entered")
     assert caught.value.exit_code == 6
     assert caught.value.message == "another process is running the same embed"
-    assert caught.value.fix == "wait for it to end, then run the command again"
+    assert (
+        caught.value.fix == "wait for it with --set run.wait=true, or run again when it has ended"
+    )
     make(store, recipe={**RECIPE, "seed": 1})  # something else may be written
     assert holder.poll() is None
 
