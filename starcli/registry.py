@@ -213,7 +213,7 @@ def _target(entry: Entry) -> Any:
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise MissingError(f"{_who(entry)} cannot be imported: {reason}",
-                           f"reinstall or remove {entry.distribution}") from error  # fmt: skip
+                           f"mend, reinstall or remove {entry.distribution}") from error  # fmt: skip
     finally:
         slow.cancel()
 
