@@ -22,6 +22,7 @@ from test_readme import own_clips
 from test_registry import install
 from typer.main import get_command
 
+import starcli
 from starcli import contracts, registry
 from starcli.cli import SKIPPED, app
 from starcli.contracts import KINDS, Kind
@@ -176,6 +177,13 @@ def test_every_contract_is_in_the_reference(site: Path) -> None:
     assert all(f'id="starcli.contracts.{name}"' in page for name in own)
 
 
+def test_every_function_of_python_is_in_the_reference(site: Path) -> None:
+    page = article(site, "reference/python.html")
+    names = [f"{getattr(starcli, n).__module__}.{n}" for n in getattr(starcli, "__all__", ())]
+    for name in (*names, "starcli.conformance.conforms", "starcli.conformance.rules"):
+        assert f'id="{name}"' in page
+
+
 def test_every_difference_from_a_paper_is_told(site: Path) -> None:
     sources = [p for place in ("starcli", "plugins") for p in (ROOT / place).rglob("*.py")]
     count = sum(p.read_text("utf-8").count("    Differs from the paper") for p in sources)
@@ -190,6 +198,13 @@ def test_equations_are_mathml(site: Path) -> None:
     assert page.count('display="block"') == source.count("\n$$\n") / 2 > 20
     assert "arithmatex" not in page
     assert not re.findall(r"\\[a-z]+|\$", page), "TeX is left"
+
+
+def test_every_command_is_found() -> None:
+    lines = [line for page in DOCS.rglob("*.md") for line in page.read_text("utf-8").splitlines()]
+    commands = [line for line in lines if re.match(r"\s*starcli ", line)]
+    assert sorted(commands) == sorted(c for page in PAGES.values() for c in page)
+    assert len(PAGES) > 10
 
 
 @pytest.fixture(scope="module")
