@@ -24,7 +24,7 @@ from starcli import errors, registry
 from starcli.cli import SKIPPED, app
 from starcli.contracts import KINDS, Kind
 from starcli.inspection import TOLD, settings_of
-from starcli.settings import Settings
+from starcli.settings import PLUGIN_SECTIONS, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- from the code: ([\w ]+) -->")
@@ -103,10 +103,7 @@ def setting_table(rows: Iterable[dict[str, str]], prefix: str) -> Iterator[str]:
     yield from table(columns, cells)
 
 
-SECTIONS: dict[Kind, str] = {
-    "dataset": "dataset", "describer": "describer", "text-encoder": "encoder",
-    "backbone": "backbone", "method": "method",
-}  # fmt: skip
+SECTIONS = {kind: section for section, kind in PLUGIN_SECTIONS.items()}
 """Kind of a plugin -> the section of the settings that its own are in."""
 
 
