@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -134,11 +135,17 @@ def settings_of(model: type[BaseModel]) -> list[dict[str, str]]:
 
 
 def _type_name(annotation: Any) -> str:
-    return (
-        annotation.__name__
-        if isinstance(annotation, type)
-        else str(annotation).replace("typing.", "")
-    )
+    """A type as it is written: `int | None`, `tuple[float, ...]`, `'adamw' | 'sgd'`."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin is Literal:
+        return " | ".join(map(repr, arguments))
+    names = ["..." if a is ... else _type_name(a) for a in arguments]
+    if origin in (Union, UnionType):
+        return " | ".join(names)
+    name = "None" if annotation is NoneType else (origin or annotation).__name__
+    return f"{name}[{', '.join(names)}]" if names else str(name)
 
 
 def _first_line(thing: Any) -> str:

@@ -212,8 +212,8 @@ def _target(entry: Entry) -> Any:
             return point.load()
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise MissingError(f"{_who(entry)} cannot be imported: {reason}",
-                           f"reinstall or remove {entry.distribution}") from error  # fmt: skip
+        fix = f"mend, reinstall or remove {entry.distribution}"
+        raise MissingError(f"{_who(entry)} cannot be imported: {reason}", fix) from error
     finally:
         slow.cancel()
 

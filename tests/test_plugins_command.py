@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 from test_registry import GOOD, describer, install, python
 from typer.testing import CliRunner
 
@@ -72,6 +74,23 @@ def test_an_import_that_hangs_is_given_up(tmp_path: Path, source: str) -> None:
     found = verdict(tmp_path, 1.5)
     assert found["status"] == "broken"
     assert found["reason"] == "its import did not end within 1.5 seconds"
+
+
+class Sample(BaseModel):
+    share: Literal["auto"] | Annotated[float, Field(ge=0)] = Field("auto", description="a share")
+    path: Path | None = None
+    sizes: tuple[int, ...]
+    names: Mapping[str, list[str]] = {}
+
+
+def test_types_of_settings_are_told_as_they_are_written() -> None:
+    rows = inspection.settings_of(Sample)
+    assert rows[0] == {
+        "setting": "share", "type": "'auto' | float", "default": "auto", "meaning": "a share",
+    }  # fmt: skip
+    assert [(row["type"], row["default"]) for row in rows[1:]] == [
+        ("Path | None", "None"), ("tuple[int, ...]", "required"), ("Mapping[str, list[str]]", "{}"),
+    ]  # fmt: skip
 
 
 def test_an_import_that_hangs_is_named_while_it_hangs(

@@ -1,0 +1,199 @@
+"""Every page of the documentation is followed: files written, changes made, commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from conftest import ROOT, Outcome
+from test_pipeline import TINY, Cli
+from test_readme import own_clips
+from test_registry import install
+
+from starcli import registry
+from starcli_plugins.datasets.ntu import Ntu60
+
+DOCS = ROOT / "docs"
+
+
+class Block(NamedTuple):
+    """A fenced block of a page: how it is marked, its language, its file and its lines."""
+
+    mark: str
+    language: str
+    file: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        return self.text.splitlines() if self.language == "sh" else []
+
+
+def blocks(page: Path) -> list[Block]:
+    pattern = r'(?:^<!-- ([^>]*) -->\n)?^```(\w*)(?: title="([^"]+)")?\n(.*?)^```'
+    found = re.findall(pattern, page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [Block(*each) for each in found]
+
+
+PAGES = {
+    str(page.relative_to(DOCS)): commands
+    for page in sorted(DOCS.rglob("*.md"))
+    if (commands := [c for b in blocks(page) for c in b.commands if c.startswith("starcli ")])
+}
+"""Page -> its commands, of the pages that have some."""
+
+
+def test_every_command_is_found() -> None:
+    lines = [line for page in DOCS.rglob("*.md") for line in page.read_text("utf-8").splitlines()]
+    commands = [line for line in lines if re.match(r"\s*starcli ", line)]
+    assert sorted(commands) == sorted(c for page in PAGES.values() for c in page)
+    assert len(PAGES) > 10
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all pages: what they have in common is computed once."""
+    return tmp_path_factory.mktemp("docs") / "store"
+
+
+def sticks(folder: Path) -> None:
+    """Metres of seven joints, 8 classes by 2 subjects."""
+    rng = np.random.default_rng(0)
+    for label in range(8):
+        for subject in "ab":
+            place = folder / f"action {label}" / subject
+            place.mkdir(parents=True)
+            np.save(place / "1.npy", rng.uniform(0, 1, (20, 7, 3)))
+
+
+def nturgbd(folder: Path) -> None:
+    folder.mkdir()
+    Ntu60(Ntu60.Settings()).write_sample(folder)
+
+
+def examples(folder: Path) -> None:
+    shutil.copytree(ROOT / "examples", folder)
+
+
+AT_HAND: dict[str, Callable[[Path], None]] = {
+    "clips": own_clips,
+    "stick-clips": sticks,
+    "nturgbd": nturgbd,
+    "examples": examples,
+}
+"""What a page takes for granted -> how the test makes it."""
+
+
+class Reader:
+    """Does what a page says, in a folder of its own.
+
+    Args:
+        page: The commands of the page, which tell how they can be made small.
+        cli: Runs `starcli` in this process.
+        patch: Changes variables and the search path until the end of the test.
+    """
+
+    def __init__(self, page: list[str], cli: Cli, patch: pytest.MonkeyPatch) -> None:
+        self.page, self.cli, self.patch = page, cli, patch
+
+    def does(self, block: Block) -> None:
+        """Write the block's file, make its change, or run its commands."""
+        if block.language == "diff":
+            changed(Path(block.file), block.text)
+            forget(Path.cwd())
+        elif block.file:
+            Path(block.file).parent.mkdir(exist_ok=True)
+            Path(block.file).write_text(block.text, "utf-8")
+        for command in block.commands:
+            words = shlex.split(command, comments=True)
+            if words[:1] == ["starcli"]:
+                self.runs(command, words[1:] + ["--help"] * block.mark.startswith("only parsed"))
+            elif words[:3] == ["pip", "install", "-e"]:
+                self.installs(Path(words[3]))
+            elif words[:1] == ["pytest"]:
+                done = subprocess.run([sys.executable, "-m", *words, "-p", "no:cacheprovider"],
+                                      capture_output=True, text=True, timeout=300)  # fmt: skip
+                assert done.returncode == 0, done.stdout
+
+    def runs(self, command: str, words: list[str]) -> None:
+        """One command, small: with few persons, a tiny network and few epochs."""
+        dropped = [section for section in ("backbone", "method") if f"--{section}" in words]
+        dropped += ["dataset"] if any("--dataset" in each for each in self.page) else []
+        for key, value in TINY.items():
+            variable = "STARCLI_" + key.upper().replace(".", "__")
+            if key.partition(".")[0] in dropped:
+                self.patch.delenv(variable, raising=False)
+            else:
+                self.patch.setenv(variable, str(value))
+        if "--num-processes" in words:  # they meet over a socket, which tests may not open
+            done = subprocess.run([sys.executable, "-m", "starcli", *words], timeout=300,
+                                  capture_output=True, text=True)  # fmt: skip
+            outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        else:
+            outcome = self.cli(*words)
+        assert outcome.code == 0, f"{command}\n{outcome.err}"
+
+    def installs(self, project: Path) -> None:
+        """What pip would do: metadata on the search path, beside the project's own modules."""
+        about = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+        (module,) = about["tool"]["setuptools"]["py-modules"]
+        points = "".join(
+            f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in members.items())
+            for group, members in about["project"]["entry-points"].items()
+        )
+        source = (project / f"{module}.py").read_text("utf-8")
+        install(project, module, points, source)
+        self.patch.syspath_prepend(str(project.absolute()))
+        self.patch.setenv("PYTHONPATH", str(project.absolute()))
+        forget(Path.cwd())
+
+
+def changed(file: Path, difference: str) -> None:
+    """Make a change that a page shows: lines with - become those with +."""
+    lines = difference.splitlines(keepends=True)
+    before = "".join(line[1:] for line in lines if line[0] in " -")
+    after = "".join(line[1:] for line in lines if line[0] in " +")
+    text = file.read_text("utf-8")
+    assert text.count(before) == 1, f"{file} has no lines:\n{before}"
+    file.write_text(text.replace(before, after), "utf-8")
+
+
+def forget(folder: Path) -> None:
+    """Find plugins anew, and import anew what lies in a folder."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]
+    registry._scan.cache_clear()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_runs(
+    page: str, cli: Cli, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = PAGES[page]
+    if any("Skeleton.zip" in command for command in commands):
+        shared = (ROOT / os.environ.get("STARCLI_SHARED", "../shared")).resolve()
+        archive = shared / "data/utd_mhad/Skeleton.zip"
+        if not archive.exists():
+            pytest.skip(f"no {archive}; name its folder with STARCLI_SHARED")
+        shutil.copy(archive, tmp_path)
+    for name, make in AT_HAND.items():
+        if any(re.search(rf"(?<![\w-]){name}\b", command) for command in commands):
+            make(tmp_path / name)
+    monkeypatch.setenv("STARCLI_RUN__STORE", str(store))
+    reader = Reader(commands, cli, monkeypatch)
+    try:
+        for block in blocks(DOCS / page):
+            reader.does(block)
+    finally:
+        forget(tmp_path)
