@@ -147,7 +147,10 @@ def paragraphs(docstring: str) -> list[str]:
 
 def exit_codes() -> Iterator[str]:
     """Every exit code with the kind of error that `--json` names."""
-    rows = [(0, "", "Done."), (SKIPPED, "", "Done without what `--skip-bad` left out.")]
+    rows = [
+        (0, "", "Done."),
+        (SKIPPED, "", "Done but for what was left out, as with `--skip-bad`."),
+    ]
     rows += [(130, "interrupted", "Interrupted from the keyboard (SIGINT)."),
              (143, "interrupted", "Terminated (SIGTERM).")]  # fmt: skip
     rows += [(k.exit_code, k.kind, (inspect.getdoc(k) or "").partition("\n")[0])
