@@ -119,6 +119,15 @@ def test_rows_and_data_sets_can_be_chosen(cli: Cli, table: str, store: Path) -> 
     assert [(c["split"], c["seed"]) for c in found["cells"]] == [("fold0", 1), ("fold1", 1)]
 
 
+def test_what_a_run_must_admit_stays_with_its_numbers(cli: Cli, table: str, store: Path) -> None:
+    chosen = ("--only", "star", "--only", "eszsl", "--seeds", "0")
+    _, found = run(cli, table, store, *chosen, "--set", "method.star.semantic_classes=all")
+    for value in found["values"]:
+        told = value["row"] == "star"
+        assert told == ("TRANSDUCTIVE" in (value["warning"] or ""))
+        assert value["best"] == (not told)
+
+
 def test_parts_merged_are_the_whole(cli: Cli, table: str, store: Path, tmp_path: Path) -> None:
     code, whole = run(cli, table, store)
     for part in ("1/2", "2/2"):
