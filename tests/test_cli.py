@@ -296,7 +296,9 @@ def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) ->
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
         done = starcli(*arguments, stdout=closed, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    # On a busy machine an import may take long enough for a note.
+    complaints = [x for x in done.stderr.splitlines() if not x.startswith("still importing")]
+    assert (done.returncode, complaints) == (0, [])
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
