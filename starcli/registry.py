@@ -149,21 +149,21 @@ def load(kind: Kind, name: str) -> type[Any]:
 
 def _require_contract(entry: Entry, plugin: Any) -> None:
     """Refuse what another API was the contract of, lacks a member or takes other arguments."""
-    who, update = _who(entry), f"update {entry.distribution}"
+    whose, update = who(entry), f"update {entry.distribution}"
     api, calls = getattr(plugin, "api", None), CALLS[entry.kind]
     if api != API:
-        raise IncompatibleError(f"{who} is written for plugin API {api}, this starcli has {API}",
+        raise IncompatibleError(f"{whose} is written for plugin API {api}, this starcli has {API}",
                                 f"install a matching version of {entry.distribution}")  # fmt: skip
     members = (*DATA.get(entry.kind, ()), *calls, "Settings", "revision")
     missing = [member for member in members if not hasattr(plugin, member)]
     if missing:
-        raise IncompatibleError(f"{who} lacks {', '.join(missing)}", update)
+        raise IncompatibleError(f"{whose} lacks {', '.join(missing)}", update)
     if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
-        raise IncompatibleError(f"{who}: Settings is no pydantic model", update)
+        raise IncompatibleError(f"{whose}: Settings is no pydantic model", update)
     for name, given in calls.items():
         if not _takes(getattr(plugin, name), len(given)):
             raise IncompatibleError(
-                f"{who}: {name} cannot be called with ({', '.join(given)})", update
+                f"{whose}: {name} cannot be called with ({', '.join(given)})", update
             )
 
 
@@ -192,11 +192,12 @@ def layout(name: str) -> Layout:
     entry = find("layout", name)
     found = _target(entry)
     if not isinstance(found, Layout):
-        raise IncompatibleError(f"{_who(entry)} is no Layout", f"update {entry.distribution}")
+        raise IncompatibleError(f"{who(entry)} is no Layout", f"update {entry.distribution}")
     return found
 
 
-def _who(entry: Entry) -> str:
+def who(entry: Entry) -> str:
+    """A plugin as messages name it, with its distribution and version."""
     return f"{entry.kind} '{entry.name}' ({entry.distribution} {entry.version})"
 
 
@@ -213,12 +214,12 @@ def _target(entry: Entry) -> Any:
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         fix = f"mend, reinstall or remove {entry.distribution}"
-        raise MissingError(f"{_who(entry)} cannot be imported: {reason}", fix) from error
+        raise MissingError(f"{who(entry)} cannot be imported: {reason}", fix) from error
     finally:
         slow.cancel()
 
 
 def _say_slow(entry: Entry) -> None:
     stream = sys.__stderr__ or sys.stderr
-    stream.write(f"still importing {_who(entry)}; if it never ends, remove {entry.distribution}\n")
+    stream.write(f"still importing {who(entry)}; if it never ends, remove {entry.distribution}\n")
     stream.flush()

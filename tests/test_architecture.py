@@ -55,7 +55,7 @@ LAYERS = (
     {"benchmark"},
     {"clips", "folds", "recordings", "importing", "incoming"},
     {"experiment"},
-    {"inventory", "inspection", "template", "cells"},
+    {"inventory", "inspection", "promises", "template", "cells"},
     {"stages"},
     {"pipeline", "report", "heatmap", "figures", "prediction"},
     {"running", "estimate", "comparison", "comparison_files"},

@@ -15,6 +15,7 @@ from starcli.contracts import TextBank, TextEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment, Job
 from starcli.names import folded
+from starcli.promises import require_floats
 from starcli.stages.describe import open_texts
 from starcli.store import Artifact
 
@@ -165,7 +166,9 @@ def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, in
     for start in range(0, len(missing), BATCH):
         job.progress("embed", start, len(missing))
         some = missing[start : start + BATCH]
-        vectors.update(zip(some, encoder.encode(some).float().cpu(), strict=True))
+        answer = encoder.encode(some)
+        require_floats(job.experiment, "encoder", answer, "[n, E]", (len(some), encoder.dim))
+        vectors.update(zip(some, answer.float().cpu(), strict=True))
     rows = [torch.stack([vectors[text] for text in row]) for row in texts.rows]
     return torch.stack(rows), len(missing)
 

@@ -19,6 +19,7 @@ from starcli.clips import ClipSet, Views
 from starcli.contracts import VIEWS, TokenSet
 from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
+from starcli.promises import new_backbone
 from starcli.splits import Task, refuse_leak
 from starcli.store import Artifact, save_tensors, save_whole, split_evenly
 from starcli.training import DRAWS, derive
@@ -142,7 +143,7 @@ def _joints(e: Experiment) -> int:
 
 def frozen(e: Experiment, weights: Artifact) -> Any:
     """The backbone with its weights, in eval mode."""
-    backbone = e.make("backbone", e.source.layout)
+    backbone = new_backbone(e)
     own = {k.removeprefix("backbone."): v for k, v in weights.tensors().items()
            if k.startswith("backbone.")}  # fmt: skip
     backbone.load_state_dict(own)

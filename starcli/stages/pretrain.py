@@ -20,6 +20,7 @@ from starcli.clips import ClipSet, Views
 from starcli.contracts import Watch
 from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment, Job
+from starcli.promises import new_backbone
 from starcli.sections import PretrainSection
 from starcli.splits import Task, refuse_leak
 from starcli.training import Numerics, derive, moving_average, run_epochs, schedule
@@ -74,7 +75,7 @@ def run(job: Job) -> None:
     seed = derive(e.settings.seed, "pretrain", job.role)
     with torch.random.fork_rng(devices=[]):  # networks are made on the CPU
         torch.manual_seed(seed)
-        backbone = e.make("backbone", e.source.layout)
+        backbone = new_backbone(e)
         model = Classifier(backbone, backbone.dim, len(task.seen)).to(e.device)
     judge = _Judge(model, clips, task, e)
     if e.settings.backbone.weights is None:

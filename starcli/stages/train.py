@@ -22,6 +22,7 @@ from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.folds import choose, open_folds
 from starcli.metrics import Judged, require_finite
+from starcli.promises import require_floats
 from starcli.splits import Task
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
@@ -87,7 +88,7 @@ def run(job: Job) -> None:
         job.draft.summary = {"epochs": chosen.epochs, "variant": chosen.variant, **learned}
         return
     test = open_tokens(job.inputs["tokens"], clips, task.test)
-    watcher = _Watcher(method, test, task, job.checkpoint)
+    watcher = _Watcher(e, method, test, task, job.checkpoint)
     patience = e.settings.validation.patience
     watch = replace(watch, after_epoch=watcher.after_epoch, patience=patience)
     method.fit(train, watch, seed=seed)
@@ -158,8 +159,10 @@ def _variants(method: Any) -> Sequence[float]:
 class _Watcher:
     """Scores of the validation clips after every epoch, kept where an interruption leaves them."""
 
-    def __init__(self, method: Any, test: TokenSet, task: Task, folder: Path) -> None:
-        self.method, self.test, self.task, self.folder = method, test, task, folder
+    def __init__(
+        self, e: Experiment, method: Any, test: TokenSet, task: Task, folder: Path
+    ) -> None:
+        self.e, self.method, self.test, self.task, self.folder = e, method, test, task, folder
 
     def after_epoch(self, epoch: int) -> float:
         """Score the clips; the area under the seen-unseen curve, of the best variant."""
@@ -167,6 +170,8 @@ class _Watcher:
 
         device = next(self.method.parameters(), torch.empty(0)).device
         scores = score_variants(self.method, self.test, device)
+        promised = (len(scores), len(self.test), len(self.e.source.classes))
+        require_floats(self.e, "method", scores, "[R, N, C]", promised)
         with writes_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file({"scores": scores}, self._path(epoch))
