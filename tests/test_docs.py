@@ -163,3 +163,28 @@ def test_equations_are_mathml(site: Path) -> None:
     assert page.count('display="block"') == source.count("\n$$\n") / 2 > 20
     assert "arithmatex" not in page
     assert not re.findall(r"\\[a-z]+|\$", page), "TeX is left"
+
+
+def test_data_sets_and_splits_of_the_table_exist() -> None:
+    page = (DOCS / "how-to/recordings.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \((\d+) actions\) \|(.*)$", page, flags=re.MULTILINE)
+    assert {name for name, *_ in rows} == {e.name for e in registry.entries("dataset")}
+    for name, count, row in rows:
+        source = registry.load("dataset", name)
+        assert len(source.classes) == int(count)
+        assert all(f"`{protocol}`" in row for protocol in source.protocols)
+        splits = re.findall(r"`(fold\d|\d+/\d+)`", row)
+        assert splits
+        assert set(splits) <= set(source.splits)
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [("compare", "method"), ("descriptions", "describer"), ("encoders", "text-encoder")],
+)
+def test_tables_of_plugins_have_them_all(page: str, kind: Kind) -> None:
+    text = (DOCS / f"how-to/{page}.md").read_text("utf-8")
+    table = text[text.index("\n| ") :].split("\n\n")[0]
+    listed = re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE)
+    own = [e.name for e in registry.entries(kind) if e.distribution == registry.OURS]
+    assert sorted(listed) == sorted(own)

@@ -85,11 +85,16 @@ def examples(folder: Path) -> None:
     shutil.copytree(ROOT / "examples", folder)
 
 
+def nothing(folder: Path) -> None:
+    folder.mkdir()
+
+
 AT_HAND: dict[str, Callable[[Path], None]] = {
     "clips": own_clips,
     "stick-clips": sticks,
     "nturgbd": nturgbd,
     "examples": examples,
+    "recordings": nothing,  # a dry run says what is missing
 }
 """What a page takes for granted -> how the test makes it."""
 
@@ -114,6 +119,8 @@ class Reader:
         elif block.file:
             Path(block.file).parent.mkdir(exist_ok=True)
             Path(block.file).write_text(block.text, "utf-8")
+        elif block.language == "python":
+            exec(block.text, {})
         for command in block.commands:
             words = shlex.split(command, comments=True)
             if words[:1] == ["starcli"]:
@@ -127,14 +134,12 @@ class Reader:
 
     def runs(self, command: str, words: list[str]) -> None:
         """One command, small: with few persons, a tiny network and few epochs."""
-        dropped = [section for section in ("backbone", "method") if f"--{section}" in words]
-        dropped += ["dataset"] if any("--dataset" in each for each in self.page) else []
         for key, value in TINY.items():
             variable = "STARCLI_" + key.upper().replace(".", "__")
-            if key.partition(".")[0] in dropped:
-                self.patch.delenv(variable, raising=False)
-            else:
+            if self.knows(key, words):
                 self.patch.setenv(variable, str(value))
+            else:
+                self.patch.delenv(variable, raising=False)
         if "--num-processes" in words:  # they meet over a socket, which tests may not open
             done = subprocess.run([sys.executable, "-m", "starcli", *words], timeout=300,
                                   capture_output=True, text=True)  # fmt: skip
@@ -142,6 +147,16 @@ class Reader:
         else:
             outcome = self.cli(*words)
         assert outcome.code == 0, f"{command}\n{outcome.err}"
+
+    def knows(self, key: str, words: list[str]) -> bool:
+        """Whether a command's data set, backbone or method has a setting."""
+        section, _, name = key.partition(".")
+        if section == "dataset":
+            return "--dataset-root" not in words and "--dataset " not in " ".join(self.page)
+        if section in ("backbone", "method") and f"--{section}" in words:
+            plugin = words[words.index(f"--{section}") + 1]
+            return name in registry.load(section, plugin).Settings.model_fields
+        return True
 
     def installs(self, project: Path) -> None:
         """What pip would do: metadata on the search path, beside the project's own modules."""

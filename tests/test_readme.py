@@ -3,27 +3,34 @@
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Outcome
+from conftest import ROOT
 from test_pipeline import TINY, Cli
 
-from starcli_plugins.datasets.ntu import Ntu60
+from starcli import registry
+from starcli.contracts import KINDS
 
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-PYTHON = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-COMMANDS = [
-    line.partition("#")[0].strip()
-    for block in BLOCKS
-    for line in block.splitlines()
-    if line.startswith("starcli ") and "&&" not in line
-]
+
+
+def commands(text: str) -> list[str]:
+    """What a text tells to run, but for the set-up."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines() if "&&" not in line]
+    return [x.partition("#")[0].strip() for x in lines if x.startswith("starcli ")]
+
+
+def section(heading: str) -> str:
+    """The text below a heading, up to the next."""
+    return README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+REAL = commands(section("Real recordings"))
+OWN = commands(section("Your own recordings")) + commands(section("Name recordings"))
 
 
 def test_the_two_set_up_commands_are_marked_for_ci() -> None:
@@ -43,48 +50,62 @@ def own_clips(folder: Path) -> None:
             np.save(place / "1.npy", rng.uniform(0, 500, (20, 17, 2)))
 
 
-def test_every_command_runs(
-    cli: Cli, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a tiny network, in the order of the README, in one folder."""
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny network and few epochs, whatever the data set."""
+    for key, value in TINY.items():
+        if key != "dataset.subjects":
+            monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
+
+
+def run(cli: Cli, given: list[str]) -> None:
+    """Run commands in the order of the README, in one folder."""
+    for command in given:
+        outcome = cli(*shlex.split(command)[1:])
+        assert outcome.code == 0, f"{command}\n{outcome.err}"
+
+
+def test_every_command_is_in_one_of_the_tests() -> None:
+    assert commands(README) == REAL + OWN
+    assert REAL
+    assert OWN
+
+
+@pytest.mark.usefixtures("tiny")
+def test_commands_on_real_recordings_run(cli: Cli, shared: Path, tmp_path: Path) -> None:
     archive = shared / "data" / "utd_mhad" / "Skeleton.zip"
     if not archive.exists():
         pytest.skip(f"no {archive}")
     shutil.copy(archive, tmp_path / "Skeleton.zip")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    (tmp_path / "nturgbd").mkdir()
-    Ntu60(Ntu60.Settings()).write_sample(tmp_path / "nturgbd")
+    run(cli, REAL)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_commands_and_python_on_own_recordings_run(cli: Cli, tmp_path: Path) -> None:
     own_clips(tmp_path / "clips")
-    (tmp_path / "data").mkdir()
-    for key, value in TINY.items():
-        if key != "dataset.subjects":
-            monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
-    assert len(COMMANDS) >= 9
-    for command in COMMANDS:
-        arguments = shlex.split(command)[1:]
-        if "--num-processes" in arguments:  # they meet over a socket, which tests may not open
-            done = subprocess.run([sys.executable, "-m", "starcli", *arguments], timeout=300,
-                                  capture_output=True, text=True)  # fmt: skip
-            outcome = Outcome(done.returncode, done.stdout, done.stderr)
-        else:
-            outcome = cli(*arguments)
-        assert outcome.code == 0, f"{command}\n{outcome.err}"
-    (python,) = PYTHON
+    run(cli, OWN)
+    (python,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
     found: dict[str, Any] = {}
     exec(python, found)
     assert {item["name"] for item in found["named"]["candidates"]} == {"wave", "juggle"}
     assert len(found["named"]["predictions"]) == 24
 
 
-def test_data_sets_and_splits_of_the_table_exist() -> None:
-    from starcli import registry
+def test_the_table_of_plugins_has_them_all() -> None:
+    rows = re.findall(r"^\| ([a-z -]+) \| (`.*) \|$", section("What is there"), flags=re.MULTILINE)
+    listed = {kind: re.findall("`([^`]+)`", names) for kind, names in rows}
+    for kind in KINDS:
+        own = [e.name for e in registry.entries(kind) if e.distribution == registry.OURS]
+        words = {"dataset": "data set"}.get(kind, kind.replace("-", " "))
+        assert sorted(listed.pop(f"{words}s")) == sorted(own)
+    assert not listed
 
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \((\d+) actions\) \|.*$", README, flags=re.MULTILINE)
-    assert {name for name, _ in rows} == {e.name for e in registry.entries("dataset")}
-    for name, count in rows:
-        source = registry.load("dataset", name)
-        assert len(source.classes) == int(count)
-        line = next(x for x in README.splitlines() if x.startswith(f"| `{name}`"))
-        assert all(f"`{protocol}`" in line for protocol in source.protocols)
-        for split in re.findall(r"`(fold\d|\d+/\d+)`", line):
-            assert split in source.splits
+
+def test_links_lead_to_pages() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert {f"docs/{name}.md" for name in ("method", "results-measured", "tutorial")} <= set(links)
+    for link in links:
+        file, _, anchor = link.partition("#")
+        text = (ROOT / file).read_text("utf-8")
+        headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+        assert not anchor or anchor in [h.lower().replace(" ", "-") for h in headings], link
