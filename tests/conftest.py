@@ -41,6 +41,21 @@ def shared() -> Path:
     return path
 
 
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread, as processes that share two cores have each."""
+    yield from _threads(1)
+
+
 @pytest.fixture
 def reference_threads() -> Iterator[None]:
     """Two threads, with which the reference outputs were made.
@@ -48,12 +63,7 @@ def reference_threads() -> Iterator[None]:
     With one, sums are rounded in another order: outputs agree all the same, but a few values
     before a ReLU lie within rounding of zero, and the gradient then takes their other side.
     """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    yield from _threads(2)
 
 
 @pytest.fixture

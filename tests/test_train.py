@@ -41,7 +41,8 @@ class Variants(torch.nn.Module):
 
 def watcher(method: Any, folder: Path) -> train._Watcher:
     task: Any = SimpleNamespace(seen=(0, 1), unseen=(2,))
-    return train._Watcher(method, clips(), task, folder)
+    experiment: Any = SimpleNamespace(source=SimpleNamespace(classes=("a", "b", "c")))
+    return train._Watcher(experiment, method, clips(), task, folder)
 
 
 def test_every_epoch_and_variant_is_judged(tmp_path: Path) -> None:
