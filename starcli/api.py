@@ -19,7 +19,11 @@ from starcli.workers import require_size, size
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
     from starcli.settings import Loaded
+    from starcli.stages.calibrate import Choice
     from starcli.store import Artifact
+
+Select = Literal["validation", "oracle"]
+Calibrator = Literal["stacking", "gate"]
 
 
 class Options(TypedDict, total=False):
@@ -201,8 +205,8 @@ def evaluate(
     run: Run,
     *,
     gamma: float | None = None,
-    select: Literal["validation", "oracle"] = "validation",
-    calibrator: Literal["stacking", "gate"] = "stacking",
+    select: Select = "validation",
+    calibrator: Calibrator = "stacking",
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """ZSL and generalised ZSL accuracy on a run's test clips, as `starcli evaluate --json` has it.
@@ -214,11 +218,9 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import pipeline, report
-    from starcli.stages.calibrate import Choice
+    from starcli import report
 
-    choice = Choice(gamma, select, calibrator)
-    results, _ = pipeline.run(run.experiment, "calibrate", progress)
+    choice, results = _judged(run, gamma, select, calibrator, progress)
     return {**report.document(run.experiment, results, choice), "run": run.name}
 
 
@@ -226,8 +228,8 @@ def calibrate(
     run: Run,
     *,
     gamma: float | None = None,
-    select: Literal["validation", "oracle"] = "validation",
-    calibrator: Literal["stacking", "gate"] = "stacking",
+    select: Select = "validation",
+    calibrator: Calibrator = "stacking",
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Gamma and what it does, with the curves, as `starcli calibrate --json` has it.
@@ -239,14 +241,23 @@ def calibrate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import pipeline, report
-    from starcli.stages.calibrate import Choice
+    from starcli import report
 
-    choice = Choice(gamma, select, calibrator)
-    results, _ = pipeline.run(run.experiment, "calibrate", progress)
+    choice, results = _judged(run, gamma, select, calibrator, progress)
     found = report.calibration(run.experiment, results, choice)
     files = report.save_calibration(found, run.name, choice, run.folder)
     return {"ok": True, "run": run.name, **found, "files": [str(file) for file in files]}
+
+
+def _judged(
+    run: Run, gamma: float | None, select: Select, calibrator: Calibrator, progress: Progress
+) -> tuple[Choice, dict[str, Artifact]]:
+    """How gamma is found, and the results of a run up to `calibrate`."""
+    from starcli import pipeline
+    from starcli.stages.calibrate import Choice
+
+    choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    return choice, pipeline.run(run.experiment, "calibrate", progress)[0]
 
 
 def predict(

@@ -163,7 +163,7 @@ def _hand_over(
 
     if out is not None:
         file = out / f"{document['table']}-{shard.replace('/', '-of-')}.json"
-        save_text(file, json.dumps(document) + "\n")
+        save_text(file, json.dumps(document) + "\n", "--out")
     if out is None or as_json:
         print_document(document)
     else:

@@ -10,10 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+from starcli.cli_results import Config, Device, Json, StorePath
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Trained run; `latest` for the latest.")]
 Files = Annotated[list[Path], typer.Argument(
     metavar="FILES...", help="Recordings: files, folders or zips in the format of the run's data "

@@ -173,14 +173,14 @@ class _Part(BaseModel):
 
 
 def _part(path: Path) -> Document:
-    content = documents.strict_json(path)
+    content: Document = documents.strict_json(path)
     try:
         _Part.model_validate(content)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "it"
         raise DataError(f"is no result of starcli benchmark, see {where}",
                         "name files that --shard wrote", file=path) from error  # fmt: skip
-    return content  # type: ignore[no-any-return]
+    return content
 
 
 def _require_same_recordings(results: Iterable[Mapping[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from starcli import cells
 from starcli.comparison import MEASURES, Document
-from starcli.store import save_text, save_whole
+from starcli.figures import drawing
+from starcli.store import save_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
          **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
@@ -190,30 +191,23 @@ def _of_csv(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def draw(document: Document, path: Path) -> None:
-    """Bars of every row, data set and measure, with deviations and the paper's numbers.
-
-    Args:
-        document: What a benchmark found.
-        path: The picture, a PNG.
-    """
+def draw(document: Document) -> Figure:
+    """Bars of every row, data set and measure, with deviations and the paper's numbers."""
     from matplotlib.figure import Figure
 
     measured = _measured(document)
     rows = len(document["rows"])
     figure = Figure(figsize=(max(6.0, 0.9 * rows + 2), 3.2 * len(measured) + 1),
                     layout="constrained")  # fmt: skip
-    figure.suptitle(document["title"], fontsize=10, parse_math=False)
+    figure.suptitle(document["title"], fontsize=10)
     places = figure.subplots(len(measured), 1, squeeze=False, sharey=True)[:, 0]
     for axes, (title, measures) in zip(places, measured.items(), strict=True):
-        axes.set_title(title, fontsize=9, parse_math=False)
+        axes.set_title(title)
         _draw_block(axes, measures, document["rows"])
     handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     figure.supylabel("accuracy, %", fontsize=9)
-    with warnings.catch_warnings():  # a script that the font lacks is drawn as boxes
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(path, format="png", dpi=130)
+    return figure
 
 
 def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], rows: Sequence[str]) -> None:
@@ -223,14 +217,14 @@ def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], rows: Sequen
         heights = [100 * (value["mean"] or 0) for value in values]
         errors = [100 * (value["std"] or 0) for value in values]
         axes.bar(left, heights, width, yerr=errors if any(errors) else None, capsize=2,
-                 label=MEASURES[values[0]["measure"]])  # fmt: skip
+                 label=MEASURES[values[0]["measure"]], color=drawing.COLOURS[number])  # fmt: skip
         paper = [(x, 100 * v["paper"]) for x, v in zip(left, values, strict=True)
                  if v["paper"] is not None]  # fmt: skip
         if paper:
             x, y = zip(*paper, strict=True)
             axes.scatter(x, y, marker="_", color="black", s=60, zorder=3,
                          label="paper" if number == len(measures) - 1 else None)  # fmt: skip
-    axes.set_xticks(range(len(rows)), rows, fontsize=8, parse_math=False,
+    axes.set_xticks(range(len(rows)), rows, fontsize=8,
                     rotation=30 if len(rows) > 6 else 0, ha="right" if len(rows) > 6 else "center"
                     )  # fmt: skip
     axes.set_ylim(0, 100)
@@ -255,6 +249,6 @@ def save(document: Document, folder: Path) -> list[Path]:
     name = document["table"]
     files = [folder / f"{name}.{suffix}" for suffix in (*texts, "png")]
     for file, text in zip(files, texts.values(), strict=False):
-        save_text(file, text)
-    save_whole(files[-1], partial(draw, document))
+        save_text(file, text, "--out")
+    drawing.save(partial(draw, document), files[-1])
     return files

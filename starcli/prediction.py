@@ -24,8 +24,8 @@ from starcli.metrics import require_finite
 from starcli.names import folded
 from starcli.splits import ClipIndex
 from starcli.stages.embed import open_bank
+from starcli.stages.evaluate import open_method
 from starcli.stages.extract import Shard, encode, frozen
-from starcli.stages.train import untrained
 from starcli.store import Artifact
 
 Among = Literal["all", "seen", "unseen"]
@@ -97,7 +97,7 @@ class Predictor:
         self.experiment = experiment
         self.persons = ClipSet.open(results["prepare"]).persons
         self.backbone = frozen(experiment, results["pretrain"])
-        self.method = _trained(experiment, results, self.backbone.dim)
+        self.method = open_method(experiment, results["embed"], results["train"], self.backbone.dim)
         self.warning = report.warning(experiment, results)
         self.notes: list[str] = []
         known = open_bank(results["embed"])
@@ -219,13 +219,6 @@ def _unknown(actions: Actions, classes: Iterable[str]) -> Actions | None:
     own = {folded(name) for name in classes}
     new = tuple(name for name in actions.names if folded(name) not in own)
     return replace(actions, names=new) if new else None
-
-
-def _trained(e: Experiment, results: Results, width: int) -> Any:
-    """The method as it was trained, ready to score tokens of a width D."""
-    method = untrained(e, open_bank(results["embed"]), width, e.seen, e.unseen)
-    method.load_state_dict(results["train"].tensors())
-    return method.eval()
 
 
 def _embedded(

@@ -177,17 +177,13 @@ def save_whole(path: Path, write: Callable[[Path], None], option: str = "--store
         os.replace(draft, path)
 
 
-def save_text(path: Path, text: str) -> None:
-    """Write a text file that is whole whenever it is there.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+def save_text(path: Path, text: str, option: str = "--store") -> None:
+    """Write a text file as `save_whole` does."""
 
     def write(draft: Path) -> None:
         draft.write_text(text, "utf-8")
 
-    save_whole(path, write)
+    save_whole(path, write, option)
 
 
 def _umask() -> int:
@@ -313,10 +309,8 @@ class Store:
         """Record a run under its name and as the latest one."""
         check_run_name(name)
         folder = self.root / "runs" / name
-        with writes_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / "run.json", json.dumps(run, indent=2) + "\n")
-            _write(self.root / "runs" / "latest", name + "\n")
+        save_text(folder / "run.json", json.dumps(run, indent=2) + "\n")
+        save_text(self.root / "runs" / "latest", name + "\n")
         return folder
 
     def load_run(self, name: str | None) -> tuple[str, dict[str, Any]]:
@@ -352,12 +346,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"not readable JSON ({error})", "delete its folder and run again",
                         file=path) from error  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text, "utf-8")
-    os.replace(draft, path)
 
 
 def sync(path: Path) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.container import BarContainer
 
 from starcli import published
 from starcli.benchmark import Table, read
 from starcli.comparison import document, merged
-from starcli.comparison_files import blocks, latex, markdown, notes, save, table_of_values
+from starcli.comparison_files import blocks, draw, latex, markdown, notes, save, table_of_values
 from starcli.errors import DataError, OutputError
 from starcli.published import Column
 
@@ -144,14 +145,35 @@ def test_files_are_written_whole_and_in_place_of_earlier_ones(tmp_path: Path) ->
     )
     assert json.loads(files[3].read_text("utf-8")) == found
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError) as caught:
         save(found, tmp_path / "file")
+    assert caught.value.fix == "name another with --out"
+
+
+def test_bars_are_the_values_with_deviations_and_the_papers_numbers() -> None:
+    (axes,) = draw(document(TABLE, "recipe", results())).axes
+    bars = [bars for bars in axes.containers if isinstance(bars, BarContainer)]
+    assert [bar.get_label() for bar in bars] == ["ZSL", "H"]
+    heights = [[bar.get_height() for bar in some] for some in bars]
+    assert heights == [pytest.approx([35, 40]), pytest.approx([17.5, 20])]
+    assert bars[0].errorbar is not None
+    (low, high), _ = bars[0].errorbar.lines[2][0].get_segments()
+    assert [low[1], high[1]] == pytest.approx([35 - 30 / 2**0.5, 35 + 30 / 2**0.5])
+    (marks,) = (marks for marks in axes.collections if marks.get_label() == "paper")
+    assert [place[1] for place in marks.get_offsets()] == [50]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["first", "second"]
 
 
 def test_empty_results_are_drawn_too(tmp_path: Path) -> None:
     found = document(read("table2"), "recipe", [])
     assert len(found["not_run"]) == 24
-    assert all(file.stat().st_size > 100 for file in save(found, tmp_path))
+    axes = draw(found).axes
+    assert len(axes) == 4
+    assert {bar.get_height() for one in axes for bar in one.patches} == {0}
+    marks = sum(len(marks.get_offsets()) for one in axes for marks in one.collections)
+    numbers = [number for row in found["paper"] for number in row if number is not None]
+    assert marks == len(numbers) > 80
+    assert "24 of 24 runs" in save(found, tmp_path)[0].read_text("utf-8")
 
 
 def parts(folder: Path, *contents: dict[str, Any]) -> list[Path]:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 from conftest import ROOT, Outcome
 from test_pipeline import TINY, Cli
@@ -67,13 +66,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sticks(folder: Path) -> None:
-    """Metres of seven joints, 8 classes by 2 subjects."""
-    rng = np.random.default_rng(0)
-    for label in range(8):
-        for subject in "ab":
-            place = folder / f"action {label}" / subject
-            place.mkdir(parents=True)
-            np.save(place / "1.npy", rng.uniform(0, 1, (20, 7, 3)))
+    """Metres of seven joints."""
+    own_clips(folder, points=(7, 3), subjects="ab")
 
 
 def nturgbd(folder: Path) -> None:

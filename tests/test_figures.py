@@ -116,7 +116,7 @@ def test_gamma_draws_what_calibrate_finds(
         curve = run["curves"][side]
         for values, key in zip(lines(axes), gamma.LINES, strict=True):
             assert values == [100 * value for value in curve[key]]
-        (chosen, *oracle) = [line.get_xdata()[0] for line in axes.lines]  # type: ignore[index]
+        chosen, *oracle = [float(np.asarray(line.get_xdata())[0]) for line in axes.lines]
         assert chosen == run["gamma"]["gamma"] == run["calibrator"]["gamma"]
         assert oracle == ([run["oracle"]["gamma"]] if side == "test" else [])
         assert f"{side} clips" in axes.get_title()
@@ -179,9 +179,9 @@ def test_confusion_by_hand() -> None:
     counts = np.zeros((5, 5), dtype=int)
     counts[1, [1, 3, 4]] = 6, 3, 3
     counts[4, 1] = 2
-    one = {"method": "star", "warning": None, "zsl": {"accuracy": 6 / 14},
+    one = {"method": "star", "warning": None,
+           "zsl": {"accuracy": 6 / 14, "confusion": counts.tolist()},
            "classes": {"names": list("abcde"), "unseen": [1, 3, 4]}}  # fmt: skip
-    one["zsl"]["confusion"] = counts.tolist()  # type: ignore[index]
     found = confusion.numbers({"x": one, "y": one})
     assert found["classes"] == ["b", "d", "e"]
     shares = [[0.5, 0.25, 0.25], [None] * 3, [1.0, 0.0, 0.0]]

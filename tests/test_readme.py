@@ -40,14 +40,14 @@ def test_the_two_set_up_commands_are_marked_for_ci() -> None:
         assert "-c constraints.txt" in block
 
 
-def own_clips(folder: Path) -> None:
-    """Pixels of 17 keypoints, 8 classes by 3 subjects."""
+def own_clips(folder: Path, points: tuple[int, int] = (17, 2), subjects: str = "abc") -> None:
+    """Made-up joints of 8 classes by some subjects, by default pixels of 17 keypoints."""
     rng = np.random.default_rng(0)
     for label in range(8):
-        for subject in "abc":
+        for subject in subjects:
             place = folder / f"action {label}" / subject
             place.mkdir(parents=True)
-            np.save(place / "1.npy", rng.uniform(0, 500, (20, 17, 2)))
+            np.save(place / "1.npy", rng.uniform(0, 500 if points[1] == 2 else 1, (20, *points)))
 
 
 @pytest.fixture

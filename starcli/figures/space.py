@@ -119,7 +119,8 @@ def _features(
         raise DataError(f"{len(picked)} test clips of these classes, t-SNE needs 3 or more",
                         "name more classes with --class, or raise --clips")  # fmt: skip
     tokens, device = open_tokens(results["extract"], all_clips, picked), experiment.device
-    method = open_method(experiment, task, results["embed"], results["train"], tokens)
+    width = tokens.shards[0].shape[-1]
+    method = open_method(experiment, results["embed"], results["train"], width)
     batches = torch.split(torch.arange(len(tokens)), BATCH)
     ids = torch.tensor(classes, device=device)
     with torch.inference_mode():

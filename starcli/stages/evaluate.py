@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from starcli.clips import ClipSet
-from starcli.contracts import TokenSet
 from starcli.experiment import Experiment, Job
-from starcli.splits import Task
 from starcli.stages.extract import open_tokens
 from starcli.stages.train import build, score
 from starcli.store import Artifact
@@ -26,7 +24,8 @@ def run(job: Job) -> None:
     clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     tokens = open_tokens(job.inputs["tokens"], clips, task.test)
-    method = open_method(e, task, job.inputs["bank"], job.inputs["method"], tokens)
+    width = tokens.shards[0].shape[-1]
+    method = open_method(e, job.inputs["bank"], job.inputs["method"], width)
     job.progress("evaluate", 0, 0)
     scores = score(method, tokens, e.device)
     job.draft.tensors({"scores": scores, "labels": tokens.labels})
@@ -34,18 +33,15 @@ def run(job: Job) -> None:
     job.draft.summary = {"axes": "N C", "seen": task.seen, "unseen": task.unseen}
 
 
-def open_method(
-    experiment: Experiment, task: Task, bank: Artifact, trained: Artifact, tokens: TokenSet
-) -> Any:
+def open_method(experiment: Experiment, bank: Artifact, trained: Artifact, width: int) -> Any:
     """The trained method, ready to score.
 
     Args:
         experiment: Settings and plugins.
-        task: What it was trained for.
         bank: Artifact of `embed`.
         trained: Artifact of `train`.
-        tokens: Tokens of any clips, which say their width.
+        width: Width of the tokens, D.
     """
-    method = build(experiment, task, bank, tokens)
+    method = build(experiment, bank, width, experiment.seen, experiment.unseen)
     method.load_state_dict(trained.tensors())
     return method.eval()

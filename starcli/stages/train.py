@@ -17,7 +17,7 @@ from torch import Tensor
 
 from starcli.calibration import sweep
 from starcli.clips import ClipSet
-from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Problem, TokenSet, Watch
 from starcli.errors import UsageError, writes_to
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.folds import choose, open_folds
@@ -69,7 +69,8 @@ def run(job: Job) -> None:
     clips = ClipSet.open(job.inputs["clips"])
     task = e.task(clips.index, job.role)
     train = open_tokens(job.inputs["tokens"], clips, task.train)
-    method = build(e, task, job.inputs["bank"], train)
+    width = train.shards[0].shape[-1]
+    method = build(e, job.inputs["bank"], width, task.seen, task.unseen)
     seed = derive(e.settings.seed, "train", job.role)
     journal = job.journal()
     watch = Watch(None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record)
@@ -107,18 +108,13 @@ def run(job: Job) -> None:
     }
 
 
-def build(e: Experiment, task: Task, bank: Artifact, tokens: TokenSet) -> Any:
-    """The method before training, on the experiment's device."""
-    return untrained(e, open_bank(bank), tokens.shards[0].shape[-1], task.seen, task.unseen)
-
-
-def untrained(
-    e: Experiment, bank: TextBank, width: int, seen: Sequence[int], unseen: Sequence[int]
+def build(
+    e: Experiment, bank: Artifact, width: int, seen: tuple[int, ...], unseen: tuple[int, ...]
 ) -> Any:
-    """The same for classes [C] with these texts, and tokens of this width D."""
+    """The method before training for tokens of a width D, on the experiment's device."""
     layout = e.source.layout
     parts = layout.parts[e.settings.parts]
-    problem = Problem(layout, parts, width, bank, tuple(seen), tuple(unseen))
+    problem = Problem(layout, parts, width, open_bank(bank), seen, unseen)
     return e.make("method", problem, derive(e.settings.seed, "method")).to(e.device)
 
 
