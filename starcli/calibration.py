@@ -17,6 +17,13 @@ import numpy as np
 from starcli.errors import DataError
 from starcli.metrics import Floats, Ints, Judged, best_of, gaps, harmonic_mean, predict, separate
 
+AS_GOOD = 0.9
+"""Share of the highest value that counts as equally good on validation.
+
+With a few pseudo-unseen classes, smaller differences are luck. From one choice of such classes to
+another, the middle of what is as good carries over better than the place of the highest value.
+"""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -49,13 +56,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Best:
-    """The best harmonic mean of a curve and where it is reached.
+    """The best harmonic mean of a curve and where it, or one as good, is reached.
 
     Args:
-        gamma: A value inside the interval.
+        gamma: The middle of the interval.
         low: Lower end of the interval; None without end.
         high: Upper end of the interval; None without end.
-        harmonic_mean: H there.
+        harmonic_mean: The highest H in it.
         identifiable: False where H is the same everywhere.
     """
 
@@ -94,7 +101,7 @@ class Stacking:
 
 
 def fit(folds: Sequence[Judged]) -> tuple[Stacking, Curve, Best]:
-    """Gamma of the highest mean H over the folds of validation.
+    """Gamma in the middle of where the mean H over the folds of validation is about highest.
 
     Args:
         folds: Scores of the nested runs, each with clips of seen and of unseen classes.
@@ -103,7 +110,7 @@ def fit(folds: Sequence[Judged]) -> tuple[Stacking, Curve, Best]:
         The calibrator, the mean curve over gamma, and the best place on it.
     """
     curve = mean([sweep(fold) for fold in folds])
-    best = choose(curve)
+    best = choose(curve, AS_GOOD)
     return Stacking(best.gamma), curve, best
 
 
@@ -154,22 +161,28 @@ def mean(curves: Sequence[Curve]) -> Curve:
     return Curve(gammas, over_folds("seen"), over_folds("unseen"), over_folds("harmonic"), area)
 
 
-def choose(curve: Curve) -> Best:
-    """The middle of the first interval with the highest H; its inner end where it has no other.
+def choose(curve: Curve, as_good: float = 1.0) -> Best:
+    """The interval around the first highest H in which H is at least a share of it.
 
     A curve that is flat tells nothing: then its smallest breakpoint is taken and marked.
+
+    Args:
+        curve: S, U and H over gamma.
+        as_good: The share; 1 for the first interval with the highest H itself.
     """
     harmonic = curve.harmonic
-    top = int(harmonic.argmax())
-    last = top
-    while last + 1 < len(harmonic) and harmonic[last + 1] == harmonic[top]:
+    first = last = int(harmonic.argmax())
+    enough = as_good * harmonic[first]
+    while first > 0 and harmonic[first - 1] >= enough:
+        first -= 1
+    while last + 1 < len(harmonic) and harmonic[last + 1] >= enough:
         last += 1
-    low = None if top == 0 else float(curve.gammas[top - 1])
+    low = None if first == 0 else float(curve.gammas[first - 1])
     high = None if last == len(harmonic) - 1 else float(curve.gammas[last])
     inside = [end for end in (low, high) if end is not None]
     flat = bool((harmonic == harmonic[0]).all())
     gamma = float(curve.gammas[0]) if flat else float(np.mean(inside))
-    return Best(gamma, low, high, float(harmonic[top]), not flat)
+    return Best(gamma, low, high, float(harmonic.max()), not flat)
 
 
 def doubts(judged: Judged, margins: Floats, gamma: float, chosen: Best | None) -> list[str]:

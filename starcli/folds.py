@@ -1,4 +1,4 @@
-"""What the nested runs say together: the epoch that all folds like best, and their scores then.
+"""What the nested runs say together: the number of epochs, and their scores after as many.
 
 Where a method leaves a number of its inference open, its variants are judged beside the epochs.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from starcli.calibration import AS_GOOD
 from starcli.metrics import Floats, Judged, require_finite
 from starcli.store import Artifact
 
@@ -63,18 +64,24 @@ def open_folds(nested: Sequence[Artifact]) -> Nested:
 
 
 def choose(areas: Sequence[Sequence[Sequence[float]]]) -> tuple[int, int]:
-    """Positions of epoch and variant with the largest area under the seen-unseen curve.
+    """Positions of the last epoch whose area under the seen-unseen curve is about the largest.
 
     The area needs both sides, so an epoch that knows the pseudo-unseen classes by luck before it
     knows the seen ones is not chosen. It is averaged with its neighbours': on few clips a single
-    epoch's area jumps. Of folds that stopped early, only epochs that all have count.
+    epoch's area jumps. Of epochs that are as good the last is taken: which of them is highest is
+    luck, and early in the schedule the method changes much from epoch to epoch. Of folds that
+    stopped early, only epochs that all have count.
 
     Args:
         areas: For every fold, the area after each judged epoch with each variant.
+
+    Returns:
+        Positions of the epoch and of its best variant.
     """
     common = min(map(len, areas))
     mean = np.mean([fold[:common] for fold in areas], axis=0)
     padded = np.pad(mean, ((1, 1), (0, 0)), mode="edge")
     smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    epoch, variant = np.unravel_index(smooth.argmax(), smooth.shape)
-    return int(epoch), int(variant)
+    best = smooth.max(1)
+    epoch = int(np.flatnonzero(best >= AS_GOOD * best.max())[-1])
+    return epoch, int(smooth[epoch].argmax())

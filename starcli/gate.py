@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from starcli.calibration import Best, Curve, choose, mean, sweep
+from starcli.calibration import AS_GOOD, Best, Curve, choose, mean, sweep
 from starcli.metrics import Floats, Ints, Judged, predict_within
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -65,7 +65,7 @@ def features(judged: Judged, temperature: float) -> Floats:
 
 
 def fit(folds: Sequence[Judged]) -> tuple[Gate, Curve, Best]:
-    """The gate of the highest mean H over the folds of validation.
+    """The gate of the highest mean H over the folds, its threshold chosen as gamma is.
 
     Args:
         folds: Scores of the nested runs, each with clips of seen and of unseen classes.
@@ -88,5 +88,5 @@ def _fit(folds: Sequence[Judged], temperature: float) -> tuple[Gate, Curve, Best
     weights = float(model.coef_[0, 0]), float(model.coef_[0, 1])
     gate = Gate(temperature, weights, float(model.intercept_[0]), gamma=0.0)
     curve = mean([sweep(fold, gate.margins(fold)) for fold in folds])
-    best = choose(curve)
+    best = choose(curve, AS_GOOD)
     return replace(gate, gamma=best.gamma), curve, best

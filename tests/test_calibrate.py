@@ -77,7 +77,8 @@ def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) 
     chosen = open_folds(nested)
     assert results["train"].summary["epochs"] == chosen.epochs
     found = results["calibrate"].data()
-    best = calibration.choose(calibration.mean([calibration.sweep(f) for f in chosen.judged]))
+    curve = calibration.mean([calibration.sweep(f) for f in chosen.judged])
+    best = calibration.choose(curve, 0.9)
     assert found["epochs"] == chosen.epochs
     assert found["gamma"] == best.document()
     assert report.document(experiment, results)["validation_folds"] == 2

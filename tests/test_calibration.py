@@ -1,11 +1,13 @@
 """Metrics and calibrated stacking, by hand and against brute force."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starcli.calibration import Stacking, choose, doubts, fit, mean, sweep
+from starcli.calibration import Curve, Stacking, choose, doubts, fit, mean, sweep
 from starcli.errors import DataError, NumericalError
 from starcli.metrics import (
     Judged,
@@ -62,6 +64,19 @@ def test_curve_and_choice_by_hand() -> None:
     assert best.harmonic_mean == pytest.approx(4 / 7)
     # A rectangle of height 2/3 over S from 0 to 1/2.
     assert curve.area == pytest.approx(1 / 3)
+
+
+def test_the_middle_of_what_is_about_as_good_by_hand() -> None:
+    gammas, ends = np.arange(6.0), np.zeros(7)
+    harmonic = np.array([0, 0.4, 0.46, 0.5, 0.45, 0.44, 0])
+    curve = Curve(gammas, ends, ends, harmonic, 0.0)
+    exact, good = choose(curve), choose(curve, 0.9)
+    assert (exact.low, exact.high, exact.gamma) == (2, 3, 2.5)
+    # 0.46 and 0.45 are at least nine tenths of 0.5, their other neighbours are not.
+    assert (good.low, good.high, good.gamma) == (1, 4, 2.5)
+    assert exact.harmonic_mean == good.harmonic_mean == 0.5
+    lopsided = choose(replace(curve, harmonic=np.array([0, 0.4, 0.1, 0.5, 0.46, 0.47, 0])), 0.9)
+    assert (lopsided.low, lopsided.high, lopsided.gamma) == (2, 5, 3.5)
 
 
 rows = st.lists(

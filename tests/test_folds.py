@@ -35,17 +35,23 @@ def choose_epoch(areas: list[list[float]]) -> int:
 
 def test_the_epoch_of_the_largest_smoothed_area() -> None:
     # Alone, the jump of the second epoch would win; with their neighbours', the sixth does.
-    assert choose_epoch([[0.1, 0.9, 0.1, 0.6, 0.7, 0.8, 0.65]]) == 5
+    assert choose_epoch([[0.1, 0.9, 0.1, 0.6, 0.7, 0.8, 0.65, 0.2, 0.2]]) == 5
     assert choose_epoch([[0.3]]) == 0
+
+
+def test_of_epochs_that_are_as_good_the_last_is_chosen() -> None:
+    # Smoothed 0.5, 0.5, 0.49, 0.48, 0.46, 0.4: the fifth is the last within a tenth of 0.5.
+    assert choose_epoch([[0.5, 0.5, 0.5, 0.47, 0.47, 0.44, 0.38]]) == 4
+    assert choose_epoch([[0.0, 0.0, 0.0]]) == 2
 
 
 def test_all_folds_choose_together() -> None:
     first, second = [0.5, 0.5, 0.5, 0.1, 0.1], [0.1, 0.1, 0.4, 0.9, 0.9]
-    assert choose_epoch([first]) == 0
+    assert choose_epoch([first]) == 1
     assert choose_epoch([second]) == 4
     # The means 0.3, 0.3, 0.45, 0.5, 0.5, each with its neighbours' and the ends repeated.
     assert choose_epoch([first, second]) == 4
-    assert choose_epoch([first, [0.0] * 5]) == 0
+    assert choose_epoch([first, [0.0] * 5]) == 1
 
 
 def test_only_epochs_that_all_folds_have_count() -> None:
@@ -66,9 +72,9 @@ def test_scores_are_those_of_the_common_epoch(tmp_path: Path) -> None:
 
 
 def test_variants_are_chosen_with_the_epoch_on_all_folds(tmp_path: Path) -> None:
-    """Mean areas 0.5 and 0.5, then 0.5 and 0.6; the first fold alone would choose otherwise."""
+    """Mean areas 0.5 and 0.5, then 0.5 and 0.6; the first fold alone would choose the other."""
     first, second = [[0.9, 0.6], [0.9, 0.6]], [[0.1, 0.4], [0.1, 0.6]]
-    assert choose([first]) == (0, 0)
+    assert choose([first]) == (1, 0)
     assert choose([first, second]) == (1, 1)
     scores = torch.arange(4.0).reshape(2, 2, 1, 1).expand(-1, -1, 2, 2).clone()
     folds = [

@@ -1,7 +1,7 @@
 """train: the method learns to align tokens with text.
 
 A nested run (role validation) judges itself after every epoch on classes it never saw and keeps
-its scores; the reported run trains for the number of epochs that is best for all nested runs. A
+its scores; the reported run trains for the number of epochs that is chosen on all nested runs. A
 number of its inference that a method leaves open is chosen in the same way.
 """
 
@@ -29,7 +29,7 @@ from starcli.stages.extract import open_tokens
 from starcli.store import Artifact
 from starcli.training import derive
 
-REVISION = 3
+REVISION = 4
 SCORE_BATCH = 256
 
 
