@@ -358,10 +358,11 @@ class Method(Plugin, Protocol):
 
     An instance may have `transductive`, true where it learns from text of unseen classes, which
     marks every result. It may leave a number of its inference to the nested runs: `variants`, the
-    values to choose from; `score_variants`, joint tokens -> scores [R, B, C] with each; and
-    `choose(variant)`, called before `fit`, which its state dict keeps. It may have `extend(bank)`,
-    called after `fit`: from then on it scores the classes of a further text bank too, after its
-    own, whose scores stay as they were.
+    values to choose from, of which the last that is about as good as the best is taken;
+    `score_variants`, joint tokens -> scores [R, B, C] with each; and `choose(variant)`, called
+    before `fit`, which its state dict keeps. It may have `extend(bank)`, called after `fit`: from
+    then on it scores the classes of a further text bank too, after its own, whose scores stay as
+    they were.
 
     A class whose prompts `starcli figure space` is to show has `skeleton_features(tokens,
     prompted=...)`, joint tokens -> features of clips [B, W], and `semantic_features(classes,

@@ -64,24 +64,28 @@ def open_folds(nested: Sequence[Artifact]) -> Nested:
 
 
 def choose(areas: Sequence[Sequence[Sequence[float]]]) -> tuple[int, int]:
-    """Positions of the last epoch whose area under the seen-unseen curve is about the largest.
+    """Positions of the last epoch and variant whose area is about the largest.
 
-    The area needs both sides, so an epoch that knows the pseudo-unseen classes by luck before it
-    knows the seen ones is not chosen. It is averaged with its neighbours': on few clips a single
-    epoch's area jumps. Of epochs that are as good the last is taken: which of them is highest is
-    luck, and early in the schedule the method changes much from epoch to epoch. Of folds that
-    stopped early, only epochs that all have count.
+    The area under the seen-unseen curve needs both sides, so an epoch that knows the pseudo-unseen
+    classes by luck before it knows the seen ones is not chosen. It is averaged with its
+    neighbours': on few clips a single epoch's area jumps. Of epochs that are as good the last is
+    taken: which of them is highest is luck, and early in the schedule the method changes much from
+    epoch to epoch. Of its variants then, likewise: a method names the one it prefers last. Of folds
+    that stopped early, only epochs that all have count.
 
     Args:
         areas: For every fold, the area after each judged epoch with each variant.
 
     Returns:
-        Positions of the epoch and of its best variant.
+        Positions of the epoch and of the variant.
     """
     common = min(map(len, areas))
     mean = np.mean([fold[:common] for fold in areas], axis=0)
     padded = np.pad(mean, ((1, 1), (0, 0)), mode="edge")
     smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    best = smooth.max(1)
-    epoch = int(np.flatnonzero(best >= AS_GOOD * best.max())[-1])
-    return epoch, int(smooth[epoch].argmax())
+    epoch = _last_as_good(smooth.max(1))
+    return epoch, _last_as_good(smooth[epoch])
+
+
+def _last_as_good(values: Floats) -> int:
+    return int(np.flatnonzero(values >= AS_GOOD * values.max())[-1])

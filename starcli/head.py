@@ -41,12 +41,12 @@ class Star(nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
     Differs from the paper, and each is a setting: similarity is cosine with a temperature
-    (`similarity = "dot"` and `temperature = 1` are the paper's); the score is the mean of global
-    and part scores (`inference = "global"`); the text of a class's name goes on with its part
-    sentences (`text.name_template = "{name}"`); tokens are standardised per channel on the training
-    clips (`standardise = false`); semantic-part prompts start at zero (`initial = "published"`);
-    the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`, `schedule = "steps"`,
-    `warmup = 0`). `examples/paper-head.toml` sets what the paper states.
+    (`similarity = "dot"` and `temperature = 1` are the paper's); the score mixes global and part
+    scores as validation classes like it (`inference = "global"`); the text of a class's name goes
+    on with its part sentences (`text.name_template = "{name}"`); tokens are standardised per
+    channel on the training clips (`standardise = false`); semantic-part prompts start at zero
+    (`initial = "published"`); the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`,
+    `schedule = "steps"`, `warmup = 0`). `examples/paper-head.toml` sets what the paper states.
 
     Semantic-part prompts of unseen classes stay as they start, because eq. 6 runs over seen
     classes; the published code runs it over all of them (`semantic_classes = "all"`).
@@ -111,9 +111,10 @@ class Star(nn.Module):
         return PartBranch(*sizes, 1.0 if s.initial == "published" else s.width**-0.5)
 
     def _initial_share(self) -> float:
-        weight = self.settings.inference_weight
-        in_sum = 0.5 if weight == "auto" else weight
-        return {"global": 0.0, "parts": 1.0, "sum": in_sum}[self.settings.inference]
+        share = self.settings.inference
+        return (
+            {"global": 0.0, "parts": 1.0, "auto": 1.0}[share] if isinstance(share, str) else share
+        )
 
     @property
     def transductive(self) -> bool:
@@ -214,11 +215,15 @@ class Star(nn.Module):
         logits = scores / self.settings.temperature
         return functional.cross_entropy(logits.flatten(0, 1), targets.repeat(len(scores)))
 
+    def terms(self, tokens: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """L_MPCE, alpha L_SCE and beta L_GCE, the terms of eq. 8."""
+        weights = {"mpce": 1.0, "sce": self.settings.alpha, "gce": self.settings.beta}
+        losses = self.losses(tokens, targets)
+        return {name: weights[name] * value for name, value in losses.items()}
+
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """L_MPCE + alpha L_SCE + beta L_GCE (eq. 8)."""
-        weights = {"mpce": 1.0, "sce": self.settings.alpha, "gce": self.settings.beta}
-        terms = self.losses(tokens, targets)
-        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return torch.stack([*self.terms(tokens, targets).values()]).sum()
 
     def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
         """Train on clips of seen classes.
@@ -234,8 +239,8 @@ class Star(nn.Module):
         targets = torch.tensor([position[int(label)] for label in train.labels], device=device)
         self._survey(train)
 
-        def loss(ids: Tensor, draws: Tensor) -> Tensor:
-            return self.loss(train.batch(ids).to(device), targets[ids.to(device)])
+        def loss(ids: Tensor, draws: Tensor) -> dict[str, Tensor]:
+            return self.terms(train.batch(ids).to(device), targets[ids.to(device)])
 
         run_epochs(
             self, loss, self._optimizer(), what="train", size=len(train), batch=s.batch,
@@ -279,7 +284,7 @@ class Star(nn.Module):
     @property
     def variants(self) -> tuple[float, ...]:
         """Shares of the parts in the score, for the nested run to choose from."""
-        return SHARES if self.settings.inference_weight == "auto" else ()
+        return SHARES if self.settings.inference == "auto" else ()
 
     def choose(self, variant: float) -> None:
         """Score with this share of the parts from now on."""

@@ -41,11 +41,10 @@ class HeadSettings(BaseModel):
     ablate: tuple[Ablation, ...] = Field(
         (), description="left out: attention, vap, spp, mpce, sce, gce"
     )
-    inference: Literal["global", "parts", "sum"] = Field(
-        "sum", description="score by the summed feature and names, by parts, or both"
-    )
-    inference_weight: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="share of the parts in a sum; auto: chosen on validation classes"
+    inference: Literal["auto", "global", "parts"] | Annotated[float, Field(ge=0, le=1)] = Field(
+        "auto",
+        description="score by the summed feature and names, by the parts, or by both with this "
+        "share of the parts; auto: a share chosen on validation classes",
     )
     epochs: int = Field(30, ge=1, description="length of the training schedule")
     batch: int = Field(64, ge=1, description="clips per step")
@@ -72,8 +71,6 @@ class HeadSettings(BaseModel):
             raise ValueError("ablate: without mpce and gce nothing is learned from clips")
         if {"attention", "vap"} <= set(self.ablate):
             raise ValueError("ablate: without attention there are no prompts vap could leave out")
-        if self.inference_weight == "auto" and self.inference != "sum":
-            raise ValueError(f"inference_weight: inference {self.inference} has no weight")
         return self
 
     @property

@@ -76,6 +76,8 @@ def test_variants_are_chosen_with_the_epoch_on_all_folds(tmp_path: Path) -> None
     first, second = [[0.9, 0.6], [0.9, 0.6]], [[0.1, 0.4], [0.1, 0.6]]
     assert choose([first]) == (1, 0)
     assert choose([first, second]) == (1, 1)
+    # Of variants that are as good the last is chosen, though another's area is larger.
+    assert choose([[[0.2, 0.5, 0.48, 0.4]]]) == (0, 2)
     scores = torch.arange(4.0).reshape(2, 2, 1, 1).expand(-1, -1, 2, 2).clone()
     folds = [
         nested(Store(tmp_path), name, areas, variants=[0.0, 1.0], scores=scores)

@@ -198,8 +198,8 @@ def test_every_parameter_learns() -> None:
     assert dead == []
 
 
-@pytest.mark.parametrize("inference", ["global", "parts", "sum"])
-def test_score_covers_all_classes_clip_by_clip(inference: str) -> None:
+@pytest.mark.parametrize("inference", ["global", "parts", "auto", 0.5])
+def test_score_covers_all_classes_clip_by_clip(inference: str | float) -> None:
     head, tokens = make_head(inference=inference), random_tokens()
     scores = head.score(tokens)
     assert scores.shape == (3, 4)
@@ -208,7 +208,7 @@ def test_score_covers_all_classes_clip_by_clip(inference: str) -> None:
 
 def test_score_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sum of the parts against names, mean of part against part text, and shares of both."""
-    head = make_head(parts=2, similarity="dot", inference_weight=0.25)
+    head = make_head(parts=2, similarity="dot", inference=0.25)
     visual = torch.tensor([[[1.0, 0.0]], [[2.0, 1.0]]])
     parts = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 4.0], [1.0, 1.0]]])
     names = torch.tensor([[1.0, 0.0], [0.0, 5.0]])
@@ -234,8 +234,8 @@ def test_prediction_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [int(predict(judged, gamma)[0]) for gamma in (0.0, 0.4, 0.6)] == [0, 0, 1]
 
 
-@pytest.mark.parametrize(("inference", "share"), [("global", 0.0), ("parts", 1.0), ("sum", 0.5)])
-def test_inference_is_a_share_of_the_parts(inference: str, share: float) -> None:
+@pytest.mark.parametrize(("inference", "share"), [("global", 0.0), ("parts", 1.0), (0.5, 0.5)])
+def test_inference_is_a_share_of_the_parts(inference: str | float, share: float) -> None:
     head, tokens = make_head(inference=inference), random_tokens()
     assert head.share.item() == share
     scores = head.score(tokens)
@@ -244,8 +244,8 @@ def test_inference_is_a_share_of_the_parts(inference: str, share: float) -> None
 
 
 def test_variants_are_scores_after_choosing_and_the_choice_is_kept() -> None:
-    head, other, tokens = (*(make_head(inference_weight="auto") for _ in "ab"), random_tokens())
-    assert make_head().variants == ()
+    head, other, tokens = (*(make_head(inference="auto") for _ in "ab"), random_tokens())
+    assert make_head(inference="parts").variants == ()
     found = head.score_variants(tokens)
     assert found.shape == (len(head.variants), 3, 4)
     for variant, scores in zip(head.variants, found, strict=True):

@@ -130,6 +130,8 @@ def test_every_training_keeps_its_measures(tmp_path: Path) -> None:
         rows = [json.loads(line) for line in lines]
         assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
         assert all(row["loss"] > 0 and row["seconds"] >= 0 for row in rows)
+        for row in rows:
+            assert row["mpce"] + row["sce"] + row["gce"] == pytest.approx(row["loss"])
         assert all(("criterion" in row) == criterion for row in rows)
     nested = results["train/validation"]
     rows = [json.loads(line) for line in (nested.path / "metrics.jsonl").open(encoding="utf-8")]
