@@ -350,11 +350,18 @@ VIEWS = ("plain", "augmented", "motion-masked")
 """The views of a clip that `extract` makes tokens of."""
 
 
+def views_of(method: Any, settings: Any) -> tuple[str, ...]:
+    """The views beside `plain` that a method with these settings learns from."""
+    asked = (*getattr(method, "views", ()), *getattr(settings, "views", ()))
+    return tuple(view for view in dict.fromkeys(asked) if view != "plain")
+
+
 class Method(Plugin, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
-    A class may have `views`, the views beside `plain` that it learns from; they reach `fit` as
-    `train.views`; and `facets`, what it reads texts for in place of the parts.
+    A class, or its settings, may have `views`, the views beside `plain` that it learns from; they
+    reach `fit` as `train.views`. A class may have `facets`, what it reads texts for in place of
+    the parts.
 
     An instance may have `transductive`, true where it learns from text of unseen classes, which
     marks every result. It may leave a number of its inference to the nested runs: `variants`, the

@@ -66,7 +66,7 @@ class Star(nn.Module):
 
     Settings: ClassVar[type[HeadSettings]] = HeadSettings
     api: ClassVar[int] = 1
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def __init__(self, settings: HeadSettings, problem: Problem, seed: int) -> None:
         super().__init__()
@@ -240,13 +240,21 @@ class Star(nn.Module):
         self._survey(train)
 
         def loss(ids: Tensor, draws: Tensor) -> dict[str, Tensor]:
-            return self.terms(train.batch(ids).to(device), targets[ids.to(device)])
+            return self.terms(self._batch(train, ids, draws).to(device), targets[ids.to(device)])
 
         run_epochs(
             self, loss, self._optimizer(), what="train", size=len(train), batch=s.batch,
             epochs=s.epochs, seed=derive(seed, "star"), watch=watch,
             rate=schedule(s.schedule, s.epochs, s.milestones, s.warmup),
         )  # fmt: skip
+
+    def _batch(self, train: TokenSet, ids: Tensor, draws: Tensor) -> Tensor:
+        """Tokens [B, L, V, D] of clips, or of their augmented copies in half of the draws."""
+        tokens = train.batch(ids)
+        if not self.settings.augment:
+            return tokens
+        other = (draws[:, 0] < 0.5)[:, None, None, None]
+        return torch.where(other, train.views["augmented"].batch(ids), tokens)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         s = self.settings

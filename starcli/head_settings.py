@@ -46,6 +46,7 @@ class HeadSettings(BaseModel):
         description="score by the summed feature and names, by the parts, or by both with this "
         "share of the parts; auto: a share chosen on validation classes",
     )
+    augment: bool = Field(False, description="learn from an augmented copy of every clip as well")
     epochs: int = Field(30, ge=1, description="length of the training schedule")
     batch: int = Field(64, ge=1, description="clips per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: Nesterov, momentum 0.9")
@@ -72,6 +73,11 @@ class HeadSettings(BaseModel):
         if {"attention", "vap"} <= set(self.ablate):
             raise ValueError("ablate: without attention there are no prompts vap could leave out")
         return self
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views beside `plain` that the head learns from."""
+        return ("augmented",) if self.augment else ()
 
     @property
     def transductive(self) -> bool:

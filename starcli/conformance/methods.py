@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli.contracts import Layout, Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Layout, Problem, TextBank, TokenSet, Watch, views_of
 from starcli.errors import UsageError
 
 LAYOUT = Layout(
@@ -57,7 +57,9 @@ def _facets(plugin: type[Any]) -> tuple[str, ...]:
     return ("name", *(f for f in getattr(plugin, "facets", LAYOUT.parts[2]) if f != "name"))
 
 
-def _tokens(plugin: type[Any], chosen: Tensor, spoiled: bool = False) -> TokenSet:
+def _tokens(
+    plugin: type[Any], settings: BaseModel, chosen: Tensor, spoiled: bool = False
+) -> TokenSet:
     """Chosen clips of the toy problem; spoiled: all others are not numbers."""
     _, views, labels = toy(_facets(plugin))
     names = [f"clip {int(i)}" for i in chosen]
@@ -70,8 +72,7 @@ def _tokens(plugin: type[Any], chosen: Tensor, spoiled: bool = False) -> TokenSe
             tokens[rest] = float("nan")
         return TokenSet([tokens], chosen, labels[chosen], names, **more)
 
-    asked = [name for name in getattr(plugin, "views", ()) if name != "plain"]
-    return view("plain", views={name: view(name) for name in asked})
+    return view("plain", views={name: view(name) for name in views_of(plugin, settings)})
 
 
 def _fitted(plugin: type[Any], settings: BaseModel, *, seed: int = 0, **more: Any) -> Any:
@@ -80,7 +81,7 @@ def _fitted(plugin: type[Any], settings: BaseModel, *, seed: int = 0, **more: An
     place = torch.arange(len(labels)) % CLIPS
     chosen = ((labels < len(SEEN)) & (place < 2 * CLIPS // 3)).nonzero()[:, 0]
     method = plugin(settings, problem, seed)
-    method.fit(_tokens(plugin, chosen, **more), Watch(), seed=seed)
+    method.fit(_tokens(plugin, settings, chosen, **more), Watch(), seed=seed)
     return method.eval()
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from starcli.clips import ClipSet, Views
-from starcli.contracts import VIEWS, TokenSet
+from starcli.contracts import VIEWS, TokenSet, views_of
 from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
 from starcli.promises import new_backbone
@@ -53,8 +53,8 @@ def wanted_views(experiment: Experiment) -> tuple[str, ...]:
     Raises:
         MissingError: It asks for one that does not exist.
     """
-    method = experiment.loaded.plugins["method"]
-    more = [v for v in getattr(method, "views", ()) if v != "plain"]
+    loaded = experiment.loaded
+    more = views_of(loaded.plugins["method"], loaded.plugin_settings["method"])
     for view in more:
         if view not in VIEWS:
             raise MissingError(f"method {experiment.settings.method.name} asks for view '{view}'",
