@@ -46,7 +46,8 @@ class Star(nn.Module):
     on with its part sentences (`text.name_template = "{name}"`); tokens are standardised per
     channel on the training clips (`standardise = false`); semantic-part prompts start at zero
     (`initial = "published"`); the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`,
-    `schedule = "steps"`, `warmup = 0`). `examples/paper-head.toml` sets what the paper states.
+    `schedule = "steps"`, `warmup = 0`); presets of small data sets learn from augmented copies of
+    the clips as well (`augment = false`). `examples/paper-head.toml` sets what the paper states.
 
     Semantic-part prompts of unseen classes stay as they start, because eq. 6 runs over seen
     classes; the published code runs it over all of them (`semantic_classes = "all"`).

@@ -71,7 +71,7 @@ def test_views_are_what_they_say(tmp_path: Path) -> None:
 
 
 def test_a_method_that_asks_for_no_view_gets_the_plain_one(tmp_path: Path) -> None:
-    results = extracted(tmp_path)[1]
+    results = extracted(tmp_path, method__augment=False)[1]
     assert [p.name for p in results["extract"].path.glob("*.safetensors")] == [
         "plain-00000.safetensors"
     ]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, Watch, views_of
 from starcli.errors import DataError, UsageError
 from starcli.head import Star, similarity
 from starcli.metrics import Judged, predict
@@ -264,6 +264,20 @@ def toy_set() -> TokenSet:
     return TokenSet(
         [tokens], torch.arange(len(labels)), labels, [str(i) for i in range(len(labels))]
     )
+
+
+def test_augmented_copies_take_a_clips_place_in_half_of_the_draws() -> None:
+    plain, rows = toy_set(), torch.arange(len(SEEN) * 6)
+    copies = TokenSet([plain.batch(rows) + 100], rows, plain.labels, plain.names)
+    both = replace(plain, views={"augmented": copies})
+    ids, draws = torch.tensor([4, 0, 4, 7]), torch.tensor([[0.2], [0.49], [0.5], [0.9]])
+    head = make_head(augment=True)
+    assert views_of(Star, head.settings) == ("augmented",)
+    want = plain.batch(ids) + torch.tensor([100.0, 100, 0, 0])[:, None, None, None]
+    torch.testing.assert_close(head._batch(both, ids, draws), want)
+    other = make_head()
+    assert views_of(Star, other.settings) == ()
+    torch.testing.assert_close(other._batch(plain, ids, draws), plain.batch(ids))
 
 
 def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from test_pipeline import TINY
 
 from starcli import pipeline, registry
-from starcli.contracts import TextBank, TokenSet, Watch
+from starcli.contracts import TextBank, TokenSet, Watch, views_of
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings import load
@@ -198,7 +198,8 @@ def test_it_runs_in_the_pipeline(name: str, store: Path) -> None:
     e = Experiment(load({**dotted, "run.store": store, "method.name": name}))
     results, _ = pipeline.run(e, "calibrate")
     views = set(results["extract"].data()["clips"])
-    assert views == {"plain", *registry.load("method", name).views}
+    asked = views_of(registry.load("method", name), e.loaded.plugin_settings["method"])
+    assert views == {"plain", *asked}
     scores = results["evaluate"].tensors()["scores"]
     assert scores.isfinite().all()
     assert len(scores.unique(dim=0)) > 1
