@@ -21,7 +21,8 @@ AS_GOOD = 0.9
 """Share of the highest value that counts as equally good on validation.
 
 With a few pseudo-unseen classes, smaller differences are luck. From one choice of such classes to
-another, the middle of what is as good carries over better than the place of the highest value.
+another, the last epoch and the middle gamma of those that are as good carry over better than the
+place of the highest value.
 """
 
 
@@ -56,13 +57,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Best:
-    """The best harmonic mean of a curve and where it, or one as good, is reached.
+    """A place on a curve where the harmonic mean is the highest, or about as good.
 
     Args:
-        gamma: The middle of the interval.
+        gamma: The middle of the interval; of a flat curve, its smallest breakpoint.
         low: Lower end of the interval; None without end.
         high: Upper end of the interval; None without end.
-        harmonic_mean: The highest H in it.
+        harmonic_mean: H at gamma.
         identifiable: False where H is the same everywhere.
     """
 
@@ -182,7 +183,8 @@ def choose(curve: Curve, as_good: float = 1.0) -> Best:
     inside = [end for end in (low, high) if end is not None]
     flat = bool((harmonic == harmonic[0]).all())
     gamma = float(curve.gammas[0]) if flat else float(np.mean(inside))
-    return Best(gamma, low, high, float(harmonic.max()), not flat)
+    there = harmonic[np.searchsorted(curve.gammas, gamma, side="right")]
+    return Best(gamma, low, high, float(there), not flat)
 
 
 def doubts(judged: Judged, margins: Floats, gamma: float, chosen: Best | None) -> list[str]:

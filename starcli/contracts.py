@@ -352,7 +352,8 @@ VIEWS = ("plain", "augmented", "motion-masked")
 
 def views_of(method: Any, settings: Any) -> tuple[str, ...]:
     """The views beside `plain` that a method with these settings learns from."""
-    asked = (*getattr(method, "views", ()), *getattr(settings, "views", ()))
+    own = getattr(settings, "views", ())  # of another kind where it is a setting by that name
+    asked = (*getattr(method, "views", ()), *(own if isinstance(own, tuple) else ()))
     return tuple(view for view in dict.fromkeys(asked) if view != "plain")
 
 

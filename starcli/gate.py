@@ -27,7 +27,7 @@ class Gate:
 
     Differs from the paper: both groups share one method's scores, temperatures are measured in the
     scores' own deviation, so that the scale of a method's scores does not matter, and the
-    threshold is the exact best one, the middle of its interval.
+    threshold is chosen as gamma of calibrated stacking is.
 
     Args:
         temperature: Divides the scores.

@@ -22,7 +22,7 @@ from starcli.head_settings import HeadSettings
 from starcli.training import derive, run_epochs, schedule
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the parts in the score that the nested run chooses among."""
+"""Shares of the parts in the score that nested runs choose among, the preferred one last."""
 
 
 def projector(width_in: int, hidden: int, width: int) -> nn.Sequential:

@@ -46,7 +46,11 @@ class HeadSettings(BaseModel):
         description="score by the summed feature and names, by the parts, or by both with this "
         "share of the parts; auto: a share chosen on validation classes",
     )
-    augment: bool = Field(False, description="learn from an augmented copy of every clip as well")
+    augment: bool = Field(
+        False,
+        description="in half of the draws, a clip's copy in the view `augmented` takes its place: "
+        "one copy, cropped, turned and scaled as in pretraining",
+    )
     epochs: int = Field(30, ge=1, description="length of the training schedule")
     batch: int = Field(64, ge=1, description="clips per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: Nesterov, momentum 0.9")
@@ -63,6 +67,13 @@ class HeadSettings(BaseModel):
     def _in_order(cls, names: tuple[Ablation, ...]) -> tuple[Ablation, ...]:
         """Each once and sorted, so that equal choices are equal settings."""
         return tuple(sorted(set(names)))
+
+    @field_validator("inference")
+    @classmethod
+    def _by_name(cls, share: float | str) -> float | str:
+        """The ends by their names, so that equal choices are equal settings."""
+        ends: dict[float | str, str] = {0.0: "global", 1.0: "parts"}
+        return ends.get(share, share)
 
     @model_validator(mode="after")
     def _possible(self) -> HeadSettings:

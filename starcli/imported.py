@@ -23,12 +23,13 @@ FORMAT = 1
 NAME = r"[a-z0-9][a-z0-9-]{0,99}"
 FILE = "dataset.json"
 SMALL = 2000
-"""Clips below which the published sizes of a head only overfit."""
-SIZES = {
+"""Clips below which a data set is small."""
+SMALL_PRESET = {
     "method.star.attributes": 32,
     "method.star.width": 128,
     "method.star.heads": 4,
     "method.star.batch": 32,
+    "method.star.augment": True,
 }
 AGAIN = "import it again with: starcli data import ... --overwrite"
 
@@ -175,7 +176,7 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "protocols": protocols,
         "splits": splits,
         "missing_classes": tuple(c for c in range(len(content["classes"])) if c not in labels),
-        "preset": {**preset, **(SIZES if len(content["clips"]) < SMALL else {})},
+        "preset": {**preset, **(SMALL_PRESET if len(content["clips"]) < SMALL else {})},
         "shards": tuple(shard["file"] for shard in content["shards"]),
         "rows": {row["name"]: row for row in content["clips"]},
     }

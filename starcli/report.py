@@ -257,8 +257,8 @@ def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         *_gate_rows(found["calibrator"]),
         ("gamma chosen on validation", f"{best['gamma']:.4f}"),
-        ("  best on validation from, to", _interval(best)),
-        ("  H on validation", percent(best["harmonic_mean"])),
+        ("  about as good on validation from, to", _interval(best)),
+        ("  H on validation there", percent(best["harmonic_mean"])),
         ("  area under the validation curve (AUSUC)", f"{curves['validation']['area']:.3f}"),
         (f"H on test at gamma {used:.4f} ({found['selection']})", percent(found["harmonic_mean"])),
         ("  area under the test curve (AUSUC)", f"{curves['test']['area']:.3f}"),

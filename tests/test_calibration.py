@@ -77,6 +77,7 @@ def test_the_middle_of_what_is_about_as_good_by_hand() -> None:
     assert exact.harmonic_mean == good.harmonic_mean == 0.5
     lopsided = choose(replace(curve, harmonic=np.array([0, 0.4, 0.1, 0.5, 0.46, 0.47, 0])), 0.9)
     assert (lopsided.low, lopsided.high, lopsided.gamma) == (2, 5, 3.5)
+    assert lopsided.harmonic_mean == 0.46  # H there, not the highest
 
 
 rows = st.lists(

@@ -25,7 +25,7 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("method", "star"): {"attributes": 16, "width": 24, "heads": 2, "hidden": 32, "epochs": 12,
-                         "batch": 32},
+                         "batch": 32, "inference": 0.5, "augment": True},
 }  # fmt: skip
 """Settings that make the tests quick; without an entry a plugin is tested with its defaults."""
 ELSEWHERE: Mapping[tuple[Kind, str], str] = {

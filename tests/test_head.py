@@ -18,7 +18,8 @@ from starcli.metrics import Judged, predict
 from starcli_plugins.backbones.st_gcn import StGcn
 from starcli_plugins.layouts import KINECT_V1
 
-SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3}
+SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3,
+         "inference": 0.5}  # fmt: skip
 SEEN, UNSEEN = (0, 2, 3), (1,)
 
 
@@ -278,6 +279,9 @@ def test_augmented_copies_take_a_clips_place_in_half_of_the_draws() -> None:
     other = make_head()
     assert views_of(Star, other.settings) == ()
     torch.testing.assert_close(other._batch(plain, ids, draws), plain.batch(ids))
+    for learner in (head, other):
+        learner.fit(both, Watch(), seed=0)
+    assert not torch.equal(head.name_projector[0].weight, other.name_projector[0].weight)
 
 
 def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:

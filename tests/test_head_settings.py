@@ -52,6 +52,8 @@ def test_ablations_in_any_order_are_the_same_setting() -> None:
     one, other = (Star.Settings(ablate=names) for names in (("vap", "spp"), ("spp", "vap", "spp")))
     assert one == other
     assert one.ablate == ("spp", "vap")
+    ends = [Star.Settings(inference=share) for share in (0.0, 1.0, 0.25)]
+    assert [settings.inference for settings in ends] == ["global", "parts", 0.25]
 
 
 @pytest.mark.parametrize(

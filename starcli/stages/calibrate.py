@@ -15,7 +15,7 @@ from starcli.folds import open_folds, open_judged
 from starcli.gate import Gate
 from starcli.metrics import Ints, Judged
 
-REVISION = 3
+REVISION = 4
 
 _FIT: dict[str, Callable[[Sequence[Judged]], tuple[Stacking | Gate, Curve, Best]]] = {
     "stacking": calibration.fit,

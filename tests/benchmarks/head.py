@@ -38,7 +38,7 @@ def heads(**sizes: Any) -> tuple[StraightHead, Star]:
     seen = tuple(range(CLASSES - UNSEEN))
     unseen = tuple(range(CLASSES - UNSEEN, CLASSES))
     problem = Problem(KINECT_V2, parts, sizes.pop("token_dim", 256), bank, seen, unseen)
-    ours = Star(Star.Settings(**sizes), problem, seed=0)
+    ours = Star(Star.Settings(inference=0.5, **sizes), problem, seed=0)
     return StraightHead(ours), ours
 
 
