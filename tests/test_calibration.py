@@ -80,6 +80,14 @@ def test_the_middle_of_what_is_about_as_good_by_hand() -> None:
     assert lopsided.harmonic_mean == 0.46  # H there, not the highest
 
 
+def test_gamma_is_chosen_among_what_is_about_as_good() -> None:
+    rng = np.random.default_rng(0)
+    case = judged(rng.normal(size=(40, 4)).tolist(), [0, 1, 2, 3] * 10)
+    stacking, curve, best = fit([case])
+    assert stacking.gamma == best.gamma == choose(curve, 0.9).gamma
+    assert stacking.gamma != choose(curve).gamma
+
+
 rows = st.lists(
     st.tuples(st.lists(st.integers(-20, 20), min_size=4, max_size=4), st.integers(0, 3)),
     min_size=2,

@@ -78,6 +78,13 @@ def test_the_scale_of_scores_does_not_matter(
     assert one.gamma == choose(curve, 0.9).gamma
 
 
+def test_the_threshold_is_in_the_middle_of_what_is_as_good() -> None:
+    rng = np.random.default_rng(0)
+    gate, curve, best = fit([judged(rng.normal(size=(40, 4)).tolist(), [0, 1, 2, 3] * 10)])
+    assert gate.gamma == best.gamma == choose(curve, 0.9).gamma
+    assert gate.gamma != choose(curve).gamma
+
+
 def test_folds_count_the_same_whatever_their_number_of_clips() -> None:
     twice = Judged(
         np.concatenate([SEPARABLE.scores] * 2), np.concatenate([SEPARABLE.labels] * 2),
