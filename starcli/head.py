@@ -37,14 +37,31 @@ def similarity(visual: Tensor, text: Tensor, kind: str) -> Tensor:
     return visual @ text.transpose(-1, -2)
 
 
+def text_targets(texts: Tensor) -> Tensor | None:
+    """Targets of a part for the clips of each class: all classes with the same text, alike.
+
+    Args:
+        texts: Text vectors of the parts [K, C', E].
+
+    Returns:
+        Probabilities [K, C', C'], those of a class in its row; None where all texts differ, so that
+        each class is its own target.
+    """
+    same = (texts[:, :, None] == texts[:, None]).all(-1)
+    if same.sum() == same.shape[0] * same.shape[1]:
+        return None
+    return same / same.sum(-1, keepdim=True)
+
+
 class Star(nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
     Differs from the paper, and each is a setting: similarity is cosine with a temperature
     (`similarity = "dot"` and `temperature = 1` are the paper's); the score mixes global and part
-    scores as validation classes like it (`inference = "global"`); the text of a class's name goes
-    on with its part sentences (`text.name_template = "{name}"`); tokens are standardised per
-    channel on the training clips (`standardise = false`); semantic-part prompts start at zero
+    scores as validation classes like it (`inference = "global"`); classes with the same text of a
+    part share its target in eq. 5 (`shared_texts = false`); the text of a class's name goes on with
+    its part sentences (`text.name_template = "{name}"`); tokens are standardised per channel on the
+    training clips (`standardise = false`); semantic-part prompts start at zero
     (`initial = "published"`); the optimiser is AdamW with a warm cosine (`optimizer = "sgd"`,
     `schedule = "steps"`, `warmup = 0`); presets of small data sets learn from augmented copies of
     the clips as well (`augment = false`). `examples/paper-head.toml` sets what the paper states.
@@ -84,6 +101,11 @@ class Star(nn.Module):
         self.share: Tensor
         self.register_buffer("name_vectors", problem.bank.vectors[:, 0].clone())
         self.register_buffer("part_vectors", problem.bank.vectors[:, 1:].transpose(0, 1).clone())
+        texts = self.part_vectors[:, self.seen]
+        self.text_targets: Tensor | None
+        self.register_buffer(
+            "text_targets", text_targets(texts) if settings.shared_texts else None, persistent=False
+        )
         self.register_buffer("mean", torch.zeros(problem.token_dim))
         self.register_buffer("std", torch.ones(problem.token_dim))
         self.register_buffer("share", torch.tensor(self._initial_share()))
@@ -197,8 +219,9 @@ class Star(nn.Module):
         (parts, names), own = self.semantic(self.seen), s.semantic_similarity
         kind = s.similarity if own == "same" else own
         together = visual.sum(0, keepdim=True)
+        told = targets if self.text_targets is None else self.text_targets[:, targets]
         terms = {
-            "mpce": self._entropy(similarity(visual, parts, s.similarity), targets),
+            "mpce": self._entropy(similarity(visual, parts, s.similarity), told),
             "sce": self._semantic_entropy(parts, names, kind),
             "gce": self._entropy(similarity(together, names, s.similarity), targets),
         }
@@ -212,9 +235,10 @@ class Star(nn.Module):
         return self._entropy(similarity(parts, names, kind), own)
 
     def _entropy(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy of scores [K, B, C'] with one target per row of B."""
+        """Mean cross-entropy of scores [K, B, C'] with targets [B], or probabilities [K, B, C']."""
         logits = scores / self.settings.temperature
-        return functional.cross_entropy(logits.flatten(0, 1), targets.repeat(len(scores)))
+        every = targets.repeat(len(scores)) if targets.dim() == 1 else targets.flatten(0, 1)
+        return functional.cross_entropy(logits.flatten(0, 1), every)
 
     def terms(self, tokens: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """L_MPCE, alpha L_SCE and beta L_GCE, the terms of eq. 8."""

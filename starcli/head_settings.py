@@ -38,6 +38,11 @@ class HeadSettings(BaseModel):
     temperature: float = Field(0.1, gt=0, description="divides similarities in the losses")
     alpha: float = Field(0.1, ge=0, description="weight of the semantic cross-entropy")
     beta: float = Field(0.1, ge=0, description="weight of the global cross-entropy")
+    shared_texts: bool = Field(
+        True,
+        description="eq. 5: classes with the same text of a part share its target; false: as in "
+        "the paper, the clip's class alone",
+    )
     ablate: tuple[Ablation, ...] = Field(
         (), description="left out: attention, vap, spp, mpce, sce, gce"
     )
