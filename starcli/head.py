@@ -47,10 +47,10 @@ def text_targets(texts: Tensor) -> Tensor | None:
         Probabilities [K, C', C'], those of a class in its row; None where all texts differ, so that
         each class is its own target.
     """
-    same = (texts[:, :, None] == texts[:, None]).all(-1)
-    if same.sum() == same.shape[0] * same.shape[1]:
-        return None
-    return same / same.sum(-1, keepdim=True)
+    which = torch.stack([part.unique(dim=0, return_inverse=True)[1] for part in texts])
+    same = which[:, :, None] == which[:, None]
+    count = same.sum(-1, keepdim=True)
+    return same / count if count.max() > 1 else None
 
 
 class Star(nn.Module):
