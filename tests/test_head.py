@@ -176,8 +176,12 @@ def test_part_entropy_of_a_repeated_text_by_hand(monkeypatch: pytest.MonkeyPatch
     visual = torch.ones(2, 1, 1)
     parts = torch.tensor([[[1.0], [2.0], [3.0]], [[1.0], [0.0], [0.0]]])
     first, second = (math.log(sum(map(math.exp, row))) for row in ([1, 2, 3], [1, 0, 0]))
-    for shared, want in ((True, first - (1 + 3) / 2), (False, first - 1)):
-        head = head_of_repeated_texts(shared_texts=shared, similarity="dot", temperature=1.0)
+    choices: list[tuple[dict[str, object], float]] = [
+        ({}, first - (1 + 3) / 2),
+        ({"shared_texts": False}, first - 1),
+    ]
+    for settings, want in choices:
+        head = head_of_repeated_texts(**settings, similarity="dot", temperature=1.0)
         monkeypatch.setattr(head, "visual", lambda tokens: visual)
         monkeypatch.setattr(head, "semantic", lambda classes: (parts, torch.zeros(3, 1)))
         got = head.losses(torch.zeros(1, 1), torch.tensor([0]))
@@ -194,6 +198,11 @@ def test_prompts_of_a_repeated_text_part_only_where_targets_do(shared: bool) -> 
     assert gradient[0, 0].abs().max() > 0
     assert torch.allclose(gradient[0, 0], gradient[0, 3]) is shared
     assert not torch.allclose(gradient[1, 0], gradient[1, 3])
+
+
+def test_a_saved_head_has_no_targets() -> None:
+    """They follow from the texts: heads saved with and without them are alike."""
+    assert "text_targets" not in head_of_repeated_texts().state_dict()
 
 
 def test_without_prompts_repeated_texts_teach_the_same_either_way() -> None:
