@@ -75,9 +75,12 @@ save_tensors(head.state_dict(), folder / "done.safetensors")
 
 def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "plugins", "."))
+    # Large blocks go back to the system as soon as they are freed: glibc otherwise keeps some, at
+    # times 80 MB of them, and what is measured would be its habits.
+    memory = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
     return subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, **memory},
     )  # fmt: skip
 
 
@@ -236,4 +239,4 @@ def test_memory_does_not_grow_with_the_tokens(tmp_path: Path) -> None:
         most.append(float(done.stdout))
     more = (96 - 16) * 64 * 16 * 25 * 64 * 2 / 2**20
     assert more == 250
-    assert most[1] < most[0] + more / 3
+    assert most[1] < most[0] + more / 5
