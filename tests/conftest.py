@@ -41,29 +41,15 @@ def shared() -> Path:
     return path
 
 
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread, as processes that share two cores have each."""
-    yield from _threads(1)
+    import torch
 
-
-@pytest.fixture
-def reference_threads() -> Iterator[None]:
-    """Two threads, with which the reference outputs were made.
-
-    With one, sums are rounded in another order: outputs agree all the same, but a few values
-    before a ReLU lie within rounding of zero, and the gradient then takes their other side.
-    """
-    yield from _threads(2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
