@@ -10,7 +10,7 @@ import time
 from starcli import console
 from starcli.cli import app, print_document
 from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
-from starcli.workers import leave, rank, size
+from starcli.workers import fails_first, leave, rank, size
 
 PATIENCE_SECONDS = 3.0
 
@@ -77,20 +77,31 @@ def _failed(problem: Exception) -> int:
         print(problem)
         return UsageError.exit_code
     known = problem if isinstance(problem, StarError) else _translated(problem)
-    if size() > 1 and "by peer" in str(problem):
-        # Another process failed and says why; this one is then ended.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        time.sleep(10 * PATIENCE_SECONDS)
+    if size() > 1 and not _speaks(lost="by peer" in str(problem)):
+        return known.exit_code
     if rank() > 0:
-        # What stops the leading process as well is its to say, and this process is then ended.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        time.sleep(PATIENCE_SECONDS)
         known.message = f"process {rank() + 1} of {size()}: {known.message}"
         sys.stdout = sys.__stdout__  # the leading process waits for this one and will say nothing
     if "--json" in sys.argv:
         print_document(known.document())
     console.error(known)
     return known.exit_code
+
+
+def _speaks(lost: bool) -> bool:
+    """Whether this process says why the command failed, which only one of several does.
+
+    The leading process has some seconds to come first, and whoever failed of its own more than
+    one that only lost another. Who has spoken ends, and the others are then ended as they wait.
+    """
+    if rank() > 0 or lost:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(PATIENCE_SECONDS * (10 if lost else 1))
+    if fails_first():
+        return True
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(10 * PATIENCE_SECONDS)
+    return False
 
 
 def _translated(problem: Exception) -> StarError:

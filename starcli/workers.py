@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(days=7)
 """How long processes wait for the leading one, which prepares recordings on its own."""
 
+MEETING = timedelta(seconds=5)
+"""How long a process that failed looks for the place where it met the others."""
+
 
 def rank() -> int:
     """Number of this process among all; the first, 0, leads."""
@@ -114,6 +117,18 @@ def leave() -> None:
 
         if distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def fails_first() -> bool:
+    """Whether no other process has said so yet: of those that fail together one speaks."""
+    from torch.distributed import DistError, TCPStore
+
+    try:
+        meeting = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]),
+                           is_master=False, timeout=MEETING)  # fmt: skip
+        return meeting.add("starcli/failed", 1) == 1
+    except (KeyError, DistError):
+        return True  # there is nobody to ask
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
