@@ -38,7 +38,7 @@ def document(text: str) -> dict[str, Any]:
 
 def starcli(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **more.pop("env", {})}
-    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **more}
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, **more}
     command = [sys.executable, "-m", "starcli", *arguments]
     return subprocess.run(command, env=environment, encoding="utf-8", **more)
 
@@ -278,7 +278,7 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
             while not list(tmp_path.rglob("checkpoint.safetensors")) and process.poll() is None:
                 time.sleep(0.05)
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=300)
         finally:
             process.kill()
     assert process.returncode == code, err
@@ -366,12 +366,12 @@ def test_completion(tmp_path: Path) -> None:
     show = subprocess.run(
         ["bash", "-c", f"'{SCRIPT}' --show-completion; echo code $?"],
         env={**os.environ, "SHELL": shutil.which("bash") or ""},
-        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        capture_output=True, text=True, timeout=300, cwd=tmp_path,
     )  # fmt: skip
     assert "_STARCLI_COMPLETE=complete_bash" in show.stdout, show.stderr
     assert show.stdout.endswith("code 0\n")
     ask = {"_STARCLI_COMPLETE": "complete_bash", "COMP_WORDS": "starcli pl", "COMP_CWORD": "1"}
     done = subprocess.run(
-        [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=60
+        [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout.split()) == (0, ["plugins"])
