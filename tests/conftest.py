@@ -71,7 +71,7 @@ def cli(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Outcome]]:
     """`cli("plugins", "--json")` runs the command in a folder of its own."""
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, *commands.STOPS)}
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Outcome:
