@@ -13,7 +13,8 @@ from starcli.cli import app, print_document
 from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
 from starcli.workers import leave, rank, size
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 30.0
+"""How long a process waits to be ended because another one failed, and has said why."""
 STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that stop a command as Ctrl-C does."""
 
@@ -107,12 +108,10 @@ def _failed(problem: Exception) -> int:
         print(problem)
         return UsageError.exit_code
     known = problem if isinstance(problem, StarError) else _translated(problem)
-    if size() > 1 and "by peer" in str(problem):
-        # Another process failed and says why; this one is then ended.
-        time.sleep(10 * PATIENCE_SECONDS)
-    if rank() > 0:
-        # What stops the leading process as well is its to say, and this process is then ended.
+    if rank() > 0 or (size() > 1 and "by peer" in str(problem)):
+        # What stops the leading process as well is its to say; of a lost peer, who lost it.
         time.sleep(PATIENCE_SECONDS)
+    if rank() > 0:
         known.message = f"process {rank() + 1} of {size()}: {known.message}"
         sys.stdout = sys.__stdout__  # the leading process waits for this one and will say nothing
     if "--json" in sys.argv:

@@ -145,7 +145,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = max(1, (cores or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # every logger of torch's launcher has a level of its own
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,10 +15,9 @@ from typing import Any
 
 import pytest
 from conftest import Outcome
+from test_plugins_command import SKIP_OURS
 from test_registry import describer, install
 from test_workers import SETTINGS
-
-from starcli.workers import _heard
 
 Cli = Callable[..., Outcome]
 PROC = Path("/proc")
@@ -44,23 +44,21 @@ class Command:
         )  # fmt: skip
         self.pid = self.process.pid
 
-    def others(self) -> set[int]:
-        """The processes beside the one that was started here; those that have ended have none."""
-        found = set()
+    def others(self) -> dict[int, list[str]]:
+        """Variables and words of the processes beside the first; what has ended has none."""
+        found = {}
         for folder in PROC.glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    found.add(int(folder.name))
-            except OSError:
-                continue
-        return found - {self.pid}
+            with contextlib.suppress(OSError):
+                told = [(folder / name).read_text("latin-1") for name in ("environ", "cmdline")]
+                found[int(folder.name)] = "".join(told).split("\0")
+        return {n: own for n, own in found.items() if self.mark in own and n != self.pid}
 
     def reaches(self, state: Callable[[], object]) -> None:
         """Wait for something."""
         end = time.monotonic() + PATIENCE
         while not state():
-            assert time.monotonic() < end, f"{self.others()} of {self.pid}: this never happened"
-            time.sleep(0.02)
+            assert time.monotonic() < end, f"beside {self.pid} are left: {list(self.others())}"
+            time.sleep(0.1)
 
     def running(self, state: Callable[[], object]) -> None:
         """Wait for something that the command brings about."""
@@ -125,7 +123,7 @@ def test_a_pool_ends_with_its_process(
 
 
 SLOW = """
-import sys, time
+import sys, time, typer
 from starcli import __main__ as commands, recordings
 if sys.stderr.isatty():  # as the first process of a terminal, which its end ends
     import fcntl, termios
@@ -134,7 +132,8 @@ every = [recordings.Group(number, ()) for number in range(2 * recordings.WORTH)]
 def work(group):
     open(f"works-{group.number}", "w").close()
     time.sleep(600)
-commands.app = lambda standalone_mode: list(recordings.each_group(work, every, 2))
+commands.app = typer.Typer()
+commands.app.command()(lambda: list(recordings.each_group(work, every, 2)))
 commands.main()
 """
 """A command whose two readers never end."""
@@ -157,6 +156,17 @@ def test_readers_end_with_their_command(
     assert ("run the same command again to continue" in said) == (code > 0)
 
 
+IN_FORK = """
+import os, signal
+os.register_at_fork(after_in_parent=lambda: signal.raise_signal(signal.SIGTERM))
+"""
+
+
+def test_a_signal_within_a_fork_is_not_lost(start: Callable[..., Command]) -> None:
+    """Python ignores what is raised there."""
+    start("-c", IN_FORK + SLOW).ends(143)
+
+
 def test_a_terminal_that_is_gone_ends_a_command(
     start: Callable[..., Command], tmp_path: Path
 ) -> None:
@@ -168,14 +178,23 @@ def test_a_terminal_that_is_gone_ends_a_command(
     command.ends(129)
 
 
-def test_a_hang_up_that_is_ignored_stays_so(cli: Cli) -> None:
+NOHUP = """
+import signal
+from starcli import __main__ as commands, workers
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+commands.app = lambda standalone_mode: signal.raise_signal(signal.SIGHUP)
+try:
+    commands.main()
+finally:
+    print(workers._heard())
+"""
+
+
+def test_a_hang_up_that_is_ignored_stays_so(start: Callable[..., Command]) -> None:
     """As nohup has it."""
-    assert "SIGHUP" in _heard()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    assert cli("--version").code == 0
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, signal.SIG_DFL)
-    assert "SIGHUP" not in _heard()
+    command = start("-c", NOHUP)
+    said, _ = command.process.communicate()
+    assert (command.process.returncode, said) == (0, "['SIGTERM', 'SIGINT', 'SIGQUIT']\n")
 
 
 PREPARE = ("prepare", "--set", "dataset.subjects=2", "--set", "run.workers=2", "--store", "store")
@@ -204,30 +223,24 @@ FOREVER = ("-m", "starcli", "pretrain", *SETTINGS, "--set", "pretrain.epochs=100
 
 def ranks(command: Command) -> list[int]:
     """The processes that train, in order."""
-    found = {}
-    for pid in command.others():
-        variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-        found |= {int(v[5:]): pid for v in variables if v.startswith(b"RANK=")}
-    return [pid for _, pid in sorted(found.items())]
+    found = command.others().items()
+    return [pid for rank in "01" for pid, told in found if f"RANK={rank}" in told]
 
 
-@pytest.fixture
-def training(start: Callable[..., Command], tmp_path: Path) -> Command:
-    """Two processes in the middle of a training."""
+def test_processes_that_train_end_with_their_launcher(start: Callable[..., Command]) -> None:
+    command = start(*FOREVER)
+    command.running(lambda: len(ranks(command)) == 2)
+    command.process.kill()
+    command.ends(-signal.SIGKILL)
+
+
+def test_a_killed_process_ends_a_training_with_a_message(
+    start: Callable[..., Command], tmp_path: Path
+) -> None:
     command = start(*FOREVER)
     command.running(lambda: list(tmp_path.rglob("checkpoint.safetensors")))
-    return command
-
-
-def test_processes_that_train_end_with_their_launcher(training: Command) -> None:
-    assert len(ranks(training)) == 2
-    training.process.kill()
-    training.ends(-signal.SIGKILL)
-
-
-def test_a_killed_process_ends_a_training_with_a_message(training: Command) -> None:
-    os.kill(ranks(training)[1], signal.SIGKILL)
-    said = training.ends(7)
+    os.kill(ranks(command)[1], signal.SIGKILL)
+    said = command.ends(7)
     assert "error: process 2 of 2 was killed, which systems do when memory runs out" in said
     assert "run the command again to continue" in said
     assert "Traceback" not in said
@@ -259,23 +272,27 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def benchmark(start: Callable[..., Command], tmp_path: Path) -> Command:
-    """Two processes that work on cells."""
+    """A benchmark with two jobs that never end."""
     (tmp_path / "table.toml").write_text(TABLE)
     (tmp_path / "run.py").write_text(BENCHMARK)
-    command = start("run.py", "benchmark", "table.toml", "--jobs", "2", "--store", "store")
-    command.running(lambda: len(list(tmp_path.glob("works-*"))) == 2)
-    return command
+    return start("run.py", "benchmark", "table.toml", "--jobs", "2", "--store", "store")
+
+
+def jobs(command: Command) -> list[int]:
+    """The processes that work on cells."""
+    found = command.others().items()
+    return [pid for pid, told in found if any("spawn_main" in word for word in told)]
 
 
 def test_jobs_end_with_their_benchmark(benchmark: Command) -> None:
+    benchmark.running(lambda: len(jobs(benchmark)) == 2)
     benchmark.process.kill()
     benchmark.ends(-signal.SIGKILL)
 
 
-def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command) -> None:
-    jobs = [pid for pid in benchmark.others()
-            if b"spawn_main" in (PROC / str(pid) / "cmdline").read_bytes()]  # fmt: skip
-    os.kill(jobs[0], signal.SIGKILL)
+def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command, tmp_path: Path) -> None:
+    benchmark.running(lambda: len(list(tmp_path.glob("works-*"))) == 2)
+    os.kill(jobs(benchmark)[0], signal.SIGKILL)
     said = benchmark.ends(7)
     assert "error: a process was killed, which systems do when memory runs out" in said
     assert "Traceback" not in said
@@ -294,7 +311,8 @@ def test_a_checked_plugin_ends_with_the_check(
 ) -> None:
     """And with it what it started."""
     install(tmp_path, "acme", describer("talker"), SPAWNING)
-    command = start("-m", "starcli", "plugins", "--check", PYTHONPATH=str(tmp_path))
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = start("-c", SKIP_OURS, "600", PYTHONPATH=path)
     command.running(lambda: (tmp_path / "started").exists())
     command.process.kill()
     command.ends(-signal.SIGKILL)
