@@ -7,17 +7,23 @@ shows progress and answers the user; the others do their share of each batch and
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from starcli.errors import StarError, UsageError
+from starcli.errors import OutOfMemoryError, StarError, UsageError
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
     from torch import Tensor, nn
 
+RANK = (
+    "import sys; from starcli.children import follow; follow(int(sys.argv.pop(1))); "
+    "from starcli.__main__ import main; main()"
+)
+"""What each process runs, with the number of its parent before the arguments of the command."""
 PATIENCE = timedelta(days=7)
 """How long processes wait for the leading one, which prepares recordings on its own."""
 
@@ -140,6 +146,9 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
     Returns:
         The exit code of the process that failed first, or 0.
+
+    Raises:
+        StarError: A process was ended by a signal.
     """
     import logging
     import sys
@@ -151,23 +160,38 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = max(1, (cores or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # every logger of torch's launcher has a level of its own
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,
+        signals_to_handle=",".join(_heard()),
     )  # fmt: skip
     try:
-        elastic_launch(config, sys.executable)("-m", "starcli", *arguments)
+        elastic_launch(config, sys.executable)("-c", RANK, str(os.getpid()), *arguments)
     except SignalException as stopped:
         return 128 + int(stopped.sigval)
     except ChildFailedError as failed:
         number, first = failed.get_first_failure()
         code = first.exitcode
         if code < 0:
-            raise StarError(f"process {number + 1} of {processes} was ended by signal {-code}",
-                            "run the command again to continue") from failed  # fmt: skip
+            raise _ended(f"process {number + 1} of {processes}", -code) from failed
         return code
     return 0
+
+
+def _heard() -> list[str]:
+    """Signals that end the processes; one that is ignored, as under nohup, is not among them."""
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    every = {name: getattr(signal, name) for name in names if hasattr(signal, name)}
+    return [name for name, number in every.items() if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def _ended(process: str, number: int) -> StarError:
+    """Why a process that a signal ended left nothing to say."""
+    fix = "run the command again to continue"
+    if number == signal.SIGKILL:
+        return OutOfMemoryError(f"{process} was killed, which systems do when memory runs out", fix)
+    return StarError(f"{process} was ended by signal {number}", fix)
 
 
 def require_size(asked: int | None) -> None:

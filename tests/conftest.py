@@ -94,7 +94,7 @@ def cli(
     """`cli("plugins", "--json")` runs the command in a folder of its own."""
     from starcli import __main__ as commands
 
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, *commands.STOPS)}
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Outcome:
