@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starcli.contracts import DatasetSource, Normalisation, Recording
-from starcli.errors import DataError, StarError, UsageError
+from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
 from starcli.importing import arrays
 from starcli.importing.datasets import upright
 from starcli.skeletons import NORMALISATIONS, Joints, checked
@@ -109,7 +109,7 @@ class Reader:
     def _ready(self, name: str, joints: Joints) -> Joints:
         """The joints normalised, without persons who are never there beyond those known."""
         if not joints.any():
-            raise DataError("has no person in any frame", "leave the clip out", file=name)
+            raise DataError("has no person in any frame", LEAVE_OUT, file=name)
         if joints[:, self.persons :].any():
             raise DataError(f"has {joints.shape[1]} persons, the run learned from clips of at most "
                             f"{self.persons}", "leave others out", file=name)  # fmt: skip

@@ -16,7 +16,7 @@ from starcli.experiment import Experiment, Job
 from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
 from starcli.store import save_whole
 
-REVISION = 2
+REVISION = 3
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from starcli.contracts import Side
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints, checked
 from starcli_plugins.layouts import KINECT_V2
 
@@ -103,7 +103,7 @@ def joints_of(clip: Mapping[str, Any], where: str) -> Joints:
     joints = checked(values.transpose(1, 0, 2, 3), KINECT_V2, where)
     filled = np.flatnonzero(joints.any((1, 2, 3)))
     if len(filled) == 0:
-        raise DataError("no pose in any frame, only zeros", "leave the clip out", file=where)
+        raise DataError("no pose in any frame, only zeros", LEAVE_OUT, file=where)
     persons = MAX_PERSONS if joints[:, 1:].any() else 1
     return np.ascontiguousarray(joints[: filled[-1] + 1, :persons])
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from starcli.contracts import Recording
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints, checked
 from starcli_plugins.datasets.npz_members import BLOCK, REMAKE, Member, members
 from starcli_plugins.layouts import KINECT_V2
@@ -146,7 +146,7 @@ def _clip(row: npt.NDArray[Any], where: str) -> Joints:
     joints = checked(row.reshape(-1, PERSONS, JOINTS, 3), KINECT_V2, where)
     frames = np.count_nonzero(joints.any((1, 2, 3)))
     if frames == 0:
-        raise DataError("no pose in any frame, only zeros", "leave the clip out", file=where)
+        raise DataError("no pose in any frame, only zeros", LEAVE_OUT, file=where)
     persons = PERSONS if joints[:frames, 1].any() else 1
     return joints[:frames, :persons].copy()
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Clip, Recording, Side
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints
 from starcli_plugins.datasets import pku_files
 from starcli_plugins.datasets.pku_files import CLASSES, Label
@@ -168,7 +168,7 @@ class PkuMmd:
         """The joints of a skeleton file that holds one action, whatever it is called."""
         clip = _middle(pku_files.read_skeleton(recording))
         if not len(clip):
-            raise DataError("nobody is there in any frame", "leave the clip out",
+            raise DataError("nobody is there in any frame", LEAVE_OUT,
                             file=recording.where)  # fmt: skip
         return clip
 
