@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from starcli.contracts import Clip, DatasetSource, Normalisation, Recording
+from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
 from starcli.skeletons import NORMALISATIONS
 from starcli.store import SHARD_BYTES, canonical, save_whole
@@ -149,7 +149,8 @@ def read_group(
 ) -> int:
     """Read a group into `folder`, and tell how many recordings it has.
 
-    What cannot be read is listed beside the clips; the rest is read all the same.
+    What cannot be read, a recording or a clip of one, is listed beside the clips; the rest is read
+    all the same.
     """
     shards = _Shards(folder, group.number)
     clips: list[dict[str, Any]] = []
@@ -158,14 +159,22 @@ def read_group(
         done = len(clips)
         try:
             for clip in source.clips(recording):
-                clips.append(_row(clip, source, recording, shards, normalise))
+                if isinstance(clip, BadClip):
+                    bad.append(bad_row(clip.name, clip.error))
+                else:
+                    clips.append(_row(clip, source, recording, shards, normalise))
         except DataError as error:
             del clips[done:]  # half a recording is none; its rows in the shard are never read
-            bad.append({"recording": recording.name, **error.document()["error"]})
+            bad.append(bad_row(recording.name, error))
     shards.flush()
     content = canonical({"clips": clips, "bad": bad, "shards": shards.names})
     save_whole(group.list_in(folder), lambda path: _write_text(path, content))
     return len(group.recordings)
+
+
+def bad_row(name: str, error: DataError) -> dict[str, Any]:
+    """What is noted of a recording or clip that cannot be read."""
+    return {"recording": name, **error.document()["error"]}
 
 
 def _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,14 @@ from starcli.errors import LEAVE_OUT, DataError
 
 Joints = npt.NDArray[np.float32]
 LIMIT_METRES = 100.0
+
+
+@runtime_checkable
+class PersonFiller(Protocol):
+    """A data set whose clips have something in the place of a second person who is not there."""
+
+    def fill_persons(self, joints: Joints) -> Joints:
+        """A clip [frames, M, V, 3] of anybody's as the data set would have it."""
 
 
 def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import Experiment, Job
 from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
 from starcli.store import save_whole
 
 REVISION = 3
+SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 
@@ -86,8 +87,8 @@ def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
     save_whole(listed, partial(_write, text.getvalue()))
     first, more = bad[0], len(bad) - 1
     also = f" (and {more} more, listed in {listed})" if more else ""
-    raise DataError(first["message"] + also, f"{first['fix']}, or leave out what cannot be read "
-                    "with --skip-bad", file=first["file"], line=first["line"],
+    fix = SKIP if first["fix"] in ("", LEAVE_OUT) else f"{first['fix']}, or {SKIP}"
+    raise DataError(first["message"] + also, fix, file=first["file"], line=first["line"],
                     frame=first["frame"])  # fmt: skip
 
 

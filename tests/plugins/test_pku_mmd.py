@@ -391,7 +391,7 @@ def test_a_copy_is_one_file_and_another_file_of_that_name_a_fault_a27(tmp_path: 
     shutil.copytree(raw / SKELETONS, raw / "Skeleton")
     assert len(clips(raw)) == 1
     (raw / "Skeleton" / f"{VIDEO}.txt").write_text(text(video(20)))
-    refused(raw, f"{VIDEO}.txt", "twice with different contents")
+    refused(raw, f"{VIDEO}.txt", "duplicate of", "different contents")
 
 
 @pytest.mark.parametrize("name", [None, "", "missing"])

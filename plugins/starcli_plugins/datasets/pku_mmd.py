@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starcli.contracts import Clip, Recording, Side
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints
+from starcli.totals import Totals
 from starcli_plugins.datasets import pku_files
 from starcli_plugins.datasets.pku_files import CLASSES, Label
 from starcli_plugins.layouts import KINECT_V2
@@ -19,6 +21,12 @@ from starcli_plugins.layouts import KINECT_V2
 LONGEST = 300
 """Frames; of longer clips the middle is kept."""
 TEST_VIEW = "L"
+TOTALS = {
+    1: Totals(recordings=1076, subjects=66, views=3),
+    2: Totals(recordings=1009, subjects=13, views=3),
+}
+"""Phase -> what is published. The number of labelled intervals is told differently (21,545 of phase
+1 by the authors), and so is not known."""
 NOT_IN_PHASE_2 = (11, 13, 15, 17, 20, 23, 25, 26, 28, 37)
 """The ten classes that phase 2 does not have: those of two persons, and the two about pockets."""
 LEFT_OUT: Mapping[str, tuple[int, ...]] = {
@@ -125,6 +133,11 @@ class PkuMmd:
         self._labels: Mapping[str, Recording] = {}
         self._training: frozenset[str] = frozenset()
 
+    @property
+    def totals(self) -> Totals:
+        """What is published of the phase; recordings are videos."""
+        return TOTALS[self.phase]
+
     def files(self, raw: Path) -> Sequence[Path]:
         """The zips, or the skeleton and label files and the list of training videos."""
         found = pku_files.find(raw, self.phase, str(self.request))
@@ -150,6 +163,10 @@ class PkuMmd:
             DataError: A file is damaged, or an interval is not inside the video.
         """
         video, place = recording.name, self._labels[recording.name]
+        if not re.fullmatch(pku_files.VIDEOS[self.phase], video):
+            raise DataError(f"'{video}' is not the name of a video of phase {self.phase}",
+                            "keep the file names of the distribution",
+                            file=recording.where)  # fmt: skip
         out = LEFT_OUT.get(video, ())
         labels = [label for label in pku_files.read_labels(place) if label.line not in out]
         if not labels:
