@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -76,6 +76,18 @@ def fingerprint(files: Sequence[Path], workers: int) -> str:
     with ThreadPoolExecutor(workers) as pool:
         every = sorted(line for found in pool.map(lines, parts) for line in found)
     return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
+
+
+def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
+    found = {}
+    for path in map(Path.absolute, files):
+        try:
+            state = path.stat()
+            found[path] = state.st_size, state.st_mtime_ns
+        except OSError:
+            found[path] = -1, -1
+    return found
 
 
 def content(path: Path) -> str:

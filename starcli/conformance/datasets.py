@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from starcli.contracts import BadClip, Clip, Recording
 from starcli.errors import StarError
+from starcli.totals import SIDES, CountedDataset, Totals
 
 ENOUGH = 24
 """Clips that are looked at: samples are small, but a data set made on the fly may be large."""
@@ -153,6 +154,19 @@ def an_empty_folder_is_refused(plugin: type[Any], settings: BaseModel) -> None:
     raise AssertionError("an empty folder was taken for recordings")
 
 
+def totals_add_up(plugin: type[Any], settings: BaseModel) -> None:
+    """What is known of the complete data set agrees with itself and with classes and protocols."""
+    source: Any = plugin(settings)
+    totals = source.totals if isinstance(source, CountedDataset) else Totals()
+    assert set(totals.sides) <= set(source.protocols), f"totals know {list(totals.sides)}"
+    for protocol, sides in totals.sides.items():
+        assert all(len(sides[side]) == len(source.classes) for side in SIDES), protocol
+        assert totals.clips == sum(sum(sides[side]) for side in SIDES), protocol
+    if totals.names is not None:
+        names = list(totals.names())
+        assert len(set(names)) == len(names) == totals.clips, f"{len(names)} names"
+
+
 RULES = (
     classes_are_names,
     splits_are_disjoint,
@@ -163,4 +177,5 @@ RULES = (
     files_exist,
     a_truncated_file_is_named,
     an_empty_folder_is_refused,
+    totals_add_up,
 )

@@ -117,9 +117,9 @@ def _holds_labels(folder: PurePath, places: Sequence[Recording], raw: Path) -> b
 
 
 def _by_video(places: Iterable[Recording], phase: int) -> dict[str, Recording]:
-    """Video -> its file; two copies are one."""
+    """Video, whose name is in capitals, -> its file; two copies are one."""
     kept = archives.distinct(places, rf"{VIDEOS[phase]}\.txt")
-    videos = ((place.name.removesuffix(".txt"), place) for place in kept)
+    videos = ((place.name.upper().removesuffix(".TXT"), place) for place in kept)
     return {video: replace(place, name=video) for video, place in videos}
 
 

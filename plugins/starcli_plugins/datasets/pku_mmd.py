@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -61,9 +60,10 @@ SPLITS: Mapping[str, tuple[int, ...]] = {
 class PkuMmd:
     """PKU-MMD from its text files, cross-subject and cross-view protocols.
 
-    Every labelled interval is a clip `<video>-<line of the label file>`, in camera metres. Frames
-    without a first person are dropped; the published preparation counts them, and drops as many
-    from the end.
+    Every labelled interval is a clip `<video>-<line of the label file>`, in camera metres.
+
+    Differs from the paper: frames without a first person are dropped; the published preparation
+    counts them, and drops as many from the end.
 
     Args:
         settings: Which of the two phases is read.
@@ -163,10 +163,6 @@ class PkuMmd:
             DataError: A file is damaged, or an interval is not inside the video.
         """
         video, place = recording.name, self._labels[recording.name]
-        if not re.fullmatch(pku_files.VIDEOS[self.phase], video):
-            raise DataError(f"'{video}' is not the name of a video of phase {self.phase}",
-                            "keep the file names of the distribution",
-                            file=recording.where)  # fmt: skip
         out = LEFT_OUT.get(video, ())
         labels = [label for label in pku_files.read_labels(place) if label.line not in out]
         if not labels:
