@@ -194,26 +194,26 @@ class Experiment:
         before = states(files)
         return fingerprint(files, cores(self.settings.run.workers)), before
 
-    def require_unchanged(self, read: Iterable[Path]) -> None:
-        """Refuse what was read from other recordings than the result is named after.
+    def require_unchanged(self, read: Iterable[Path] = ()) -> None:
+        """Refuse other recordings than those that results are named after.
 
         Args:
-            read: The files that were read.
+            read: The files that were read so far.
 
         Raises:
             DataError: A file has changed, come or gone, or the run had other recordings.
         """
-        if self.settings.run.raw is None:
+        if self.settings.run.raw is None or self.source.request is None:
             return
         digest, before = self._raw_files
-        fix = "wait until nothing writes to the recordings, and run again"
         if digest != self.raw_digest:
             raise DataError("these are not the recordings that the run was made of",
                             "name those, or train again", file=self.settings.run.raw)  # fmt: skip
-        now = states({*before, *read})
-        for path, state in now.items():
+        for path, state in states({*before, *read}).items():
             if before.get(path) != state:
-                raise DataError("changed while the recordings were read", fix, file=path)
+                raise DataError("changed while the recordings were read",
+                                "wait until nothing writes there, and run again",
+                                file=path)  # fmt: skip
 
     @cached_property
     def weights_digest(self) -> str | None:

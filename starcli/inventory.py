@@ -116,7 +116,7 @@ def check(
     wanted = set(known.names() if known.names else ())
     if found.clips and wanted.isdisjoint(found.clips):
         wanted = set()  # arrays without the names of their clips
-    unreadable = {row["recording"].partition(".")[0] for row in found.bad}
+    unreadable = {clip for row in found.bad for clip in _clips_named(row["recording"])}
     return {
         "clips": len(found.clips),
         "expected": known.clips,
@@ -128,6 +128,12 @@ def check(
         "unexpected": sorted(set(found.clips) - wanted) if wanted else [],
         "unreadable": sorted(found.bad, key=lambda row: str(row["recording"])),
     }
+
+
+def _clips_named(recording: str) -> Iterator[str]:
+    """What the clip of a recording may be called: the file name up to a dot or an underscore."""
+    words = recording.partition(".")[0].split("_")
+    yield from ("_".join(words[: n + 1]) for n in range(len(words)))
 
 
 def _sides(source: DatasetSource, sides: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:

@@ -154,6 +154,13 @@ def test_a_data_set_as_distributed_is_complete(cli: Cli, shared: Path) -> None:
     assert [(row["expected"], row["found"]) for row in found["sides"]] == [(431, 431), (430, 430)]
 
 
+def test_an_unreadable_recording_is_not_missing_too(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a1_s1_t1_skeleton.mat").write_bytes(b"cut off")
+    found = json.loads(cli("data", "check", "utd-mhad", "--raw", str(tmp_path), "--json").out)
+    assert found["error"]["message"] == "utd-mhad: 860 missing and 1 unreadable"
+    assert "a1_s1_t1" not in found["missing"]
+
+
 def test_a_set_that_reads_no_recordings_is_checked_without_them(cli: Cli) -> None:
     chosen = ("--set", "dataset.subjects=2")
     found = json.loads(cli("data", "check", "simulated", *chosen, "--json").out)

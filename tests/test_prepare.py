@@ -281,15 +281,18 @@ def test_recordings_that_change_after_their_fingerprint_are_not_stored_under_it_
     flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"}
     experiment = Experiment(load(flags))
     assert experiment.raw_digest
-    if change == "changed":
-        state = two.stat()
-        os.utime(two, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
-    elif change == "gone":
-        two.unlink()
-    else:
+    if change == "come":
         three.write_bytes(ntu_sample.text(names[2], 6))
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if change == "changed":
+            state = two.stat()
+            os.utime(two, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+        elif change == "gone":
+            two.unlink()
+
     with pytest.raises(DataError, match="changed while the recordings were read") as caught:
-        pipeline.run(experiment, "prepare")
+        pipeline.run(experiment, "prepare", meanwhile)
     assert caught.value.file == str(three if change == "come" else two)
     assert not list((tmp_path / "store").glob("prepare/*"))
     results, _ = pipeline.run(Experiment(load(flags)), "prepare")

@@ -40,6 +40,7 @@ def run(job: Job) -> None:
     source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
+    e.require_unchanged()
     # Processes may stand in another folder.
     every, folder = groups(source.recordings(raw and raw.absolute())), job.checkpoint.resolve()
     missing = [group for group in every if not group.is_in(folder)]
@@ -49,12 +50,11 @@ def run(job: Job) -> None:
     for count in each_group(read, missing, cores(e.settings.run.workers)):
         done += count
         job.progress("prepare", done, total)
-    if source.request is not None:
-        try:
-            e.require_unchanged({r.file for group in every for r in group.recordings})
-        except DataError:
-            shutil.rmtree(job.checkpoint)  # read, perhaps, from other bytes than those named
-            raise
+    try:
+        e.require_unchanged({r.file for group in every for r in group.recordings})
+    except DataError:
+        shutil.rmtree(job.checkpoint)  # read, perhaps, from other bytes than those named
+        raise
     _store(job, every)
 
 
