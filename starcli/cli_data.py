@@ -72,7 +72,9 @@ def show(
 @data.command()
 def check(
     name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
-    raw: Annotated[Path, typer.Option(help="The recordings: a zip, its folder, or a folder.")],
+    raw: Annotated[Path | None, typer.Option(
+        help="The recordings: a zip, its folder, or a folder; not where a data set reads none."
+    )] = None,
     settings: Set = None, store: StorePath = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Read all recordings, and compare them with what the complete data set has."""
@@ -85,7 +87,8 @@ def check(
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         found = inventory.check(source, raw, cores(None), report)
     wrong = inventory.faults(found)
-    error = DataError(f"{name}: {wrong}", source.request or "mend them", file=raw)
+    error = DataError(f"{name}: {wrong}", source.request or "make or import it again",
+                      file=raw)  # fmt: skip
     if as_json:
         print_document({**(error.document() if wrong else {"ok": True}), "dataset": name, **found})
         raise typer.Exit(error.exit_code if wrong else 0)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from starcli import layouts, registry
 from starcli.contracts import Clip, Layout, NoSettings, Recording
 from starcli.errors import DataError, UsageError
+from starcli.totals import Totals, per_class
 
 FORMAT = 1
 """Version of the files."""
@@ -65,6 +66,18 @@ class Imported:
     def __reduce__(self) -> tuple[Any, ...]:
         """By its place: the class is made anew in the process that reads."""
         return _same, (self.folder, self.digest)
+
+    @property
+    def totals(self) -> Totals:
+        """What was imported."""
+        rows = self.rows.values()
+        clips = ((row["label"], row["sides"]) for row in rows)
+        return Totals(
+            clips=len(rows),
+            subjects=len({row["subject"] for row in rows} - {""}) or None,
+            sides=per_class(clips, len(self.classes)),
+            names=lambda: self.rows,
+        )
 
     def files(self, raw: Path) -> Sequence[Path]:
         """No files: the recordings were copied when they were imported."""

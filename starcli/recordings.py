@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starcli import children
-from starcli.contracts import Clip, DatasetSource, Normalisation, Recording
+from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
 from starcli.skeletons import NORMALISATIONS
 from starcli.store import SHARD_BYTES, canonical, save_whole
@@ -76,6 +76,18 @@ def fingerprint(files: Sequence[Path], workers: int) -> str:
     with ThreadPoolExecutor(workers) as pool:
         every = sorted(line for found in pool.map(lines, parts) for line in found)
     return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
+
+
+def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
+    found = {}
+    for path in map(Path.absolute, files):
+        try:
+            state = path.stat()
+            found[path] = state.st_size, state.st_mtime_ns
+        except OSError:
+            found[path] = -1, -1
+    return found
 
 
 def content(path: Path) -> str:
@@ -146,7 +158,8 @@ def read_group(
 ) -> int:
     """Read a group into `folder`, and tell how many recordings it has.
 
-    What cannot be read is listed beside the clips; the rest is read all the same.
+    What cannot be read, a recording or a clip of one, is listed beside the clips; the rest is read
+    all the same.
     """
     shards = _Shards(folder, group.number)
     clips: list[dict[str, Any]] = []
@@ -155,14 +168,22 @@ def read_group(
         done = len(clips)
         try:
             for clip in source.clips(recording):
-                clips.append(_row(clip, source, recording, shards, normalise))
+                if isinstance(clip, BadClip):
+                    bad.append(bad_row(clip.name, clip.error))
+                else:
+                    clips.append(_row(clip, source, recording, shards, normalise))
         except DataError as error:
             del clips[done:]  # half a recording is none; its rows in the shard are never read
-            bad.append({"recording": recording.name, **error.document()["error"]})
+            bad.append(bad_row(recording.name, error))
     shards.flush()
     content = canonical({"clips": clips, "bad": bad, "shards": shards.names})
     save_whole(group.list_in(folder), lambda path: _write_text(path, content))
     return len(group.recordings)
+
+
+def bad_row(name: str, error: DataError) -> dict[str, Any]:
+    """What is noted of a recording or clip that cannot be read."""
+    return {"recording": name, **error.document()["error"]}
 
 
 def _row(

@@ -28,11 +28,13 @@ COMMANDS = (
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
     "api", "children", "layouts", "imported", "names", "descriptions", "journal", "cli_options",
+    "totals",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
     {"errors", "names", "documents", "children"},
     {"contracts"},
+    {"totals"},
     {"sections", "published"},
     {"checkpoint_files"},
     {"workers", "synchronised", "checkpoint", "weights"},
@@ -67,7 +69,7 @@ LAYERS = (
 """Import directions: a module imports from its own layer and the ones above it in this list."""
 BESIDE = {"conformance", "__init__"}
 """Modules that belong to no layer: for plugin authors, and the version."""
-FOR_PLUGINS = {"contracts", "descriptions", "errors", "names", "skeletons", "training"}
+FOR_PLUGINS = {"contracts", "descriptions", "errors", "names", "skeletons", "totals", "training"}
 SHOWN_BY = {"console": {"contracts", "errors"}}
 """Modules that may import less than their layer allows."""
 

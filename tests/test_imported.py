@@ -96,6 +96,11 @@ def test_a_folder_of_clips_becomes_a_data_set(folder: Path) -> None:
     np.testing.assert_array_equal(one.joints, clip(3.5)[:, None])
     assert {p: p.read_bytes() for p in before} == before
     assert sorted(p.name for p in (folder / "store" / "datasets").iterdir()) == ["mine"]
+    totals = source.totals
+    assert (totals.clips, totals.subjects, totals.views) == (8, 2, None)
+    assert totals.sides == {"xsub": {"train": [1, 1, 1, 1], "test": [1, 1, 1, 1]}}
+    assert totals.names is not None
+    assert sorted(totals.names()) == list(found)
 
 
 def test_an_index_says_file_class_subject_view_and_sides(folder: Path) -> None:

@@ -28,7 +28,7 @@ from starcli.experiment import Experiment
 from starcli.recordings import each_group, fingerprint, groups, read_group, read_lists
 from starcli.settings import load
 from starcli.store import digest
-from starcli_plugins.datasets import ctr_npz, ntu_sample
+from starcli_plugins.datasets import annotations, ctr_npz, ntu_sample
 from starcli_plugins.datasets.ntu import Ntu60
 from starcli_plugins.layouts import KINECT_V2
 
@@ -213,6 +213,51 @@ def test_unreadable_recordings_are_all_listed_and_nothing_is_stored(
     assert not list(store.glob("unfinished/*/checkpoint"))
 
 
+@pytest.mark.parametrize("form", ["folder", "arrays", "annotations"])
+def test_one_bad_clip_is_left_out_of_every_form_and_the_rest_is_read(
+    cli: Cli, tmp_path: Path, form: str
+) -> None:
+    """Three clips of which the second has a NaN, or is cut off."""
+    names = [f"S001C001P00{performer}R001A001" for performer in (1, 2, 3)]
+    source = Ntu60(Ntu60.Settings())
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in names:
+        (raw / f"{name}.skeleton").write_bytes(ntu_sample.text(name, 6))
+    joints = [source.skeleton(recording) for recording in source.recordings(raw)]
+    bad = raw / f"{names[1]}.skeleton"
+    bad.write_bytes(bad.read_bytes()[:5000])
+    joints[1][2, 0, 3] = np.nan
+    if form == "arrays":
+        raw = tmp_path / "NTU60_CS.npz"
+        ctr_npz.write(raw, [(0, each) for each in joints[:2]], [(0, joints[2])])
+    elif form == "annotations":
+        raw = tmp_path / "ntu60_3danno.pkl"
+        split = {"xsub_train": names[:2], "xsub_val": names[2:],
+                 "xview_train": [], "xview_val": names}  # fmt: skip
+        annotations.write(raw, [(n, 0, j) for n, j in zip(names, joints, strict=True)], split)
+
+    refused = cli("prepare", "--dataset", "ntu60", "--raw", str(raw))
+    assert refused.code == 3
+    assert "--skip-bad" in refused.err
+    done = cli("prepare", "--dataset", "ntu60", "--raw", str(raw), "--skip-bad")
+    assert done.code == 9
+    folder = Path(done.out.strip())
+    assert len(json.loads((folder / "data.json").read_text())["names"]) == 2
+    (skipped,) = json.loads((folder / "skipped.json").read_text())
+    want = {"folder": f"{names[1]}.skeleton", "arrays": "train-00000001", "annotations": names[1]}
+    assert skipped["recording"] == want[form]
+
+
+def test_the_advice_to_leave_out_is_given_once(cli: Cli, tmp_path: Path) -> None:
+    name = "S001C001P001R001A001"
+    (tmp_path / f"{name}.skeleton").write_bytes(b"1\n0\n")
+    outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(tmp_path), "--json")
+    assert json.loads(outcome.out)["error"]["fix"] == (
+        "leave out what cannot be read with --skip-bad"
+    )
+
+
 def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -> None:
     outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(damaged), "--skip-bad")
     assert outcome.code == 9
@@ -221,6 +266,47 @@ def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -
     assert len(json.loads((folder / "data.json").read_text())["names"]) == 118
     skipped = json.loads((folder / "skipped.json").read_text())
     assert [row["frame"] for row in skipped] == [2, 2]
+
+
+@pytest.mark.parametrize("change", ["changed", "gone", "come"])
+def test_recordings_that_change_after_their_fingerprint_are_not_stored_under_it_a32(
+    change: str, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    names = [f"S001C001P001R001A{action:03}" for action in (1, 2, 3)]
+    one, two, three = (raw / f"{name}.skeleton" for name in names)
+    one.write_bytes(ntu_sample.text(names[0], 6))
+    two.write_bytes(ntu_sample.text(names[1], 6))
+    flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"}
+    experiment = Experiment(load(flags))
+    assert experiment.raw_digest
+    if change == "come":
+        three.write_bytes(ntu_sample.text(names[2], 6))
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if change == "changed":
+            state = two.stat()
+            os.utime(two, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+        elif change == "gone":
+            two.unlink()
+
+    with pytest.raises(DataError, match="changed while the recordings were read") as caught:
+        pipeline.run(experiment, "prepare", meanwhile)
+    assert caught.value.file == str(three if change == "come" else two)
+    assert not list((tmp_path / "store").glob("prepare/*"))
+    results, _ = pipeline.run(Experiment(load(flags)), "prepare")
+    assert results["prepare"].summary["clips"] == {"changed": 2, "gone": 1, "come": 3}[change]
+
+
+def test_a_run_is_not_prepared_again_from_other_recordings_a32(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    name = "S001C001P001R001A001"
+    (raw / f"{name}.skeleton").write_bytes(ntu_sample.text(name, 6))
+    loaded = load({"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"})
+    with pytest.raises(DataError, match="not the recordings that the run was made of"):
+        pipeline.run(Experiment(loaded, {"raw": "0" * 16}), "prepare")
 
 
 def test_a_protocol_that_the_recordings_do_not_say_is_refused(

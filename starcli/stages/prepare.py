@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import Experiment, Job
 from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
 from starcli.store import save_whole
 
-REVISION = 2
+REVISION = 3
+SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 
@@ -39,8 +40,9 @@ def run(job: Job) -> None:
     source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
-    every = groups(source.recordings(raw and raw.resolve()))
-    folder = job.checkpoint.resolve()  # processes may stand in another folder
+    e.require_unchanged()
+    # Processes may stand in another folder.
+    every, folder = groups(source.recordings(raw and raw.absolute())), job.checkpoint.resolve()
     missing = [group for group in every if not group.is_in(folder)]
     total = sum(len(group.recordings) for group in every)
     done = total - sum(len(group.recordings) for group in missing)
@@ -48,6 +50,11 @@ def run(job: Job) -> None:
     for count in each_group(read, missing, cores(e.settings.run.workers)):
         done += count
         job.progress("prepare", done, total)
+    try:
+        e.require_unchanged({r.file for group in every for r in group.recordings})
+    except DataError:
+        shutil.rmtree(job.checkpoint)  # read, perhaps, from other bytes than those named
+        raise
     _store(job, every)
 
 
@@ -86,8 +93,8 @@ def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
     save_whole(listed, partial(_write, text.getvalue()))
     first, more = bad[0], len(bad) - 1
     also = f" (and {more} more, listed in {listed})" if more else ""
-    raise DataError(first["message"] + also, f"{first['fix']}, or leave out what cannot be read "
-                    "with --skip-bad", file=first["file"], line=first["line"],
+    fix = SKIP if first["fix"] in ("", LEAVE_OUT) else f"{first['fix']}, or {SKIP}"
+    raise DataError(first["message"] + also, fix, file=first["file"], line=first["line"],
                     frame=first["frame"])  # fmt: skip
 
 
