@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -9,10 +10,20 @@ import time
 
 from starcli import console
 from starcli.cli import app, print_document
-from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
+from starcli.errors import (
+    OutOfMemoryError,
+    OutputError,
+    StarError,
+    UsageError,
+    bug,
+    is_out_of_memory,
+)
 from starcli.workers import leave, rank, size
 
 PATIENCE_SECONDS = 3.0
+PLACES = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG,
+          errno.ENOSPC, errno.EPERM, errno.EROFS}  # fmt: skip
+"""What the system says of a place that cannot be used, which is no bug wherever it is met."""
 
 
 class _Terminated(BaseException):
@@ -67,7 +78,7 @@ def _left(leaving: SystemExit) -> int:
 
 def _reader_left() -> int:
     """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    console.discard_output()
     return 0
 
 
@@ -99,6 +110,10 @@ def _translated(problem: Exception) -> StarError:
         return UsageError(problem.format_message(), "see the options with --help")
     if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
+    if isinstance(problem, OSError) and problem.errno in PLACES:
+        return OutputError(f"cannot be used: {os.strerror(problem.errno)}",
+                           "free some space, or name another place",
+                           file=problem.filename or "output")  # fmt: skip
     return bug(problem)
 
 

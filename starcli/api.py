@@ -182,7 +182,7 @@ def open_run(
         device: Where to compute now.
 
     Raises:
-        MissingError: There is no such run.
+        UsageError: There is no such run.
         DataError: Its training would come out different today.
     """
     from starcli.experiment import Experiment

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, Run, StorePath
+from starcli.cli_options import Config, Device, Json, StorePath, path
+from starcli.cli_results import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ figure = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path | None, typer.Option(help="Folder of the files; default the first run's.")]
+Out = Annotated[Path | None, typer.Option(parser=path, help="Folder of the files; default the first run's.")]
 
 
 @figure.command()
@@ -58,7 +59,7 @@ def attributes(
     from starcli.figures import attributes
 
     experiments = _open(runs, store, config, device)
-    settings = {run: attributes.compared(each) for run, each in experiments.items()}
+    settings = {run: each.identity for run, each in experiments.items()}
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
     documents = {run: report.document(each, results[run]) for run, each in experiments.items()}

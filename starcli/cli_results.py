@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from starcli.cli_options import Config, Device, Json, StorePath
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.settings import Loaded
 
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
 Runs = Annotated[list[str] | None, typer.Argument(
     metavar="[RUN]...", help="Run, default the latest; several: their mean and deviation."
@@ -109,14 +106,19 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
     for loaded in many:
         experiment = Experiment(loaded)
         results, ran = execute(experiment, "train")
-        name = run and f"{run}-s{loaded.settings.seed}"
-        name = pipeline.record(experiment, results, name)
+        named = None if run is None else run_name(run, loaded.settings.seed)
+        name = pipeline.record(experiment, results, named)
         skipped += [results["prepare"]] if "prepare" in ran else []
         results, _ = execute(experiment, "calibrate")
         documents[name] = report.document(experiment, results)
     show_summary(documents, as_json)
     for artifact in skipped:
         end_skipped(artifact)
+
+
+def run_name(run: str, seed: int | None) -> str:
+    """What a run is called: as asked for, and by its seed where there are several."""
+    return run if seed is None else f"{run}-s{seed}"
 
 
 def parse_seeds(text: str) -> list[int]:

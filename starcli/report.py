@@ -68,7 +68,7 @@ def document(
         "seed": settings.seed,
         "backbone": settings.backbone.name,
         "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
-        "transductive": results["train"].summary["transductive"],
+        "transductive": experiment.transductive,
         "warning": warning(experiment, results),
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
@@ -113,7 +113,7 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
 def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
     """All that every result must admit, in one line."""
     notes = [backbone_note(experiment, results)]
-    if results["train"].summary["transductive"]:
+    if experiment.transductive:
         notes.append("TRANSDUCTIVE: the method learned from text of the unseen classes")
     return "; ".join(note for note in notes if note) or None
 
@@ -216,7 +216,7 @@ def calibration(
         "selection": found["selection"],
         "selected_by": SELECTED_BY[found["selection"]],
         "validation_folds": len(experiment.folds),
-        "transductive": results["train"].summary["transductive"],
+        "transductive": experiment.transductive,
         "warning": warning(experiment, results),
         "doubts": found["doubts"],
         "calibrator": found["calibrator"],

@@ -21,13 +21,13 @@ HEAVY = {
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
 COMMANDS = (
-    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins",
-    "cli_predict", "cli_results",
+    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_options",
+    "cli_plugins", "cli_predict", "cli_results",
 )  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "api", "layouts", "imported", "names", "descriptions", "journal", "cli_options",
+    "api", "layouts", "imported", "names", "descriptions", "journal",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
@@ -61,7 +61,7 @@ LAYERS = (
     {"running", "estimate", "comparison", "comparison_files"},
     {"api"},
     {"console"},
-    {"cli_options", *COMMANDS},
+    {*COMMANDS},
     {"__main__"},
 )
 """Import directions: a module imports from its own layer and the ones above it in this list."""
