@@ -11,6 +11,8 @@ import typer
 from starcli.cli_options import Config, Device, Json, StorePath, path
 from starcli.cli_results import Run
 
+from starcli.errors import UsageError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -99,16 +101,20 @@ def space(
 
 @figure.command()
 def confusion(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another over the same split.")],
+    first: Run = None,
+    second: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Another over the same split.")
+    ] = None,
     out: Out = None, store: StorePath = None, config: Config = None, device: Device = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Which unseen classes two runs take for one another (figure 5)."""
+    """Which classes a run takes for one another; of two runs, unseen ones (figure 5)."""
     from starcli import report
     from starcli.figures import confusion
 
-    experiments = _open([first, second], store, config, device)
+    experiments = _open([first] if second is None else [first, second], store, config, device)
+    if second is not None and len(experiments) < 2:
+        raise UsageError("two different runs are compared, not one with itself", "name another")
     confusion.require_comparable({run: each.settings.dataset for run, each in experiments.items()})
     results = _results(experiments, "calibrate")
     confusion.require_same_clips({run: own["evaluate"].data()["clips"]
