@@ -38,11 +38,6 @@ def _occupy(number: int) -> None:
         os.close(empty)
 
 
-def discard_output() -> None:
-    """Have what is still to be printed lead nowhere: nobody takes it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 def note(text: str) -> None:
     """A line for people."""
     Console(stderr=True, highlight=False).print(Text(one_line(text)), soft_wrap=True)

@@ -13,17 +13,17 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from starcli import children
 from starcli.contracts import Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
 from starcli.skeletons import NORMALISATIONS
@@ -128,20 +128,17 @@ def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int
     if count < 2:
         yield from map(work, wanted)
         return
-    start = get_context("fork" if sys.platform == "linux" else "spawn")  # a fork starts at once
+    start = "fork" if sys.platform == "linux" else "spawn"  # a fork starts at once
     left = dict(enumerate(wanted))
-    with ProcessPoolExecutor(count, mp_context=start) as pool:
-        numbers = {pool.submit(work, group): number for number, group in left.items()}
-        try:
+    try:
+        with children.pool(count, start) as pool:
+            numbers = {pool.submit(work, group): number for number, group in left.items()}
             for done in as_completed(list(numbers)):
                 result = done.result()
                 del left[numbers[done]]
                 yield result
-        except BrokenProcessPool:  # a process was killed; what is left is done here
-            yield from map(work, list(left.values()))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    except BrokenProcessPool:  # a process was killed; what is left is done here
+        yield from map(work, list(left.values()))
 
 
 def read_group(

@@ -38,7 +38,7 @@ def document(text: str) -> dict[str, Any]:
 
 def starcli(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **more.pop("env", {})}
-    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **more}
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, **more}
     command = [sys.executable, "-m", "starcli", *arguments]
     return subprocess.run(command, env=environment, encoding="utf-8", **more)
 
@@ -329,7 +329,7 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
             while not list(tmp_path.rglob("checkpoint.safetensors")) and process.poll() is None:
                 time.sleep(0.05)
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=300)
         finally:
             process.kill()
     assert process.returncode == code, err
@@ -364,7 +364,8 @@ def shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (">&-", ["train", "--show-settings"], 0, ""),
         ("2>&-", ["trian"], 2, ""),
         ("<&- >&- 2>&-", ["plugins"], 0, ""),
-        (">/dev/full", ["plugins"], 6, "error: output: cannot be used: No space left on device"),
+        (">/dev/full", ["plugins"], 6, "error: cannot print: No space left on device"),
+        (">/dev/full", ["plugins", "--json"], 6, "error: cannot print: No space left on device"),
     ],
 )
 def test_closed_and_full_streams_are_no_bug(
@@ -449,12 +450,12 @@ def test_completion(tmp_path: Path) -> None:
     show = subprocess.run(
         ["bash", "-c", f"'{SCRIPT}' --show-completion; echo code $?"],
         env={**os.environ, "SHELL": shutil.which("bash") or ""},
-        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        capture_output=True, text=True, timeout=300, cwd=tmp_path,
     )  # fmt: skip
     assert "_STARCLI_COMPLETE=complete_bash" in show.stdout, show.stderr
     assert show.stdout.endswith("code 0\n")
     ask = {"_STARCLI_COMPLETE": "complete_bash", "COMP_WORDS": "starcli pl", "COMP_CWORD": "1"}
     done = subprocess.run(
-        [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=60
+        [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout.split()) == (0, ["plugins"])

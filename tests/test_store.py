@@ -35,7 +35,7 @@ with Store(Path(sys.argv[1])).writing("embed", json.loads(sys.argv[2])) as draft
     (draft.checkpoint / "epoch").write_text("3")
     draft.json({"half": "done"})
     print("holding", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

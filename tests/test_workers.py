@@ -3,9 +3,9 @@
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from starcli.errors import UsageError
 from starcli.synchronised import synchronise
-from starcli.workers import Workers, require_size
+from starcli.workers import Workers, fails_first, require_size
 
 TINY = (
     "dataset.subjects=2", "backbone.widths=[8,8]", "backbone.strides=[2,2]", "backbone.dropout=0",
@@ -27,12 +27,16 @@ TINY = (
 SETTINGS = [part for setting in TINY for part in ("--set", setting)]
 
 
-def starcli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own; one thread each, so that sums are added in one order."""
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own; one thread each, so that sums are added in one order."""
     return subprocess.run(
-        [sys.executable, "-m", "starcli", *arguments], capture_output=True, text=True, timeout=300,
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=500,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )  # fmt: skip
+
+
+def starcli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python("-m", "starcli", *arguments, **environment)
 
 
 def summary(store: Path, document: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +83,15 @@ def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -
     assert error["id"] == "numerical"
     assert done.stderr.count("error:") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    meeting = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setenv("MASTER_PORT", str(meeting.port))
+    assert [fails_first(), fails_first(), fails_first()] == [True, False, False]
+    del meeting
+    assert fails_first(), "where nobody can be asked, a process speaks"
 
 
 def test_another_number_of_processes_than_asked_for_is_refused(tmp_path: Path) -> None:
@@ -167,6 +180,19 @@ def files_of(store: Path, stage: str) -> dict[str, bytes]:
     return {f"{p.parent.name}/{p.name}": p.read_bytes() for p in found}
 
 
+KILLED = """
+import os, signal, sys
+from starcli.__main__ import main
+mark, replace = sys.argv.pop(1), os.replace
+def killing(source, target):
+    replace(source, target)
+    if str(target).endswith(mark):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = killing
+main()
+"""
+
+
 @pytest.mark.parametrize(
     ("stage", "mark"),
     [("pretrain", "checkpoint.safetensors"), ("extract", "plain-00001.safetensors")],
@@ -178,17 +204,8 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     arguments = [stage, *SETTINGS, *more, "--store"]
     assert starcli(*arguments, str(whole)).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "starcli", *arguments, str(broken)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while process.poll() is None:
-        if list(broken.glob(f"unfinished/{stage}-*/checkpoint/{mark}")):
-            process.kill()
-            break
-        time.sleep(0.002)
-    process.wait()
-    assert process.returncode == -9, "it ended before it could be killed"
+    killed = python("-c", KILLED, mark, *arguments, str(broken))
+    assert killed.returncode == -signal.SIGKILL, "it ended before it could be killed"
     left = {p.name for p in broken.glob(f"unfinished/{stage}-*/checkpoint/*")}
 
     done = starcli(*arguments, str(broken))
