@@ -69,7 +69,8 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
 ]
 Weights = Annotated[
-    Path | None, typer.Option(parser=path, help="Backbone checkpoint to use in place of pretraining.")
+    Path | None,
+    typer.Option(parser=path, help="Backbone checkpoint to use in place of pretraining."),
 ]
 Recipe = Annotated[str | None, typer.Option(help="Preset of the backbone: light, published.")]
 AllowUnknown = Annotated[

@@ -71,7 +71,9 @@ def show(
 @data.command()
 def check(
     name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
-    raw: Annotated[Path, typer.Option(parser=path, help="The recordings: a zip, its folder, or a folder.")],
+    raw: Annotated[Path, typer.Option(
+        parser=path, help="The recordings: a zip, its folder, or a folder."
+    )],
     settings: Set = None, store: StorePath = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Read all recordings, and compare them with what the complete data set has."""
@@ -115,7 +117,8 @@ def _source(
 def import_(
     name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
     source: Annotated[Path, typer.Argument(
-        metavar="SOURCE", parser=path, help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index."
+        metavar="SOURCE", parser=path,
+        help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index.",
     )],
     layout: Annotated[str, typer.Option(help="Skeleton: a name of `starcli plugins`, or a .toml.")],
     classes: Annotated[Path | None, typer.Option(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from starcli.pipeline import Planned
 
 Check = Annotated[
-    Path | None, typer.Option(parser=path, help="Say what is wrong with a file of descriptions, and stop.")
+    Path | None,
+    typer.Option(parser=path, help="Say what is wrong with a file of descriptions, and stop."),
 ]
 Compare = Annotated[
     tuple[str, str] | None,

@@ -10,7 +10,6 @@ import typer
 
 from starcli.cli_options import Config, Device, Json, StorePath, path
 from starcli.cli_results import Run
-
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ figure = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path | None, typer.Option(parser=path, help="Folder of the files; default the first run's.")]
+Out = Annotated[
+    Path | None, typer.Option(parser=path, help="Folder of the files; default the first run's.")
+]
 
 
 @figure.command()

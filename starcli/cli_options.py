@@ -1,4 +1,4 @@
-"""Options that several commands have, and commands that have the options of another one and more."""
+"""Options that several commands have, and commands with the options of another one and more."""
 
 from __future__ import annotations
 

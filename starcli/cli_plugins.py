@@ -16,7 +16,6 @@ plugins = typer.Typer(
 )
 
 
-
 @plugins.callback(invoke_without_command=True)
 def list_(
     context: typer.Context,
@@ -92,7 +91,8 @@ def _shown(value: Any) -> str:
 def new(
     name: Annotated[str, typer.Argument(help="Name of the backbone, such as my-net.")],
     folder: Annotated[
-        Path | None, typer.Option(parser=path, help="Where to write it; default a new folder of that name.")
+        Path | None,
+        typer.Option(parser=path, help="Where to write it; default a new folder of that name."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -24,7 +24,7 @@ def prepare_streams() -> None:
             # Else the next file that is opened gets the number, and what others print ends in it.
             _occupy(number)
             mode = "w" if number else "r"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from starcli.errors import writes_to
@@ -147,43 +146,6 @@ MEASURES = {
     "U": ("gzsl", "unseen_accuracy"),
     "H": ("gzsl", "harmonic_mean"),
 }
-
-
-def summary(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Several runs side by side, with mean and sample standard deviation of their accuracies.
-
-    Args:
-        documents: Name of a run -> its document.
-    """
-    runs = [
-        {key: each[key] for key in ("dataset", "protocol", "split", "seed", "selection")}
-        | {"run": name, "warning": each["warning"]}
-        | {short: each[group][measure] for short, (group, measure) in MEASURES.items()}
-        for name, each in documents.items()
-    ]
-    columns = {short: [run[short] for run in runs] for short in MEASURES}
-    return {
-        "ok": True,
-        "runs": runs,
-        "mean": {short: mean(values) for short, values in columns.items()},
-        "std": {short: stdev(values) if len(values) > 1 else None
-                for short, values in columns.items()},
-    }  # fmt: skip
-
-
-def summary_title(documents: Mapping[str, Mapping[str, Any]]) -> str:
-    """What stands above a table of several runs."""
-    titles = {title("", document).removeprefix(": ") for document in documents.values()}
-    return f"{len(documents)} runs: {'; '.join(sorted(titles))}"
-
-
-def summary_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A summary as lines of a table, in percent, mean and deviation last."""
-    return [
-        *((run["run"], *(percent(run[short]) for short in MEASURES)) for run in found["runs"]),
-        *((name, *(percent(found[key][short]) for short in MEASURES))
-          for name, key in (("mean", "mean"), ("standard deviation", "std"))),
-    ]  # fmt: skip
 
 
 def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from starcli.contracts import Modality, Normalisation
 
-
 DEVICE = r"auto|cpu|cuda(:\d+)?|mps"
 
 

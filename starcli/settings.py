@@ -228,7 +228,8 @@ def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[st
 def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
     tree = nest(merged)
     settings, faults = _read(Settings, tree, origins, "")
-    plugins, own = {}, {}
+    plugins: dict[str, type[Any]] = {}
+    own: dict[str, BaseModel] = {}
     for section, kind in PLUGIN_SECTIONS.items():
         default: PluginSection = Settings.model_fields[section].default
         choice, wrong = _read(type(default), tree.get(section, {}), origins, f"{section}.")

@@ -343,7 +343,7 @@ class Store:
 
 
 def check_run_name(name: str) -> None:
-    """Refuse a name that would leave the folder of runs, hide the latest one, or look like an option.
+    """Refuse what leaves the folder of runs, hides the latest one, or looks like an option.
 
     Raises:
         UsageError: It would.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import tempfile
 import signal
+import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any

@@ -58,7 +58,7 @@ LAYERS = (
     {"inventory", "inspection", "promises", "template", "cells"},
     {"stages"},
     {"pipeline", "report", "heatmap", "figures", "prediction"},
-    {"running", "estimate", "comparison", "comparison_files"},
+    {"running", "replicates", "estimate", "comparison", "comparison_files"},
     {"api"},
     {"console"},
     {*COMMANDS},

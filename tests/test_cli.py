@@ -378,8 +378,10 @@ def test_closed_and_full_streams_are_no_bug(
 
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     """What others print to descriptor 1 must not end in the next file that is opened."""
-    script = ("import os, sys; from starcli.console import prepare_streams; prepare_streams()\n"
-              "with open(sys.argv[1], 'w') as file: os.write(1, b'x'); print('y', flush=True)")
+    script = (
+        "import os, sys; from starcli.console import prepare_streams; prepare_streams()\n"
+        "with open(sys.argv[1], 'w') as file: os.write(1, b'x'); print('y', flush=True)"
+    )
     done = shell(">&-", "-c", script, str(tmp_path / "file"))
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "file").read_text() == ""

@@ -145,21 +145,19 @@ def draw(found: Mapping[str, Any]) -> Figure:
 
     figure = Figure(figsize=(8.6, 8), layout="constrained")
     figure.suptitle(f"{found['run']}, t-SNE by cosine; large: the name's text", fontsize=10)
-    texts = WHICH[:1] if found["semantic"]["unchanged"] else WHICH
-    above, below = ([f"{what} {w}" for w in which] for what, which in
-                    (("clips", WHICH), ("texts", texts)))  # fmt: skip
-    panels = figure.subplot_mosaic([above, below * (len(WHICH) // len(texts))])
-    for name in below[1:]:
-        panels[name].sharex(panels[below[0]])
-        panels[name].sharey(panels[below[0]])
-    for name, which in zip(above, WHICH, strict=True):
+    once = found["semantic"]["unchanged"]
+    panels = figure.subplot_mosaic("ab;cc" if once else "ab;cd")
+    if not once:
+        panels["d"].sharex(panels["c"])
+        panels["d"].sharey(panels["c"])
+    for name, which in zip("ab", WHICH, strict=True):
         _draw_clips(panels[name], found, which)
-    for name, which in zip(below, texts, strict=True):
+    for name, which in zip("c" if once else "cd", WHICH, strict=False):
         _draw_texts(panels[name], found, which)
     for axes in panels.values():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
-    handles, names = panels[above[0]].get_legend_handles_labels()
+    handles, names = panels["a"].get_legend_handles_labels()
     columns = max(1, LETTERS // (6 + max(map(len, names))))
     figure.legend(handles, names, ncols=columns, markerscale=1.5, **BELOW)
     admit(figure, {found["run"]: found["warning"]})
