@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -10,9 +11,19 @@ from collections.abc import Callable
 
 from starcli import console
 from starcli.cli import app, print_document
-from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
+from starcli.errors import (
+    OutOfMemoryError,
+    OutputError,
+    StarError,
+    UsageError,
+    bug,
+    is_out_of_memory,
+)
 from starcli.workers import fails_first, leave, rank, size
 
+PLACES = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG,
+          errno.ENOSPC, errno.EPERM, errno.EROFS}  # fmt: skip
+"""What the system says of a place that cannot be used, which is no bug wherever it is met."""
 PATIENCE_SECONDS = 3.0
 """How long the leading process has to say first why all failed."""
 STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -141,6 +152,13 @@ def _translated(problem: Exception) -> StarError:
         return UsageError(problem.format_message(), "see the options with --help")
     if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
+    if isinstance(problem, OSError) and problem.errno in PLACES:
+        if problem.filename is None:
+            _silence(1)  # where it was met, and what is left to be printed would fail again
+        what = "cannot be used" if problem.filename else "cannot print"
+        return OutputError(f"{what}: {os.strerror(problem.errno)}",
+                           "free some space, or name another place", file=problem.filename
+                           )  # fmt: skip
     return bug(problem)
 
 

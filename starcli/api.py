@@ -182,7 +182,7 @@ def open_run(
         device: Where to compute now.
 
     Raises:
-        MissingError: There is no such run.
+        UsageError: There is no such run.
         DataError: Its training would come out different today.
     """
     from starcli.experiment import Experiment
@@ -218,10 +218,12 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import report
+    from starcli import replicates, report
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
-    return {**report.document(run.experiment, results, choice), "run": run.name}
+    document = report.document(run.experiment, results, choice)
+    others = replicates.other_folds(run.experiment, choice)
+    return {**document, "run": run.name, "other_folds": others}
 
 
 def calibrate(

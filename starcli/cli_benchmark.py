@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, StorePath, parse_seeds
-from starcli.errors import OutputError, UsageError
+from starcli.cli_options import Config, Device, Json, StorePath, path
+from starcli.cli_results import parse_seeds
+from starcli.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from starcli.benchmark import Table
@@ -30,7 +31,7 @@ Names = Annotated[list[str] | None, typer.Argument(
     "the files to merge."
 )]  # fmt: skip
 Root = Annotated[Path | None, typer.Option(
-    help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
+    parser=path, help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
 )]  # fmt: skip
 Seeds = Annotated[str | None, typer.Option(help="In place of the table's, as 0,1,2.")]
 Rows = Annotated[list[str] | None, typer.Option("--only", help="A row; repeatable.")]
@@ -46,7 +47,7 @@ Shard = Annotated[str | None, typer.Option(
 Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is to run, and stop.")]
 Out = Annotated[Path | None, typer.Option(
-    help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."
+    parser=path, help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."
 )]  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _given(settings: Sequence[str], store: Path | None, device: str | None) -> d
 
 def _existing(root: Path | None) -> Path | None:
     if root is not None and not root.is_dir():
-        raise UsageError("no such folder", "check --dataset-root", file=root)
+        raise DataError("no such folder", "check --dataset-root", file=root)
     return root
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from starcli.cli_options import Config, Json, StorePath, path
+
 if TYPE_CHECKING:
     from starcli.contracts import DatasetSource
     from starcli.imported import Imported
@@ -19,12 +21,9 @@ data = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="A setting of the data set: dataset.phase=2.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @data.callback()
@@ -73,7 +72,8 @@ def show(
 def check(
     name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
     raw: Annotated[Path | None, typer.Option(
-        help="The recordings: a zip, its folder, or a folder; not where a data set reads none."
+        parser=path,
+        help="The recordings: a zip, its folder, or a folder; not where a data set reads none.",
     )] = None,
     settings: Set = None, store: StorePath = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -119,11 +119,12 @@ def _source(
 def import_(
     name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
     source: Annotated[Path, typer.Argument(
-        help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index."
+        metavar="SOURCE", parser=path,
+        help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index.",
     )],
     layout: Annotated[str, typer.Option(help="Skeleton: a name of `starcli plugins`, or a .toml.")],
     classes: Annotated[Path | None, typer.Option(
-        help="File with a class name in each line; default the classes of the clips."
+        parser=path, help="File with a class name in each line; default the classes of the clips."
     )] = None,
     train_subjects: Annotated[str | None, typer.Option(
         help="Subjects that train, a,b,c; default every other one."

@@ -372,15 +372,30 @@ def views_of(method: Any, settings: Any) -> tuple[str, ...]:
     return tuple(view for view in dict.fromkeys(asked) if view != "plain")
 
 
+@runtime_checkable
+class Transduction(Protocol):
+    """A method class, or the settings of one, that says whether it learns from unseen text.
+
+    `transductive` is true where `fit` reads the text of classes beside `Problem.seen`: then every
+    result is marked. A method whose settings decide has it on them, as a field or property.
+    """
+
+    transductive: bool
+
+
+def is_transductive(method: object, settings: object) -> bool:
+    """Whether a method class with these settings declares to learn from text of unseen classes."""
+    return any(each.transductive for each in (method, settings) if isinstance(each, Transduction))
+
+
 class Method(Plugin, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
     A class, or its settings, may have `views`, the views beside `plain` that it learns from; they
     reach `fit` as `train.views`. A class may have `facets`, what it reads texts for in place of
-    the parts.
+    the parts. One that learns from text of unseen classes declares it as `Transduction` says.
 
-    An instance may have `transductive`, true where it learns from text of unseen classes, which
-    marks every result. It may leave a number of its inference to the nested runs: `variants`, the
+    An instance may leave a number of its inference to the nested runs: `variants`, the
     values to choose from, of which the last that is about as good as the best is taken;
     `score_variants`, joint tokens -> scores [R, B, C] with each; and `choose(variant)`, called
     before `fit`, which its state dict keeps. It may have `extend(bank)`, called after `fit`: from

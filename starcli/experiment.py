@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starcli import registry
-from starcli.contracts import DatasetSource, Progress, silent
+from starcli.contracts import DatasetSource, Progress, is_transductive, silent
 from starcli.errors import AbsentError, DataError, UsageError
 from starcli.imported import Imported
 from starcli.journal import Journal, Tracker
@@ -100,6 +100,18 @@ class Experiment:
         if hasattr(plugin, "fingerprint"):
             recipe["content"] = self.make(section).fingerprint()
         return recipe
+
+    @property
+    def transductive(self) -> bool:
+        """Whether the method learns from text of unseen classes."""
+        loaded = self.loaded
+        return is_transductive(loaded.plugins["method"], loaded.plugin_settings["method"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that makes a run what it is: settings by dotted name, recordings, weights."""
+        values = {k: v for k, v in self.loaded.values() if not k.startswith("run.")}
+        return values | {"recordings": self.raw_digest, "weights": self.weights_digest}
 
     @property
     def unseen(self) -> tuple[int, ...]:

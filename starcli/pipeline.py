@@ -172,12 +172,13 @@ def run(
     """
     results: dict[str, Artifact] = {}
     ran: list[str] = []
+    experiment.require_device()
     planned = plan(experiment, target, explain=False)
     workers = experiment.workers
     # While one process still plans, another must not make what the first would then find.
     missing = workers.agree([item.artifact is None for item in planned])
     if any(missing):
-        experiment.require_device()
+        _require_possible(experiment, planned, missing)
         journal.require(experiment.settings.run.tracker)
         experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
@@ -193,6 +194,16 @@ def run(
         refuse_leak(results["pretrain"].summary["classes"], experiment.unseen,
                     experiment.source.classes, allow_unknown=allowed)  # fmt: skip
     return results, ran
+
+
+def _require_possible(
+    experiment: Experiment, planned: Sequence[Planned], missing: Sequence[bool]
+) -> None:
+    """Refuse what a stage cannot run with, before the stages that come first have run."""
+    stages = dict.fromkeys(p.step.stage for p, m in zip(planned, missing, strict=True) if m)
+    for stage in stages:
+        module = import_module(f"starcli.stages.{stage}")
+        getattr(module, "require_possible", lambda experiment: None)(experiment)
 
 
 def _run_step(

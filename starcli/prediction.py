@@ -233,10 +233,12 @@ def _embedded(
     experiment = Experiment(loaded, actions=actions.names)
     try:
         pipeline.run(experiment, "describe", progress)
-    except MissingError as error:
-        raise MissingError(error.message, "describe them in a file, as starcli describe writes it, "
-                           "for --actions FILE.json, or name another --describer, such as names",
-                           file=error.file) from error  # fmt: skip
+    except (DataError, MissingError) as error:
+        if actions.texts is not None:
+            raise
+        raise type(error)(error.message, "describe them in a file, as starcli describe writes it, "
+                          "for --actions FILE.json, or name another --describer, such as names",
+                          file=error.file) from error  # fmt: skip
     return pipeline.run(experiment, "embed", progress)[0]["embed"]
 
 

@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starcli.errors import DataError, MissingError, OutputError, UsageError, writes_to
+from starcli.errors import DataError, OutputError, UsageError, writes_to
+from starcli.registry import suggest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Recipe = Mapping[str, Any]
+LONGEST = 200
+"""Bytes of the name of a run; file names have at most 255."""
 SHARD_BYTES = 256 * 2**20
 """Size above which tensors are split over files, which bounds the memory of writing them."""
 
@@ -202,11 +205,16 @@ class Store:
     Args:
         root: Made when the first result is written.
         wait: Whether to wait for another process that writes the same, and then take its result.
+
+    Raises:
+        OutputError: There can be no such folder.
     """
 
     def __init__(self, root: Path, *, wait: bool = False) -> None:
         self.root = root
         self.wait = wait
+        with writes_to(root):
+            root.is_dir()  # a name can be too long for the system
 
     def get(self, stage: str, key: str) -> Artifact | None:
         """A finished artifact, or None."""
@@ -313,30 +321,35 @@ class Store:
         save_text(self.root / "runs" / "latest", name + "\n")
         return folder
 
+    def runs(self) -> list[str]:
+        """Names of all runs, sorted."""
+        return sorted(path.parent.name for path in (self.root / "runs").glob("*/run.json"))
+
     def load_run(self, name: str | None) -> tuple[str, dict[str, Any]]:
         """A run by name, or the latest.
 
         Raises:
-            MissingError: There is none.
+            UsageError: There is none.
         """
         folder, latest = self.root / "runs", self.root / "runs" / "latest"
         if name is None and latest.is_file():
             name = latest.read_text("utf-8").strip()
-        if name is None or not (folder / name / "run.json").is_file():
-            known = sorted(p.parent.name for p in folder.glob("*/run.json"))
-            what = f"no run '{name}'" if name else "no run yet"
-            fix = f"there are: {', '.join(known)}" if known else "make one with: starcli train"
-            raise MissingError(f"{what} in {self.root}", fix)
+        known = self.runs()
+        if name not in known:
+            what = "no run yet" if name is None else f"no run '{name}'"
+            fix = suggest(name or "", known) if known else "make one with: starcli train"
+            raise UsageError(f"{what} in {self.root}", fix)
         return name, _read_json(folder / name / "run.json")
 
 
 def check_run_name(name: str) -> None:
-    """Refuse a name that would leave the folder of runs, hide the latest one, or be no file name.
+    """Refuse what leaves the folder of runs, hides the latest one, or looks like an option.
 
     Raises:
         UsageError: It would.
     """
-    if name in ("latest", ".", "..") or "/" in name or not name.isprintable() or len(name) > 200:
+    odd = name != name.strip() or not name.isprintable() or "/" in name or name[:1] in ("-", ".")
+    if name in ("", "latest") or odd or len(name.encode()) > LONGEST:
         raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
 
 

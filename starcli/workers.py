@@ -6,8 +6,11 @@ shows progress and answers the user; the others do their share of each batch and
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -153,7 +156,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     import logging
     import sys
 
-    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -164,6 +167,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,
+        logs_specs=DefaultLogsSpecs(_scratch()),
         signals_to_handle=",".join(_heard()),
     )  # fmt: skip
     try:
@@ -192,6 +196,14 @@ def _ended(process: str, number: int) -> StarError:
     if number == signal.SIGKILL:
         return OutOfMemoryError(f"{process} was killed, which systems do when memory runs out", fix)
     return StarError(f"{process} was ended by signal {number}", fix)
+
+
+def _scratch() -> str:
+    """A folder for what torch leaves behind in the temporary one, gone when this process ends."""
+    folder = tempfile.mkdtemp(prefix="starcli-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", folder)
+    return folder
 
 
 def require_size(asked: int | None) -> None:

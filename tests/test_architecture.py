@@ -21,14 +21,13 @@ HEAVY = {
     "matplotlib", "numpy", "sklearn",
 }  # fmt: skip
 COMMANDS = (
-    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_plugins",
-    "cli_predict", "cli_results",
+    "cli", "cli_benchmark", "cli_data", "cli_describe", "cli_embed", "cli_figures", "cli_options",
+    "cli_plugins", "cli_predict", "cli_results",
 )  # fmt: skip
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "api", "children", "layouts", "imported", "names", "descriptions", "journal", "cli_options",
-    "totals",
+    "api", "children", "layouts", "imported", "names", "descriptions", "journal", "totals",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
@@ -60,10 +59,10 @@ LAYERS = (
     {"inventory", "inspection", "promises", "template", "cells"},
     {"stages"},
     {"pipeline", "report", "heatmap", "figures", "prediction"},
-    {"running", "estimate", "comparison", "comparison_files"},
+    {"running", "replicates", "estimate", "comparison", "comparison_files"},
     {"api"},
     {"console"},
-    {"cli_options", *COMMANDS},
+    {*COMMANDS},
     {"__main__"},
 )
 """Import directions: a module imports from its own layer and the ones above it in this list."""

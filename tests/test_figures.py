@@ -304,7 +304,7 @@ def test_with_is_with_prompts(
 
 
 WRONG = [
-    (["gamma", "absent"], 4, "no run 'absent'", "there are: fold1, m4"),
+    (["gamma", "absent"], 2, "no run 'absent'", "there are: fold1, m4"),
     (["gamma", "m4", "--out", "taken"], 6, "taken", "name another with --out"),
     (["attributes"], 2, "Missing argument", "--help"),
     (["attributes", "m4"], 2, "one m, 4, is no curve", "another method.attributes"),

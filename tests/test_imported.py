@@ -729,7 +729,7 @@ def test_a_layout_without_six_parts_is_cut_into_its_finest(folder: Path) -> None
         (IMPORT, 2, "there is a data set 'poses'"),
         (["data", "import", "new", "none", "--layout", "coco-17"], 3, "is no folder and no index"),
         (["data", "import", "new", "poses", "--layout", "coco"], 2, "did you mean 'coco-17'?"),
-        (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "not readable TOML"),
+        (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "no.toml: cannot be read"),
         (["data", "import", "new", "poses"], 2, "--layout"),
         (["data", "import", "new", "poses", "--layout", "kinect-v2"], 3, "joints are [20, 1, 17"),
         (["data", "import", "new", "poses", "--layout", "coco-17", "--up", "z"], 2, "--up z"),

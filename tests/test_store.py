@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from starcli.errors import DataError, MissingError, OutputError, UsageError
+from starcli.errors import DataError, OutputError, UsageError
 from starcli.store import SHARD_BYTES, Store, canonical, digest, key_of, split_evenly
 
 RECIPE: dict[str, Any] = {
@@ -313,16 +313,16 @@ def test_runs_are_found_by_name_and_the_latest_without(store: Store) -> None:
 
 
 def test_unknown_runs_name_the_known_ones(store: Store) -> None:
-    with pytest.raises(MissingError) as caught:
+    with pytest.raises(UsageError) as caught:
         store.load_run(None)
     assert caught.value.message == f"no run yet in {store.root}"
     assert caught.value.fix == "make one with: starcli train"
     store.save_run("two", {})
     store.save_run("one", {})
-    with pytest.raises(MissingError) as caught:
+    with pytest.raises(UsageError) as caught:
         store.load_run("three")
     assert caught.value.message == f"no run 'three' in {store.root}"
-    assert (caught.value.fix, caught.value.exit_code) == ("there are: one, two", 4)
+    assert (caught.value.fix, caught.value.exit_code) == ("there are: one, two", 2)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "latest", "a/b", ".."])
