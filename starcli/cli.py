@@ -17,7 +17,7 @@ from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
 from starcli.cli_figures import figure
-from starcli.cli_options import Config, Dataset, Device, Json, Raw, StorePath, path
+from starcli.cli_options import Config, Dataset, Device, Json, Raw, StorePath, Verify, path
 from starcli.cli_plugins import plugins
 from starcli.cli_predict import predict
 from starcli.cli_results import calibrate, evaluate, parse_seeds, run_name, train_seeds
@@ -112,7 +112,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
         encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
         method: PluginName = None, ablate: Ablate = None, num_processes: Processes = None,
         settings: Set = None, config: Config = None, store: StorePath = None,
-        device: Device = None, run: RunName = None,
+        device: Device = None, verify: Verify = False, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         options = locals()
@@ -191,7 +191,7 @@ def _status(item: Planned, made: Mapping[str, int]) -> tuple[str, str]:
 
 def _require_train(stage: str, run: str | None, seeds: str | None, *, alone: bool) -> None:
     """Refuse a name or several seeds where no run is trained, or the seeds are not alone."""
-    from starcli.store import check_run_name
+    from starcli.runs import check_run_name
 
     if seeds is not None and (stage != "train" or not alone):
         raise UsageError("--seeds trains several runs",

@@ -160,7 +160,7 @@ def _hand_over(
 ) -> None:  # fmt: skip
     """Print or write the results of a part of the runs."""
     from starcli.cli import print_document
-    from starcli.store import save_text
+    from starcli.files import save_text
 
     if out is not None:
         file = out / f"{document['table']}-{shard.replace('/', '-of-')}.json"

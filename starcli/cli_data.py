@@ -33,20 +33,32 @@ def _options() -> None:
 
 @data.command("list")
 def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
-    """List the data sets, installed and imported."""
+    """List the data sets, installed and imported; of one that cannot be used, say why."""
     from starcli import console
-    from starcli.cli import print_document
+    from starcli.cli import SKIPPED, print_document
+    from starcli.errors import StarError
     from starcli.inventory import every
 
-    rows = [(name, source.layout.name, len(source.classes), list(source.protocols),
-             list(source.splits)) for name, source in every(_store(store, config))]  # fmt: skip
-    columns = ("name", "layout", "classes", "protocols", "splits")
+    rows: list[dict[str, Any]] = []
+    bad: dict[str, StarError] = {}
+    for name, source in every(_store(store, config)):
+        if isinstance(source, StarError):
+            bad[name] = source
+            continue
+        rows.append({"name": name, "layout": source.layout.name, "classes": len(source.classes),
+                     "protocols": list(source.protocols), "splits": list(source.splits)}
+                    )  # fmt: skip
     if as_json:
-        print_document({"ok": True, "datasets": [dict(zip(columns, r, strict=True)) for r in rows]})
-        return
-    shown = [[v if isinstance(v, str) else ", ".join(v) if isinstance(v, list) else str(v)
-              for v in row] for row in rows]  # fmt: skip
-    console.table("data sets", columns, shown)
+        faults = [{"name": name, **e.document()["error"]} for name, e in bad.items()]
+        print_document({"ok": True, "datasets": rows, "bad": faults})
+    else:
+        shown = [[", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
+                 for row in rows]  # fmt: skip
+        console.table("data sets", ("name", "layout", "classes", "protocols", "splits"), shown)
+    for name, error in bad.items():
+        console.note(f"{name}: {error}; {error.fix}")
+    if bad:
+        raise typer.Exit(SKIPPED)
 
 
 @data.command()

@@ -32,6 +32,9 @@ StorePath = Annotated[
     Path | None, typer.Option("--store", parser=path, help="Folder of all results.")
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Read all results whole, to see that none is damaged.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from starcli.cli_options import Config, Device, Json, StorePath
+from starcli.cli_options import Config, Device, Json, StorePath, Verify
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Calibrator = Annotated[Literal["stacking", "gate"], typer.Option(
 def evaluate(
     runs: Runs = None, gamma: Gamma = None, select: Select = "validation",
     calibrator: Calibrator = "stacking", store: StorePath = None, config: Config = None,
-    device: Device = None, as_json: Json = False,
+    device: Device = None, verify: Verify = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
     from starcli import api, console, replicates, report
@@ -41,7 +41,8 @@ def evaluate(
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     asked: list[str | None] = [*runs] if runs else [None]
-    each = [api.open_run(name, store=store, config=config, device=device) for name in asked]
+    place: dict[str, Any] = {"store": store, "config": config, "device": device}
+    each = [api.open_run(name, verify=verify, **place) for name in asked]
     opened = {run.name: run for run in each}
     if len(opened) > 1:
         _compare(opened, choice, as_json)
@@ -66,7 +67,8 @@ def calibrate(
         bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
     ] = False,
     gamma: Gamma = None, select: Select = "validation", calibrator: Calibrator = "stacking",
-    store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
+    store: StorePath = None, config: Config = None, device: Device = None, verify: Verify = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Choose gamma on classes held out of the seen ones, and show what it does."""
     from starcli import api, console, report
@@ -74,7 +76,7 @@ def calibrate(
     from starcli.stages.calibrate import Choice
 
     Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    opened = api.open_run(run, store=store, config=config, device=device)
+    opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
     with working("calibrate") as progress:
         found = api.calibrate(
             opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starcli import cells
 from starcli.comparison import MEASURES, Document
 from starcli.figures import drawing
-from starcli.store import save_text
+from starcli.files import save_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from starcli import registry
 from starcli.contracts import DatasetSource, Progress, is_transductive, silent
 from starcli.errors import AbsentError, DataError, UsageError
+from starcli.files import digest
 from starcli.imported import Imported
 from starcli.journal import Journal, Tracker
 from starcli.names import folded
 from starcli.recordings import cores, fingerprint, states
 from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store, digest
+from starcli.store import Artifact, Draft, Store
 from starcli.workers import Workers, size
 
 if TYPE_CHECKING:

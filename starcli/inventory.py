@@ -11,7 +11,7 @@ from typing import Any
 
 from starcli import imported, registry
 from starcli.contracts import BadClip, DatasetSource, Progress
-from starcli.errors import DataError
+from starcli.errors import DataError, StarError
 from starcli.experiment import make_source
 from starcli.recordings import Group, bad_row, each_group, groups
 from starcli.settings import load
@@ -23,11 +23,13 @@ FIRST = 10
 """Names that a table lists before it says how many more there are."""
 
 
-def every(store: Path) -> Iterator[tuple[str, DatasetSource]]:
-    """All data sets by name, installed and imported, with their default settings."""
+def every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
+    """All data sets by name, installed and imported, with default settings; or what is wrong."""
     for name in [entry.name for entry in registry.entries("dataset")] + imported.names(store):
-        loaded = load({"dataset.name": name, "run.store": store})
-        yield name, make_source(loaded)
+        try:
+            yield name, make_source(load({"dataset.name": name, "run.store": store}))
+        except StarError as error:
+            yield name, error
 
 
 def shown(name: str, source: DatasetSource) -> dict[str, Any]:

@@ -274,4 +274,4 @@ def _clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
     index = ClipIndex([clip.name for clip in clips], [0] * count, {}, [""] * count)
     shards = [torch.tensor(clip.joints).flatten(0, 1) for clip in clips]
     places = [(n, 0, *clip.joints.shape[:2]) for n, clip in enumerate(clips)]
-    return ClipSet(index, shards, places, persons)
+    return ClipSet(index, shards.__getitem__, places, persons)

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from starcli import children
 from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
+from starcli.files import save_text, save_whole
 from starcli.skeletons import NORMALISATIONS
-from starcli.store import SHARD_BYTES, canonical, save_whole
+from starcli.store import SHARD_BYTES, canonical
 
 T = TypeVar("T")
 GROUP = 64
@@ -53,8 +54,12 @@ class Group:
         return folder / f"group-{self.number:05d}.json"
 
     def is_in(self, folder: Path) -> bool:
-        """Whether it has been read."""
-        return self.list_in(folder).exists()
+        """Whether it has been read, and all that its list names is there."""
+        try:
+            names = json.loads(self.list_in(folder).read_text("utf-8"))["shards"]
+            return all(_shard(folder, name).is_file() for name in names)
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
 
 
 def fingerprint(files: Sequence[Path], workers: int) -> str:
@@ -177,7 +182,7 @@ def read_group(
             bad.append(bad_row(recording.name, error))
     shards.flush()
     content = canonical({"clips": clips, "bad": bad, "shards": shards.names})
-    save_whole(group.list_in(folder), lambda path: _write_text(path, content))
+    save_text(group.list_in(folder), content)
     return len(group.recordings)
 
 
@@ -237,13 +242,13 @@ class _Shards:
             return
         name = f"clips-{self.group:05d}-{len(self.names):03d}"
         joints = {"joints": np.concatenate(self.pending)}
-        save_whole(self.folder / f"{name}.safetensors", partial(save_file, joints))
+        save_whole(_shard(self.folder, name), partial(save_file, joints))
         self.names.append(name)
         self.pending, self.rows = [], 0
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
+def _shard(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
 
 
 def read_lists(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from starcli import report
+from starcli import report, runs
 from starcli.errors import StarError, UsageError
 from starcli.experiment import Experiment
 from starcli.pipeline import plan
@@ -145,7 +145,7 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[dict[str, Any]]:
         choice: How seen and unseen classes are balanced.
     """
     own, found = experiment.identity, {}
-    for name in experiment.store.runs():
+    for name in runs.names(experiment.store.root):
         try:
             other = _like(experiment, own, name)
             if other is None:
@@ -167,7 +167,7 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[dict[str, Any]]:
 
 def _like(experiment: Experiment, own: Identity, name: str) -> Experiment | None:
     """A run of the store, if it is one of another fold."""
-    _, recorded = experiment.store.load_run(name)
+    _, recorded = runs.load_run(experiment.store.root, name)
     inputs = {"recordings": recorded.get("raw"), "weights": recorded.get("weights")}
     identity = {**recorded["settings"], **inputs}
     if identity.get("dataset.split") in (None, own["dataset.split"]):

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from starcli.errors import writes_to
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.drawing import save
+from starcli.files import save_text
 from starcli.folds import open_folds, open_judged
 from starcli.stages.calibrate import Choice, measure
 from starcli.store import Artifact
@@ -37,8 +37,7 @@ def measured(
     stored = results["calibrate"]
     found: dict[str, Any] = stored.data()
     if choice == Choice():
-        curves = json.loads((stored.path / "curves.json").read_text("utf-8"))
-        return found | {"curves": curves}
+        return found | {"curves": stored.data("curves")}
     nested = open_folds([results[f"train/{role}"] for role in experiment.folds])
     judged = open_judged(results["evaluate"])
     return found | measure(nested.judged, judged, choice, len(experiment.source.classes))
@@ -206,8 +205,7 @@ def save_calibration(
     others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
     name = "-".join(["calibration", *sorted(others)])
     files = [folder / f"{name}.json", folder / f"{name}.png"]
-    with writes_to(folder):
-        files[0].write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    save_text(files[0], json.dumps(found, indent=2) + "\n")
     save(lambda: gamma.draw({run: found}), files[1])
     return files
 

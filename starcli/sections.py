@@ -168,6 +168,9 @@ class RunSection(Section):
     raw: GivenPath | None = Field(None, description="the recordings: zip or folder")
     store: GivenPath = Field(Path("starcli-store"), description="folder of all results")
     wait: bool = Field(False, description="wait for a process that makes the same, do not stop")
+    verify: bool = Field(
+        False, description="read every file of every result whole, to see that it is undamaged"
+    )
     device: Annotated[str, AfterValidator(_device)] = Field(
         "auto", description="auto, cpu, cuda, cuda:N or mps"
     )

@@ -203,7 +203,7 @@ def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
         values: Dotted setting -> value, as recorded.
         run: Where and on what to run now.
     """
-    place = {"run.store": run.store, "run.device": run.device}
+    place = {"run.store": run.store, "run.device": run.device, "run.verify": run.verify}
     return _loaded(*_merge({"run": {**values, **place}}))
 
 

@@ -27,11 +27,12 @@ COMMANDS = (
 """Modules of commands, the only users of typer."""
 LIGHT = (
     "workers", "weights", "cli", "console", "registry", "settings", "errors", "contracts", "store",
-    "api", "children", "layouts", "imported", "names", "descriptions", "journal", "totals",
+    "api", "children", "layouts", "imported", "names", "descriptions", "journal", "totals", "files",
+    "verification", "unfinished", "runs",
     *COMMANDS,
 )  # fmt: skip
 LAYERS = (
-    {"errors", "names", "documents", "children"},
+    {"errors", "names", "documents", "children", "files", "verification"},
     {"contracts"},
     {"totals"},
     {"sections", "published"},
@@ -52,7 +53,7 @@ LAYERS = (
         "similarity",
     },
     {"registry", "imported", "settings", "descriptions"},
-    {"store", "journal"},
+    {"store", "unfinished", "runs", "journal"},
     {"benchmark"},
     {"clips", "folds", "recordings", "importing", "incoming"},
     {"experiment"},

@@ -162,7 +162,9 @@ def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str
 
 
 def test_the_range_of_several_folds() -> None:
-    folds = [{"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))]
+    folds = [
+        {"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))
+    ]
     assert replicates.spread_rows({"other_folds": folds}) == [
         ("  other folds of this data set, ZSL (3 runs)", "57.5 % to 73.1 %"),
         ("  other folds of this data set, H (3 runs)", "30.0 %"),
