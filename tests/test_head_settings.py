@@ -9,6 +9,7 @@ from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
 from starcli.contracts import Watch
 from starcli.head import Star
 
+pytestmark = pytest.mark.numerical
 TARGETS = torch.tensor([0, 1, 2])
 
 
