@@ -18,6 +18,7 @@ from starcli.metrics import Judged, predict
 from starcli_plugins.backbones.st_gcn import StGcn
 from starcli_plugins.layouts import KINECT_V1
 
+pytestmark = pytest.mark.numerical
 SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3,
          "inference": 0.5}  # fmt: skip
 SEEN, UNSEEN = (0, 2, 3), (1,)

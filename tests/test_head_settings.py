@@ -12,6 +12,7 @@ from starcli.conformance.methods import learns_from_unseen_text
 from starcli.contracts import Watch, is_transductive
 from starcli.head import Star
 
+pytestmark = pytest.mark.numerical
 TARGETS = torch.tensor([0, 1, 2])
 
 

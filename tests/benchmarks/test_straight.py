@@ -13,6 +13,7 @@ from torch import nn
 
 from starcli_plugins.backbones.base import SkeletonBackbone
 
+pytestmark = pytest.mark.numerical
 BOTH = pytest.mark.parametrize("name", ["st-gcn", "ctr-gcn"])
 
 
@@ -30,13 +31,11 @@ def pair(name: str, shared: Path) -> tuple[Any, SkeletonBackbone, nn.Linear]:
 
 
 @BOTH
-@pytest.mark.numerical
 def test_port_equals_the_reference(name: str, shared: Path) -> None:
     reference.assert_published(shared, name.replace("-", "_"), pair(name, shared)[0])
 
 
 @BOTH
-@pytest.mark.numerical
 def test_ours_equals_the_port_in_training_mode(name: str, shared: Path) -> None:
     # In double precision, so that no value close to a kink of a ReLU falls on its other side.
     port, ours, fc = (net.double().train() for net in pair(name, shared))

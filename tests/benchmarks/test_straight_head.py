@@ -12,6 +12,7 @@ from torch import Tensor
 from starcli import branches
 from starcli.head import Star
 
+pytestmark = pytest.mark.numerical
 SMALL = {"attributes": 10, "width": 32, "heads": 4, "hidden": 16, "token_dim": 24}
 
 
@@ -36,7 +37,6 @@ def tokens() -> Tensor:
     return torch.randn(5, 3, 25, 24, generator=source, dtype=torch.float64)
 
 
-@pytest.mark.numerical
 def test_scores_are_equal(pair: tuple[StraightHead, Star]) -> None:
     straight, ours = pair
     with torch.no_grad():
@@ -46,7 +46,6 @@ def test_scores_are_equal(pair: tuple[StraightHead, Star]) -> None:
         reference.close(ours.score(tokens()), straight.score(tokens()), reference.ROUNDING)
 
 
-@pytest.mark.numerical
 def test_loss_and_gradients_are_equal(
     pair: tuple[StraightHead, Star], monkeypatch: pytest.MonkeyPatch
 ) -> None:

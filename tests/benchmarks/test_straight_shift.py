@@ -14,6 +14,7 @@ from torch.nn import functional
 from starcli_plugins.backbones.shift_gcn import ShiftGcn
 from starcli_plugins.layouts import KINECT_V2
 
+pytestmark = pytest.mark.numerical
 NAME = "shift_gcn_ntu60_xsub"
 
 
@@ -27,7 +28,6 @@ def _port(shared: Path) -> tuple[StraightShiftGcn, dict[str, Tensor]]:
     return port, tensors
 
 
-@pytest.mark.numerical
 def test_port_reproduces_the_published_outputs(shared: Path) -> None:
     reference.assert_published(shared, NAME, _port(shared)[0])
 
@@ -42,7 +42,6 @@ def _double(shared: Path) -> tuple[StraightShiftGcn, ShiftGcn, Tensor, Tensor]:
     return port.double(), net.double(), weight, bias
 
 
-@pytest.mark.numerical
 def test_plugin_and_port_train_alike(shared: Path) -> None:
     # In float64: gradients of biases before a batch norm are zero up to rounding.
     port, net, weight, bias = _double(shared)

@@ -17,6 +17,7 @@ from starcli_plugins.backbones.ctr_gcn import CtrGcn, MultiScaleConv, RefinedCon
 from starcli_plugins.backbones.graph import dense, skeleton_graph
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (8, 16, 16), "strides": (1, 2, 2)}
@@ -48,7 +49,6 @@ def clips(batch: int, persons: int, layout: Layout = KINECT_V1, frames: int = 16
     return torch.randn(batch, 3, frames, len(layout.joints), persons, generator=source)
 
 
-@pytest.mark.numerical
 def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     named = CtrGcn.published(reference.weights(shared, "ctr_gcn"))
     net, fc = CtrGcn(CtrGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)

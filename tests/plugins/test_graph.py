@@ -18,6 +18,7 @@ from starcli_plugins.backbones.base import SkeletonBackbone, conv_norm, fold, re
 from starcli_plugins.backbones.graph import Partition, dense, from_dense, skeleton_graph
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 PARTITIONS: list[Partition] = ["distance", "distance-published", "direction"]

@@ -17,6 +17,7 @@ from starcli_plugins.backbones.shift_gcn import ShiftGcn, SpatialPart
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 from starcli_plugins.layouts import KINECT_V1, KINECT_V2
 
+pytestmark = pytest.mark.numerical
 BOTH = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (4, 6, 6), "strides": (1, 2, 2)}
 PAPER: dict[str, Any] = {
@@ -166,7 +167,6 @@ def test_spatial_part_equals_a_hand_written_sum(width: int) -> None:
     torch.testing.assert_close(part(x)[0, :, 0], want, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.numerical
 @pytest.mark.parametrize("name", ["shift_gcn_ntu60_xsub", "shift_gcn_ntu60_xview"])
 def test_published_weights_reproduce_the_published_outputs(shared: Path, name: str) -> None:
     named = ShiftGcn.published(reference.weights(shared, name))

@@ -18,6 +18,7 @@ from starcli_plugins.backbones.graph import from_dense, skeleton_graph
 from starcli_plugins.backbones.st_gcn import Block, PartitionConv, StGcn
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (4, 6, 6), "strides": (1, 2, 2), "kernel": 3}
@@ -101,7 +102,6 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
     torch.testing.assert_close(block(x), want, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.numerical
 def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     weights = reference.weights(shared, "st_gcn")
     net, fc = StGcn(StGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
