@@ -130,7 +130,9 @@ def leave() -> None:
 
 def fails_first() -> bool:
     """Whether no other process has said so yet: of those that fail together one speaks."""
-    from torch.distributed import DistError, TCPStore
+    # Where torch.distributed has it from, and says so to type checkers.
+    from torch._C._distributed_c10d import TCPStore
+    from torch.distributed import DistError
 
     try:
         meeting = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]),
