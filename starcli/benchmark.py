@@ -34,7 +34,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from starcli import documents, published, registry
+from starcli import files, published, registry
 from starcli.errors import UsageError
 from starcli.published import Column
 from starcli.sections import Section

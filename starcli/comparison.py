@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from starcli import documents
 from starcli.benchmark import Table
 from starcli.cells import NAMES, title
 from starcli.errors import DataError

@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from starcli.documents import strict_json
 from starcli.errors import DataError
+from starcli.files import strict_json
 from starcli.names import folded
 from starcli.registry import suggest
 

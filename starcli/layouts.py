@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from starcli import documents
 from starcli.contracts import Layout
 from starcli.errors import DataError
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from starcli import calibration, descriptions, pipeline, report
 from starcli.clips import ClipSet
 from starcli.contracts import Progress, TextBank, silent
-from starcli.documents import text
 from starcli.errors import DataError, MissingError, StarError, UsageError
 from starcli.experiment import Experiment
+from starcli.files import text
 from starcli.folds import open_folds
 from starcli.importing.choices import refuse_alike
 from starcli.incoming import Incoming, Reader

@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from starcli import documents, imported, registry
+from starcli import imported, registry
 from starcli.contracts import Kind
 from starcli.errors import UsageError
 from starcli.sections import (

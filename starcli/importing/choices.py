@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from starcli.contracts import Side
-from starcli.documents import strict_json, text, toml
 from starcli.errors import DataError, UsageError
+from starcli.files import strict_json, text, toml
 from starcli.importing.index import Entry
 from starcli.names import folded
 from starcli.registry import suggest

@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from starcli.contracts import Side
-from starcli.documents import strict_json, text
 from starcli.errors import DataError
+from starcli.files import strict_json, text
 from starcli.importing import arrays
 
 COLUMNS = ("file", "class", "subject", "view")
