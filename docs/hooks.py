@@ -21,10 +21,10 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from starcli import errors, registry
-from starcli.cli import SKIPPED, app
+from starcli.cli.app import SKIPPED, app
 from starcli.contracts import KINDS, Kind
-from starcli.inspection import TOLD, settings_of
-from starcli.settings import PLUGIN_SECTIONS, Settings
+from starcli.registry.diagnostics import TOLD, settings_of
+from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- from the code: ([\w ]+) -->")
@@ -98,8 +98,10 @@ def settings() -> Iterator[str]:
 def setting_table(rows: Iterable[dict[str, str]], prefix: str) -> Iterator[str]:
     """Settings as a table, their names as `--set` takes them."""
     columns = ("setting", "type", "default", "meaning")
-    cells = [(code(prefix + r["setting"]), code(r["type"]), code(r["default"]),
-              escaped(r["meaning"])) for r in rows]  # fmt: skip
+    cells = [
+        (code(prefix + r["setting"]), code(r["type"]), code(r["default"]), escaped(r["meaning"]))
+        for r in rows
+    ]
     yield from table(columns, cells)
 
 
@@ -121,8 +123,11 @@ def layout(name: str) -> Iterator[str]:
     """The joints and parts of a layout."""
     found = registry.layout(name)
     yield f"{len(found.joints)} joints: {', '.join(found.joints)}.\n"
-    rows = [(count, part, ", ".join(found.joints[j] for j in joints))
-            for count, parts in found.parts.items() for part, joints in parts.items()]  # fmt: skip
+    rows = [
+        (count, part, ", ".join(found.joints[j] for j in joints))
+        for count, parts in found.parts.items()
+        for part, joints in parts.items()
+    ]
     yield from table(("parts", "part", "joints"), rows)
 
 
@@ -151,14 +156,20 @@ def exit_codes() -> Iterator[str]:
         (0, "", "Done."),
         (SKIPPED, "", "Done but for what was left out, as with `--skip-bad`."),
     ]
-    rows += [(129, "interrupted", "The terminal has gone (SIGHUP)."),
-             (130, "interrupted", "Interrupted from the keyboard (SIGINT)."),
-             (143, "interrupted", "Terminated (SIGTERM).")]  # fmt: skip
-    rows += [(k.exit_code, k.kind, (inspect.getdoc(k) or "").partition("\n")[0])
-             for k in kinds(errors.StarError)]  # fmt: skip
+    rows += [
+        (129, "interrupted", "The terminal has gone (SIGHUP)."),
+        (130, "interrupted", "Interrupted from the keyboard (SIGINT)."),
+        (143, "interrupted", "Terminated (SIGTERM)."),
+    ]
+    rows += [
+        (k.exit_code, k.kind, (inspect.getdoc(k) or "").partition("\n")[0])
+        for k in kinds(errors.StarError)
+    ]
     rows = [row if row[1] != "bug" else (row[0], "bug", "A bug in starcli.") for row in rows]
-    yield from table(("exit code", "`error.id`", "meaning"),
-                     [(n, code(kind), text) for n, kind, text in sorted(rows)])  # fmt: skip
+    yield from table(
+        ("exit code", "`error.id`", "meaning"),
+        [(n, code(kind), text) for n, kind, text in sorted(rows)],
+    )
 
 
 def kinds(error: type[errors.StarError]) -> Iterator[type[errors.StarError]]:

@@ -27,9 +27,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Options", "Run", "StarError", "calibrate", "describe", "embed", "evaluate", "extract",
-    "open_run", "plugins", "predict", "prepare", "pretrain", "train",
-]  # fmt: skip
+    "Options",
+    "Run",
+    "StarError",
+    "calibrate",
+    "describe",
+    "embed",
+    "evaluate",
+    "extract",
+    "open_run",
+    "plugins",
+    "predict",
+    "prepare",
+    "pretrain",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

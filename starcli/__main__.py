@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from starcli import console
-from starcli.cli import app, print_document
+from starcli.cli import console
+from starcli.cli.app import app, print_document
 from starcli.errors import (
     OutOfMemoryError,
     OutputError,
@@ -19,10 +19,19 @@ from starcli.errors import (
     bug,
     is_out_of_memory,
 )
-from starcli.workers import fails_first, leave, rank, size
+from starcli.training.distributed import fails_first, leave, rank, size
 
-PLACES = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG,
-          errno.ENOSPC, errno.EPERM, errno.EROFS}  # fmt: skip
+PLACES = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+}
 """What the system says of a place that cannot be used, which is no bug wherever it is met."""
 PATIENCE_SECONDS = 3.0
 """How long the leading process has to say first why all failed."""
@@ -156,9 +165,11 @@ def _translated(problem: Exception) -> StarError:
         if problem.filename is None:
             _silence(1)  # where it was met, and what is left to be printed would fail again
         what = "cannot be used" if problem.filename else "cannot print"
-        return OutputError(f"{what}: {os.strerror(problem.errno)}",
-                           "free some space, or name another place", file=problem.filename
-                           )  # fmt: skip
+        return OutputError(
+            f"{what}: {os.strerror(problem.errno)}",
+            "free some space, or name another place",
+            file=problem.filename,
+        )
     return bug(problem)
 
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import UsageError
-from starcli.workers import require_size, size
+from starcli.errors import UsageError, suggest
+from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
-    from starcli.settings import Loaded
+    from starcli.settings.resolve import Loaded
     from starcli.stages.calibrate import Choice
-    from starcli.store import Artifact
+    from starcli.store.artifacts import Artifact
 
 Select = Literal["validation", "oracle"]
 Calibrator = Literal["stacking", "gate"]
@@ -57,14 +57,27 @@ class Options(TypedDict, total=False):
 
 
 OPTIONS = {
-    "dataset": "dataset.name", "raw": "run.raw", "skip_bad": "prepare.skip_bad",
-    "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
-    "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
-    "cut": "text.cut", "method": "method.name", "ablate": "method.ablate",
-    "store": "run.store", "device": "run.device", "verify": "run.verify",
-    "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
-    "weights": "backbone.weights", "allow_unknown_classes": "backbone.allow_unknown_classes",
-}  # fmt: skip
+    "dataset": "dataset.name",
+    "raw": "run.raw",
+    "skip_bad": "prepare.skip_bad",
+    "protocol": "dataset.protocol",
+    "split": "dataset.split",
+    "parts": "parts",
+    "seed": "seed",
+    "backbone": "backbone.name",
+    "encoder": "encoder.name",
+    "describer": "describer.name",
+    "cut": "text.cut",
+    "method": "method.name",
+    "ablate": "method.ablate",
+    "store": "run.store",
+    "device": "run.device",
+    "verify": "run.verify",
+    "num_processes": "run.num_processes",
+    "recipe": "pretrain.recipe",
+    "weights": "backbone.weights",
+    "allow_unknown_classes": "backbone.allow_unknown_classes",
+}
 """Option of a stage's command -> the setting it stands for."""
 
 
@@ -83,7 +96,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where its record and its pictures are."""
-        from starcli.runs import folder
+        from starcli.store.runs import folder
 
         return folder(self.experiment.store.root, self.name)
 
@@ -97,14 +110,14 @@ def load_options(options: Mapping[str, Any]) -> Loaded:
     Raises:
         UsageError: An option or setting does not exist, or cannot have the value.
     """
-    from starcli.settings import load
+    from starcli.settings.resolve import load
 
     more, config = options.get("settings"), options.get("config")
     given = {name: value for name, value in options.items() if name not in ("settings", "config")}
     for name in given:
         if name not in OPTIONS:
             known = [*OPTIONS, "settings", "config"]
-            raise UsageError(f"no option '{name}'", registry.suggest(name, known))
+            raise UsageError(f"no option '{name}'", suggest(name, known))
     flags = {OPTIONS[name]: value for name, value in given.items() if value is not None}
     return load({**(more or {}), **flags}, None if config is None else Path(config))
 
@@ -148,7 +161,7 @@ def train(
         StarError: A step failed; finished steps stay, and the same call goes on.
     """
     from starcli import pipeline
-    from starcli.runs import check_run_name
+    from starcli.store.runs import check_run_name
 
     if run is not None:
         check_run_name(run)
@@ -192,8 +205,8 @@ def open_run(
     """
     from starcli.experiment import Experiment
     from starcli.pipeline import require_same
-    from starcli.runs import load_run
-    from starcli.settings import load_recorded, run_section
+    from starcli.settings.resolve import load_recorded, run_section
+    from starcli.store.runs import load_run
 
     here = {"run.store": store, "run.device": device, "run.verify": verify or None}
     given = {key: value for key, value in here.items() if value is not None}
@@ -223,7 +236,8 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import replicates, report
+    from starcli.report import document as report
+    from starcli.report import replicates
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
     document = report.document(run.experiment, results, choice)
@@ -248,7 +262,7 @@ def calibrate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import report
+    from starcli.report import document as report
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
     found = report.calibration(run.experiment, results, choice)
@@ -299,7 +313,7 @@ def predict(
         DataError: No recording could be read.
         UsageError: The run's method names only the classes that it was trained with.
     """
-    from starcli import prediction
+    from starcli.prediction import predictor as prediction
 
     chosen = None if actions is None else prediction.read_actions(actions)
     predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
@@ -328,9 +342,9 @@ def plugins(
         seconds: Time that an import may take.
         progress: Told about every checked plugin.
     """
-    from starcli import inspection
+    from starcli.registry import diagnostics
 
     entries = registry.entries()
     if not check:
         return [entry.row() for entry in entries]
-    return inspection.check(entries, seconds, lambda done: progress("plugins", done, len(entries)))
+    return diagnostics.check(entries, seconds, lambda done: progress("plugins", done, len(entries)))

@@ -26,9 +26,7 @@ API = 1
 
 Side = Literal["train", "test"]
 Kind = Literal["dataset", "layout", "describer", "text-encoder", "backbone", "method"]
-KINDS: tuple[Kind, ...] = (
-    "dataset", "layout", "describer", "text-encoder", "backbone", "method"
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = ("dataset", "layout", "describer", "text-encoder", "backbone", "method")
 
 Modality = Literal["joint", "bone", "joint-motion", "bone-motion"]
 """What of a skeleton the backbone reads."""
@@ -168,8 +166,10 @@ class TokenSet:
         finite = out.isfinite().flatten(1).all(1)
         if not finite.all():
             name = self.names[int(ids[~finite][0])]
-            raise NumericalError(f"tokens of clip '{name}' are not finite",
-                                 "delete the result of extract and run again")  # fmt: skip
+            raise NumericalError(
+                f"tokens of clip '{name}' are not finite",
+                "delete the result of extract and run again",
+            )
         return out.float()
 
 
@@ -258,7 +258,8 @@ class DatasetSource(Plugin, Protocol):
     `suffix`, how files of one recording end, and `skeleton(recording)`, the joints of such a file
     as a clip has them.
 
-    A source may also be a `starcli.totals.CountedDataset` or a `starcli.skeletons.PersonFiller`.
+    A source may also be a `starcli.totals.CountedDataset` or a
+    `starcli.data.normalise.PersonFiller`.
     """
 
     layout: Layout

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,13 @@ class StarError(Exception):
 
 
 def _rebuilt(
-    kind: type[StarError], message: str, fix: str, file: str | None, line: int | None,
+    kind: type[StarError],
+    message: str,
+    fix: str,
+    file: str | None,
+    line: int | None,
     frame: int | None,
-) -> StarError:  # fmt: skip
+) -> StarError:
     return kind(message, fix, file=file, line=line, frame=frame)
 
 
@@ -152,6 +157,15 @@ def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an error of Python or torch says that memory ran out."""
     named = type(problem).__name__ in ("MemoryError", "OutOfMemoryError")
     return named or "DefaultCPUAllocator" in str(problem) or "out of memory" in str(problem)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'? there are: ...` for a name that does not exist."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = close or [other for other in known if name.strip() and name.strip() in other]
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}there are: {', '.join(known)}"
 
 
 @contextmanager

@@ -10,22 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starcli import registry
+from starcli.class_names import folded
 from starcli.contracts import DatasetSource, Progress, is_transductive, silent
-from starcli.errors import AbsentError, DataError, UsageError
+from starcli.data.imported import Imported
+from starcli.data.reading import cores, fingerprint, states
+from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
-from starcli.imported import Imported
-from starcli.journal import Journal, Tracker
-from starcli.names import folded
-from starcli.recordings import cores, fingerprint, states
-from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store
-from starcli.workers import Workers, size
+from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
+from starcli.store.artifacts import Artifact, Draft, Store
+from starcli.training.distributed import Workers, size
+from starcli.training.tracking import Journal, Tracker
 
 if TYPE_CHECKING:
     import torch
 
-    from starcli.splits import ClipIndex, Task
-    from starcli.weights import TrainedOn
+    from starcli.data.clips import ClipSet
+    from starcli.data.splits import ClipIndex, Task
+    from starcli.data.views import Views
+    from starcli.weights.matching import TrainedOn
 
 VALIDATION, FINAL = "validation", "final"
 """Roles of a step: a nested run that chooses, further ones with a number, and the reported run."""
@@ -58,16 +60,22 @@ class Experiment:
         _require("protocol", dataset.protocol, source.protocols, dataset.name)
         impossible: Mapping[str, str] = getattr(source, "impossible_splits", {})
         if dataset.split in impossible:
-            raise UsageError(f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
-                             registry.suggest(dataset.split, source.splits))  # fmt: skip
+            raise UsageError(
+                f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
+                suggest(dataset.split, source.splits),
+            )
         _require("split", dataset.split, source.splits, dataset.name)
         if source.request is None and loaded.origins.get("run.raw") == "flag":
-            raise UsageError(f"{dataset.name} reads no recordings, but --raw names some",
-                             "name their data set with --dataset")  # fmt: skip
+            raise UsageError(
+                f"{dataset.name} reads no recordings, but --raw names some",
+                "name their data set with --dataset",
+            )
         if self.settings.parts not in source.layout.parts:
             known = ", ".join(str(k) for k in sorted(source.layout.parts))
-            raise UsageError(f"{source.layout.name} has no partition into {self.settings.parts} "
-                             "parts", f"there are: {known}")  # fmt: skip
+            raise UsageError(
+                f"{source.layout.name} has no partition into {self.settings.parts} parts",
+                f"there are: {known}",
+            )
 
     @cached_property
     def source(self) -> DatasetSource:
@@ -87,8 +95,11 @@ class Experiment:
         """The part of a recipe that names a plugin, its revision and its settings."""
         choice, plugin = getattr(self.settings, section), self.loaded.plugins[section]
         if issubclass(plugin, Imported):
-            return {"plugin": f"imported:{choice.name}", "plugin_revision": plugin.revision,
-                    "content": plugin.digest}  # fmt: skip
+            return {
+                "plugin": f"imported:{choice.name}",
+                "plugin_revision": plugin.revision,
+                "content": plugin.digest,
+            }
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
         unkeyed = set(getattr(plugin, "unkeyed", ()))
         recipe = {
@@ -128,16 +139,36 @@ class Experiment:
 
     def task(self, index: ClipIndex, role: str) -> Task:
         """The clips and classes of the reported run, or of a nested one."""
-        from starcli.splits import final_task, validation_task
+        from starcli.data.splits import final_task, validation_task
 
         final = final_task(index, self.settings.dataset.protocol, self.seen, self.unseen)
         if role == FINAL:
             return final
         share = self.settings.validation
         return validation_task(
-            index, final, classes=self.published_validation or share.classes, clips=share.clips,
-            seed=self.settings.seed, fold=self.folds.index(role),
-        )  # fmt: skip
+            index,
+            final,
+            classes=self.published_validation or share.classes,
+            clips=share.clips,
+            seed=self.settings.seed,
+            fold=self.folds.index(role),
+        )
+
+    def views(self, clips: ClipSet, crop: float | None = None) -> Views:
+        """What the backbone reads of clips.
+
+        Args:
+            clips: All clips.
+            crop: Share of a clip that the plain view keeps; None for that of the settings.
+        """
+        from starcli.data.views import Augmentation, Views
+
+        shape, extract = self.settings.pretrain, self.settings.extract
+        how = Augmentation(shape.crop, shape.crop_frames, shape.rotation, shape.scale)
+        kept = extract.crop if crop is None else crop
+        return Views(
+            clips, self.source.layout, shape.frames, kept, extract.masked, extract.modality, how
+        )
 
     @property
     def folds(self) -> tuple[str, ...]:
@@ -146,15 +177,17 @@ class Experiment:
         Raises:
             UsageError: There are too few seen classes for so many.
         """
-        from starcli.splits import pseudo_unseen_count
+        from starcli.data.splits import pseudo_unseen_count
 
         share, seen = self.settings.validation, len(self.seen)
         if self.published_validation or share.folds == 1:
             return (VALIDATION,)
         count = pseudo_unseen_count(seen, len(self.unseen), share.classes)
         if share.folds * count > seen:
-            raise UsageError(f"validation.folds: {seen} seen classes make no {share.folds} groups "
-                             f"of {count}", f"use {seen // count} or fewer")  # fmt: skip
+            raise UsageError(
+                f"validation.folds: {seen} seen classes make no {share.folds} groups of {count}",
+                f"use {seen // count} or fewer",
+            )
         return (VALIDATION, *(f"{VALIDATION}-{fold}" for fold in range(1, share.folds)))
 
     @property
@@ -195,8 +228,10 @@ class Experiment:
             for artifact in self.store.all("prepare"):
                 if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
                     return str(artifact.meta["recipe"]["raw"])
-            raise AbsentError(f"{self.settings.dataset.name} needs its recordings: --raw is "
-                              "missing", self.source.request)  # fmt: skip
+            raise AbsentError(
+                f"{self.settings.dataset.name} needs its recordings: --raw is missing",
+                self.source.request,
+            )
         return self._raw_files[0]
 
     @cached_property
@@ -220,13 +255,18 @@ class Experiment:
             return
         digest, before = self._raw_files
         if digest != self.raw_digest:
-            raise DataError("these are not the recordings that the run was made of",
-                            "name those, or train again", file=self.settings.run.raw)  # fmt: skip
+            raise DataError(
+                "these are not the recordings that the run was made of",
+                "name those, or train again",
+                file=self.settings.run.raw,
+            )
         for path, state in states({*before, *read}).items():
             if before.get(path) != state:
-                raise DataError("changed while the recordings were read",
-                                "wait until nothing writes there, and run again",
-                                file=path)  # fmt: skip
+                raise DataError(
+                    "changed while the recordings were read",
+                    "wait until nothing writes there, and run again",
+                    file=path,
+                )
 
     @cached_property
     def weights_digest(self) -> str | None:
@@ -246,19 +286,22 @@ class Experiment:
 
     def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
         """What the weights were trained on: as their file says, or else the settings."""
-        from starcli.weights import TrainedOn
+        from starcli.weights.matching import TrainedOn
 
         declared = self.settings.backbone.trained_on
         if declared is None:
             return said
         if said is not None:
-            raise UsageError("backbone.trained_on: the file of weights says itself what it saw",
-                             "leave the setting out")  # fmt: skip
+            raise UsageError(
+                "backbone.trained_on: the file of weights says itself what it saw",
+                "leave the setting out",
+            )
         known = {folded(name) for name in self.source.classes}
         for name in () if declared == "all" else declared:
             if folded(name) not in known:
-                raise UsageError(f"backbone.trained_on: no class '{name}'",
-                                 registry.suggest(name, self.source.classes))  # fmt: skip
+                raise UsageError(
+                    f"backbone.trained_on: no class '{name}'", suggest(name, self.source.classes)
+                )
         return TrainedOn(self.settings.dataset.name, declared)
 
     @cached_property
@@ -312,7 +355,7 @@ def make_source(loaded: Loaded) -> DatasetSource:
 
 def _require(what: str, name: str, known: Any, dataset: str) -> None:
     if name not in known:
-        raise UsageError(f"{dataset} has no {what} '{name}'", registry.suggest(name, known))
+        raise UsageError(f"{dataset} has no {what} '{name}'", suggest(name, known))
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def sync(path: Path) -> None:
     finally:
         os.close(descriptor)
 
+
 MAX_BYTES = 64 * 2**20
 """An index of a million clips comes near it."""
 Pairs = list[tuple[str, Any]]
@@ -137,8 +138,12 @@ def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> 
             text(path), object_pairs_hook=object_of or refuse_twice, parse_constant=refuse
         )
     except (ValueError, RecursionError) as error:
-        raise DataError(f"not readable JSON ({error})", "mend the file", file=path,
-                        line=getattr(error, "lineno", None)) from error  # fmt: skip
+        raise DataError(
+            f"not readable JSON ({error})",
+            "mend the file",
+            file=path,
+            line=getattr(error, "lineno", None),
+        ) from error
 
 
 def toml(path: Path, wrong: type[StarError] = DataError) -> dict[str, Any]:
@@ -159,8 +164,9 @@ def toml(path: Path, wrong: type[StarError] = DataError) -> dict[str, Any]:
         at = re.match(r"line (\d+), (column \d+)", place)
         line = int(at[1]) if at else content.count("\n") + 1
         column = f" at {at[2]}" if at else ", the file ends"
-        raise wrong(f"not readable TOML: {reason}{column}", "fix the file", file=path,
-                    line=line) from error  # fmt: skip
+        raise wrong(
+            f"not readable TOML: {reason}{column}", "fix the file", file=path, line=line
+        ) from error
 
 
 def text(path: Path, wrong: type[StarError] = DataError) -> str:
@@ -176,14 +182,15 @@ def text(path: Path, wrong: type[StarError] = DataError) -> str:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise wrong(f"has {size:,} bytes, at most {MAX_BYTES:,} are read", "split it",
-                        file=path)  # fmt: skip
+            raise wrong(
+                f"has {size:,} bytes, at most {MAX_BYTES:,} are read", "split it", file=path
+            )
         data = path.read_bytes()
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise wrong(f"not UTF-8 at byte {error.start}", "save it as UTF-8", file=path,
-                    line=line) from error  # fmt: skip
+        raise wrong(
+            f"not UTF-8 at byte {error.start}", "save it as UTF-8", file=path, line=line
+        ) from error
     except OSError as error:
-        raise wrong(f"cannot be read ({error.strerror})", "check the path",
-                    file=path) from error  # fmt: skip
+        raise wrong(f"cannot be read ({error.strerror})", "check the path", file=path) from error

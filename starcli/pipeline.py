@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from starcli import journal
 from starcli.contracts import Progress, silent
+from starcli.data.splits import refuse_leak
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
-from starcli.runs import save_run
-from starcli.settings import flatten
-from starcli.splits import refuse_leak
-from starcli.store import Artifact, Finished, Recipe, key_of
-from starcli.unfinished import sweep
+from starcli.settings.resolve import flatten
+from starcli.store.artifacts import Artifact, Finished, Recipe, key_of
+from starcli.store.runs import save_run
+from starcli.store.unfinished import sweep
+from starcli.training import tracking
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,15 @@ def steps(folds: Sequence[str] = (VALIDATION,)) -> tuple[Step, ...]:
         folds: Roles of the nested runs, each of which pretrains, extracts and trains on its own.
     """
     chosen_on = {role: f"train/{role}" for role in folds}
-    nested = [step for role in folds for step in (
-        Step("pretrain", {"clips": "prepare"}, role),
-        Step("extract", {"clips": "prepare", "weights": f"pretrain/{role}"}, role),
-        Step("train", {"clips": "prepare", "tokens": f"extract/{role}", "bank": "embed"}, role),
-    )]  # fmt: skip
+    nested = [
+        step
+        for role in folds
+        for step in (
+            Step("pretrain", {"clips": "prepare"}, role),
+            Step("extract", {"clips": "prepare", "weights": f"pretrain/{role}"}, role),
+            Step("train", {"clips": "prepare", "tokens": f"extract/{role}", "bank": "embed"}, role),
+        )
+    ]
     return (
         Step("prepare", {}),
         Step("describe", {}),
@@ -59,10 +63,12 @@ def steps(folds: Sequence[str] = (VALIDATION,)) -> tuple[Step, ...]:
         Step("pretrain", {"clips": "prepare"}),
         Step("extract", {"clips": "prepare", "weights": "pretrain"}),
         Step("train", {"clips": "prepare", "tokens": "extract", "bank": "embed", **chosen_on}),
-        Step("evaluate", {"clips": "prepare", "tokens": "extract", "bank": "embed",
-                          "method": "train"}),
+        Step(
+            "evaluate",
+            {"clips": "prepare", "tokens": "extract", "bank": "embed", "method": "train"},
+        ),
         Step("calibrate", {"scores": "evaluate", **chosen_on}),
-    )  # fmt: skip
+    )
 
 
 SHARED = frozenset({"pretrain", "extract"})
@@ -183,7 +189,7 @@ def run(
     missing = workers.agree([item.artifact is None for item in planned])
     if any(missing):
         _require_possible(experiment, planned, missing)
-        journal.require(experiment.settings.run.tracker)
+        tracking.require(experiment.settings.run.tracker)
         experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
         if wanted:
@@ -197,8 +203,12 @@ def run(
     if "pretrain" in results and experiment.settings.backbone.weights is not None:
         # Also where everything is cached: the permission belongs to the command, not to the store.
         allowed = experiment.settings.backbone.allow_unknown_classes
-        refuse_leak(results["pretrain"].summary["classes"], experiment.unseen,
-                    experiment.source.classes, allow_unknown=allowed)  # fmt: skip
+        refuse_leak(
+            results["pretrain"].summary["classes"],
+            experiment.unseen,
+            experiment.source.classes,
+            allow_unknown=allowed,
+        )
     return results, ran
 
 
@@ -280,5 +290,7 @@ def require_same(experiment: Experiment, name: str, steps: Mapping[str, str]) ->
     """
     for item in plan(experiment, "train", explain=False):
         if steps.get(item.step.name) != item.key:
-            raise DataError(f"run '{name}' is out of date: its {item.step.name} has changed since",
-                            "train again with: starcli train")  # fmt: skip
+            raise DataError(
+                f"run '{name}' is out of date: its {item.step.name} has changed since",
+                "train again with: starcli train",
+            )

@@ -28,9 +28,24 @@ class Outcome:
 
 
 KEPT = (
-    "PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_", "LD_", "DYLD_", "TMPDIR", "STARCLI_SHARED",
-    "PYTEST_", "COVERAGE_", "COV_", "ATEN_", "DNNL_", "ONEDNN_", "MKL_", "OMP_", "OPENBLAS_",
-)  # fmt: skip
+    "PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_",
+    "LD_",
+    "DYLD_",
+    "TMPDIR",
+    "STARCLI_SHARED",
+    "PYTEST_",
+    "COVERAGE_",
+    "COV_",
+    "ATEN_",
+    "DNNL_",
+    "ONEDNN_",
+    "MKL_",
+    "OMP_",
+    "OPENBLAS_",
+)
 """How the variables begin that reach the tests: where things lie, and which processor to be."""
 
 TORCH_SEED = 67280421310721
@@ -45,9 +60,13 @@ def pytest_configure(config: pytest.Config) -> None:
     kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
     os.environ.clear()
     os.environ |= kept | {
-        "HOME": home.name, "PYTHONUSERBASE": packages, "LC_ALL": "C.UTF-8", "TZ": "UTC",
-        "COLUMNS": "80", "LINES": "24",
-    }  # fmt: skip
+        "HOME": home.name,
+        "PYTHONUSERBASE": packages,
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "COLUMNS": "80",
+        "LINES": "24",
+    }
     time.tzset()
     os.umask(0o022)
     hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)

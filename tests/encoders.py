@@ -62,12 +62,25 @@ def save_clip(folder: Path, *, vision: bool = True, places: int = 77) -> Path:
 
     torch.manual_seed(0)
     vocabulary = letters()
-    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
-             "num_attention_heads": 2, "projection_dim": 12}  # fmt: skip
-    text = {**small, "vocab_size": len(vocabulary), "max_position_embeddings": places,
-            "bos_token_id": len(vocabulary) - 2, "eos_token_id": len(vocabulary) - 1}  # fmt: skip
-    config = CLIPConfig(text_config=text, projection_dim=12,
-                        vision_config={**small, "image_size": 8, "patch_size": 4})  # fmt: skip
+    small = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": 12,
+    }
+    text = {
+        **small,
+        "vocab_size": len(vocabulary),
+        "max_position_embeddings": places,
+        "bos_token_id": len(vocabulary) - 2,
+        "eos_token_id": len(vocabulary) - 1,
+    }
+    config = CLIPConfig(
+        text_config=text,
+        projection_dim=12,
+        vision_config={**small, "image_size": 8, "patch_size": 4},
+    )
     model = CLIPModel(config) if vision else CLIPTextModelWithProjection(config.text_config)
     for parameter in model.parameters():  # the initial ones are so small that all texts are alike
         torch.nn.init.normal_(parameter, std=0.3)

@@ -24,8 +24,16 @@ from typing import Any, Literal, NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 Fault = Literal["kill", "full", "none"]
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-PATHS = {"os.rename": 1, "os.link": 1, "os.mkdir": 0, "os.remove": 0, "os.rmdir": 0,
-         "os.truncate": 0, "fault.save": 0, "fault.sync": 0}  # fmt: skip
+PATHS = {
+    "os.rename": 1,
+    "os.link": 1,
+    "os.mkdir": 0,
+    "os.remove": 0,
+    "os.rmdir": 0,
+    "os.truncate": 0,
+    "fault.save": 0,
+    "fault.sync": 0,
+}
 """Event -> which of its arguments is the path that changes."""
 FREES = {"os.remove", "os.rmdir"}
 """What a full disk lets pass."""
@@ -59,9 +67,13 @@ class Commands:
         more = {f"{name}_NUM_THREADS": count for name, count in threads.items()}
         paths = os.pathsep.join(str(ROOT / name) for name in (".", "plugins", "tests"))
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=folder, env={**os.environ, **more, "PYTHONPATH": paths},
-        )  # fmt: skip
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env={**os.environ, **more, "PYTHONPATH": paths},
+        )
 
     def run(self, *command: str, at: int = 0, fault: Fault = "kill") -> Ended:
         """Run a command.
@@ -158,9 +170,11 @@ def _prepare() -> None:
     import torch
     import typer.main
     from matplotlib.figure import Figure
-    from test_kills import Toy
+    from store.test_kills import Toy
 
-    from starcli import comparison_files, recordings, registry
+    from starcli import registry
+    from starcli.benchmark import export
+    from starcli.data import reading as recordings
 
     torch.set_num_threads(1)
     safetensors.torch.save_file = _announce(safetensors.torch.save_file)
@@ -175,7 +189,7 @@ def _prepare() -> None:
         return Toy if (kind, name) == ("text-encoder", "minilm") else load(kind, name)
 
     os.fsync, registry.load, recordings.GROUP = announced, toy, 12
-    comparison_files.draw = lambda document: Figure()
+    export.draw = lambda document: Figure()
     typer.main.get_command = functools.cache(typer.main.get_command)
 
 

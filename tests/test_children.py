@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.test_plugins import SKIP_OURS
 from conftest import Outcome
-from test_plugins_command import SKIP_OURS
-from test_registry import describer, install
-from test_workers import SETTINGS
+from registry.test_registry import describer, install
+from training.test_distributed import SETTINGS
 
 Cli = Callable[..., Outcome]
 PROC = Path("/proc")
@@ -39,9 +39,14 @@ class Command:
         self.mark = f"{MARK}={uuid.uuid4()}"
         own = dict([self.mark.split("=")], OMP_NUM_THREADS="1", **environment)
         self.process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env={**os.environ, **own}, text=True,
-            stdout=subprocess.PIPE, stderr=error, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**os.environ, **own},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=error,
+            start_new_session=True,
+        )
         self.pid = self.process.pid
 
     def others(self) -> dict[int, list[str]]:
@@ -217,8 +222,19 @@ def test_prepare_that_was_killed_leaves_no_lock(start: Callable[..., Command], c
     assert cli(*PREPARE).code == 0
 
 
-FOREVER = ("-m", "starcli", "pretrain", *SETTINGS, "--set", "pretrain.epochs=1000000",
-           "--num-processes", "2", "--store", "store", "--json")  # fmt: skip
+FOREVER = (
+    "-m",
+    "starcli",
+    "pretrain",
+    *SETTINGS,
+    "--set",
+    "pretrain.epochs=1000000",
+    "--num-processes",
+    "2",
+    "--store",
+    "store",
+    "--json",
+)
 
 
 def ranks(command: Command) -> list[int]:

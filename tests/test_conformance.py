@@ -24,19 +24,36 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
-    ("method", "star"): {"attributes": 16, "width": 24, "heads": 2, "hidden": 32, "epochs": 12,
-                         "batch": 32, "inference": 0.5, "augment": True},
-}  # fmt: skip
+    ("method", "star"): {
+        "attributes": 16,
+        "width": 24,
+        "heads": 2,
+        "hidden": 32,
+        "epochs": 12,
+        "batch": 32,
+        "inference": 0.5,
+        "augment": True,
+    },
+}
 """Settings that make the tests quick; without an entry a plugin is tested with its defaults."""
 ELSEWHERE: Mapping[tuple[Kind, str], str] = {
-    ("describer", "chat"): "asks a server: tests/plugins/test_chat.py",
-    ("describer", "local"): "asks a model that makes sense: tests/plugins/test_local.py",
+    ("describer", "chat"): "asks a server: tests/plugins/describers/test_chat.py",
+    ("describer", "local"): "asks a model that makes sense: tests/plugins/describers/test_local.py",
     **{
-        ("method", name): "the same rules at a small size: tests/plugins/test_methods.py"
-        for name in ("cada-vae", "devise", "eszsl", "jpose", "msf", "relation-net", "revise",
-                     "smie", "synse")
+        ("method", name): "the same rules at a small size: tests/plugins/methods/test_methods.py"
+        for name in (
+            "cada-vae",
+            "devise",
+            "eszsl",
+            "jpose",
+            "msf",
+            "relation-net",
+            "revise",
+            "smie",
+            "synse",
+        )
     },
-}  # fmt: skip
+}
 """Plugins that cannot be run here, and where their rules are tested."""
 BROKEN: Mapping[tuple[Kind, str], Mapping[str, str]] = {}
 """Rules that a plugin of ours does not keep, with the reason."""
@@ -65,8 +82,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], 
     """Settings that name a file or model which is made here."""
     folder = tmp_path_factory.mktemp("models")
     clip = str(encoders.save_clip(folder / "clip", places=200))
-    words = sorted({word for text in (*TEXTS, LONG, "The banana is yellow.")
-                    for word in re.findall("[a-z]+", text.lower())})  # fmt: skip
+    words = sorted(
+        {
+            word
+            for text in (*TEXTS, LONG, "The banana is yellow.")
+            for word in re.findall("[a-z]+", text.lower())
+        }
+    )
     rows = [f"{w} {1 + i} {(7 * i) % 11} {(3 * i) % 5}" for i, w in enumerate(words)]
     (folder / "vectors.txt").write_text("\n".join(rows) + "\n", "utf-8")
     texts = {action: dict.fromkeys(PARTS, f"what it does in {action}") for action in ACTIONS}
@@ -82,9 +104,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], 
 
 @pytest.mark.parametrize(("kind", "name", "rule"), cases())
 def test_our_plugins_conform(
-    kind: Kind, name: str, rule: Callable[..., None],
+    kind: Kind,
+    name: str,
+    rule: Callable[..., None],
     made: Mapping[tuple[Kind, str], Mapping[str, Any]],
-) -> None:  # fmt: skip
+) -> None:
     plugin = registry.load(kind, name)
     own = {**QUICK, **made}.get((kind, name), {})
     rule(plugin, plugin.Settings.model_validate(own))
@@ -184,11 +208,25 @@ class Old(Net):
     [
         (Net, set()),
         (Wide, {"tokens_have_the_promised_shape"}),
-        (Noisy, {"same_clips_same_tokens", "a_clip_is_encoded_alone", "persons_are_alike",
-                 "the_state_is_all_there_is"}),
+        (
+            Noisy,
+            {
+                "same_clips_same_tokens",
+                "a_clip_is_encoded_alone",
+                "persons_are_alike",
+                "the_state_is_all_there_is",
+            },
+        ),
         (Together, {"a_clip_is_encoded_alone"}),
-        (Greedy, {"same_clips_same_tokens", "the_input_is_not_changed", "a_clip_is_encoded_alone",
-                  "the_state_is_all_there_is"}),
+        (
+            Greedy,
+            {
+                "same_clips_same_tokens",
+                "the_input_is_not_changed",
+                "a_clip_is_encoded_alone",
+                "the_state_is_all_there_is",
+            },
+        ),
         (FirstPerson, {"persons_are_alike"}),
         (Dividing, {"an_absent_person_is_finite"}),
         (Idle, {"gradient_reaches_every_parameter"}),
@@ -196,7 +234,7 @@ class Old(Net):
         (Loose, {"settings_cannot_change", "settings_are_described"}),
         (Old, {"has_the_api_of_this_starcli"}),
     ],
-)  # fmt: skip
+)
 def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str]) -> None:
     failed = set()
     for name, rule in rules("backbone").items():

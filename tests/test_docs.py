@@ -17,10 +17,10 @@ from typer.main import get_command
 
 import starcli
 from starcli import contracts, registry
-from starcli.cli import SKIPPED, app
+from starcli.cli.app import SKIPPED, app
 from starcli.contracts import KINDS, Kind
 from starcli.errors import StarError
-from starcli.settings import PLUGIN_SECTIONS, Settings
+from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
 
 DOCS = ROOT / "docs"
 NEEDED = ("mkdocs", "material", "mkdocstrings", "mkdocstrings_handlers.python", "latex2mathml")
@@ -35,9 +35,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -136,8 +139,11 @@ def test_every_exit_code_is_in_the_reference(site: Path) -> None:
 
 def test_every_contract_is_in_the_reference(site: Path) -> None:
     page = article(site, "reference/contracts.html")
-    own = {name for name, value in vars(contracts).items()
-           if getattr(value, "__module__", "") == "starcli.contracts"}  # fmt: skip
+    own = {
+        name
+        for name, value in vars(contracts).items()
+        if getattr(value, "__module__", "") == "starcli.contracts"
+    }
     assert {"Layout", "Backbone", "silent"} <= own
     assert all(f'id="starcli.contracts.{name}"' in page for name in own)
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import pytest
 from conftest import ROOT, Outcome
+from registry.test_registry import install
 from test_pipeline import TINY, Cli
 from test_readme import own_clips
-from test_registry import install
 
 from starcli import registry
-from starcli_plugins.datasets.ntu import Ntu60
+from starcli_plugins.datasets.ntu.source import Ntu60
 
 DOCS = ROOT / "docs"
 
@@ -122,8 +122,12 @@ class Reader:
             elif words[:3] == ["pip", "install", "-e"]:
                 self.installs(Path(words[3]))
             elif words[:1] == ["pytest"]:
-                done = subprocess.run([sys.executable, "-m", *words, "-p", "no:cacheprovider"],
-                                      capture_output=True, text=True, timeout=300)  # fmt: skip
+                done = subprocess.run(
+                    [sys.executable, "-m", *words, "-p", "no:cacheprovider"],
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                )
                 assert done.returncode == 0, done.stdout
 
     def runs(self, command: str, words: list[str]) -> None:
@@ -135,8 +139,12 @@ class Reader:
             else:
                 self.patch.delenv(variable, raising=False)
         if "--num-processes" in words:  # they meet over a socket, which tests may not open
-            done = subprocess.run([sys.executable, "-m", "starcli", *words], timeout=300,
-                                  capture_output=True, text=True)  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, "-m", "starcli", *words],
+                timeout=300,
+                capture_output=True,
+                text=True,
+            )
             outcome = Outcome(done.returncode, done.stdout, done.stderr)
         else:
             outcome = self.cli(*words)

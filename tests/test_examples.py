@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from starcli.experiment import Experiment
-from starcli.settings import flatten, load
+from starcli.settings.resolve import flatten, load
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda p: p.stem)

@@ -9,10 +9,10 @@ import pytest
 from conftest import Outcome
 
 from starcli import pipeline
-from starcli.clips import ClipSet
+from starcli.data.clips import ClipSet
 from starcli.errors import DataError
 from starcli.experiment import Experiment
-from starcli.settings import load
+from starcli.settings.resolve import load
 
 Cli = Callable[..., Outcome]
 TINY = {
@@ -245,7 +245,7 @@ def test_runs_with_other_settings_have_other_names(cli: Cli, trained: Path) -> N
 
 
 def test_an_artifact_finished_by_another_process_is_left_alone(trained: Path) -> None:
-    from starcli.store import Finished
+    from starcli.store.artifacts import Finished
 
     experiment = tiny(trained)
     prepared = pipeline.plan(experiment, "prepare")[0]

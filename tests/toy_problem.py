@@ -27,8 +27,9 @@ def unit(x: Tensor) -> Tensor:
 
 def bank(facets: tuple[str, ...] = ("name", "head", "verb", "noun")) -> TextBank:
     """Every facet has a text of its own, of length 1, but `head` repeats the name."""
-    vectors = torch.stack([unit(torch.randn(CLASSES, WIDTH, generator=generator(n)))
-                           for n in range(3)], dim=1)  # fmt: skip
+    vectors = torch.stack(
+        [unit(torch.randn(CLASSES, WIDTH, generator=generator(n))) for n in range(3)], dim=1
+    )
     known = {"name": 0, "head": 0, "verb": 1, "noun": 2}
     names = tuple(f"action {c}" for c in range(CLASSES))
     return TextBank(names, facets, vectors[:, [known[f] for f in facets]])
@@ -36,9 +37,14 @@ def bank(facets: tuple[str, ...] = ("name", "head", "verb", "noun")) -> TextBank
 
 def problem(**changes: Any) -> Problem:
     values: dict[str, Any] = {
-        "layout": KINECT_V1, "parts": KINECT_V1.parts[6], "token_dim": 3 * WIDTH, "bank": bank(),
-        "seen": SEEN, "unseen": UNSEEN, **changes,
-    }  # fmt: skip
+        "layout": KINECT_V1,
+        "parts": KINECT_V1.parts[6],
+        "token_dim": 3 * WIDTH,
+        "bank": bank(),
+        "seen": SEEN,
+        "unseen": UNSEEN,
+        **changes,
+    }
     return Problem(**values)
 
 

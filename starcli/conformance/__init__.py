@@ -80,9 +80,10 @@ def conforms(
 
     cases = [
         pytest.param(
-            case(rule), id=name,
+            case(rule),
+            id=name,
             marks=[pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else [],
         )
         for name, rule in known.items()
-    ]  # fmt: skip
+    ]
     return pytest.mark.parametrize("rule", cases)

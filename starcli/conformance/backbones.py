@@ -13,14 +13,24 @@ from starcli.contracts import Layout
 
 FRAMES = 32
 CHAIN = Layout(
-    "chain-9", tuple(f"joint {i}" for i in range(9)), tuple((i, i - 1) for i in range(1, 9)),
-    {2: {"upper": (0, 1, 2, 3), "lower": (4, 5, 6, 7, 8)}}, origin=0, centre=4, across=(2, 6),
-)  # fmt: skip
+    "chain-9",
+    tuple(f"joint {i}" for i in range(9)),
+    tuple((i, i - 1) for i in range(1, 9)),
+    {2: {"upper": (0, 1, 2, 3), "lower": (4, 5, 6, 7, 8)}},
+    origin=0,
+    centre=4,
+    across=(2, 6),
+)
 """Nine joints in a row: no layout that a network could have built in."""
 STAR = Layout(
-    "star-6", tuple(f"joint {i}" for i in range(6)), tuple((i, 0) for i in range(1, 6)),
-    {2: {"upper": (0, 1, 2), "lower": (3, 4, 5)}}, origin=0, centre=0, across=(1, 2),
-)  # fmt: skip
+    "star-6",
+    tuple(f"joint {i}" for i in range(6)),
+    tuple((i, 0) for i in range(1, 6)),
+    {2: {"upper": (0, 1, 2), "lower": (3, 4, 5)}},
+    origin=0,
+    centre=0,
+    across=(1, 2),
+)
 
 
 def network(plugin: type[Any], settings: BaseModel, layout: Layout = CHAIN) -> Any:

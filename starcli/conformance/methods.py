@@ -24,9 +24,14 @@ from starcli.contracts import (
 from starcli.errors import UsageError
 
 LAYOUT = Layout(
-    "toy-4", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)),
-    {2: {"upper": (0, 1), "lower": (2, 3)}}, origin=0, centre=0, across=(0, 3),
-)  # fmt: skip
+    "toy-4",
+    ("a", "b", "c", "d"),
+    ((1, 0), (2, 1), (3, 2)),
+    {2: {"upper": (0, 1), "lower": (2, 3)}},
+    origin=0,
+    centre=0,
+    across=(0, 3),
+)
 STEPS, WIDTH, TEXT = 4, 12, 10
 SEEN, UNSEEN = tuple(range(8)), (8, 9)
 CLIPS = 24

@@ -81,8 +81,10 @@ def _touched(module: str) -> list[str]:
     """What the import of a module touches, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORT, module, json.dumps(sys.path), str(os.getpid())],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     found: list[str] = json.loads(done.stdout.rpartition("found:")[2])
     return found

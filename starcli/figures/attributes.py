@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from starcli.errors import UsageError
-from starcli.figures.drawing import COLOURS, admit
+from starcli.figures.style import COLOURS, admit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +39,16 @@ def require_alike(settings: Mapping[str, Mapping[str, Any]]) -> None:
         if M not in own:
             raise UsageError(f"run '{run}': method {own['method.name']} has no {M}", fix)
     for run, own in others:
-        differing = [f"{key} {values.get(key, '-')} / {own.get(key, '-')}"
-                     for key in sorted({*values, *own} - {*FREE})
-                     if values.get(key) != own.get(key)]  # fmt: skip
+        differing = [
+            f"{key} {values.get(key, '-')} / {own.get(key, '-')}"
+            for key in sorted({*values, *own} - {*FREE})
+            if values.get(key) != own.get(key)
+        ]
         if differing:
             more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            raise UsageError(f"runs '{first}' and '{run}' differ in "
-                             f"{'; '.join(differing[:SHOWN])}{more}", fix)  # fmt: skip
+            raise UsageError(
+                f"runs '{first}' and '{run}' differ in {'; '.join(differing[:SHOWN])}{more}", fix
+            )
     _require_different(settings, fix)
 
 
@@ -54,8 +57,10 @@ def _require_different(settings: Mapping[str, Mapping[str, Any]], fix: str) -> N
     for run, own in settings.items():
         twin = known.setdefault(tuple(own[key] for key in FREE), run)
         if twin != run:
-            raise UsageError(f"runs '{twin}' and '{run}' are the same: m {own[M]}, seed "
-                             f"{own['seed']}", "leave one out")  # fmt: skip
+            raise UsageError(
+                f"runs '{twin}' and '{run}' are the same: m {own[M]}, seed {own['seed']}",
+                "leave one out",
+            )
     if len({own[M] for own in settings.values()}) < 2:
         raise UsageError(f"one m, {next(iter(settings.values()))[M]}, is no curve", fix)
 
@@ -70,8 +75,10 @@ def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) ->
     points = []
     for each in sorted(set(m.values())):
         own = [run for run in sorted(m, key=lambda run: documents[run]["seed"]) if m[run] == each]
-        measures = {short: [documents[run][group][key] for run in own]
-                    for short, (group, key) in MEASURES.items()}  # fmt: skip
+        measures = {
+            short: [documents[run][group][key] for run in own]
+            for short, (group, key) in MEASURES.items()
+        }
         seeds = [documents[run]["seed"] for run in own]
         spreads = {short: _spread(values) for short, values in measures.items()}
         points.append({"m": each, "runs": own, "seeds": seeds, **spreads})
@@ -122,7 +129,7 @@ def _draw_line(
     bars = [100 * (point[short]["std"] or 0) for point in points]
     for point in points:
         values = [100 * value for value in point[short]["values"]]
-        axes.plot([point["m"]] * len(values), values, marker, color=colour, alpha=0.4,
-                  markersize=4)  # fmt: skip
-    return axes.errorbar(m, means, bars, color=colour, marker=marker, linestyle=line, capsize=3,
-                         label=NAMES[short])  # fmt: skip
+        axes.plot([point["m"]] * len(values), values, marker, color=colour, alpha=0.4, markersize=4)
+    return axes.errorbar(
+        m, means, bars, color=colour, marker=marker, linestyle=line, capsize=3, label=NAMES[short]
+    )

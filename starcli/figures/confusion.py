@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from starcli.errors import UsageError
-from starcli.figures.drawing import admit, label
-from starcli.sections import DatasetSection
+from starcli.figures.style import admit, label
+from starcli.settings.schema import DatasetSection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,8 +42,9 @@ def _require_same_dataset(
 ) -> None:
     differing = [
         f"{'data set' if key == 'name' else key} {getattr(one, key)} / {getattr(other, key)}"
-        for key in ("name", "protocol", "split") if getattr(one, key) != getattr(other, key)
-    ]  # fmt: skip
+        for key in ("name", "protocol", "split")
+        if getattr(one, key) != getattr(other, key)
+    ]
     if differing:
         raise UsageError(f"runs '{first}' and '{second}' differ in {', '.join(differing)}", SAME)
 
@@ -79,10 +80,15 @@ def numbers(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     classes = next(iter(documents.values()))["classes"]
     unseen = classes["unseen"]
     runs = [
-        {"run": run, "method": each["method"], "ZSL": each["zsl"]["accuracy"],
-         "warning": each["warning"], "confusion": _shares(each["zsl"]["confusion"], unseen)}
+        {
+            "run": run,
+            "method": each["method"],
+            "ZSL": each["zsl"]["accuracy"],
+            "warning": each["warning"],
+            "confusion": _shares(each["zsl"]["confusion"], unseen),
+        }
         for run, each in documents.items()
-    ]  # fmt: skip
+    ]
     found = {"classes": [classes["names"][c] for c in unseen], "runs": runs}
     if len(documents) > 1:
         return found
@@ -147,8 +153,10 @@ def _draw_all(axes: Axes, found: Mapping[str, Any]) -> None:
     for line in (axes.axhline, axes.axvline):
         line(found["seen"] - 0.5, color="black", linewidth=1)
     values = ", ".join(f"{short} {100 * found[short]:.1f} %" for short in "SUH")
-    axes.set_title(f"among all classes, the {len(found['classes']) - found['seen']} unseen ones "
-                   f"last\n{values} at gamma {found['gamma']:.3f}")  # fmt: skip
+    axes.set_title(
+        f"among all classes, the {len(found['classes']) - found['seen']} unseen ones "
+        f"last\n{values} at gamma {found['gamma']:.3f}"
+    )
 
 
 def _draw_matrix(
@@ -168,6 +176,13 @@ def _draw_matrix(
     axes.set_xlabel("named as")
     for row, column in np.argwhere(percent >= 0.5) if len(names) <= MANY else ():
         value = percent[row, column]
-        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=size,
-                  color="white" if value > 55 else "black")  # fmt: skip
+        axes.text(
+            column,
+            row,
+            f"{value:.0f}",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="white" if value > 55 else "black",
+        )
     return image

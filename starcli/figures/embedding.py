@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from starcli.metrics import Floats
-from starcli.training import derive
+from starcli.evaluation.metrics import Floats
+from starcli.training.loop import derive
 
 
 def pick(

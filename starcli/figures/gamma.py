@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from starcli.figures.drawing import BELOW, COLOURS, admit
+from starcli.figures.style import BELOW, COLOURS, admit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,10 +73,22 @@ def _draw_side(axes: Axes, found: Found, side: str) -> None:
     curve = found["curves"][side]
     edges = [low - margin, *curve["breakpoints"], high + margin]
     for key, (name, colour, style) in LINES.items():
-        axes.stairs([100 * value for value in curve[key]], edges, baseline=None, label=name,
-                    color=colour, linestyle=style, linewidth=1.6)  # fmt: skip
+        axes.stairs(
+            [100 * value for value in curve[key]],
+            edges,
+            baseline=None,
+            label=name,
+            color=colour,
+            linestyle=style,
+            linewidth=1.6,
+        )
     axes.axvline(used, color="black", linewidth=1, label=USED[found["selection"]])
     if side == "test":
-        axes.axvline(oracle, color="0.45", linewidth=1, linestyle=":",
-                     label="best gamma on test (oracle, never a result)")  # fmt: skip
+        axes.axvline(
+            oracle,
+            color="0.45",
+            linewidth=1,
+            linestyle=":",
+            label="best gamma on test (oracle, never a result)",
+        )
     axes.set_ylim(0, 101)

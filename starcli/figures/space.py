@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from starcli.clips import ClipSet
-from starcli.errors import DataError, UsageError
+from starcli.class_names import folded
+from starcli.data.clips import ClipSet
+from starcli.errors import DataError, UsageError, suggest
+from starcli.evaluation.metrics import Floats
 from starcli.experiment import FINAL, Experiment
-from starcli.figures.drawing import BELOW, COLOURS, admit, label
 from starcli.figures.embedding import embed, pick, silhouette
-from starcli.metrics import Floats
-from starcli.names import folded
-from starcli.registry import suggest
+from starcli.figures.style import BELOW, COLOURS, admit, label
 from starcli.stages.evaluate import open_method
 from starcli.stages.extract import open_tokens
-from starcli.store import Artifact
+from starcli.store.artifacts import Artifact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +40,11 @@ def require_drawable(experiment: Experiment, run: str) -> None:
         UsageError: It lacks the optional members of a method.
     """
     if not all(hasattr(experiment.loaded.plugins["method"], hook) for hook in HOOKS):
-        raise UsageError(f"run '{run}': method {experiment.settings.method.name} shows no features "
-                         "without and with prompts", "name a run of the method star")  # fmt: skip
+        raise UsageError(
+            f"run '{run}': method {experiment.settings.method.name} shows no features "
+            "without and with prompts",
+            "name a run of the method star",
+        )
 
 
 def choose_classes(experiment: Experiment, names: Sequence[str]) -> list[int]:
@@ -57,8 +59,9 @@ def choose_classes(experiment: Experiment, names: Sequence[str]) -> list[int]:
             raise UsageError(f"no class '{name}'", suggest(name, experiment.source.classes))
     chosen = list(dict.fromkeys(ids[folded(name)] for name in names)) or list(experiment.unseen)
     if len(chosen) > MOST:
-        raise UsageError(f"{len(chosen)} classes, at most {MOST} can be told apart",
-                         "name some with --class")  # fmt: skip
+        raise UsageError(
+            f"{len(chosen)} classes, at most {MOST} can be told apart", "name some with --class"
+        )
     return chosen
 
 
@@ -93,15 +96,17 @@ def numbers(
     places = (together[: len(own)], together[len(own) :])
     return {
         "classes": [experiment.source.classes[c] for c in classes],
-        "skeleton": {"labels": labels} | {
+        "skeleton": {"labels": labels}
+        | {
             which: _panel(embed(each, seed), each, labels)
             for which, each in zip(WHICH, features, strict=True)
         },
-        "semantic": {"labels": own, "unchanged": torch.equal(*texts)} | {
+        "semantic": {"labels": own, "unchanged": torch.equal(*texts)}
+        | {
             which: _panel(place, each, own)
             for which, place, each in zip(WHICH, places, flat, strict=True)
         },
-    }  # fmt: skip
+    }
 
 
 def _panel(points: Floats, features: Tensor, labels: Sequence[int]) -> dict[str, Any]:
@@ -116,8 +121,10 @@ def _features(
     task = experiment.task(all_clips.index, FINAL)
     picked = pick(task.test, all_clips.index.labels, classes, clips, experiment.settings.seed)
     if len(picked) < 3:
-        raise DataError(f"{len(picked)} test clips of these classes, t-SNE needs 3 or more",
-                        "name more classes with --class, or raise --clips")  # fmt: skip
+        raise DataError(
+            f"{len(picked)} test clips of these classes, t-SNE needs 3 or more",
+            "name more classes with --class, or raise --clips",
+        )
     tokens, device = open_tokens(results["extract"], all_clips, picked), experiment.device
     width = tokens.shards[0].shape[-1]
     method = open_method(experiment, results["embed"], results["train"], width)
@@ -126,10 +133,14 @@ def _features(
     with torch.inference_mode():
         texts = [method.semantic_features(ids, prompted=p).cpu() for p in (False, True)]
         features = [
-            torch.cat([method.skeleton_features(tokens.batch(b).to(device), prompted=p).cpu()
-                       for b in batches])
+            torch.cat(
+                [
+                    method.skeleton_features(tokens.batch(b).to(device), prompted=p).cpu()
+                    for b in batches
+                ]
+            )
             for p in (False, True)
-        ]  # fmt: skip
+        ]
     return features, texts, [classes.index(int(c)) for c in tokens.labels]
 
 
@@ -185,8 +196,9 @@ def _draw_texts(axes: Axes, found: Mapping[str, Any], which: str) -> None:
         (own_x, *x), (own_y, *y) = _of_class(panel["points"], labels, number)
         look = _look(number)
         for part_x, part_y in zip(x, y, strict=True):
-            axes.plot([own_x, part_x], [own_y, part_y], color=look["color"], linewidth=0.5,
-                      alpha=0.4)  # fmt: skip
+            axes.plot(
+                [own_x, part_x], [own_y, part_y], color=look["color"], linewidth=0.5, alpha=0.4
+            )
         axes.scatter(x, y, s=16, linewidths=0, **look)
         axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **look)
     unchanged = "texts without and with semantic-part prompts, which change none of these"

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from starcli import calibration, gate, metrics
-from starcli.calibration import Best, Curve, Stacking
 from starcli.errors import DataError, UsageError
+from starcli.evaluation import calibrated_stacking, gate, metrics
+from starcli.evaluation.calibrated_stacking import Best, Curve, Stacking
+from starcli.evaluation.gate import Gate
+from starcli.evaluation.metrics import Ints, Judged
+from starcli.evaluation.model_selection import open_folds, open_judged
 from starcli.experiment import Experiment, Job
-from starcli.folds import open_folds, open_judged
-from starcli.gate import Gate
-from starcli.metrics import Ints, Judged
 
 REVISION = 4
 
 _FIT: dict[str, Callable[[Sequence[Judged]], tuple[Stacking | Gate, Curve, Best]]] = {
-    "stacking": calibration.fit,
+    "stacking": calibrated_stacking.fit,
     "gate": gate.fit,
 }
 
@@ -44,8 +44,9 @@ class Choice:
         if self.gamma is None:
             return
         if not math.isfinite(self.gamma):
-            raise UsageError(f"--gamma {self.gamma} is not a finite number",
-                             "leave it out or give a number")  # fmt: skip
+            raise UsageError(
+                f"--gamma {self.gamma} is not a finite number", "leave it out or give a number"
+            )
         if self.select == "oracle":
             raise UsageError("--gamma fixes what --select oracle chooses", "give one of them")
 
@@ -89,12 +90,14 @@ def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int)
     """
     if not judged.is_seen.any():
         accuracy = 100 * metrics.zero_shot_accuracy(judged)
-        raise DataError("no test clips of seen classes, and GZSL needs both; ZSL accuracy is "
-                        f"{accuracy:.1f} %", "check protocol and split")  # fmt: skip
+        raise DataError(
+            f"no test clips of seen classes, and GZSL needs both; ZSL accuracy is {accuracy:.1f} %",
+            "check protocol and split",
+        )
     fitted, validation, best = _FIT[choice.calibrator](folds)
     margins = fitted.margins(judged)
-    test = calibration.sweep(judged, margins)
-    oracle = calibration.choose(test)
+    test = calibrated_stacking.sweep(judged, margins)
+    oracle = calibrated_stacking.choose(test)
     chosen = oracle if choice.select == "oracle" else best
     gamma = chosen.gamma if choice.gamma is None else choice.gamma
     used = replace(fitted, gamma=gamma)
@@ -110,7 +113,7 @@ def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int)
             "gamma": gamma - oracle.gamma,
             "harmonic_mean": oracle.harmonic_mean - report["gzsl"]["harmonic_mean"],
         },
-        "doubts": calibration.doubts(
+        "doubts": calibrated_stacking.doubts(
             judged, margins, gamma, chosen if choice.gamma is None else None
         ),
         "curves": {"validation": validation.document(), "test": test.document()},

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from starcli.contracts import Desk
-from starcli.descriptions import read, require
 from starcli.experiment import Experiment, Job
-from starcli.store import Artifact, Recipe
+from starcli.store.artifacts import Artifact, Recipe
+from starcli.text.descriptions import read, require
 
 REVISION = 1
 ANSWERS = "*.jsonl"

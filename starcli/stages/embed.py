@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from starcli.class_names import folded
 from starcli.contracts import TextBank, TextEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment, Job
-from starcli.names import folded
-from starcli.promises import require_floats
 from starcli.stages.describe import open_texts
-from starcli.store import Artifact
+from starcli.stages.plugin_checks import require_floats
+from starcli.store.artifacts import Artifact
 
 REVISION = 1
 BATCH = 64
@@ -58,19 +58,27 @@ def run(job: Job) -> None:
     cut = _too_long(texts, encoder)
     if cut and not e.settings.text.cut:
         file = job.inputs["texts"].path / "data.json"
-        raise DataError(f"too long for the encoder: {'; '.join(cut)}",
-                        f"shorten them in {file}, leave {{parts}} out of text.name_template, or "
-                        "have them cut with --cut")  # fmt: skip
+        raise DataError(
+            f"too long for the encoder: {'; '.join(cut)}",
+            f"shorten them in {file}, leave {{parts}} out of text.name_template, or "
+            "have them cut with --cut",
+        )
     _require_known(texts, encoder)
     vectors, encoded = _encode(job, texts, encoder)
     _require_directions(texts, vectors)
     job.draft.tensors({"vectors": vectors})
     job.draft.json({"classes": texts.classes, "facets": texts.facets, "texts": texts.rows})
     job.draft.summary = {
-        "axes": "C F E", "shape": list(vectors.shape), "encoded": encoded, "cut": len(cut),
-        "notes": [*_cut_note(cut, encoder), *_unknown_note(texts, encoder),
-                  *_alike_notes(texts, vectors)],
-    }  # fmt: skip
+        "axes": "C F E",
+        "shape": list(vectors.shape),
+        "encoded": encoded,
+        "cut": len(cut),
+        "notes": [
+            *_cut_note(cut, encoder),
+            *_unknown_note(texts, encoder),
+            *_alike_notes(texts, vectors),
+        ],
+    }
 
 
 def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Composed:
@@ -86,8 +94,10 @@ def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Co
     """
     classes, text = experiment.actions, experiment.settings.text
     _require_names(classes)
-    rows = [compose(name, sentences, text.name_template, text.part_template)
-            for name, sentences in zip(classes, said, strict=True)]  # fmt: skip
+    rows = [
+        compose(name, sentences, text.name_template, text.part_template)
+        for name, sentences in zip(classes, said, strict=True)
+    ]
     return Composed(classes, ("name", *said[0]), tuple(map(tuple, rows)))
 
 
@@ -99,8 +109,10 @@ def _require_names(classes: Sequence[str]) -> None:
             raise DataError(f"class {number} has no name", "name it in the data set")
         if folded(name) in found:
             other = found[folded(name)]
-            raise DataError(f"two classes have the same name: '{other}' and '{name}'",
-                            "give one another name in the data set")  # fmt: skip
+            raise DataError(
+                f"two classes have the same name: '{other}' and '{name}'",
+                "give one another name in the data set",
+            )
         found[folded(name)] = name
 
 
@@ -128,11 +140,14 @@ def compose(
             for part, text in sentences.items()
         ]
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-        raise UsageError(f"text template: unknown placeholder {error}",
-                         "use {name}, {part}, {text} and {parts}") from error  # fmt: skip
+        raise UsageError(
+            f"text template: unknown placeholder {error}", "use {name}, {part}, {text} and {parts}"
+        ) from error
     if not all(text.strip() for text in (own, *parts)):
-        raise UsageError(f"text template: the text of class '{name}' is empty",
-                         "use {name}, {part}, {text} and {parts}")  # fmt: skip
+        raise UsageError(
+            f"text template: the text of class '{name}' is empty",
+            "use {name}, {part}, {text} and {parts}",
+        )
     return [own, *parts]
 
 
@@ -149,8 +164,10 @@ def _require_known(texts: Composed, encoder: TextEncoder) -> None:
     """Refuse texts that the encoder knows no word of."""
     silent = [f"{place}: '{text}'" for place, text in texts.places() if not encoder.length(text)]
     if silent:
-        raise DataError(f"the encoder knows no word of {'; '.join(silent)}",
-                        "say it in other words, or use another encoder")  # fmt: skip
+        raise DataError(
+            f"the encoder knows no word of {'; '.join(silent)}",
+            "say it in other words, or use another encoder",
+        )
 
 
 def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, int]:
@@ -194,8 +211,10 @@ def _require_directions(texts: Composed, vectors: Tensor) -> None:
     bad = ~torch.isfinite(vectors).all(2) | (vectors.norm(dim=2) == 0)
     if bad.any():
         places = [place for place, _ in texts.places()]
-        raise NumericalError(f"{places[int(bad.flatten().nonzero()[0])]}: its text vector is not "
-                             "finite or zero", "use another encoder")  # fmt: skip
+        raise NumericalError(
+            f"{places[int(bad.flatten().nonzero()[0])]}: its text vector is not finite or zero",
+            "use another encoder",
+        )
 
 
 def _cut_note(cut: Sequence[str], encoder: TextEncoder) -> Iterator[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from starcli.clips import ClipSet
+from starcli.data.clips import ClipSet
 from starcli.experiment import Experiment, Job
 from starcli.stages.extract import open_tokens
 from starcli.stages.train import build, score
-from starcli.store import Artifact
+from starcli.store.artifacts import Artifact
 
 REVISION = 1
 

@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starcli.clips import ClipSet, Views
 from starcli.contracts import VIEWS, TokenSet, views_of
+from starcli.data.clips import ClipSet
+from starcli.data.splits import Task, refuse_leak
 from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
 from starcli.files import save_whole
-from starcli.promises import new_backbone
-from starcli.splits import Task, refuse_leak
-from starcli.store import Artifact, save_tensors, split_evenly
-from starcli.training import DRAWS, derive
+from starcli.stages.plugin_checks import new_backbone
+from starcli.store.artifacts import Artifact, save_tensors, split_evenly
+from starcli.training.loop import DRAWS, derive
 
 REVISION = 3
 SHARD_MB = 64.0
@@ -60,8 +60,10 @@ def wanted_views(experiment: Experiment) -> tuple[str, ...]:
     more = views_of(loaded.plugins["method"], loaded.plugin_settings["method"])
     for view in more:
         if view not in VIEWS:
-            raise MissingError(f"method {experiment.settings.method.name} asks for view '{view}'",
-                               f"there are: {', '.join(VIEWS)}")  # fmt: skip
+            raise MissingError(
+                f"method {experiment.settings.method.name} asks for view '{view}'",
+                f"there are: {', '.join(VIEWS)}",
+            )
     return ("plain", *more)
 
 
@@ -149,8 +151,11 @@ def _joints(e: Experiment) -> int:
 def frozen(e: Experiment, weights: Artifact) -> Any:
     """The backbone with its weights, in eval mode."""
     backbone = new_backbone(e)
-    own = {k.removeprefix("backbone."): v for k, v in weights.tensors().items()
-           if k.startswith("backbone.")}  # fmt: skip
+    own = {
+        k.removeprefix("backbone."): v
+        for k, v in weights.tensors().items()
+        if k.startswith("backbone.")
+    }
     backbone.load_state_dict(own)
     return backbone.to(e.device).eval().requires_grad_(False)
 
@@ -187,8 +192,10 @@ def encode(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor
         good = torch.isfinite(tokens).flatten(1).all(1)
         if not good.all():
             name = clips.index.names[shard.clips[rows[int((~good).nonzero()[0])]]]
-            raise NumericalError(f"tokens of clip '{name}' are not finite or exceed half precision",
-                                 "pretrain with a lower learning rate")  # fmt: skip
+            raise NumericalError(
+                f"tokens of clip '{name}' are not finite or exceed half precision",
+                "pretrain with a lower learning rate",
+            )
         if out is None:
             out = tokens.new_empty(len(order), *tokens.shape[1:])
         out[rows] = tokens
@@ -198,13 +205,15 @@ def encode(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor
 
 def _view(e: Experiment, clips: ClipSet, view: str) -> View:
     """How a view reads clips."""
-    views = Views(clips, e.source.layout, e.settings.pretrain, e.settings.extract)
+    views = e.views(clips)
 
     def augmented(chosen: Sequence[int]) -> Tensor:
         draws = [_draws(e.settings.seed, clips.index.names[clip]) for clip in chosen]
         return views.augmented(chosen, torch.stack(draws))
 
-    return {"plain": views.plain, "motion-masked": views.masked, "augmented": augmented}[view]
+    return {"plain": views.plain, "motion-masked": views.masked_motion, "augmented": augmented}[
+        view
+    ]
 
 
 def _draws(seed: int, name: str) -> Tensor:

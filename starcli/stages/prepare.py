@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from starcli.data.reading import Group, cores, each_group, groups, read_group, read_lists
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import Experiment, Job
 from starcli.files import save_text
-from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
 
 REVISION = 3
 SKIP = "leave out what cannot be read with --skip-bad"
@@ -93,8 +93,9 @@ def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
     first, more = bad[0], len(bad) - 1
     also = f" (and {more} more, listed in {listed})" if more else ""
     fix = SKIP if first["fix"] in ("", LEAVE_OUT) else f"{first['fix']}, or {SKIP}"
-    raise DataError(first["message"] + also, fix, file=first["file"], line=first["line"],
-                    frame=first["frame"])  # fmt: skip
+    raise DataError(
+        first["message"] + also, fix, file=first["file"], line=first["line"], frame=first["frame"]
+    )
 
 
 def _refuse_twice(names: Sequence[str]) -> None:

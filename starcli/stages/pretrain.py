@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from starcli.clips import ClipSet, Views
 from starcli.contracts import Watch
+from starcli.data.clips import ClipSet
+from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment, Job
-from starcli.promises import new_backbone
-from starcli.sections import PretrainSection
-from starcli.splits import Task, refuse_leak
-from starcli.training import Numerics, derive, moving_average, run_epochs, schedule
-from starcli.weights import Fitted, TrainedOn, fit_weights, read_weights, saw
+from starcli.settings.schema import PretrainSection
+from starcli.stages.plugin_checks import new_backbone
+from starcli.training.loop import Numerics, derive, moving_average, run_epochs, schedule
+from starcli.weights.matching import Fitted, TrainedOn, fit_weights, read_weights, saw
 
 REVISION = 3
 JUDGED = 0.95
@@ -159,8 +159,7 @@ def _train(
     options = e.settings.pretrain
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     parallel = e.workers.parallel(model)
-    optimizer = _optimizer(model, options)
-    views = Views(clips, e.source.layout, options, e.settings.extract)
+    views = e.views(clips)
     average = moving_average(model, options.ema) if options.ema else None
     position = {label: i for i, label in enumerate(task.seen)}
     targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
@@ -178,19 +177,28 @@ def _train(
 
     journal = job.journal()
     rate = schedule(options.schedule, options.epochs, options.milestones, options.warmup)
+    watch = Watch(None, after_epoch, job.checkpoint, job.progress, record=journal.record)
     history = run_epochs(
-        model, loss, optimizer, what=f"pretrain ({job.role})", size=len(task.train),
-        batch=options.batch, epochs=options.epochs, seed=seed, rate=rate,
-        watch=Watch(None, after_epoch, job.checkpoint, job.progress, record=journal.record),
-        average=average, numerics=numerics, workers=e.workers,
-    )  # fmt: skip
+        model,
+        loss,
+        _optimizer(model, options),
+        what=f"pretrain ({job.role})",
+        size=len(task.train),
+        batch=options.batch,
+        epochs=options.epochs,
+        seed=seed,
+        rate=rate,
+        watch=watch,
+        average=average,
+        numerics=numerics,
+        workers=e.workers,
+    )
     if e.workers.leads:
         journal.close(job.draft.path)
+    names = tuple(e.source.classes[c] for c in task.seen)
     return {
         "classes": list(task.seen),
-        "trained_on": TrainedOn(
-            e.settings.dataset.name, tuple(e.source.classes[c] for c in task.seen)
-        ),
+        "trained_on": TrainedOn(e.settings.dataset.name, names),
         "clips": len(task.train),
         "precision": numerics.precision,
         "loss_by_epoch": history.losses,
@@ -235,8 +243,7 @@ class _Judge:
 
     def __init__(self, model: Classifier, clips: ClipSet, task: Task, e: Experiment) -> None:
         self.model, self.clips, self.e = model, clips, e
-        middle = e.settings.extract.model_copy(update={"crop": JUDGED})
-        self.views = Views(clips, e.source.layout, e.settings.pretrain, middle)
+        self.views = e.views(clips, crop=JUDGED)
         self.position = {label: i for i, label in enumerate(task.seen)}
         self.test = [i for i in task.test if clips.index.labels[i] in self.position]
 

@@ -15,19 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starcli.calibration import sweep
-from starcli.clips import ClipSet
 from starcli.contracts import Problem, TokenSet, Watch
+from starcli.data.clips import ClipSet
+from starcli.data.splits import Task
 from starcli.errors import UsageError, writes_to
+from starcli.evaluation.calibrated_stacking import sweep
+from starcli.evaluation.metrics import Judged, require_finite
+from starcli.evaluation.model_selection import choose, open_folds
 from starcli.experiment import FINAL, Experiment, Job
-from starcli.folds import choose, open_folds
-from starcli.metrics import Judged, require_finite
-from starcli.promises import require_floats
-from starcli.splits import Task
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
-from starcli.store import Artifact
-from starcli.training import derive
+from starcli.stages.plugin_checks import require_floats
+from starcli.store.artifacts import Artifact
+from starcli.training.loop import derive
 
 REVISION = 4
 SCORE_BATCH = 256

@@ -44,12 +44,13 @@ SIZES: dict[str, Any] = {
 }
 NETWORKS = {
     "st-gcn": Entry(
-        "straight_st_gcn:StraightStGcn", "st_gcn:StGcn",
+        "straight_st_gcn:StraightStGcn",
+        "st_gcn:StGcn",
         {"dropout": 0.0, "partition": "distance-published"},
     ),
     "ctr-gcn": Entry("straight_ctr_gcn:StraightCtrGcn", "ctr_gcn:CtrGcn", {"persons": 2}),
     "shift-gcn": Entry("straight_shift_gcn:StraightShiftGcn", "shift_gcn:ShiftGcn"),
-}  # fmt: skip
+}
 
 
 def _load(where: str) -> Any:

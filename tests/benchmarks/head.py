@@ -21,7 +21,7 @@ from backbones import interleaved, unit
 from straight_head import StraightHead
 
 from starcli.contracts import Problem, TextBank
-from starcli.head import Star
+from starcli.head.star import Star
 from starcli_plugins.layouts import KINECT_V2
 
 CLASSES, UNSEEN, TEXT = 60, 5, 768

@@ -25,13 +25,13 @@ from safetensors.numpy import save_file
 from straight_skeleton import read_plain
 
 from starcli import pipeline
-from starcli.clips import ClipSet
+from starcli.data.clips import ClipSet
 from starcli.experiment import Experiment
-from starcli.settings import load
-from starcli.store import Artifact
-from starcli_plugins.datasets import ntu_sample
-from starcli_plugins.datasets.actors import assemble
-from starcli_plugins.datasets.ntu_facts import NTU60
+from starcli.settings.resolve import load
+from starcli.store.artifacts import Artifact
+from starcli_plugins.datasets.ntu import sample
+from starcli_plugins.datasets.ntu.body_selection import assemble
+from starcli_plugins.datasets.ntu.facts import NTU60
 
 
 def write(folder: Path, count: int) -> Path:
@@ -39,7 +39,7 @@ def write(folder: Path, count: int) -> Path:
     folder.mkdir()
     names = [str(name) for name in NTU60.expected()]
     for name in names[:: len(names) // count][:count]:
-        (folder / f"{name}.skeleton").write_bytes(ntu_sample.text(name))
+        (folder / f"{name}.skeleton").write_bytes(sample.text(name))
     return folder
 
 

@@ -74,12 +74,14 @@ class MultiScale(nn.Module):
             return [nn.Conv2d(width, own, 1), nn.BatchNorm2d(own), nn.ReLU(inplace=True)]
 
         pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
-        self.branches = nn.ModuleList([
-            nn.Sequential(*entry(), TemporalConv(own, own, 5, stride, 1)),
-            nn.Sequential(*entry(), TemporalConv(own, own, 5, stride, 2)),
-            nn.Sequential(*entry(), pool, nn.BatchNorm2d(own)),
-            nn.Sequential(nn.Conv2d(width, own, 1, (stride, 1)), nn.BatchNorm2d(own)),
-        ])  # fmt: skip
+        self.branches = nn.ModuleList(
+            [
+                nn.Sequential(*entry(), TemporalConv(own, own, 5, stride, 1)),
+                nn.Sequential(*entry(), TemporalConv(own, own, 5, stride, 2)),
+                nn.Sequential(*entry(), pool, nn.BatchNorm2d(own)),
+                nn.Sequential(nn.Conv2d(width, own, 1, (stride, 1)), nn.BatchNorm2d(own)),
+            ]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self.branches], dim=1)

@@ -1,6 +1,6 @@
 """The dual-prompt head as its formulas read (paper eqs. 1 to 8), nothing merged or reordered.
 
-Parameters are named as in `starcli.head`, so that a state dict of one fits the other.
+Parameters are named as in `starcli.head.star`, so that a state dict of one fits the other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli.head import Star
+from starcli.head.star import Star
 
 
 class StraightBranch(nn.Module):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from starcli_plugins.datasets.actors import assemble
-from starcli_plugins.datasets.skeleton_files import Bodies, Body, Joints
+from starcli_plugins.datasets.ntu.body_selection import assemble
+from starcli_plugins.datasets.ntu.skeleton_files import Bodies, Body, Joints
 
 JOINTS = 25
 

@@ -9,8 +9,8 @@ from head import heads
 from straight_head import StraightHead
 from torch import Tensor
 
-from starcli import branches
-from starcli.head import Star
+from starcli.head import part_encoders
+from starcli.head.star import Star
 
 pytestmark = pytest.mark.numerical
 SMALL = {"attributes": 10, "width": 32, "heads": 4, "hidden": 16, "token_dim": 24}
@@ -49,7 +49,7 @@ def test_scores_are_equal(pair: tuple[StraightHead, Star]) -> None:
 def test_loss_and_gradients_are_equal(
     pair: tuple[StraightHead, Star], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(branches, "SLICE", 2)
+    monkeypatch.setattr(part_encoders, "SLICE", 2)
     straight, ours = pair
     losses = [head.loss(tokens(), torch.tensor([0, 3, 7, 3, 50])) for head in pair]
     for loss in losses:

@@ -22,14 +22,52 @@ V2_PARTS = {
     "foot": {14, 15, 18, 19},
 }
 V2_EDGES_FROM_1 = (
-    (1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7), (9, 21), (10, 9), (11, 10),
-    (12, 11), (13, 1), (14, 13), (15, 14), (16, 15), (17, 1), (18, 17), (19, 18), (20, 19),
-    (22, 23), (23, 8), (24, 25), (25, 12),
-)  # fmt: skip
+    (1, 2),
+    (2, 21),
+    (3, 21),
+    (4, 3),
+    (5, 21),
+    (6, 5),
+    (7, 6),
+    (8, 7),
+    (9, 21),
+    (10, 9),
+    (11, 10),
+    (12, 11),
+    (13, 1),
+    (14, 13),
+    (15, 14),
+    (16, 15),
+    (17, 1),
+    (18, 17),
+    (19, 18),
+    (20, 19),
+    (22, 23),
+    (23, 8),
+    (24, 25),
+    (25, 12),
+)
 V1_EDGES_FROM_1 = (
-    (1, 2), (2, 3), (4, 3), (5, 3), (6, 5), (7, 6), (8, 7), (9, 3), (10, 9), (11, 10), (12, 11),
-    (13, 1), (14, 13), (15, 14), (16, 15), (17, 1), (18, 17), (19, 18), (20, 19),
-)  # fmt: skip
+    (1, 2),
+    (2, 3),
+    (4, 3),
+    (5, 3),
+    (6, 5),
+    (7, 6),
+    (8, 7),
+    (9, 3),
+    (10, 9),
+    (11, 10),
+    (12, 11),
+    (13, 1),
+    (14, 13),
+    (15, 14),
+    (16, 15),
+    (17, 1),
+    (18, 17),
+    (19, 18),
+    (20, 19),
+)
 
 
 @EVERY
@@ -122,12 +160,28 @@ def test_special_joints_of_poses_are_the_ones_meant(layout: Layout) -> None:
 def test_joints_of_poses_stand_at_the_published_numbers() -> None:
     counted = [(17, COCO_17), (33, MEDIAPIPE_33)]
     assert [len(layout.joints) for _, layout in counted] == [n for n, _ in counted]
-    coco = {0: "nose", 4: "right ear", 5: "left shoulder", 10: "right wrist", 11: "left hip",
-            16: "right ankle"}  # fmt: skip
+    coco = {
+        0: "nose",
+        4: "right ear",
+        5: "left shoulder",
+        10: "right wrist",
+        11: "left hip",
+        16: "right ankle",
+    }
     assert {n: COCO_17.joints[n] for n in coco} == coco
-    pose = {3: "left eye outer", 8: "right ear", 10: "mouth right", 15: "left wrist",
-            18: "right pinky", 19: "left index", 22: "right thumb", 24: "right hip",
-            27: "left ankle", 30: "right heel", 31: "left foot index"}  # fmt: skip
+    pose = {
+        3: "left eye outer",
+        8: "right ear",
+        10: "mouth right",
+        15: "left wrist",
+        18: "right pinky",
+        19: "left index",
+        22: "right thumb",
+        24: "right hip",
+        27: "left ankle",
+        30: "right heel",
+        31: "left foot index",
+    }
     assert {n: MEDIAPIPE_33.joints[n] for n in pose} == pose
 
 

@@ -96,8 +96,10 @@ class SkeletonBackbone(nn.Module):
         clips = clips[:, : self.coordinates, :frames]
         missing = self.persons - clips.shape[4]
         if missing < 0 and self.persons > 1:
-            raise DataError(f"clips have {clips.shape[4]} persons, the backbone {self.persons}",
-                            "raise backbone.persons")  # fmt: skip
+            raise DataError(
+                f"clips have {clips.shape[4]} persons, the backbone {self.persons}",
+                "raise backbone.persons",
+            )
         clips = functional.pad(clips, (0, max(0, missing)))
         batch, channels, _, joints, persons = clips.shape
         x = clips.permute(0, 4, 3, 1, 2).reshape(-1, self.normalise.num_features, frames)
@@ -168,9 +170,13 @@ def conv_like(x: Tensor, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -
 
 
 def convs(
-    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor | None], stride: Any = (1, 1),
-    padding: Any = (0, 0), dilation: Any = (1, 1),
-) -> tuple[Tensor, ...]:  # fmt: skip
+    x: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    stride: Any = (1, 1),
+    padding: Any = (0, 0),
+    dilation: Any = (1, 1),
+) -> tuple[Tensor, ...]:
     """Convolutions of the same input as `functional.conv2d` gives them, differentiated at once.
 
     The gradients of biases are sums: oneDNN's own take a quarter of its backward pass.

@@ -89,12 +89,15 @@ class MultiScaleConv(nn.Module):
         peak = peak_of_three(peak, self.stride)
         scale, offset = (value.chunk(4) for value in fold(self.norm))
         peak = torch.addcmul(offset[2][:, None, None], peak, scale[2][:, None, None])
-        return torch.cat([
-            scaled_conv(near, self.near, scale[0], offset[0]),
-            scaled_conv(far, self.far, scale[1], offset[1]),
-            peak,
-            scaled_conv(x, self.point, scale[3], offset[3]),
-        ], 1)  # fmt: skip
+        return torch.cat(
+            [
+                scaled_conv(near, self.near, scale[0], offset[0]),
+                scaled_conv(far, self.far, scale[1], offset[1]),
+                peak,
+                scaled_conv(x, self.point, scale[3], offset[3]),
+            ],
+            1,
+        )
 
 
 def peak_of_three(x: Tensor, stride: int) -> Tensor:
@@ -227,9 +230,12 @@ class CtrGcn(SkeletonBackbone):
 
     def __init__(self, settings: Settings, layout: Layout) -> None:
         super().__init__(
-            layout, coordinates=settings.coordinates, persons=settings.persons,
-            dim=settings.widths[-1], stride=prod(settings.strides),
-        )  # fmt: skip
+            layout,
+            coordinates=settings.coordinates,
+            persons=settings.persons,
+            dim=settings.widths[-1],
+            stride=prod(settings.strides),
+        )
         graph = skeleton_graph(layout, "direction")
         ins = (settings.coordinates, *settings.widths[:-1])
         self.blocks = nn.ModuleList(

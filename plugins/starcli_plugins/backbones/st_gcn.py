@@ -125,9 +125,15 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, width_in: int, width: int, stride: int, kernel: int, dropout: float, graph: Data,
+        self,
+        width_in: int,
+        width: int,
+        stride: int,
+        kernel: int,
+        dropout: float,
+        graph: Data,
         residual: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.spatial = PartitionConv(width_in, width, graph)
         self.before = nn.BatchNorm2d(width)
@@ -188,9 +194,12 @@ class StGcn(SkeletonBackbone):
 
     def __init__(self, settings: Settings, layout: Layout) -> None:
         super().__init__(
-            layout, coordinates=settings.coordinates, persons=settings.persons,
-            dim=settings.widths[-1], stride=prod(settings.strides),
-        )  # fmt: skip
+            layout,
+            coordinates=settings.coordinates,
+            persons=settings.persons,
+            dim=settings.widths[-1],
+            stride=prod(settings.strides),
+        )
         graph = skeleton_graph(layout, settings.partition)
         ins = (settings.coordinates, *settings.widths[:-1])
         self.blocks = nn.ModuleList(

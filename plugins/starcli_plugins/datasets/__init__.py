@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 _CYCLES: Mapping[str, Any] = {
-    "epochs": 6, "steps": 300, "lr": 1e-3, "text_codes": 100, "classifier_epochs": 100,
-}  # fmt: skip
+    "epochs": 6,
+    "steps": 300,
+    "lr": 1e-3,
+    "text_codes": 100,
+    "classifier_epochs": 100,
+}
 SMALL: Mapping[str, Any] = {
     "method.star.attributes": 32,
     "method.star.width": 128,

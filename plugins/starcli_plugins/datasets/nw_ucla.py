@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from starcli.contracts import Clip, NoSettings, Recording, Side
+from starcli.data.normalise import Joints, checked
 from starcli.errors import DataError
-from starcli.skeletons import Joints, checked
 from starcli.totals import Totals, per_class
-from starcli_plugins.datasets import SMALL, archives
+from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.clip_tables import numbers, rows
+from starcli_plugins.datasets.io import archives
 from starcli_plugins.layouts import KINECT_V1
 
 PATTERN = r"a(\d+)_s(\d+)_e(\d+)_v(\d+)\.json"
@@ -64,9 +65,17 @@ class NwUcla:
         "5/5": (1, 3, 4, 6, 8),
     }
     classes = (
-        "pick up with one hand", "pick up with two hands", "drop trash", "walk around",
-        "sit down", "stand up", "donning", "doffing", "throw", "carry",
-    )  # fmt: skip
+        "pick up with one hand",
+        "pick up with two hands",
+        "drop trash",
+        "walk around",
+        "sit down",
+        "stand up",
+        "donning",
+        "doffing",
+        "throw",
+        "carry",
+    )
 
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
@@ -112,13 +121,18 @@ class NwUcla:
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
         if match is None:
-            raise DataError(f"{recording.name!r} is not a name of the form aXX_sYY_eZZ_vWW.json",
-                            "keep the file names of the distribution",
-                            file=recording.where)  # fmt: skip
+            raise DataError(
+                f"{recording.name!r} is not a name of the form aXX_sYY_eZZ_vWW.json",
+                "keep the file names of the distribution",
+                file=recording.where,
+            )
         action, subject, _, view = (int(group) for group in match.groups())
         if action not in ACTION_NUMBERS:
-            raise DataError(f"action a{action:02d} is not in the data set", "remove the file",
-                            file=recording.where)  # fmt: skip
+            raise DataError(
+                f"action a{action:02d} is not in the data set",
+                "remove the file",
+                file=recording.where,
+            )
         label = ACTION_NUMBERS.index(action)
         content = _read_json(recording)
         if content.get("label") != label + 1:
@@ -168,11 +182,13 @@ def _read_json(recording: Recording) -> dict[str, Any]:
         content = json.loads(archives.load(recording), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        raise DataError(f"not readable JSON ({error})", "download it again",
-                        file=recording.where, line=line) from error  # fmt: skip
+        raise DataError(
+            f"not readable JSON ({error})", "download it again", file=recording.where, line=line
+        ) from error
     if not isinstance(content, dict) or "skeletons" not in content:
-        raise DataError("has no key 'skeletons'", "check that this is an NW-UCLA file",
-                        file=recording.where)  # fmt: skip
+        raise DataError(
+            "has no key 'skeletons'", "check that this is an NW-UCLA file", file=recording.where
+        )
     return content
 
 
@@ -190,13 +206,17 @@ def _frames(skeletons: Any, recording: Recording) -> np.ndarray[Any, np.dtype[np
     for number, frame in enumerate(skeletons, 1):
         if not isinstance(frame, list) or len(frame) != 20:
             found = len(frame) if isinstance(frame, list) else type(frame).__name__
-            raise DataError(f"{found} joints, want 20", "download it again",
-                            file=recording.where, frame=number)  # fmt: skip
+            raise DataError(
+                f"{found} joints, want 20", "download it again", file=recording.where, frame=number
+            )
     try:
         array = np.array(skeletons)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"found {array.dtype}")
         return array.astype(np.float64)[:, None]
     except (ValueError, TypeError) as error:
-        raise DataError(f"joints are not triples of numbers ({error})", "download it again",
-                        file=recording.where) from error  # fmt: skip
+        raise DataError(
+            f"joints are not triples of numbers ({error})",
+            "download it again",
+            file=recording.where,
+        ) from error

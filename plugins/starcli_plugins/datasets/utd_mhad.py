@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from starcli.contracts import Clip, NoSettings, Recording, Side
+from starcli.data.normalise import Joints, checked
 from starcli.errors import DataError
-from starcli.skeletons import Joints, checked
 from starcli.totals import Totals, per_class
-from starcli_plugins.datasets import SMALL, archives
+from starcli_plugins.datasets import SMALL
+from starcli_plugins.datasets.io import archives
 from starcli_plugins.layouts import KINECT_V1
 
 PATTERN = r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat"
@@ -54,16 +55,34 @@ class UtdMhad:
         "fold4": (1, 8, 12, 13, 16, 24),
     }
     classes = (
-        "right arm swipe to the left", "right arm swipe to the right", "right hand wave",
-        "two hand front clap", "right arm throw", "cross arms in the chest", "basketball shoot",
-        "right hand draw x", "right hand draw circle (clockwise)",
-        "right hand draw circle (counter clockwise)", "draw triangle", "bowling (right hand)",
-        "front boxing", "baseball swing from right", "tennis right hand forehand swing",
-        "arm curl (two arms)", "tennis serve", "two hand push", "right hand knock on door",
-        "right hand catch an object", "right hand pick up and throw", "jogging in place",
-        "walking in place", "sit to stand", "stand to sit",
-        "forward lunge (left foot forward)", "squat (two arms stretch out)",
-    )  # fmt: skip
+        "right arm swipe to the left",
+        "right arm swipe to the right",
+        "right hand wave",
+        "two hand front clap",
+        "right arm throw",
+        "cross arms in the chest",
+        "basketball shoot",
+        "right hand draw x",
+        "right hand draw circle (clockwise)",
+        "right hand draw circle (counter clockwise)",
+        "draw triangle",
+        "bowling (right hand)",
+        "front boxing",
+        "baseball swing from right",
+        "tennis right hand forehand swing",
+        "arm curl (two arms)",
+        "tennis serve",
+        "two hand push",
+        "right hand knock on door",
+        "right hand catch an object",
+        "right hand pick up and throw",
+        "jogging in place",
+        "walking in place",
+        "sit to stand",
+        "stand to sit",
+        "forward lunge (left foot forward)",
+        "squat (two arms stretch out)",
+    )
 
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
@@ -108,13 +127,18 @@ class UtdMhad:
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
         if match is None:
-            raise DataError(f"{recording.name!r} is not a name of the form aX_sY_tZ_skeleton.mat",
-                            "keep the file names of the distribution",
-                            file=recording.where)  # fmt: skip
+            raise DataError(
+                f"{recording.name!r} is not a name of the form aX_sY_tZ_skeleton.mat",
+                "keep the file names of the distribution",
+                file=recording.where,
+            )
         action, subject, _ = (int(group) for group in match.groups())
         if not 1 <= action <= len(self.classes):
-            raise DataError(f"action a{action}, the data set has 1 to 27", "remove the file",
-                            file=recording.where)  # fmt: skip
+            raise DataError(
+                f"action a{action}, the data set has 1 to 27",
+                "remove the file",
+                file=recording.where,
+            )
         return Clip(
             name=recording.name.removesuffix("_skeleton.mat"),
             joints=self.skeleton(recording),
@@ -150,11 +174,15 @@ def _read_mat(recording: Recording) -> np.ndarray[Any, np.dtype[Any]]:
         # Only d_skel is decoded: other variables of a foreign file stay unread.
         content = loadmat(io.BytesIO(archives.load(recording)), variable_names=["d_skel"])
     except Exception as error:  # scipy raises whatever the damage leads it to
-        raise DataError(f"not a readable MATLAB file ({error})", "download it again",
-                        file=recording.where) from error  # fmt: skip
+        raise DataError(
+            f"not a readable MATLAB file ({error})", "download it again", file=recording.where
+        ) from error
     if "d_skel" not in content:
-        raise DataError("has no variable d_skel", "check that this is a UTD-MHAD skeleton file",
-                        file=recording.where)  # fmt: skip
+        raise DataError(
+            "has no variable d_skel",
+            "check that this is a UTD-MHAD skeleton file",
+            file=recording.where,
+        )
     skeleton = content["d_skel"]
     if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3) or skeleton.dtype.kind not in "fiu":
         raise DataError(

@@ -13,9 +13,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
+from starcli.class_names import folded
 from starcli.contracts import Desk, NoSettings
 from starcli.errors import DataError
-from starcli.names import folded
 
 Texts = Mapping[str, str]
 FIX = "use `--describer names`, or a describer that writes descriptions of these actions and parts"

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from starcli.contracts import Desk
 from starcli.errors import MissingError
-from starcli_plugins.describers.answers import Answers
-from starcli_plugins.describers.asking import ask_all, collect, unasked
-from starcli_plugins.describers.endpoint import Endpoint
-from starcli_plugins.describers.questions import Mode, questions
+from starcli_plugins.describers.llm.ask import ask_all, collect, unasked
+from starcli_plugins.describers.llm.cache import Answers
+from starcli_plugins.describers.llm.client import Endpoint
+from starcli_plugins.describers.llm.prompts import Mode, questions
 
 OPENAI = "https://api.openai.com/v1"
 LETTERS_PER_TOKEN, TOKENS_PER_WORD = 4, 1.5
@@ -39,8 +39,10 @@ class Chat:
         model: str = Field(description="name of the model on the server")
         base_url: str = Field(OPENAI, description="the server; usually ends in /v1")
         key_variable: str = Field("OPENAI_API_KEY", description="variable that has the key")
-        mode: Mode = Field("per-part", description="per-part: as the paper asks; structured: "
-                           "all parts in one JSON answer")  # fmt: skip
+        mode: Mode = Field(
+            "per-part",
+            description="per-part: as the paper asks; structured: all parts in one JSON answer",
+        )
         temperature: float = Field(0.0, ge=0, le=2, description="0: the likeliest answer")
         seed: int = Field(0, ge=0, description="seed of the server's draws, where it has one")
         words: int = Field(25, ge=1, le=1000, description="most words of the text of a part")
@@ -48,8 +50,9 @@ class Chat:
         concurrency: int = Field(4, ge=1, le=64, description="requests at a time")
         timeout: float = Field(60.0, gt=0, description="seconds to wait for an answer")
         tries: int = Field(4, ge=1, le=20, description="tries where a server is busy or away")
-        max_wait: float = Field(120.0, ge=0, description="longest wait that a server may ask for, "
-                                "seconds")  # fmt: skip
+        max_wait: float = Field(
+            120.0, ge=0, description="longest wait that a server may ask for, seconds"
+        )
         price_in: float | None = Field(None, ge=0, description="price of a million tokens sent")
         price_out: float | None = Field(None, ge=0, description="price of a million answered")
 
@@ -66,8 +69,14 @@ class Chat:
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
     unkeyed: ClassVar[tuple[str, ...]] = (
-        "key_variable", "concurrency", "timeout", "tries", "max_wait", "price_in", "price_out",
-    )  # fmt: skip
+        "key_variable",
+        "concurrency",
+        "timeout",
+        "tries",
+        "max_wait",
+        "price_in",
+        "price_out",
+    )
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -123,6 +132,7 @@ class Chat:
                 "`--describer bundled`, which asks nobody",
             )
         if not key.isascii() or not key.isprintable():
-            raise MissingError(f"the variable {self.settings.key_variable} holds no key",
-                               "set it to the key alone")  # fmt: skip
+            raise MissingError(
+                f"the variable {self.settings.key_variable} holds no key", "set it to the key alone"
+            )
         return SecretStr(key) if key else None

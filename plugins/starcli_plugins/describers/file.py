@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Desk
-from starcli.descriptions import digest, read, require
+from starcli.text.descriptions import digest, read, require
 
 
 class File:

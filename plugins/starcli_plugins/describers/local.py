@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Desk
 from starcli.errors import MissingError
-from starcli_plugins.describers.asking import Reply, ask_all, collect
-from starcli_plugins.describers.questions import Message, Mode, Question, questions
-from starcli_plugins.model_files import LANGUAGE, find, load, opening
+from starcli_plugins.describers.llm.ask import Reply, ask_all, collect
+from starcli_plugins.describers.llm.prompts import Message, Mode, Question, questions
+from starcli_plugins.hub_files import LANGUAGE, find, load, opening
 
 
 class Local:
@@ -30,8 +30,10 @@ class Local:
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         model: str = Field(description="folder, or name on the hub that is in the local cache")
-        mode: Mode = Field("per-part", description="per-part: as the paper asks; structured: "
-                           "all parts in one JSON answer")  # fmt: skip
+        mode: Mode = Field(
+            "per-part",
+            description="per-part: as the paper asks; structured: all parts in one JSON answer",
+        )
         words: int = Field(25, ge=1, le=1000, description="most words of the text of a part")
         max_tokens: int = Field(500, ge=1, description="most tokens of an answer")
         device: str = Field("cpu", description="cpu, cuda or mps")
@@ -94,13 +96,19 @@ class Generator:
         room = getattr(model.config, "max_position_embeddings", math.inf) - read
         limit = min(request["max_tokens"], room)
         if limit < 1:
-            raise MissingError(f"language model '{self.settings.model}' is too small: the question "
-                               f"alone has {read} tokens", "use another model")  # fmt: skip
+            raise MissingError(
+                f"language model '{self.settings.model}' is too small: the question "
+                f"alone has {read} tokens",
+                "use another model",
+            )
         with torch.inference_mode():
             made = model.generate(
-                **inputs, max_new_tokens=limit, do_sample=False, num_beams=1,
+                **inputs,
+                max_new_tokens=limit,
+                do_sample=False,
+                num_beams=1,
                 pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
-            )  # fmt: skip
+            )
         new = made[0, read:]
         text = tokenizer.decode(new, skip_special_tokens=True)
         ended = tokenizer.eos_token_id is not None and tokenizer.eos_token_id in new.tolist()

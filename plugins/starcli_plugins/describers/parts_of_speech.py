@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from starcli.class_names import folded
 from starcli.contracts import Desk, NoSettings
-from starcli.names import folded
 
 BODY = re.compile(r"((?:right|left|two) (?:arm|hand)) (.+)")
 """Names such as "right arm throw", which say first who moves."""

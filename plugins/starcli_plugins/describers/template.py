@@ -19,8 +19,11 @@ def _check(text: str) -> str:
     Raises:
         ValueError: It has another placeholder, or says nothing.
     """
-    found = {(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(text)
-             if name is not None}  # fmt: skip
+    found = {
+        (name, spec, conversion)
+        for _, name, spec, conversion in Formatter().parse(text)
+        if name is not None
+    }
     if not text.strip() or not found <= {(name, "", None) for name in PLACEHOLDERS}:
         raise ValueError("want a text with {name} and {part} and no other placeholder")
     return text

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli_plugins.encoders.transformer import Transformer
-from starcli_plugins.model_files import load
+from starcli_plugins.hub_files import load
 
 
 class Clip(Transformer):

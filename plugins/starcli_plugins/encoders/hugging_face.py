@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli_plugins.encoders.transformer import Transformer
-from starcli_plugins.model_files import load
+from starcli_plugins.hub_files import load
 
 
 class HuggingFace(Transformer):
@@ -26,8 +26,9 @@ class HuggingFace(Transformer):
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        model: str = Field("google-bert/bert-base-uncased",
-                           description="folder, or name on the hub")  # fmt: skip
+        model: str = Field(
+            "google-bert/bert-base-uncased", description="folder, or name on the hub"
+        )
         pooling: Literal["mean", "cls", "last", "pooler"] = Field(
             "mean", description="mean of all tokens, first, last (eos), or the model's own pooler"
         )

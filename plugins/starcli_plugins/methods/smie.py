@@ -42,9 +42,12 @@ class Smie(TrainedMethod):
         """The network T."""
         wide, narrow = self.settings.hidden
         self.network = nn.Sequential(
-            nn.Linear(token_dim + text_dim, wide), nn.ReLU(),
-            nn.Linear(wide, narrow), nn.ReLU(), nn.Linear(narrow, 1),
-        )  # fmt: skip
+            nn.Linear(token_dim + text_dim, wide),
+            nn.ReLU(),
+            nn.Linear(wide, narrow),
+            nn.ReLU(),
+            nn.Linear(narrow, 1),
+        )
 
     def critic(self, clips: Tensor, text: Tensor) -> Tensor:
         """T of features and texts row by row: [B, D] and [B, E] -> [B]."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from starcli.contracts import TextBank
-from starcli_plugins.methods.aligned import AlignedSettings, AlignedVaes
+from starcli_plugins.methods.aligned_vae import AlignedSettings, AlignedVaes
 from starcli_plugins.methods.base import facet_vectors
 
 

@@ -81,9 +81,15 @@ class Vae(nn.Module):
 
 
 def fit_softmax(
-    classifier: nn.Linear, codes: Tensor, labels: Tensor, *, epochs: int, batch: int, lr: float,
+    classifier: nn.Linear,
+    codes: Tensor,
+    labels: Tensor,
+    *,
+    epochs: int,
+    batch: int,
+    lr: float,
     generator: torch.Generator,
-) -> None:  # fmt: skip
+) -> None:
     """Train a linear softmax classifier from zero with Adam.
 
     Args:

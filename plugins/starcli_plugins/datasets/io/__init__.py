@@ -1,0 +1,1 @@
+"""Formats that several data sets come in."""

@@ -1,0 +1,1 @@
+"""Made-up actions of a stick body."""

@@ -1,0 +1,196 @@
+"""What CADA-VAE, SynSE and MSF share: aligned autoencoders, then a classifier on their codes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from starcli.contracts import TextBank, TokenSet, Watch
+from starcli.errors import UsageError
+from starcli.training.loop import derive
+from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
+from starcli_plugins.methods.vae import Gaussian, Sizes, Vae, fit_softmax, wasserstein
+
+
+class AlignedSettings(TrainingSettings):
+    """What every such method is asked for."""
+
+    latent: int = Field(64, ge=2, description="width of the codes of clips")
+    text_codes: int = Field(400, ge=1, description="codes drawn from the texts of a class")
+    classifier_epochs: int = Field(25, ge=1, description="passes of the classifier over the codes")
+    classifier_batch: int = Field(32, ge=1, description="codes per step of the classifier")
+    classifier_lr: float = Field(1e-3, gt=0, description="learning rate of the classifier, Adam")
+    judge_every: int = Field(
+        10, ge=1, description="epochs after which the classifier is trained and judged"
+    )
+
+
+class AlignedVaes(TrainedMethod):
+    """An autoencoder of clips and one of each facet of the text, with codes that fit each other.
+
+    The codes of a class's facets side by side stand for the code of a clip of it, and each kind is
+    decoded from the other's codes too. Then a softmax classifier learns codes drawn from texts, of
+    unseen classes too, and names clips by their mean codes. Clips of unseen classes are never read;
+    their texts are, as in the papers, and results are marked transductive.
+
+    Validation chooses the epochs of the autoencoders; after every `judge_every` of them and after
+    the last, the classifier is trained from zero, always for the same number of epochs of its own.
+
+    Subclasses define `weights` and `distance`.
+    """
+
+    settings: AlignedSettings
+    clip_layers: ClassVar[tuple[Sizes, Sizes]] = ((), ())
+    """Hidden widths of the clips' encoder and decoder."""
+    text_layers: ClassVar[tuple[Sizes, Sizes]] = ((), ())
+    """Hidden widths of the texts' encoders and decoders."""
+    steps_per_epoch = 1
+    transductive: ClassVar[bool] = True
+
+    def build(self, token_dim: int, text_dim: int) -> None:
+        """The autoencoders and the classifier."""
+        facets, classes, _ = self.text.shape
+        latent = self.settings.latent // facets
+        self.clip_vae = Vae(token_dim, latent * facets, *self.clip_layers)
+        texts = [Vae(text_dim, latent, *self.text_layers) for _ in range(facets)]
+        self.text_vaes = nn.ModuleList(texts)
+        self.classifier = nn.Linear(latent * facets, classes)
+        self.steps: Tensor
+        self.register_buffer("steps", torch.tensor(0))
+
+    @abstractmethod
+    def weights(self, epoch: float) -> Mapping[str, float]:
+        """The weight of each term after so many epochs."""
+
+    @abstractmethod
+    def distance(self, decoded: Tensor, true: Tensor) -> Tensor:
+        """How far [B, width] is from what it stands for, a mean over B."""
+
+    def encode_text(self, classes: Tensor) -> list[Gaussian]:
+        """The distributions of the codes of each facet, for class ids [B]."""
+        pairs = zip(self._text_vaes(), self.text[:, classes], strict=True)
+        return [vae.encode(text) for vae, text in pairs]
+
+    def _text_vaes(self) -> list[Vae]:
+        return [vae for vae in self.text_vaes if isinstance(vae, Vae)]
+
+    def losses(self, clips: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        """The terms of the loss, without their weights; those of facets are added up.
+
+        Args:
+            clips: Features [B, D].
+            classes: Their class ids [B].
+        """
+        clip, texts = self.clip_vae.encode(clips), self.encode_text(classes)
+        joint = Gaussian(*(torch.cat(each, dim=1) for each in zip(*texts, strict=True)))
+        code, text_code = clip.sample(), joint.sample()
+        return {
+            "reconstruction": self._clip(code, clips) + self._text(text_code, classes),
+            "clip_divergence": clip.divergence(),
+            "text_divergence": joint.divergence(),
+            "cross": self._clip(text_code, clips) + self._text(code, classes),
+            "distance": wasserstein(clip, joint),
+        }
+
+    def _clip(self, code: Tensor, clips: Tensor) -> Tensor:
+        return self.distance(self.clip_vae.decode(code), clips)
+
+    def _text(self, code: Tensor, classes: Tensor) -> Tensor:
+        apart = code.chunk(len(self.text_vaes), dim=1)
+        pairs = zip(self._text_vaes(), apart, self.text[:, classes], strict=True)
+        terms = [self.distance(vae.decode(own), text) for vae, own, text in pairs]
+        return torch.stack(terms).sum()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam on the autoencoders."""
+        learned = [*self.clip_vae.parameters(), *self.text_vaes.parameters()]
+        return torch.optim.Adam(learned, self.settings.lr)
+
+    def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
+        """The weighted sum of the terms."""
+        weights = self.weights(int(self.steps) / self.steps_per_epoch)
+        self.steps += 1
+        terms = self.losses(clips, self.seen[targets])
+        return torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
+
+    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+        """Train the autoencoders on clips of seen classes, then the classifier.
+
+        Args:
+            train: Their joint tokens; labels are ids into all classes.
+            watch: Number of epochs, reports and checkpoint.
+            seed: Seed of order, codes and classifier.
+        """
+        clips, targets = self.prepare(train)
+        last = min(self.settings.epochs, watch.epochs or self.settings.epochs)
+
+        def judge(epoch: int) -> float | None:
+            if epoch % self.settings.judge_every and epoch < last:
+                return None
+            self.fit_classifier(clips, targets, seed)
+            return watch.after_epoch(epoch)
+
+        steps = self.cycle()
+        self.steps_per_epoch = steps or -(-len(clips) // self.settings.batch)
+        self.steps.zero_()
+        self.learn(clips, targets, replace(watch, after_epoch=judge), seed, steps)
+
+    def cycle(self) -> int | None:
+        """Batches of an epoch; None: every clip once."""
+        return None
+
+    @torch.no_grad()
+    def fit_classifier(self, clips: Tensor, targets: Tensor, seed: int) -> None:
+        """Train the classifier from zero.
+
+        Args:
+            clips: Features [N, D] of clips of seen classes.
+            targets: Positions [N] in the list of seen classes.
+            seed: Seed of the codes and their order.
+        """
+        s = self.settings
+        generator = torch.Generator().manual_seed(derive(seed, "classifier"))
+        codes, labels = self.codes(clips, targets, generator)
+        fit_softmax(
+            self.classifier,
+            codes,
+            labels,
+            epochs=s.classifier_epochs,
+            batch=s.classifier_batch,
+            lr=s.classifier_lr,
+            generator=generator,
+        )
+
+    def codes(
+        self, clips: Tensor, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the classifier learns: codes [M, d] drawn from the texts, and class ids [M]."""
+        return self.codes_of_text(torch.cat([self.seen, self.unseen]), generator)
+
+    def codes_of_text(self, classes: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`text_codes` codes drawn from the texts of each class, and the class ids."""
+        labels = classes.repeat_interleave(self.settings.text_codes)
+        drawn = [text.sample(generator) for text in self.encode_text(labels)]
+        return torch.cat(drawn, dim=1), labels
+
+    def extend(self, bank: TextBank) -> None:
+        """No further classes: each has weights of its own in the classifier.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "the method has a classifier for the classes that it was trained with",
+            "train another, such as --method star",
+        )
+
+    def compare(self, clips: Tensor) -> Tensor:
+        """Logits of the mean codes of features [B, D]: [B, C]."""
+        logits: Tensor = self.classifier(self.clip_vae.encode(clips).mean)
+        return logits

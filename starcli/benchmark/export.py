@@ -1,0 +1,300 @@
+"""The result of a benchmark as tables for terminal, Markdown, LaTeX and CSV, and as bars."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starcli.benchmark import grid as cells
+from starcli.benchmark.results import MEASURES, Document
+from starcli.figures import style
+from starcli.files import save_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes the beginning of a formula for."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was measured on one data set, protocol and mean of splits.
+
+    Args:
+        title: These three.
+        head: Titles of the columns.
+        rows: Their texts, of a row's label and every value.
+        best: Places in `rows`, row and column, of the highest values.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: frozenset[tuple[int, int]]
+
+
+def blocks(document: Document) -> list[Block]:
+    """The values of a document, those of one data set, protocol and mean of splits together."""
+    return [_block(document, title, measures) for title, measures in _measured(document).items()]
+
+
+def _measured(document: Document) -> dict[str, list[list[Document]]]:
+    """Title of a block -> the values of each of its columns, from the first row to the last."""
+    found: dict[str, list[list[Document]]] = {}
+    for number, column in enumerate(document["columns"]):
+        splits = column["split"].split("+")
+        where = splits[0] if len(splits) == 1 else f"mean of {', '.join(splits)}"
+        title = f"{column['dataset']}, {column['protocol']}, {where}"
+        values = document["values"][number :: len(document["columns"])]
+        found.setdefault(title, []).append(values)
+    return found
+
+
+def _block(document: Document, title: str, measures: Sequence[Sequence[Document]]) -> Block:
+    head, columns, best = ["method"], [list(document["rows"])], set()
+    marks = _marks(document)
+    for values in measures:
+        name = MEASURES[values[0]["measure"]]
+        best |= {(row, len(head)) for row, value in enumerate(values) if value["best"]}
+        head.append(name)
+        columns.append([_text(value, marks) for value in values])
+        if any(value["paper"] is not None for value in values):
+            head.append(f"{name} in the paper")
+            columns.append([_percent(value["paper"]) for value in values])
+    return Block(title, tuple(head), tuple(zip(*columns, strict=True)), frozenset(best))
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _text(value: Document, marks: Mapping[str, int]) -> str:
+    text = _percent(value["mean"])
+    if value["std"] is not None:
+        text += f" ± {100 * value['std']:.1f}"
+    return f"{text} [{marks[value['warning']]}]" if value["warning"] else text
+
+
+def _marks(document: Document) -> dict[str, int]:
+    """What values must admit -> number of its note."""
+    admitted = dict.fromkeys(v["warning"] for v in document["values"] if v["warning"])
+    return {warning: number for number, warning in enumerate(admitted, 1)}
+
+
+def notes(document: Document) -> list[str]:
+    """What stands below the tables: how the numbers came about, and why some are missing."""
+    done = [cell for cell in document["cells"] if cell["status"] == "done"]
+    many, seeds = len(document["seeds"]) > 1, ", ".join(map(str, document["seeds"]))
+    over = "mean ± sample standard deviation over seeds" if many else "seed"
+    lines = [
+        f"Percent; {over} {seeds}; the best of a column is bold. ZSL chooses among the unseen "
+        "classes, S, U and H among all."
+    ]
+    lines += [f"{how[:1].upper()}{how[1:]}." for how in sorted({c["selected_by"] for c in done})]
+    for what, key in (
+        ("Backbone", "backbone"),
+        ("Text encoder", "encoder"),
+        ("Texts", "describer"),
+    ):
+        used = ", ".join(sorted({cell[key] for cell in done}))
+        lines += [f"{what}: {used}."] if used else []
+    if any(number is not None for row in document["paper"] for number in row):
+        lines.append("In the paper: as published, with its own backbone, texts and training.")
+    lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
+    return lines + missing(document)
+
+
+def missing(document: Document) -> list[str]:
+    """Why cells are empty, each reason once, with their number and the first."""
+    reasons: dict[str, list[str]] = {}
+    for cell in document["cells"]:
+        if cell["status"] != "done":
+            failed = "failed: " if cell["status"] == "failed" else ""
+            reasons.setdefault(failed + reason(cell["error"]), []).append(cells.title(cell))
+    for cell in document["not_run"]:
+        reasons.setdefault("not run", []).append(cells.title(cell))
+    total = len(document["cells"]) + len(document["not_run"])
+    return [
+        f"Empty, {len(names)} of {total} runs (first {names[0]}): {why}"
+        for why, names in reasons.items()
+    ]
+
+
+def reason(error: Mapping[str, Any]) -> str:
+    """An error of a cell in one line."""
+    place = f"{error['file']}: " if error["file"] else ""
+    return f"{place}{error['message']}; {error['fix']}"
+
+
+def markdown(document: Document) -> str:
+    """Tables of GitHub's Markdown."""
+    lines = [f"# {_of_markdown(document['title'])}", ""]
+    for block in blocks(document):
+        lines += [f"**{_of_markdown(block.title)}**", ""]
+        lines += [_line(block.head), _line(["---"] + ["---:"] * (len(block.head) - 1))]
+        for r, row in enumerate(block.rows):
+            texts = map(_of_markdown, row)
+            lines.append(
+                _line([f"**{t}**" if (r, c) in block.best else t for c, t in enumerate(texts)])
+            )
+        lines.append("")
+    return "\n".join([*lines, *(f"- {_of_markdown(note)}" for note in notes(document)), ""])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _of_markdown(text: str) -> str:
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#|" else c for c in " ".join(text.split()))
+
+
+def latex(document: Document) -> str:
+    """Tables of LaTeX that need no package."""
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_of_latex(document['title'])}}}"]
+    for block in blocks(document):
+        lines += [
+            "",
+            rf"{_of_latex(block.title)}\\[2pt]",
+            rf"\begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}",
+            r"\hline",
+        ]
+        lines += [" & ".join(map(_of_latex, block.head)) + r" \\", r"\hline"]
+        for r, row in enumerate(block.rows):
+            texts = map(_of_latex, row)
+            cells = [rf"\textbf{{{t}}}" if (r, c) in block.best else t for c, t in enumerate(texts)]
+            lines.append(" & ".join(cells) + r" \\")
+        lines += [r"\hline", r"\end{tabular}\\[6pt]"]
+    lines += ["", *(rf"{{\footnotesize {_of_latex(note)}\par}}" for note in notes(document))]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _of_latex(text: str) -> str:
+    escaped = "".join(LATEX.get(c, c) for c in " ".join(text.split()))
+    return escaped.replace("±", r"$\pm$")
+
+
+def table_of_values(document: Document) -> str:
+    """One line of CSV for every value, as fractions."""
+    out = io.StringIO()
+    keys = (
+        "row",
+        "dataset",
+        "protocol",
+        "split",
+        "measure",
+        "mean",
+        "std",
+        "paper",
+        "best",
+        "warning",
+    )
+    writer = csv.DictWriter(out, keys, lineterminator="\n")
+    writer.writeheader()
+    for value in document["values"]:
+        writer.writerow({key: _of_csv(value[key]) for key in keys})
+    return out.getvalue()
+
+
+def _of_csv(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def draw(document: Document) -> Figure:
+    """Bars of every row, data set and measure, with deviations and the paper's numbers."""
+    from matplotlib.figure import Figure
+
+    measured = _measured(document)
+    rows = len(document["rows"])
+    figure = Figure(
+        figsize=(max(6.0, 0.9 * rows + 2), 3.2 * len(measured) + 1), layout="constrained"
+    )
+    figure.suptitle(document["title"], fontsize=10)
+    places = figure.subplots(len(measured), 1, squeeze=False, sharey=True)[:, 0]
+    for axes, (title, measures) in zip(places, measured.items(), strict=True):
+        axes.set_title(title)
+        _draw_block(axes, measures, document["rows"])
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.supylabel("accuracy, %", fontsize=9)
+    return figure
+
+
+def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], rows: Sequence[str]) -> None:
+    width = 0.8 / len(measures)
+    for number, values in enumerate(measures):
+        left = [row + width * (number - (len(measures) - 1) / 2) for row in range(len(values))]
+        heights = [100 * (value["mean"] or 0) for value in values]
+        errors = [100 * (value["std"] or 0) for value in values]
+        axes.bar(
+            left,
+            heights,
+            width,
+            yerr=errors if any(errors) else None,
+            capsize=2,
+            label=MEASURES[values[0]["measure"]],
+            color=style.COLOURS[number],
+        )
+        paper = [
+            (x, 100 * v["paper"])
+            for x, v in zip(left, values, strict=True)
+            if v["paper"] is not None
+        ]
+        if paper:
+            x, y = zip(*paper, strict=True)
+            axes.scatter(
+                x,
+                y,
+                marker="_",
+                color="black",
+                s=60,
+                zorder=3,
+                label="paper" if number == len(measures) - 1 else None,
+            )
+    axes.set_xticks(
+        range(len(rows)),
+        rows,
+        fontsize=8,
+        rotation=30 if len(rows) > 6 else 0,
+        ha="right" if len(rows) > 6 else "center",
+    )
+    axes.set_ylim(0, 100)
+
+
+def save(document: Document, folder: Path) -> list[Path]:
+    """Write a document in every form; each file is whole or not there.
+
+    Args:
+        document: What a benchmark found.
+        folder: Made if it is not there; files of an earlier result are replaced.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    texts = {
+        "md": markdown(document),
+        "tex": latex(document),
+        "csv": table_of_values(document),
+        "json": json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+    name = document["table"]
+    files = [folder / f"{name}.{suffix}" for suffix in (*texts, "png")]
+    for file, text in zip(files, texts.values(), strict=False):
+        save_text(file, text, "--out")
+    style.save(partial(draw, document), files[-1])
+    return files

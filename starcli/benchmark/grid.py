@@ -1,0 +1,202 @@
+"""The cells of a table: one run of the pipeline for each row, split and seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starcli import __version__, registry
+from starcli.benchmark.table import Table, splits
+from starcli.errors import StarError, UsageError
+from starcli.experiment import Experiment
+from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, for_chosen, load
+from starcli.store.artifacts import canonical
+
+AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
+"""Settings, and sections of settings, that the training of a backbone does not depend on."""
+OF_COLUMNS = frozenset({"seed", "dataset.name", "dataset.protocol", "dataset.split"})
+"""Settings that are the columns' and seeds' to say."""
+NAMES = ("row", "dataset", "protocol", "split", "seed")
+"""What tells a cell apart from the others."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the pipeline.
+
+    Args:
+        row: Label of its row.
+        dataset: Name of the data set.
+        protocol: Name of its protocol.
+        split: Name of one split.
+        seed: Seed of every random draw.
+        flags: Dotted settings, which outrank variables and settings files.
+    """
+
+    row: str
+    dataset: str
+    protocol: str
+    split: str
+    seed: int
+    flags: Mapping[str, Any] = field(compare=False)
+
+    def names(self) -> dict[str, Any]:
+        """What tells it apart from the others."""
+        return {key: getattr(self, key) for key in NAMES}
+
+    def __str__(self) -> str:
+        return title(self.names())
+
+    @property
+    def backbone(self) -> str:
+        """What is the same for cells that share a backbone."""
+        return canonical(
+            {
+                key: str(value)
+                for key, value in self.flags.items()
+                if key.partition(".")[0] not in AFTER_BACKBONE
+            }
+        )
+
+
+def title(names: Mapping[str, Any]) -> str:
+    """A cell in one line."""
+    return "{row}: {dataset} {protocol} {split}, seed {seed}".format_map(names)
+
+
+def cells(
+    table: Table, given: Mapping[str, Any], root: Path | None, config: Path | None = None
+) -> list[Cell]:
+    """Every cell of a table once, those that share a backbone side by side.
+
+    Args:
+        table: The table.
+        given: Dotted settings of the user.
+        root: Folder of all recordings, those of `utd-mhad` in `utd-mhad` or `utd_mhad` below it.
+        config: A settings file; None for `starcli.toml` where there is one.
+
+    Raises:
+        UsageError: A setting or plugin does not exist, or a setting is not a row's to make.
+    """
+    free = {k: v for k, v in given.items() if k.partition(".")[0] not in PLUGIN_SECTIONS}
+    load(free, config)  # first, so that the table is not blamed for what the user set
+    for label, row in {"settings": table.settings, "--set": given, **table.rows}.items():
+        _require_possible(label, row, table.path)
+    datasets = dict.fromkeys(column.dataset for column in table.columns)
+    with _blamed_on("columns", table.path):
+        raw = {
+            name: _recordings(table, name, root, load({**free, "dataset.name": name}, config))
+            for name in datasets
+        }
+    places = dict.fromkeys(
+        (c.dataset, c.protocol, split) for c in table.columns for split in splits(c)
+    )
+    return [
+        Cell(label, *place, seed, _flags((table.settings, given, row), place, seed) | raw[place[0]])
+        for place in places
+        for seed in table.seeds
+        for label, row in table.rows.items()
+    ]
+
+
+def _require_possible(label: str, values: Mapping[str, Any], file: Path) -> None:
+    place = None if label == "--set" else file
+    of_a_row = label not in ("settings", "--set")
+    for key in values:
+        if key in OF_COLUMNS or (of_a_row and key.startswith("run.")):
+            raise UsageError(
+                f"{label}: {key} is not for a row to set",
+                "name data sets, splits and seeds in columns and seeds",
+                file=place,
+            )
+        section, _, rest = key.partition(".")
+        plugin, dot, _ = rest.partition(".")
+        if dot and section in PLUGIN_SECTIONS:
+            with _blamed_on(label, place):
+                registry.find(PLUGIN_SECTIONS[section], plugin)
+
+
+@contextmanager
+def _blamed_on(what: str, file: Path | None) -> Iterator[None]:
+    """Say of a wrong setting where it stands."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}", error.fix, file=file) from error
+
+
+def _flags(
+    layers: Sequence[Mapping[str, Any]], place: tuple[str, str, str], seed: int
+) -> dict[str, Any]:
+    """Settings of a cell, later layers outranking earlier ones."""
+    chosen = {key: value for layer in layers for key, value in layer.items()}
+    flags = {k: v for layer in layers for k, v in for_chosen(layer, chosen).items()}
+    dataset, protocol, split = place
+    own = {"dataset.name": dataset, "dataset.protocol": protocol, "dataset.split": split}
+    # Others may make what cells share: --jobs, other shards.
+    return {**flags, **own, "seed": seed, "run.wait": True}
+
+
+def _recordings(table: Table, dataset: str, root: Path | None, loaded: Loaded) -> dict[str, Path]:
+    """`run.raw` of a data set, where it has recordings and they are found."""
+    if loaded.plugins["dataset"].request is None:
+        return {}
+    if dataset in table.raw:
+        places = [(root or Path()) / table.raw[dataset]]
+    else:
+        places = [root / name for name in (dataset, dataset.replace("-", "_")) if root]
+    place = next((place for place in places if place.exists()), None)
+    return {} if place is None else {"run.raw": place}
+
+
+def shard(every: Sequence[Cell], part: str | None) -> list[Cell]:
+    """The cells of one part, `2/8`, in which cells that share a backbone stay together.
+
+    Raises:
+        UsageError: There is no such part.
+    """
+    together = groups(every)
+    if part is None:
+        return list(every)
+    number, _, count = part.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"--shard '{part}' is no part of a whole", "for example --shard 2/8")
+    return [cell for group in together[int(number) - 1 :: int(count)] for cell in group]
+
+
+def groups(every: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells, those that share a backbone together."""
+    found: dict[str, list[Cell]] = {}
+    for cell in every:
+        found.setdefault(cell.backbone, []).append(cell)
+    return list(found.values())
+
+
+def recipe(every: Sequence[Cell], table: Table, config: Path | None) -> str:
+    """What identifies all that the cells compute, recordings and texts aside.
+
+    Args:
+        every: All cells of a table.
+        table: Named where one of its settings is wrong.
+        config: A settings file; None for `starcli.toml` where there is one.
+
+    Raises:
+        UsageError: A cell has a setting, plugin, protocol or split that does not exist.
+    """
+    content: list[Any] = [__version__]
+    for cell in every:
+        values: Iterable[tuple[str, Any]]
+        try:
+            with _blamed_on(str(cell), table.path):
+                values = Experiment(load(cell.flags, config)).loaded.values()
+        except UsageError:
+            raise
+        except StarError:  # a plugin that is broken or not installed: the cell says so in its turn
+            values = ((key, str(value)) for key, value in cell.flags.items())
+        kept = [(key, value) for key, value in values if not key.startswith("run.")]
+        content.append([cell.names(), kept])
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]

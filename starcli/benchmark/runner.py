@@ -1,0 +1,138 @@
+"""Run the cells of a table, one after the other or several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starcli import children, pipeline
+from starcli.benchmark.grid import Cell, groups
+from starcli.contracts import Progress, silent
+from starcli.data.reading import cores
+from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
+from starcli.experiment import Experiment
+from starcli.report import document as report
+from starcli.settings.resolve import load
+from starcli.store.artifacts import Artifact
+
+Result = dict[str, Any]
+"""A cell's names, `status` (`done`, `failed` or `absent`), and what it found or why it did not."""
+
+
+class Runner:
+    """Runs cells, reading the recordings of a data set only once to tell what they are.
+
+    Args:
+        config: A settings file; None for `starcli.toml` where there is one.
+    """
+
+    def __init__(self, config: Path | None) -> None:
+        self._config = config
+        self._recordings: dict[str, str] = {}
+
+    def open(self, cell: Cell) -> Experiment:
+        """The experiment of a cell.
+
+        Raises:
+            AbsentError: Its recordings are not at hand.
+            StarError: It cannot be run.
+        """
+        known = self._recordings.get(cell.dataset)
+        loaded = load(cell.flags, self._config)
+        experiment = Experiment(loaded, None if known is None else {"raw": known})
+        try:
+            self._recordings[cell.dataset] = experiment.raw_digest
+        except AbsentError as error:
+            raise AbsentError(
+                f"no recordings of {cell.dataset}",
+                f"name the folder that has them in '{cell.dataset}' with "
+                f"--dataset-root; starcli data show {cell.dataset} says what they are",
+            ) from error
+        return experiment
+
+    def run(self, cell: Cell, progress: Progress = silent) -> Result:
+        """Run a cell to its end, or find out why it has none."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                experiment = self.open(cell)
+                results, _ = pipeline.run(experiment, "calibrate", progress)
+                name = pipeline.record(experiment, results, None)
+        except StarError as error:
+            return {**cell.names(), **failure(error)}
+        except Exception as problem:  # of one row's plugin, say, which must not end the others
+            return {**cell.names(), **failure(bug(problem))}
+        return {**cell.names(), "status": "done", "run": name, **_found(experiment, results)}
+
+
+def failure(error: StarError) -> Result:
+    """The part of a result that says why there is none."""
+    status = "absent" if isinstance(error, AbsentError) else "failed"
+    return {"status": status, "error": error.document()["error"]}
+
+
+def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
+    """The part of a result that says how good it is, and what it must admit."""
+    document = report.document(experiment, results)
+    warnings = [document["warning"]] if document["warning"] else []
+    if skipped := results["prepare"].summary["skipped"]:
+        warnings.append(f"{len(skipped)} recordings could not be read and are left out")
+    kept = ("backbone", "encoder", "describer", "method", "parts", "selected_by", "epochs")
+    return {
+        "key": results["calibrate"].key,
+        "recordings": experiment.raw_digest,
+        **{key: document[key] for key in kept},
+        "gamma": document["gzsl"]["gamma"],
+        "warning": "; ".join(warnings) or None,
+        **{short: document[group][key] for short, (group, key) in report.MEASURES.items()},
+    }
+
+
+def run(
+    chosen: Sequence[Cell], config: Path | None, jobs: int, progress: Progress = silent
+) -> Iterator[Result]:
+    """Run cells.
+
+    Args:
+        chosen: The cells, those that share a backbone side by side.
+        config: A settings file; None for `starcli.toml` where there is one.
+        jobs: Number of processes; cells that share a backbone are one's alone.
+        progress: Told about every step of a single process.
+
+    Yields:
+        Their results, as they come.
+
+    Raises:
+        OutOfMemoryError: A process was killed.
+    """
+    if jobs == 1:
+        runner = Runner(config)
+        yield from (runner.run(cell, progress) for cell in chosen)
+        return
+    threads = max(1, cores(None) // jobs)
+    try:
+        with children.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
+            running = [pool.submit(_run_group, group, config) for group in groups(chosen)]
+            for done in as_completed(running):
+                yield from done.result()
+    except BrokenProcessPool as error:
+        raise OutOfMemoryError(
+            "a process was killed, which systems do when memory runs out",
+            "run again with fewer --jobs; what is done stays",
+        ) from error
+
+
+def _limit_threads(count: int) -> None:
+    import torch
+
+    torch.set_num_threads(min(count, torch.get_num_threads()))
+
+
+def _run_group(group: Sequence[Cell], config: Path | None) -> list[Result]:
+    runner = Runner(config)
+    return [runner.run(cell) for cell in group]

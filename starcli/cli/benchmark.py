@@ -1,0 +1,253 @@
+"""Compare methods on a table of data sets, splits and seeds: `starcli benchmark`.
+
+Parts run wherever the command runs; with SLURM, for example, and then on any machine:
+
+    sbatch --array=1-8 --wrap \
+        'starcli benchmark table2 --dataset-root data --shard $SLURM_ARRAY_TASK_ID/8 --out parts'
+    starcli benchmark --merge parts/table2-*-of-8.json --out results
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starcli.cli.evaluate import parse_seeds
+from starcli.cli.options import Config, Device, Json, StorePath, path
+from starcli.errors import DataError, OutputError, UsageError, suggest
+
+if TYPE_CHECKING:
+    from starcli.benchmark.grid import Cell
+    from starcli.benchmark.runner import Runner
+    from starcli.benchmark.table import Table
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TABLE",
+        help="One of ours, such as table2 or real, or a .toml file; with --merge, "
+        "the files to merge.",
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path, help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
+    ),
+]
+Seeds = Annotated[str | None, typer.Option(help="In place of the table's, as 0,1,2.")]
+Rows = Annotated[list[str] | None, typer.Option("--only", help="A row; repeatable.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="A data set; repeatable.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="A setting of every run: section.key=value, or method.star.width=64 where the "
+        "method is star; repeatable.",
+    ),
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time.")]
+Shard = Annotated[
+    str | None, typer.Option(help="Only a part of the runs, as 2/8: its JSON, to be merged.")
+]
+Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is to run, and stop.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(parser=path, help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."),
+]
+
+
+def benchmark(
+    names: Names = None,
+    dataset_root: Root = None,
+    seeds: Seeds = None,
+    only: Rows = None,
+    dataset: Datasets = None,
+    settings: Set = None,
+    jobs: Jobs = 1,
+    shard: Shard = None,
+    merge: Merge = False,
+    dry_run: DryRun = False,
+    out: Out = None,
+    config: Config = None,
+    store: StorePath = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Run every row of a table on every split and seed, and print them beside the paper's."""
+    from starcli.benchmark import grid
+    from starcli.benchmark import results as comparison
+    from starcli.benchmark.runner import Runner
+
+    unused = (
+        dataset_root,
+        seeds,
+        only,
+        dataset,
+        settings,
+        jobs > 1,
+        shard,
+        dry_run,
+        config,
+        store,
+        device,
+    )
+    if out is not None and not dry_run:
+        _require_folder(out)
+    if merge:
+        if any(unused) or not names:
+            raise UsageError(
+                "--merge puts files of --shard together, and nothing else",
+                "give it their names, and --out or --json",
+            )
+        _show(comparison.merged([Path(name) for name in names]), out, as_json)
+        return
+    table = _open_table(names or [], seeds).only(only or [], dataset or [])
+    given = _given(settings or [], store, device)
+    every = grid.cells(table, given, _existing(dataset_root), config)
+    identity = grid.recipe(every, table, config)
+    chosen = grid.shard(every, shard)
+    if dry_run:
+        _print_forecast(table, chosen, Runner(config), as_json)
+        return
+    document = comparison.document(table, identity, _run(chosen, config, jobs))
+    if shard is None:
+        _show(document, out, as_json)
+    else:
+        _hand_over(document, shard, out, as_json)
+
+
+def _open_table(names: Sequence[str], seeds: str | None) -> Table:
+    from starcli.benchmark import table as benchmark
+
+    if len(names) != 1:
+        raise UsageError("name one table", suggest("", benchmark.shipped()))
+    table = benchmark.read(names[0])
+    return table if seeds is None else replace(table, seeds=tuple(parse_seeds(seeds)))
+
+
+def _given(settings: Sequence[str], store: Path | None, device: str | None) -> dict[str, Any]:
+    """The settings of every run that were given on the command line."""
+    from starcli.settings.resolve import parse_assignment
+
+    places = {"run.store": store, "run.device": device}
+    return dict(map(parse_assignment, settings)) | {k: v for k, v in places.items() if v}
+
+
+def _existing(root: Path | None) -> Path | None:
+    if root is not None and not root.is_dir():
+        raise DataError("no such folder", "check --dataset-root", file=root)
+    return root
+
+
+def _require_folder(out: Path) -> None:
+    """Find out before hours of work whether the result can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be a folder ({error.strerror})", "name another with --out", file=out
+        ) from error
+
+
+def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[dict[str, Any]]:
+    """The results of cells, with progress on stderr."""
+    from starcli.benchmark import grid
+    from starcli.benchmark import runner as running
+    from starcli.cli import console
+
+    results = []
+    with console.progress() as report:
+        for result in running.run(chosen, config, jobs, report):
+            results.append(result)
+            how = _ended(result)
+            report(f"done {len(results)} of {len(chosen)}: {grid.title(result)}: {how}", 1, 1)
+    return results
+
+
+def _ended(result: Mapping[str, Any]) -> str:
+    """How a run ended, in a few words."""
+    if result["status"] == "done":
+        return f"ZSL {100 * result['ZSL']:.1f} %, H {100 * result['H']:.1f} %"
+    return f"{result['status']}, {result['error']['message']}"
+
+
+def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """Print and write a result; where runs are missing that could be there, end with 9."""
+    from starcli.benchmark import export
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+
+    files = export.save(document, out) if out is not None else []
+    if as_json:
+        print_document({**document, "files": [str(file) for file in files]})
+    else:
+        print(console.one_line(document["title"]))
+        for block in export.blocks(document):
+            console.table(block.title, block.head, block.rows, block.best)
+        for line in (*export.notes(document), *map(str, files)):
+            print(console.one_line(line))
+    _end(document, len(document["not_run"]))
+
+
+def _hand_over(document: dict[str, Any], shard: str, out: Path | None, as_json: bool) -> None:
+    """Print or write the results of a part of the runs."""
+    from starcli.cli.app import print_document
+    from starcli.files import save_text
+
+    if out is not None:
+        file = out / f"{document['table']}-{shard.replace('/', '-of-')}.json"
+        save_text(file, json.dumps(document) + "\n", "--out")
+    if out is None or as_json:
+        print_document(document)
+    else:
+        print(file)
+    _end(document, 0)
+
+
+def _end(document: Mapping[str, Any], not_run: int) -> None:
+    """End with a code of its own where runs failed or are in no part."""
+    from starcli.cli import console
+    from starcli.cli.app import SKIPPED
+
+    failed = sum(cell["status"] == "failed" for cell in document["cells"])
+    counts = {"failed": failed, "did not run": not_run}
+    if told := " and ".join(f"{count} {what}" for what, count in counts.items() if count):
+        console.note(f"of the runs {told}; the others are kept, only these run again")
+        raise typer.Exit(SKIPPED)
+
+
+def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_json: bool) -> None:
+    """Print what is cached, what runs, and about how long and large it is."""
+    from starcli.benchmark import export, forecast
+    from starcli.benchmark.grid import NAMES
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+
+    rows, total = forecast.forecast(chosen, runner.open)
+    if as_json:
+        print_document({"ok": True, "table": table.name, "cells": rows, "total": total.document()})
+        return
+    lines = [(*(row[name] for name in NAMES), row["status"], *_cost(row)) for row in rows]
+    lines.append((*[""] * len(NAMES), "all", *_cost(total.document())))
+    console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
+    for reason in sorted({export.reason(r["error"]) for r in rows if "error" in r}):
+        print(console.one_line(reason))
+
+
+def _cost(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Steps that are counted here, their time and size; a step like none before is not known."""
+    if not row.get("steps"):
+        return "", "", ""
+    if row["seconds"] is None:
+        return str(row["steps"]), "unknown", "unknown"
+    more = f" + {row['unknown_steps']} unknown" if row["unknown_steps"] else ""
+    minutes = row["seconds"] / 60
+    time = f"{row['seconds']:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    return str(row["steps"]), time + more, f"{row['bytes'] / 1e6:.1f} MB{more}"

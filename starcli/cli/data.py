@@ -1,0 +1,263 @@
+"""`starcli data`: which data sets there are, what they hold, and how to make one."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from starcli.cli.options import Config, Json, StorePath, path
+
+if TYPE_CHECKING:
+    from starcli.contracts import DatasetSource
+    from starcli.data.imported import Imported
+    from starcli.errors import StarError
+
+data = typer.Typer(
+    help="Data sets: list, show, check, and make your own.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting of the data set: dataset.phase=2.")
+]
+
+
+@data.callback()
+def _options() -> None:
+    pass
+
+
+@data.command("list")
+def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
+    """List the data sets, installed and imported; of one that cannot be used, say why."""
+    from starcli.cli import console
+    from starcli.cli.app import SKIPPED, print_document
+    from starcli.errors import StarError
+
+    rows: list[dict[str, Any]] = []
+    bad: dict[str, StarError] = {}
+    for name, source in _every(_store(store, config)):
+        if isinstance(source, StarError):
+            bad[name] = source
+            continue
+        rows.append(
+            {
+                "name": name,
+                "layout": source.layout.name,
+                "classes": len(source.classes),
+                "protocols": list(source.protocols),
+                "splits": list(source.splits),
+            }
+        )
+    if as_json:
+        faults = [{"name": name, **e.document()["error"]} for name, e in bad.items()]
+        print_document({"ok": True, "datasets": rows, "bad": faults})
+    else:
+        shown = [
+            [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()] for row in rows
+        ]
+        console.table("data sets", ("name", "layout", "classes", "protocols", "splits"), shown)
+    for name, error in bad.items():
+        console.note(f"{name}: {error}; {error.fix}")
+    if bad:
+        raise typer.Exit(SKIPPED)
+
+
+def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
+    """All data sets by name, installed and imported, with default settings; or what is wrong."""
+    from starcli import registry
+    from starcli.data import imported
+    from starcli.errors import StarError
+    from starcli.experiment import make_source
+    from starcli.settings.resolve import load
+
+    for name in [entry.name for entry in registry.entries("dataset")] + imported.names(store):
+        try:
+            yield name, make_source(load({"dataset.name": name, "run.store": store}))
+        except StarError as error:
+            yield name, error
+
+
+@data.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    settings: Set = None,
+    store: StorePath = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Print a data set's classes, protocols, splits, and how many clips it has when complete."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.data import integrity
+
+    facts = integrity.shown(name, _source(name, settings, store, config))
+    if as_json:
+        print_document({"ok": True, **facts})
+        return
+    for title, columns, rows in integrity.tables(facts):
+        console.table(title, columns, rows)
+    if facts["request"]:
+        console.note(facts["request"])
+
+
+@data.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            help="The recordings: a zip, its folder, or a folder; not where a data set reads none.",
+        ),
+    ] = None,
+    settings: Set = None,
+    store: StorePath = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Read all recordings, and compare them with what the complete data set has."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.data import integrity
+    from starcli.data.reading import cores
+    from starcli.errors import DataError
+
+    source = _source(name, settings, store, config)
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+        found = integrity.check(source, raw, cores(None), report)
+    wrong = integrity.faults(found)
+    error = DataError(f"{name}: {wrong}", source.request or "make or import it again", file=raw)
+    if as_json:
+        print_document({**(error.document() if wrong else {"ok": True}), "dataset": name, **found})
+        raise typer.Exit(error.exit_code if wrong else 0)
+    for title, columns, rows in integrity.check_tables(name, found):
+        console.table(title, columns, rows)
+    if wrong:
+        raise error
+
+
+def _store(store: Path | None, config: Path | None) -> Path:
+    from starcli.settings.resolve import run_section
+
+    return run_section({} if store is None else {"run.store": store}, config).store
+
+
+def _source(
+    name: str, settings: list[str] | None, store: Path | None, config: Path | None
+) -> DatasetSource:
+    """The data set of this name with these settings."""
+    from starcli.experiment import make_source
+    from starcli.settings.resolve import load, parse_assignment
+
+    given = {"dataset.name": name} | ({} if store is None else {"run.store": store})
+    return make_source(load({**dict(map(parse_assignment, settings or [])), **given}, config))
+
+
+@data.command("import")
+def import_(
+    name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            parser=path,
+            help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index.",
+        ),
+    ],
+    layout: Annotated[str, typer.Option(help="Skeleton: a name of `starcli plugins`, or a .toml.")],
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            help="File with a class name in each line; default the classes of the clips.",
+        ),
+    ] = None,
+    train_subjects: Annotated[
+        str | None, typer.Option(help="Subjects that train, a,b,c; default every other one.")
+    ] = None,
+    train_views: Annotated[
+        str | None, typer.Option(help="Views that train, a,b,c; default every other one.")
+    ] = None,
+    unseen: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Unseen classes, NAME=class,class, repeatable, or a .toml or .json; default folds."
+        ),
+    ] = None,
+    up: Annotated[Literal["y", "z", "-y"], typer.Option(help="Axis that points up.")] = "y",
+    unit: Annotated[Literal["m", "cm", "mm"], typer.Option(help="Unit of coordinates.")] = "m",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a data set of this name.")
+    ] = False,
+    store: StorePath = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Make a data set of your own recordings, for `starcli train --dataset NAME`."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.data.importing.builder import Wish, make
+
+    place = _store(store, config)
+    train = {"xsub": _listed(train_subjects), "xview": _listed(train_views)}
+    wish = Wish(source, layout, classes, train, unseen or (), up, unit)
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+        made = make(name, wish, place, overwrite=overwrite, progress=report)
+    facts = summary(name, made)
+    if as_json:
+        print_document({"ok": True, **facts})
+        return
+    console.table(f"data set {name}", ("what", "value"), summary_rows(facts))
+    if "half" in made.protocols:
+        console.note(
+            "no subjects or views are known: the protocol 'half' trains on every other "
+            "clip of each class, so a person may be on both sides"
+        )
+    console.note(f"next: starcli train --dataset {name}")
+
+
+def _listed(text: str | None) -> list[str]:
+    return [] if text is None else [item.strip() for item in text.split(",")]
+
+
+def summary(name: str, made: type[Imported]) -> dict[str, Any]:
+    """What an imported data set has, as `--json` prints it."""
+    rows = made.rows.values()
+    sides = {p: [row["sides"][p] for row in rows] for p in made.protocols}
+    return {
+        "dataset": name,
+        "path": str(made.folder),
+        "clips": len(rows),
+        "layout": made.layout.name,
+        "parts": sorted(made.layout.parts),
+        "classes": list(made.classes),
+        "without_clips": [made.classes[c] for c in made.missing_classes],
+        "subjects": sorted({row["subject"] for row in rows} - {""}),
+        "protocols": {
+            p: {s: side.count(s) for s in ("train", "test")} for p, side in sides.items()
+        },
+        "splits": {split: [made.classes[c] for c in ids] for split, ids in made.splits.items()},
+    }
+
+
+def summary_rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The same as rows of a table."""
+    rows = [
+        ("clips", str(facts["clips"])),
+        ("layout", facts["layout"]),
+        ("classes", str(len(facts["classes"]))),
+    ]
+    if facts["without_clips"]:
+        rows.append(("without clips", ", ".join(facts["without_clips"])))
+    rows += [
+        (f"protocol {p}", f"{n['train']} train, {n['test']} test")
+        for p, n in facts["protocols"].items()
+    ]
+    return rows + [(f"split {s}", f"unseen: {', '.join(c)}") for s, c in facts["splits"].items()]

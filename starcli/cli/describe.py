@@ -1,0 +1,164 @@
+"""What `starcli describe` does with files of descriptions: check, compare, and their schema."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starcli.cli.options import extended, path
+
+if TYPE_CHECKING:
+    from starcli.experiment import Experiment
+    from starcli.pipeline import Planned
+
+Check = Annotated[
+    Path | None,
+    typer.Option(parser=path, help="Say what is wrong with a file of descriptions, and stop."),
+]
+Compare = Annotated[
+    tuple[str, str] | None,
+    typer.Option(help="Print two sources, files or describers, side by side, and stop."),
+]
+Schema = Annotated[
+    bool, typer.Option("--schema", help="Print the JSON schema of such a file, and stop.")
+]
+Texts = Mapping[str, Mapping[str, Any]]
+
+
+def with_files(command: Callable[..., None]) -> Callable[..., None]:
+    """The command `describe` with the options that are about files.
+
+    Args:
+        command: The command of the stage, whose options it keeps.
+    """
+
+    def describe(
+        check: Check = None, compare: Compare = None, schema: Schema = False, **shared: Any
+    ) -> None:
+        if check is None and compare is None and not schema:
+            command(**shared)
+            return
+        from starcli.cli.app import load_options
+        from starcli.experiment import Experiment
+
+        experiment = Experiment(load_options(shared))
+        if schema:
+            print(json.dumps(_schema(experiment), ensure_ascii=False, indent=2))
+        elif check is not None:
+            _check(experiment, check, shared["as_json"])
+        elif compare is not None:
+            _compare(experiment, compare, shared["as_json"])
+
+    return extended(command, describe)
+
+
+def _facets(experiment: Experiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What each class needs a text for, and what else a file may have texts for."""
+    from starcli.stages.describe import facets
+
+    layout = experiment.source.layout
+    return facets(experiment), tuple(part for table in layout.parts.values() for part in table)
+
+
+def _schema(experiment: Experiment) -> dict[str, Any]:
+    from starcli.text import descriptions
+
+    return descriptions.schema(experiment.source.classes, *_facets(experiment))
+
+
+def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
+    """Print every fault of a file; raise DataError where there are any."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.errors import DataError
+    from starcli.text import descriptions
+
+    actions, classes = descriptions.read(file), experiment.source.classes
+    needed, others = _facets(experiment)
+    faults = [
+        *descriptions.twice(actions),
+        *descriptions.unknown(actions, classes, (*needed, *others)),
+        *descriptions.absent(actions, classes, needed),
+    ]
+    name = experiment.settings.dataset.name
+    error = DataError(
+        f"{len(faults)} faults as descriptions of {name} in {len(needed)} parts",
+        "mend them; the form is printed by starcli describe --schema",
+        file=file,
+    )
+    if as_json:
+        print_document({**(error.document() if faults else {"ok": True}), "faults": faults})
+        raise typer.Exit(error.exit_code if faults else 0)
+    for fault in faults:
+        print(console.one_line(fault))
+    if faults:
+        raise error
+    console.note(f"{file}: {len(classes)} classes with {', '.join(needed)}, nothing wrong")
+
+
+def _compare(experiment: Experiment, names: tuple[str, str], as_json: bool) -> None:
+    """Print the texts of two sources, one row for each class and part."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+
+    one, other = (_texts(experiment, name) for name in names)
+    facets = dict.fromkeys(facet for texts in (*one.values(), *other.values()) for facet in texts)
+    rows = [
+        (name, facet, *(str(texts.get(name, {}).get(facet, "")) for texts in (one, other)))
+        for name in experiment.source.classes
+        for facet in facets
+    ]
+    if as_json:
+        keys = ("class", "part", "a", "b")
+        listed = [dict(zip(keys, row, strict=True)) for row in rows]
+        print_document({"ok": True, "a": names[0], "b": names[1], "texts": listed})
+        return
+    console.table("descriptions", ("class", "part", *names), rows)
+
+
+def _texts(experiment: Experiment, name: str) -> Texts:
+    """Class -> facet -> text, of a file or of what a describer says for the asked parts."""
+    from starcli.stages.describe import facets
+    from starcli.text import descriptions
+
+    if Path(name).suffix == ".json" or Path(name).is_file():
+        needed = facets(experiment)
+        actions = descriptions.read(Path(name))
+        return {
+            c: {f: t for f, t in texts.items() if f in needed}
+            for c, texts in actions.items()
+            if isinstance(texts, Mapping)
+        }
+    return _said(experiment, name)
+
+
+def _said(experiment: Experiment, name: str) -> Texts:
+    """What a describer says, from the store where it was asked before."""
+    from starcli import pipeline
+    from starcli.cli import console
+    from starcli.experiment import Experiment
+    from starcli.stages.describe import open_texts
+
+    loaded = experiment.loaded
+    if name != loaded.settings.describer.name:
+        experiment = Experiment(loaded.choosing("describer", name))
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+        results, _ = pipeline.run(experiment, "describe", report)
+    return dict(zip(experiment.actions, open_texts(results["describe"], experiment), strict=True))
+
+
+def estimated(experiment: Experiment, planned: Sequence[Planned]) -> dict[str, Any]:
+    """What the step `describe` of a plan would ask a service for; empty where it asks nobody."""
+    from starcli.stages.describe import estimate
+
+    for item in planned:
+        if item.step.stage == "describe" and item.artifact is None:
+            found = estimate(experiment, item.recipe)
+            return {"estimate": dict(found)} if found else {}
+    return {}

@@ -1,0 +1,192 @@
+"""How good runs are: `starcli evaluate`, `starcli calibrate`, and several seeds at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from starcli.cli.options import Config, Device, Json, StorePath, Verify
+from starcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from starcli import api
+    from starcli.settings.resolve import Loaded
+    from starcli.stages.calibrate import Choice
+
+Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN]...",
+        help="Run, default the latest; several: side by side, averaged over seeds and folds alone.",
+    ),
+]
+Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
+Select = Annotated[
+    Literal["validation", "oracle"],
+    typer.Option(help="What gamma is chosen on; oracle, the test clips, is never a result."),
+]
+Calibrator = Annotated[
+    Literal["stacking", "gate"],
+    typer.Option(help="Take gamma from seen scores, or decide on seen or unseen first."),
+]
+
+
+def evaluate(
+    runs: Runs = None,
+    gamma: Gamma = None,
+    select: Select = "validation",
+    calibrator: Calibrator = "stacking",
+    store: StorePath = None,
+    config: Config = None,
+    device: Device = None,
+    verify: Verify = False,
+    as_json: Json = False,
+) -> None:
+    """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
+    from starcli import api
+    from starcli.cli import console
+    from starcli.cli.app import print_document, working
+    from starcli.report import document as report
+    from starcli.report import replicates
+    from starcli.stages.calibrate import Choice
+
+    choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    asked: list[str | None] = [*runs] if runs else [None]
+    place: dict[str, Any] = {"store": store, "config": config, "device": device}
+    each = [api.open_run(name, verify=verify, **place) for name in asked]
+    opened = {run.name: run for run in each}
+    if len(opened) > 1:
+        _compare(opened, choice, as_json)
+        return
+    ((name, run),) = opened.items()
+    with working("evaluate") as progress:
+        document = api.evaluate(
+            run, gamma=gamma, select=select, calibrator=calibrator, progress=progress
+        )
+    if as_json:
+        print_document(document)
+        return
+    rows = [*report.rows(document), *replicates.spread_rows(document)]
+    console.table(report.title(name, document), ("measure", "value"), rows)
+    columns = ("class", "role", "ZSL", "GZSL")
+    console.table("per class", columns, report.class_rows(document))
+
+
+def calibrate(
+    run: Run = None,
+    gamma_sweep: Annotated[
+        bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
+    ] = False,
+    gamma: Gamma = None,
+    select: Select = "validation",
+    calibrator: Calibrator = "stacking",
+    store: StorePath = None,
+    config: Config = None,
+    device: Device = None,
+    verify: Verify = False,
+    as_json: Json = False,
+) -> None:
+    """Choose gamma on classes held out of the seen ones, and show what it does."""
+    from starcli import api
+    from starcli.cli import console
+    from starcli.cli.app import print_document, working
+    from starcli.report import document as report
+    from starcli.stages.calibrate import Choice
+
+    Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
+    with working("calibrate") as progress:
+        found = api.calibrate(
+            opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
+        )
+    if as_json:
+        print_document(found)
+        return
+    if gamma_sweep:
+        for side, curve in found["curves"].items():
+            columns = ("gamma from", "to", "S", "U", "H")
+            console.table(f"{side} clips", columns, report.curve_rows(curve))
+    title = report.title(opened.name, found)
+    console.table(title, ("measure", "value"), report.calibration_rows(found))
+    for file in found["files"]:
+        print(file)
+
+
+def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
+    """Train and evaluate a run per seed, and print them side by side.
+
+    Args:
+        many: The settings with each seed.
+        run: Name of the runs, which the seed is added to; None for their usual names.
+        as_json: Print one JSON document.
+    """
+    from starcli import pipeline
+    from starcli.cli.app import end_skipped, execute
+    from starcli.experiment import Experiment
+    from starcli.report import document as report
+
+    documents, skipped = {}, []
+    for loaded in many:
+        experiment = Experiment(loaded)
+        results, ran = execute(experiment, "train")
+        named = None if run is None else run_name(run, loaded.settings.seed)
+        name = pipeline.record(experiment, results, named)
+        skipped += [results["prepare"]] if "prepare" in ran else []
+        results, _ = execute(experiment, "calibrate")
+        documents[name] = report.document(experiment, results)
+    _show_summary(documents, {}, as_json)
+    for artifact in skipped:
+        end_skipped(artifact)
+
+
+def run_name(run: str, seed: int | None) -> str:
+    """What a run is called: as asked for, and by its seed where there are several."""
+    return run if seed is None else f"{run}-s{seed}"
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`0,1,2` -> seeds.
+
+    Raises:
+        UsageError: It is not a list of different natural numbers.
+    """
+    items = [item.strip() for item in text.split(",")]
+    if not all(item.isdecimal() for item in items) or len(set(map(int, items))) < len(items):
+        raise UsageError(
+            f"--seeds '{text}' is not a list of different seeds", "for example --seeds 0,1,2"
+        )
+    return [int(item) for item in items]
+
+
+def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None:
+    """Evaluate several runs and print them side by side."""
+    from starcli.cli.app import execute
+    from starcli.report import document as report
+    from starcli.report import replicates
+
+    differ = replicates.differing({name: run.experiment.identity for name, run in runs.items()})
+    documents = {}
+    for name, run in runs.items():
+        results, _ = execute(run.experiment, "calibrate")
+        documents[name] = report.document(run.experiment, results, choice)
+    _show_summary(documents, differ, as_json)
+
+
+def _show_summary(
+    documents: Mapping[str, Mapping[str, Any]], differ: Mapping[str, Sequence[Any]], as_json: bool
+) -> None:
+    """Print runs side by side, with their means where they differ in seed and fold alone."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.report import document as report
+    from starcli.report import replicates
+
+    found = replicates.summary(documents, differ)
+    if as_json:
+        print_document(found)
+        return
+    columns = ("run", *report.MEASURES)
+    console.table(replicates.title(documents, found), columns, replicates.rows(found))

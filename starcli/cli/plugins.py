@@ -1,0 +1,118 @@
+"""`starcli plugins`: which there are, whether they work, what they do, and how to begin one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from starcli.cli.options import Json, path
+from starcli.contracts import KINDS, Kind
+from starcli.errors import MissingError, UsageError
+
+plugins = typer.Typer(
+    help="List the installed plugins; check, show, or begin one.", rich_markup_mode=None
+)
+
+
+@plugins.callback(invoke_without_command=True)
+def list_(
+    context: typer.Context,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each in a process of its own; slow.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="With --check: time that an import may take.")
+    ] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """List the installed data sets, layouts, describers, encoders, backbones and methods."""
+    if context.invoked_subcommand is not None:
+        return
+    from starcli import api, registry
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+
+    for line in registry.broken():
+        console.note(f"warning: plugin metadata cannot be read: {line}")
+    with console.progress(shown=check) as progress:
+        rows = api.plugins(check=check, seconds=seconds, progress=progress)
+    bad = [row for row in rows if row.get("status", "ok") != "ok"]
+    error = MissingError(
+        f"{len(bad)} of {len(rows)} plugins cannot be used",
+        registry.repair([row["distribution"] for row in bad]),
+    )
+    if as_json:
+        print_document({**(error.document() if bad else {"ok": True}), "plugins": rows})
+    else:
+        columns = list(rows[0]) if rows else ["kind", "name", "distribution", "version"]
+        console.table("plugins", columns, [list(row.values()) for row in rows])
+    if bad:
+        console.error(error)
+        raise typer.Exit(error.exit_code)
+
+
+@plugins.command()
+def show(
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS) + ".")],
+    name: Annotated[str, typer.Argument(help="Its name; see `starcli plugins`.")],
+    as_json: Json = False,
+) -> None:
+    """Print what a plugin does, where it lies, and its settings."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.registry import diagnostics
+
+    facts = diagnostics.facts(_kind(kind), name)
+    if as_json:
+        print_document({"ok": True, **facts})
+        return
+    settings = facts.pop("settings", [])
+    rows = [(key, _shown(value)) for key, value in facts.items() if value]
+    console.table(f"{kind} {name}", ("", ""), rows)
+    if settings:
+        columns = tuple(settings[0])
+        console.table("settings", columns, [list(row.values()) for row in settings])
+
+
+def _kind(name: str) -> Kind:
+    from starcli.errors import suggest
+
+    for kind in KINDS:
+        if name == kind:
+            return kind
+    raise UsageError(f"no kind of plugin '{name}'", suggest(name, KINDS))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {' '.join(items)}" for key, items in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+@plugins.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the backbone, such as my-net.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(parser=path, help="Where to write it; default a new folder of that name."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a small backbone plugin with its test, ready for `pip install`."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.registry.scaffold import write
+
+    files = write(name, folder or Path(name))
+    if as_json:
+        print_document({"ok": True, "files": [str(file) for file in files]})
+        return
+    for file in files:
+        print(file)
+    place = folder or Path(name)
+    console.note(
+        f"install it with: pip install -e '{place}'; test it with: pytest '{place}'; "
+        f"use it with: starcli train --backbone {name}"
+    )

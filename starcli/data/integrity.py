@@ -1,0 +1,243 @@
+"""What data sets there are, what they hold when complete, and what of it is in a folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starcli.contracts import BadClip, DatasetSource, Progress
+from starcli.data.reading import Group, bad_row, each_group, groups
+from starcli.errors import DataError
+from starcli.totals import SIDES, CountedDataset, Totals
+
+Table = tuple[str, Sequence[str], list[list[str]]]
+"""Title, columns and rows."""
+FIRST = 10
+"""Names that a table lists before it says how many more there are."""
+
+
+def shown(name: str, source: DatasetSource) -> dict[str, Any]:
+    """A data set as a document: layout, classes, protocols, splits, and counts where known."""
+    return {
+        "name": name,
+        "layout": source.layout.name,
+        "parts": sorted(source.layout.parts),
+        "classes": list(source.classes),
+        "protocols": list(source.protocols),
+        "splits": {split: list(ids) for split, ids in source.splits.items()},
+        "validation": {k: list(v) for k, v in getattr(source, "validation", {}).items()},
+        "impossible": dict(getattr(source, "impossible_splits", {})),
+        "complete": complete(source),
+        "counts": expected_counts(source),
+        "request": source.request,
+    }
+
+
+def totals(source: DatasetSource) -> Totals:
+    """What a data set holds when nothing is missing, as far as it is known."""
+    return source.totals if isinstance(source, CountedDataset) else Totals()
+
+
+def complete(source: DatasetSource) -> dict[str, int]:
+    """What is known of the complete data set, by name."""
+    known = totals(source)
+    classes = len(source.classes) - len(getattr(source, "missing_classes", ()))
+    numbers = {
+        "recordings": known.recordings,
+        "clips": known.clips,
+        "classes": classes,
+        "subjects": known.subjects,
+        "views": known.views,
+    }
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]]]:
+    """Protocol -> split -> name of a part -> clips of the complete data set; empty if unknown."""
+    known = totals(source)
+    return {
+        protocol: {
+            split: counts._asdict()
+            for split, ids in source.splits.items()
+            if (counts := known.counts(protocol, ids))
+        }
+        for protocol in known.sides
+    }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What recordings hold.
+
+    Args:
+        clips: Names of the clips that can be read.
+        classes: Class ids of theirs.
+        sides: (protocol, side) -> number of clips.
+        bad: What cannot be read, and why.
+    """
+
+    clips: list[str] = field(default_factory=list)
+    classes: set[int] = field(default_factory=set)
+    sides: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+
+
+def check(
+    source: DatasetSource, raw: Path | None, workers: int, progress: Progress
+) -> dict[str, Any]:
+    """Compare what is in a folder with the complete data set, by reading all of it.
+
+    Args:
+        source: The data set.
+        raw: The recordings; None for a data set that reads none.
+        workers: Processes that read.
+        progress: Told about every group.
+
+    Raises:
+        DataError: There is nothing of the data set.
+    """
+    every = groups(source.recordings(raw))
+    total, found = sum(len(group.recordings) for group in every), Found()
+    done = 0
+    for part in each_group(partial(_look, source), every, workers):
+        found.clips.extend(part.clips)
+        found.classes.update(part.classes)
+        found.sides.update(part.sides)
+        found.bad.extend(part.bad)
+        done += len(part.clips) + len(part.bad)
+        progress("check", min(done, total), total)
+    known = totals(source)
+    wanted = set(known.names() if known.names else ())
+    if found.clips and wanted.isdisjoint(found.clips):
+        wanted = set()  # arrays without the names of their clips
+    unreadable = {clip for row in found.bad for clip in _clips_named(row["recording"])}
+    return {
+        "clips": len(found.clips),
+        "expected": known.clips,
+        "recordings": total,
+        "classes": len(found.classes),
+        "complete": complete(source),
+        "sides": _sides(source, found.sides),
+        "missing": sorted(wanted - set(found.clips) - unreadable),
+        "unexpected": sorted(set(found.clips) - wanted) if wanted else [],
+        "unreadable": sorted(found.bad, key=lambda row: str(row["recording"])),
+    }
+
+
+def _clips_named(recording: str) -> Iterator[str]:
+    """What the clip of a recording may be called: the file name up to a dot or an underscore."""
+    words = recording.partition(".")[0].split("_")
+    yield from ("_".join(words[: n + 1]) for n in range(len(words)))
+
+
+def _sides(source: DatasetSource, sides: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Clips on each side of each protocol, and how many it has when complete."""
+    known = totals(source).sides
+    return [
+        {
+            "protocol": protocol,
+            "side": side,
+            "found": sides.get((protocol, side), 0),
+            "expected": sum(known[protocol][side]) if protocol in known else None,
+        }
+        for protocol in source.protocols
+        for side in SIDES
+    ]
+
+
+def _look(source: DatasetSource, group: Group) -> Found:
+    """Read a group for what is in it."""
+    found = Found()
+    for recording in group.recordings:
+        try:
+            for clip in source.clips(recording):
+                if isinstance(clip, BadClip):
+                    found.bad.append(bad_row(clip.name, clip.error))
+                    continue
+                found.clips.append(clip.name)
+                found.classes.add(clip.label)
+                found.sides.update(clip.sides.items())
+        except DataError as error:
+            found.bad.append(bad_row(recording.name, error))
+    return found
+
+
+def faults(found: Mapping[str, Any]) -> str:
+    """What is wrong with the recordings in a few words; empty when nothing is."""
+    words = [f"{len(found[kind])} {kind}" for kind in ("missing", "unreadable") if found[kind]]
+    for what in ("clips", "recordings"):
+        lacking = found["complete"].get(what, 0) - found[what]
+        if lacking > 0 and not words:  # where the names of those that are missing are not known
+            words.append(f"{lacking:,} {what} too few")
+    return " and ".join(words)
+
+
+def tables(facts: Mapping[str, Any]) -> list[Table]:
+    """What `shown` says, as tables."""
+    classes = [[str(i), name] for i, name in enumerate(facts["classes"])]
+    splits = [
+        [name, str(len(ids)), ", ".join(map(str, ids))] for name, ids in facts["splits"].items()
+    ]
+    splits += [[name, "-", reason] for name, reason in facts["impossible"].items()]
+    found: list[Table] = [
+        (f"classes of {facts['name']}", ("id", "class"), classes),
+        (f"splits of {facts['name']}", ("split", "unseen", "class ids"), splits),
+    ]
+    if facts["validation"]:
+        rows = [[name, ", ".join(map(str, ids))] for name, ids in facts["validation"].items()]
+        found.append(("published validation classes", ("split", "class ids"), rows))
+    rows = [[what, f"{number:,}"] for what, number in facts["complete"].items()]
+    found.append((f"the complete {facts['name']}", ("what", "number"), rows))
+    counted = [
+        [protocol, split, *(f"{number:,}" for number in parts.values())]
+        for protocol, by_split in facts["counts"].items()
+        for split, parts in by_split.items()
+    ]
+    if counted:
+        names = next(iter(next(iter(facts["counts"].values())).values()))
+        columns = ("protocol", "split", *(name.replace("_", " ") for name in names))
+        found.append((f"clips of the complete {facts['name']} by split", columns, counted))
+    else:
+        rows = [[protocol] for protocol in facts["protocols"]]
+        found.append((f"protocols of {facts['name']}", ("protocol",), rows))
+    return found
+
+
+def check_tables(name: str, found: Mapping[str, Any]) -> list[Table]:
+    """What `check` found, as tables."""
+    complete = found["complete"]
+    counted = (
+        ("recordings", "clips", "classes") if "recordings" in complete else ("clips", "classes")
+    )
+    rows = [[what, _number(complete.get(what)), _number(found[what])] for what in counted] + [
+        [f"{row['protocol']} {row['side']}", _number(row["expected"]), _number(row["found"])]
+        for row in found["sides"]
+    ]
+    made: list[Table] = [(f"recordings of {name}", ("what", "expected", "found"), rows)]
+    for kind in ("missing", "unexpected"):
+        if found[kind]:
+            made.append((kind, ("clip",), [[clip] for clip in _few(found[kind])]))
+    if found["unreadable"]:
+        listed = [
+            [str(row["recording"]), _place(row), str(row["message"])] for row in found["unreadable"]
+        ]
+        made.append(("unreadable", ("recording", "place", "reason"), listed[:FIRST]))
+    return made
+
+
+def _number(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    more = len(names) - FIRST
+    return [*names[:FIRST], *([f"and {more:,} more; see --json"] if more > 0 else [])]
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    places = [f"{what} {row[what]}" for what in ("line", "frame") if row.get(what) is not None]
+    return ", ".join(places)

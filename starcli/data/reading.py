@@ -1,0 +1,285 @@
+"""Read recordings into shards of clips: several processes at a time, resumable, bounded memory.
+
+Recordings are read in groups. A group's shards are written first and its list of clips last, so
+that a group is there when its list is; who does the reading, and in which order, changes no byte.
+No module of this one imports torch: the processes that read start fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starcli import children
+from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
+from starcli.data.normalise import NORMALISATIONS
+from starcli.errors import DataError
+from starcli.files import save_text, save_whole
+from starcli.store.artifacts import SHARD_BYTES, canonical
+
+T = TypeVar("T")
+GROUP = 64
+"""Recordings that are read in one go."""
+WORTH = 4
+"""Groups that pay for starting one more process."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Recordings that are read in one go.
+
+    Args:
+        number: Its place among the groups.
+        recordings: What it reads.
+    """
+
+    number: int
+    recordings: Sequence[Recording]
+
+    def list_in(self, folder: Path) -> Path:
+        """The file that lists its clips once they are read."""
+        return folder / f"group-{self.number:05d}.json"
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether it has been read, and all that its list names is there."""
+        try:
+            names = json.loads(self.list_in(folder).read_text("utf-8"))["shards"]
+            return all(_shard(folder, name).is_file() for name in names)
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
+
+
+def fingerprint(files: Sequence[Path], workers: int) -> str:
+    """What identifies files of recordings: their bytes, wherever they lie.
+
+    Args:
+        files: One file is the same archive under any name; of many, the names say what they hold.
+        workers: Number of threads.
+
+    Raises:
+        DataError: One cannot be read.
+    """
+
+    def lines(part: Sequence[Path]) -> list[str]:
+        return [f"{path.name if len(files) > 1 else ''} {content(path)}" for path in part]
+
+    # One long task for each thread: to hand over single small files takes as long as to read them.
+    parts = [files[start::workers] for start in range(workers)]
+    with ThreadPoolExecutor(workers) as pool:
+        every = sorted(line for found in pool.map(lines, parts) for line in found)
+    return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
+
+
+def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
+    found = {}
+    for path in map(Path.absolute, files):
+        try:
+            state = path.stat()
+            found[path] = state.st_size, state.st_mtime_ns
+        except OSError:
+            found[path] = -1, -1
+    return found
+
+
+def content(path: Path) -> str:
+    """What identifies a file of recordings: of a zip its list of checksums, which is short.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise DataError("is no regular file", "remove it from the recordings", file=path)
+        with path.open("rb", buffering=0) as file:
+            # Searching for the end of a zip takes longer than all else on a small file.
+            if file.read(2) == b"PK" and zipfile.is_zipfile(file):
+                infos = zipfile.ZipFile(file).infolist()
+                members = [[info.filename, info.file_size, info.CRC] for info in infos]
+                return hashlib.sha256(canonical(members).encode()).hexdigest()
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot be read ({error})", "check the file", file=path) from error
+
+
+def groups(recordings: Sequence[Recording]) -> list[Group]:
+    """Recordings in groups, in order."""
+    starts = range(0, len(recordings), GROUP)
+    return [Group(n, recordings[start : start + GROUP]) for n, start in enumerate(starts)]
+
+
+def cores(asked: int | None) -> int:
+    """The number of processes that read: as asked, or one for every core that is ours."""
+    if asked is not None:
+        return asked
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int) -> Iterator[T]:
+    """Do something with every group, several at a time.
+
+    Args:
+        work: What to do; it is sent to other processes and must not use torch, whose threads a
+            process that is forked would lack.
+        wanted: The groups.
+        workers: Number of processes.
+
+    Yields:
+        What it returns, in any order.
+    """
+    count = min(workers, len(wanted) // WORTH)
+    if count < 2:
+        yield from map(work, wanted)
+        return
+    start = "fork" if sys.platform == "linux" else "spawn"  # a fork starts at once
+    left = dict(enumerate(wanted))
+    try:
+        with children.pool(count, start) as pool:
+            numbers = {pool.submit(work, group): number for number, group in left.items()}
+            for done in as_completed(list(numbers)):
+                result = done.result()
+                del left[numbers[done]]
+                yield result
+    except BrokenProcessPool:  # a process was killed; what is left is done here
+        yield from map(work, list(left.values()))
+
+
+def read_group(
+    source: DatasetSource, group: Group, *, folder: Path, normalise: Sequence[Normalisation]
+) -> int:
+    """Read a group into `folder`, and tell how many recordings it has.
+
+    What cannot be read, a recording or a clip of one, is listed beside the clips; the rest is read
+    all the same.
+    """
+    shards = _Shards(folder, group.number)
+    clips: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
+    for recording in group.recordings:
+        done = len(clips)
+        try:
+            for clip in source.clips(recording):
+                if isinstance(clip, BadClip):
+                    bad.append(bad_row(clip.name, clip.error))
+                else:
+                    clips.append(_row(clip, source, recording, shards, normalise))
+        except DataError as error:
+            del clips[done:]  # half a recording is none; its rows in the shard are never read
+            bad.append(bad_row(recording.name, error))
+    shards.flush()
+    content = canonical({"clips": clips, "bad": bad, "shards": shards.names})
+    save_text(group.list_in(folder), content)
+    return len(group.recordings)
+
+
+def bad_row(name: str, error: DataError) -> dict[str, Any]:
+    """What is noted of a recording or clip that cannot be read."""
+    return {"recording": name, **error.document()["error"]}
+
+
+def _row(
+    clip: Clip,
+    source: DatasetSource,
+    recording: Recording,
+    shards: _Shards,
+    normalise: Sequence[Normalisation],
+) -> dict[str, Any]:
+    """Store a clip, and what is known of it."""
+    if not 0 <= clip.label < len(source.classes):
+        raise DataError(
+            f"clip '{clip.name}' has label {clip.label}, classes are "
+            f"0 to {len(source.classes) - 1}",
+            "check its label",
+            file=recording.where,
+        )
+    joints = clip.joints
+    for name in normalise:
+        joints = NORMALISATIONS[name](joints, source.layout)
+    frames, persons = joints.shape[:2]
+    shard, start = shards.add(joints.reshape(frames * persons, *joints.shape[2:]))
+    return {
+        "name": clip.name,
+        "label": clip.label,
+        "subject": clip.subject,
+        "sides": dict(clip.sides),
+        "place": [shard, start, frames, persons],
+    }
+
+
+class _Shards:
+    """The shards of a group, the one being filled in memory."""
+
+    def __init__(self, folder: Path, group: int) -> None:
+        self.folder, self.group = folder, group
+        self.names: list[str] = []
+        self.pending: list[NDArray[np.float32]] = []
+        self.rows = 0
+
+    def add(self, rows: NDArray[np.float32]) -> tuple[int, int]:
+        """Add rows [n, V, 3]; the shard of the group, and the row in it, where they start."""
+        if self.rows and (self.rows + len(rows)) * rows[0].nbytes > SHARD_BYTES:
+            self.flush()
+        self.pending.append(rows)
+        self.rows += len(rows)
+        return len(self.names), self.rows - len(rows)
+
+    def flush(self) -> None:
+        """Write the shard being filled, if it has anything."""
+        from safetensors.numpy import save_file
+
+        if not self.pending:
+            return
+        name = f"clips-{self.group:05d}-{len(self.names):03d}"
+        joints = {"joints": np.concatenate(self.pending)}
+        save_whole(_shard(self.folder, name), partial(save_file, joints))
+        self.names.append(name)
+        self.pending, self.rows = [], 0
+
+
+def _shard(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def read_lists(
+    done: Sequence[Group], folder: Path
+) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
+    """The clips of all groups by column, shards counted through, and what could not be read.
+
+    Raises:
+        DataError: Two clips have one name.
+    """
+    columns: dict[str, list[Any]] = {
+        "names": [],
+        "labels": [],
+        "subjects": [],
+        "places": [],
+        "sides": [],
+        "shards": [],
+    }
+    bad: list[dict[str, Any]] = []
+    for group in done:
+        content = json.loads(group.list_in(folder).read_text("utf-8"))
+        for row in content["clips"]:
+            shard, *place = row["place"]
+            columns["names"].append(row["name"])
+            columns["labels"].append(row["label"])
+            columns["subjects"].append(row["subject"])
+            columns["sides"].append(row["sides"])
+            columns["places"].append([len(columns["shards"]) + shard, *place])
+        columns["shards"] += content["shards"]
+        bad += content["bad"]
+    return columns, bad

@@ -1,0 +1,82 @@
+"""What of prepared clips a backbone reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from starcli.contracts import Layout, Modality
+from starcli.data.clips import ClipSet
+from starcli.data.transforms import augment, middle_crop, modality, motion_masked, resample_all
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How clips are varied at random.
+
+    Args:
+        crop: Shortest share of a clip that a crop keeps.
+        crop_frames: Least frames that it keeps.
+        rotation: Largest angle of a rotation.
+        scale: Largest share by which the size changes.
+    """
+
+    crop: float
+    crop_frames: int
+    rotation: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a backbone reads of clips: T frames of the chosen modality.
+
+    Args:
+        clips: All clips.
+        layout: Their layout.
+        frames: T.
+        crop: Share of a clip that the plain view keeps, its middle.
+        masked: Share of the frames that the view without motion leaves out.
+        modality: What of the skeletons is read.
+        augmentation: How the augmented view varies clips.
+    """
+
+    clips: ClipSet
+    layout: Layout
+    frames: int
+    crop: float
+    masked: float
+    modality: Modality
+    augmentation: Augmentation
+
+    def plain(self, chosen: Sequence[int]) -> Tensor:
+        """The middle of each clip [B, 3, T, V, M]."""
+        return self._streams(resample_all(self._middle(chosen), self.frames))
+
+    def masked_motion(self, chosen: Sequence[int]) -> Tensor:
+        """The middle of each clip without its frames of most motion [B, 3, T, V, M]."""
+        quiet = [motion_masked(clip, self.masked) for clip in self._middle(chosen)]
+        return self._streams(resample_all(quiet, self.frames))
+
+    def augmented(self, chosen: Sequence[int], draws: Tensor) -> Tensor:
+        """Each clip at random [B, 3, T, V, M], by its draws [B, 6 or more], uniform in [0, 1)."""
+        joints, how = [self.clips.joints(clip) for clip in chosen], self.augmentation
+        return self._streams(
+            augment(
+                joints,
+                self.frames,
+                draws,
+                shortest=how.crop,
+                least=how.crop_frames,
+                rotation=how.rotation,
+                scale=how.scale,
+            )
+        )
+
+    def _middle(self, chosen: Sequence[int]) -> list[Tensor]:
+        return [middle_crop(self.clips.joints(clip), self.crop) for clip in chosen]
+
+    def _streams(self, joints: Tensor) -> Tensor:
+        return modality(joints, self.layout.bones, self.modality)

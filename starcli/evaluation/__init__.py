@@ -1,0 +1,1 @@
+"""How good scores are: metrics, calibrated stacking, gate, model selection."""

@@ -1,0 +1,97 @@
+"""What all figures have in common: colours, sizes, and files that come out the same each time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starcli.files import save_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Told apart with any kind of colour vision (Okabe and Ito, 2008), without the yellow, which is
+hard to see on white."""
+STYLE: Mapping[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 200,
+    "savefig.bbox": "tight",
+    "text.parse_math": False,  # names are shown as they are
+    "svg.hashsalt": "starcli",  # else the ids in the file are different each time
+}
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
+"""Kind of a file -> what must not be in it, so that equal figures are equal files."""
+BELOW: Mapping[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+"""Place of a legend below the figure, which grows by that."""
+LONGEST = 44
+"""Letters of a name that is shown whole."""
+FEW = 4
+"""So many runs are not named one by one."""
+
+
+def save(draw: Callable[[], Figure], *paths: Path) -> str:
+    """Draw a figure in the style of all and write it.
+
+    Args:
+        draw: Draws it; the style holds only inside.
+        paths: The files, `.png` or `.svg`.
+
+    Returns:
+        The characters of its texts that the font lacks, which are drawn as boxes.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(dict(STYLE)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure = draw()
+        for path in paths:
+            kind = path.suffix[1:]
+            write = partial(figure.savefig, format=kind, metadata=METADATA[kind])
+            save_whole(path, write, option="--out")
+        return _lacking(figure)
+
+
+def _lacking(figure: Figure) -> str:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.text import Text
+
+    font = get_font(findfont(FontProperties()))
+    texts = (text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))
+    shown = {character for text in texts for character in text if character.isprintable()}
+    return "".join(sorted(c for c in shown if not font.get_char_index(ord(c))))
+
+
+def admit(figure: Figure, admitted: Mapping[str, str | None]) -> None:
+    """Say above a figure, which grows by that, what its runs must admit.
+
+    Args:
+        figure: The figure.
+        admitted: Run -> its warning, if it has one.
+    """
+    runs: dict[str, list[str]] = {}
+    for run, warning in admitted.items():
+        if warning:
+            runs.setdefault(warning, []).append(run)
+    lines = [
+        f"{', '.join(own) if len(own) < FEW else f'{len(own)} runs'}: {warning}"
+        for warning, own in runs.items()
+    ]
+    if lines:
+        figure.text(0.5, 1.01, "\n".join(lines), ha="center", va="bottom", color=COLOURS[1])
+
+
+def label(name: str) -> str:
+    """A name that leaves room for the figure."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -1,0 +1,1 @@
+"""The dual-prompt head of STAR."""

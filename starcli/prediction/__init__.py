@@ -1,0 +1,1 @@
+"""Naming recordings with a trained run."""

@@ -1,0 +1,293 @@
+"""Naming recordings with a trained run, among its classes and actions that it never heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from starcli import pipeline
+from starcli.class_names import folded
+from starcli.contracts import Progress, TextBank, silent
+from starcli.data.clips import ClipSet
+from starcli.data.importing.options import refuse_alike
+from starcli.data.splits import ClipIndex
+from starcli.errors import DataError, MissingError, StarError, UsageError
+from starcli.evaluation import calibrated_stacking
+from starcli.evaluation.metrics import require_finite
+from starcli.evaluation.model_selection import open_folds
+from starcli.experiment import Experiment
+from starcli.files import text
+from starcli.prediction.reader import Incoming, Reader
+from starcli.report import document
+from starcli.stages.embed import open_bank
+from starcli.stages.evaluate import open_method
+from starcli.stages.extract import Shard, encode, frozen
+from starcli.store.artifacts import Artifact
+from starcli.text import descriptions
+
+Among = Literal["all", "seen", "unseen"]
+Results = Mapping[str, Artifact]
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Actions that somebody names.
+
+    Args:
+        names: Their names, all different.
+        texts: A file that describes them; None for the run's describer to do so.
+    """
+
+    names: tuple[str, ...]
+    texts: Path | None = None
+
+
+def read_actions(given: str | Path | Sequence[str]) -> Actions:
+    """The actions that are meant.
+
+    Args:
+        given: Names, in one text separated by commas; or a file, a `.txt` with a name in each line
+            or a `.json` of descriptions as `starcli describe` writes them.
+
+    Raises:
+        DataError: The file cannot be read, or a name is empty or there twice.
+    """
+    if isinstance(given, str):
+        is_file = given.lower().endswith((".json", ".txt"))
+        given = Path(given) if is_file else [name.strip() for name in given.split(",")]
+    if not isinstance(given, Path):
+        refuse_alike((name, Path("--actions"), None) for name in given)
+        return Actions(tuple(given))
+    if given.suffix.lower() == ".json":
+        names = tuple(descriptions.read(given))
+        refuse_alike((name, given, None) for name in names)
+        return Actions(names, given)
+    lines = [line.strip() for line in text(given).rstrip().split("\n")]
+    refuse_alike((name, given, line) for line, name in enumerate(lines, start=1))
+    return Actions(tuple(lines))
+
+
+class Predictor:
+    """A trained run, ready to name clips.
+
+    Args:
+        experiment: Its settings and plugins.
+        actions: What clips may be; a name that the run has keeps the run's text. None for the
+            run's classes alone.
+        among: Which of the run's classes they may be; None for all, and for none beside actions.
+        describer: What describes actions that the run has not; None for its own.
+        progress: Told about every step.
+
+    Raises:
+        StarError: The run is not whole, a text cannot be made, or the method takes no new ones.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        actions: Actions | None = None,
+        among: Among | None = None,
+        describer: str | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        results, _ = pipeline.run(experiment, "train", progress)
+        self.experiment = experiment
+        self.persons = ClipSet.open(results["prepare"]).persons
+        self.backbone = frozen(experiment, results["pretrain"])
+        self.method = open_method(experiment, results["embed"], results["train"], self.backbone.dim)
+        self.warning = document.warning(experiment, results)
+        self.notes: list[str] = []
+        known = open_bank(results["embed"])
+        self.names = list(known.classes)
+        if actions and (new := _unknown(actions, self.names)):
+            embedded = _embedded(experiment, new, describer, progress)
+            extend(self.method, open_bank(embedded), known, experiment.settings.method.name)
+            self.names += new.names
+            self.notes = embedded.summary["notes"]
+        self.candidates = self._candidates(actions, among)
+        self.gamma = self._gamma(results)
+
+    def _candidates(self, actions: Actions | None, among: Among | None) -> list[int]:
+        """Positions in `names` of what clips may be, in order."""
+        e, ids = self.experiment, {folded(name): n for n, name in enumerate(self.names)}
+        mine = {"seen": e.seen, "unseen": e.unseen, "all": (*e.seen, *e.unseen)}
+        chosen = {ids[folded(name)] for name in actions.names} if actions else set()
+        if among or not actions:
+            chosen |= set(mine[among or "all"])
+        if len(chosen) < 2:
+            raise UsageError(
+                "one action only to choose from", "name several with --actions, or add --among all"
+            )
+        return sorted(chosen)
+
+    def _gamma(self, results: Results) -> float:
+        """What is taken from the scores of seen classes; 0 where there are none but those."""
+        seen = set(self.experiment.seen)
+        if seen.isdisjoint(self.candidates) or seen.issuperset(self.candidates):
+            return 0.0
+        nested = open_folds([results[f"train/{role}"] for role in self.experiment.folds])
+        return calibrated_stacking.fit(nested.judged)[0].gamma
+
+    def role(self, candidate: int) -> str:
+        """What a class is to the run: `seen`, `unseen`, or `new`."""
+        if candidate >= len(self.experiment.source.classes):
+            return "new"
+        return "unseen" if candidate in self.experiment.unseen else "seen"
+
+    @torch.inference_mode()
+    def scores(self, clips: Sequence[Incoming]) -> Tensor:
+        """Scores of the candidates, gamma taken from seen ones, float32 [N, C].
+
+        Args:
+            clips: As many as fit in memory.
+
+        Raises:
+            NumericalError: A score is not finite.
+        """
+        e = self.experiment
+        shard = Shard("plain", 0, range(len(clips)))
+        tokens = encode(e, self.backbone, _clip_set(clips, self.persons), shard)
+        scores: Tensor = self.method.score(tokens.float().to(e.device)).cpu()
+        require_finite(scores.double().numpy(), [clip.name for clip in clips])
+        shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
+        return scores[:, self.candidates] - shift
+
+    def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[dict[str, Any]]]:
+        """For each clip its best candidates: name, role, score; of equal ones the first first."""
+        scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)
+        for row, ranks in zip(scores[:, :top].tolist(), order[:, :top].tolist(), strict=True):
+            chosen = [self.candidates[rank] for rank in ranks]
+            yield [
+                {"name": self.names[c], "role": self.role(c), "score": score}
+                for c, score in zip(chosen, row, strict=True)
+            ]
+
+
+def predict(
+    predictor: Predictor, files: Iterable[Path], top: int = 3, progress: Progress = silent
+) -> tuple[list[dict[str, Any]], list[StarError]]:
+    """Name the clips of files, a batch of them in memory at a time.
+
+    Args:
+        predictor: The trained run.
+        files: Files, folders and zips.
+        top: How many candidates are told of each clip.
+        progress: Told about every batch.
+
+    Returns:
+        For each clip `file`, `clip` and `actions`, the best first; and what could not be read.
+
+    Raises:
+        DataError: There is nothing that can be read.
+        UsageError: `top` is less than 1.
+    """
+    if top < 1:
+        raise UsageError(f"top {top} is less than 1", "ask for one action or more")
+    e = predictor.experiment
+    reader = Reader(e.source, e.settings.prepare.normalise, predictor.persons)
+    found: list[dict[str, Any]] = []
+    bad: list[StarError] = []
+
+    def good() -> Iterator[Incoming]:
+        for clip in (clip for file in files for clip in reader.read(file)):
+            if isinstance(clip, StarError):
+                bad.append(clip)
+            else:
+                yield clip
+
+    clips = good()
+    while batch := list(islice(clips, e.settings.extract.batch)):
+        for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
+            found.append({"file": str(clip.file), "clip": clip.name, "actions": actions})
+        progress("predict", len(found), 0)
+    if not found:
+        raise _nothing(bad)
+    return found, bad
+
+
+def _nothing(bad: Sequence[StarError]) -> StarError:
+    """Why no clip could be named."""
+    if not bad:
+        return DataError("there are no clips in these files", "name others")
+    first, more = bad[0], len(bad) - 1
+    first.message += f" (and {more} more could not be read)" if more else ""
+    return first
+
+
+def _unknown(actions: Actions, classes: Iterable[str]) -> Actions | None:
+    """Those of the actions that are no classes of the run; None where all are."""
+    own = {folded(name) for name in classes}
+    new = tuple(name for name in actions.names if folded(name) not in own)
+    return replace(actions, names=new) if new else None
+
+
+def _embedded(
+    e: Experiment, actions: Actions, describer: str | None, progress: Progress
+) -> Artifact:
+    """The text bank of actions, made and kept as that of the run's classes was."""
+    loaded = e.loaded
+    if actions.texts is not None:
+        loaded = loaded.choosing("describer", "file", path=str(actions.texts))
+    elif describer is not None and describer != e.settings.describer.name:
+        loaded = loaded.choosing("describer", describer)
+    experiment = Experiment(loaded, actions=actions.names)
+    try:
+        pipeline.run(experiment, "describe", progress)
+    except (DataError, MissingError) as error:
+        if actions.texts is not None:
+            raise
+        raise type(error)(
+            error.message,
+            "describe them in a file, as starcli describe writes it, "
+            "for --actions FILE.json, or name another --describer, such as names",
+            file=error.file,
+        ) from error
+    return pipeline.run(experiment, "embed", progress)[0]["embed"]
+
+
+def extend(method: Any, bank: TextBank, known: TextBank, name: str) -> None:
+    """Have a trained method score the classes of a further text bank too.
+
+    Args:
+        method: The method.
+        bank: The further classes.
+        known: What it was trained with.
+        name: Of the method, for messages.
+
+    Raises:
+        UsageError: The method cannot, or reads texts that the bank has not.
+        DataError: Vectors of another width.
+    """
+    if not hasattr(method, "extend"):
+        raise UsageError(
+            f"method {name} names only the classes that it was trained with",
+            "train another, such as --method star",
+        )
+    if bank.facets != known.facets:
+        raise UsageError(
+            f"the actions have texts for {', '.join(bank.facets)}, the run reads "
+            f"{', '.join(known.facets)}",
+            "choose another --describer",
+        )
+    width, wanted = bank.vectors.shape[2], known.vectors.shape[2]
+    if width != wanted:
+        raise DataError(
+            f"texts of the actions are {width} wide, the run learned from {wanted}",
+            "use the text encoder that it was trained with",
+        )
+    method.extend(bank)
+
+
+def _clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
+    """Clips in memory as `prepare` has them on disk."""
+    count = len(clips)
+    index = ClipIndex([clip.name for clip in clips], [0] * count, {}, [""] * count)
+    shards = [torch.tensor(clip.joints).flatten(0, 1) for clip in clips]
+    places = [(n, 0, *clip.joints.shape[:2]) for n, clip in enumerate(clips)]
+    return ClipSet(index, shards.__getitem__, places, persons)

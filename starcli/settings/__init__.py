@@ -1,0 +1,1 @@
+"""All settings, and where each value comes from."""

@@ -1,0 +1,1 @@
+"""Results on disk, found again by what made them, and the runs that name them."""

@@ -1,0 +1,1 @@
+"""Descriptions of actions, and how alike texts are."""

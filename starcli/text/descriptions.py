@@ -1,0 +1,148 @@
+"""Documents of part descriptions: read strictly, checked for a data set, and their schema."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from starcli.class_names import folded
+from starcli.errors import DataError, suggest
+from starcli.files import strict_json
+
+FIX = "mend the file; see what is wrong with: starcli describe --check FILE"
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which keys it was given more than once."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+
+
+def read(path: Path) -> Any:
+    """What a document has under `actions`: class name -> part -> text, if it is as it should be.
+
+    Args:
+        path: A file as `starcli describe` writes it, or one with the same `actions`.
+
+    Raises:
+        DataError: It cannot be read, is no UTF-8, no JSON, or has no `actions`.
+    """
+    document = strict_json(path, _Object)
+    if not isinstance(document, dict) or not isinstance(document.get("actions"), dict):
+        raise DataError("has no object 'actions'", "see starcli describe --schema", file=path)
+    return document["actions"]
+
+
+def digest(actions: Any) -> str:
+    """SHA-256 of descriptions, however their file is laid out."""
+    text = json.dumps(actions, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def absent(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str]) -> list[str]:
+    """What is missing, empty or no text, one line for each class and part.
+
+    Args:
+        actions: What `read` gives.
+        classes: Names of all classes.
+        facets: What each class needs a text for.
+    """
+    return [line for name in classes for line in _absent(actions, name, facets)]
+
+
+def _absent(actions: Mapping[str, Any], name: str, facets: Sequence[str]) -> Iterator[str]:
+    if name not in actions:
+        yield f"class '{name}': no description"
+    elif not isinstance(actions[name], Mapping):
+        yield f"class '{name}': want part -> text, found {type(actions[name]).__name__}"
+    else:
+        for facet in facets:
+            text = actions[name].get(facet)
+            if text is None:
+                yield f"class '{name}': no text for part '{facet}'"
+            elif not isinstance(text, str) or not _written(text).strip():
+                yield f"class '{name}': the text for part '{facet}' is empty or no text"
+
+
+def _written(text: str) -> str:
+    """What of a text can be written: JSON can name half a character."""
+    return text.encode("utf-8", "ignore").decode()
+
+
+def twice(actions: Mapping[str, Any]) -> list[str]:
+    """Classes and parts that stand there more than once, one line each."""
+    lines = [f"class '{name}': is there twice" for name in getattr(actions, "twice", ())]
+    for name, texts in actions.items():
+        lines += [f"class '{name}': part '{f}' is there twice" for f in getattr(texts, "twice", ())]
+    return lines
+
+
+def unknown(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str]) -> list[str]:
+    """Names that no class or part has, one line each.
+
+    Args:
+        actions: What `read` gives.
+        classes: Names of all classes.
+        facets: All parts that a text may be for.
+    """
+    own = {folded(name): name for name in classes}
+    lines = []
+    for name, texts in actions.items():
+        if name not in classes:
+            written = own.get(folded(name))
+            hint = f"write '{written}'" if written else suggest(name, classes)
+            lines.append(f"class '{name}': no such class; {hint}")
+        if isinstance(texts, Mapping):
+            lines += [
+                f"class '{name}': no part '{facet}'; {suggest(facet, facets)}"
+                for facet in texts
+                if facet not in facets
+            ]
+    return lines
+
+
+def require(
+    actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str], place: str | Path
+) -> list[dict[str, str]]:
+    """The texts of every class, facet -> text, in the order that is asked for.
+
+    Args:
+        actions: What `read` gives.
+        classes: Names of all classes.
+        facets: What each class needs a text for.
+        place: The file, for messages.
+
+    Raises:
+        DataError: A text is missing, empty or there twice.
+    """
+    lines = twice(actions) + absent(actions, classes, facets)
+    if lines:
+        more = f"; and {len(lines) - 1} more" if len(lines) > 1 else ""
+        raise DataError(lines[0] + more, FIX, file=place)
+    return [{facet: _written(actions[name][facet]) for facet in facets} for name in classes]
+
+
+def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
+    """The published JSON schema, for the classes and parts of one data set.
+
+    Args:
+        classes: Names of all classes.
+        facets: What each class needs a text for.
+        others: Further parts that a text may be for.
+    """
+    text = resources.files("starcli.text").joinpath("descriptions.schema.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    known = [*facets, *(other for other in others if other not in facets)]
+    for place, needed, allowed in (
+        (found["properties"]["actions"], classes, classes),
+        (found["$defs"]["texts"], facets, known),
+    ):
+        place["required"], place["propertyNames"] = list(needed), {"enum": list(allowed)}
+    return found

@@ -1,0 +1,1 @@
+"""How networks are trained: loop, checkpoints, seeds, tracking, several processes."""

@@ -1,0 +1,1 @@
+"""Weights of others: read safely, and matched with our networks."""

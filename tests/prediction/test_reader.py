@@ -1,0 +1,164 @@
+"""Recordings that nobody labelled are read as a data set reads its own."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from starcli import registry
+from starcli.contracts import NoSettings, Recording
+from starcli.data.importing.builder import Wish, make
+from starcli.data.normalise import Joints
+from starcli.errors import DataError, StarError
+from starcli.prediction.reader import Incoming, Reader
+from starcli_plugins.datasets.ntu import ctr_npz
+from starcli_plugins.datasets.pku.files import read_labels
+
+
+def source_of(name: str) -> Any:
+    plugin = registry.load("dataset", name)
+    return plugin(plugin.Settings())
+
+
+def bytes_of(recording: Recording) -> bytes:
+    if not recording.member:
+        return recording.file.read_bytes()
+    with zipfile.ZipFile(recording.file) as archive:
+        return archive.read(recording.member)
+
+
+def read(source: Any, *files: Path, persons: int = 2) -> list[Incoming | StarError]:
+    reader = Reader(source, (), persons)
+    return [each for file in files for each in reader.read(file)]
+
+
+def joints_of(each: Incoming | StarError) -> Joints:
+    assert isinstance(each, Incoming), each
+    return each.joints
+
+
+@pytest.mark.parametrize("name", ["utd-mhad", "nw-ucla", "ntu60", "ntu120"])
+def test_a_file_has_its_clips_joints_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    source = source_of(name)
+    source.write_sample(tmp_path)
+    recording = source.recordings(tmp_path)[-1]
+    (clip,) = source.clips(recording)
+    for other in (f"what I did{source.suffix}", f"X{source.suffix.upper()}"):
+        (tmp_path / other).write_bytes(bytes_of(recording))
+        (found,) = read(source, tmp_path / other)
+        np.testing.assert_array_equal(joints_of(found), clip.joints)
+
+
+def test_a_video_of_pku_mmd_is_one_clip(tmp_path: Path) -> None:
+    """The lines of an interval alone are the clip of that interval."""
+    source = source_of("pku-mmd")
+    source.write_sample(tmp_path)
+    recording = source.recordings(tmp_path)[0]
+    (clip, *_), label = source.clips(recording), read_labels(source._labels[recording.name])[0]
+    lines = bytes_of(recording).split(b"\n")[label.start - 1 : label.end]
+    (tmp_path / "mine.txt").write_bytes(b"\n".join(lines))
+    (found,) = read(source, tmp_path / "mine.txt")
+    np.testing.assert_array_equal(joints_of(found), clip.joints)
+
+
+def test_a_folder_or_zip_gives_what_the_data_set_reads(tmp_path: Path) -> None:
+    source = source_of("nw-ucla")
+    source.write_sample(tmp_path)
+    want = {c.name: c.joints for r in source.recordings(tmp_path) for c in source.clips(r)}
+    found = {
+        each.name: each.joints for each in read(source, tmp_path) if isinstance(each, Incoming)
+    }
+    assert found.keys() == want.keys()
+    assert all((found[name] == want[name]).all() for name in want)
+
+
+@pytest.mark.parametrize(("up", "unit"), [("y", "m"), ("-y", "mm"), ("z", "cm")])
+def test_own_clips_are_turned_and_scaled_as_when_they_were_imported(
+    tmp_path: Path, up: Any, unit: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("bow", "wave", "jump"):
+        for subject in "ab":
+            path = tmp_path / "clips" / name / subject / "1.npy"
+            path.parent.mkdir(parents=True)
+            np.save(path, rng.uniform(0, 50, (5, 17, 3)))
+    wish = Wish(tmp_path / "clips", "coco-17", up=up, unit=unit)
+    source = make("mine", wish, tmp_path / "store")(NoSettings())
+    want = [clip.joints for r in source.recordings(None) for clip in source.clips(r)]
+    found = read(source, tmp_path / "clips")
+    assert len(found) == 6
+    for one, other in zip(found, want, strict=True):
+        np.testing.assert_array_equal(joints_of(one), other)
+
+
+def test_a_bad_clip_hides_none_of_those_after_it(tmp_path: Path) -> None:
+    joints = np.ones((3, 1, 25, 3), np.float32)
+    bad = np.full_like(joints, np.nan)
+    ctr_npz.write(tmp_path / "NTU60_CS.npz", [(0, bad), (0, joints)], [(0, joints)])
+    found = read(source_of("ntu60"), tmp_path / "NTU60_CS.npz")
+    assert [isinstance(each, StarError) for each in found] == [False, True, False]
+    arrays = {"a": bad[:, 0], "b": np.zeros((3, 25, 3)), "c": joints[:, 0]}
+    np.savez(tmp_path / "own.npz", **arrays)
+    found = read(source_of("simulated"), tmp_path / "own.npz", persons=1)
+    assert [isinstance(each, StarError) for each in found] == [True, True, False]
+
+
+@pytest.mark.parametrize(("name", "second"), [("ntu60", 0), ("ntu120", 1)])
+def test_an_array_of_one_person_is_filled_as_the_data_set_fills_its_clips(
+    tmp_path: Path, name: str, second: float
+) -> None:
+    """A run on ntu120 has learned from the same person twice."""
+    joints = np.stack([np.ones((3, 25, 3)), np.zeros((3, 25, 3))], 1)
+    np.save(tmp_path / "a.npy", joints)
+    (found,) = read(source_of(name), tmp_path / "a.npy")
+    assert (joints_of(found)[:, 0] == 1).all()
+    assert (joints_of(found)[:, 1] == second).all()
+
+
+def test_what_is_done_to_every_clip_is_done_here_too(tmp_path: Path) -> None:
+    source = source_of("simulated")
+    joints = np.random.default_rng(0).normal(size=(4, 25, 3))
+    np.save(tmp_path / "a.npy", joints)
+    (found,) = Reader(source, ("centre",), 1).read(tmp_path / "a.npy")
+    want = joints - joints[0, source.layout.origin]
+    np.testing.assert_allclose(joints_of(found)[:, 0], want, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.zip", b"no zip", "not a readable zip"),
+        ("a.mat", b"no mat", "not a readable MATLAB file"),
+        ("a.npy", b"no npy", "no readable .npy header"),
+        ("a.csv", b"1,2", "not a readable zip"),
+        ("none.mat", None, "no such file or folder"),
+        ("x" * 300, None, "cannot be read"),
+        (".", None, "no recordings here"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    (found,) = read(source_of("utd-mhad"), file)
+    assert isinstance(found, DataError)
+    assert said in found.message
+    assert found.file and found.file.startswith(str(tmp_path)[:20])
+    assert found.fix
+
+
+def test_one_bad_recording_does_not_spoil_its_folder(tmp_path: Path) -> None:
+    source = source_of("nw-ucla")
+    source.write_sample(tmp_path)
+    bad = min(tmp_path.iterdir())
+    bad.write_text("{")
+    found = read(source, tmp_path)
+    (error,) = [each for each in found if isinstance(each, StarError)]
+    assert error.file == str(bad)
+    assert len(found) == 60

@@ -1,0 +1,234 @@
+"""Plugins are listed from metadata alone, and a broken one hurts only whoever asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from starcli import registry
+from starcli.contracts import KINDS, Kind
+from starcli.errors import UsageError
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))[
+    "project"
+]
+BUILT_IN: list[tuple[Kind, str, str]] = [
+    (kind, name, target)
+    for kind, group in registry.GROUPS.items()
+    for name, target in PROJECT["entry-points"][group].items()
+]
+GOOD = """
+from pydantic import BaseModel
+class Talker:
+    api, revision = 1, 1
+    class Settings(BaseModel): pass
+    def __init__(self, settings): pass
+    def describe(self, actions, parts, desk): return []
+"""
+LOAD = """
+import json, sys
+from starcli import registry
+from starcli.errors import StarError
+try:
+    plugin = registry.load(*sys.argv[1:])
+    answer = {"module": plugin.__module__, "name": plugin.__name__}
+except StarError as error:
+    answer = error.document()["error"]
+print(json.dumps(answer))
+"""
+
+
+def install(folder: Path, name: str, points: str, source: str = GOOD, metadata: str = "") -> None:
+    """Put a distribution `name` 1.0 with the module `name` into a folder."""
+    (folder / f"{name}.py").write_text(source, "utf-8")
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    metadata = metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    (info / "METADATA").write_text(metadata, "utf-8")
+    (info / "entry_points.txt").write_text(points, "utf-8")
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def load(folder: Path, kind: str, name: str) -> tuple[dict[str, Any], str]:
+    """What loading answers, with stderr; all of stdout is the answer."""
+    done = python(folder, "-c", LOAD, kind, name)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer, done.stderr
+
+
+def describer(name: str, module: str = "acme", member: str = "Talker") -> str:
+    return f"[starcli.describers]\n{name} = {module}:{member}\n"
+
+
+def test_every_built_in_is_listed_once() -> None:
+    assert [kind for kind in KINDS if kind not in registry.GROUPS] == []
+    ours = [e for e in registry.entries() if e.distribution == "starcli"]
+    assert sorted((e.kind, e.name, e.target) for e in ours) == sorted(BUILT_IN)
+    assert {e.version for e in ours} == {PROJECT["version"]}
+    assert ours[0].row().keys() == {"kind", "name", "distribution", "version"}
+
+
+@pytest.mark.parametrize(("kind", "name", "target"), [b for b in BUILT_IN if b[0] != "layout"])
+def test_every_built_in_loads(kind: Kind, name: str, target: str) -> None:
+    plugin = registry.load(kind, name)
+    assert f"{plugin.__module__}:{plugin.__name__}" == target
+    assert registry.load(kind, f"starcli:{name}") is plugin
+
+
+@pytest.mark.parametrize("name", PROJECT["entry-points"]["starcli.data.layouts"])
+def test_every_layout_is_found_by_its_own_name(name: str) -> None:
+    assert registry.layout(name).name == name
+    assert registry.layout(f"starcli:{name}") is registry.layout(name)
+
+
+def test_what_is_no_layout_is_refused(tmp_path: Path) -> None:
+    install(tmp_path, "acme", "[starcli.data.layouts]\nacme = acme:Talker\n")
+    script = LOAD.replace("registry.load(*sys.argv[1:])", "registry.layout(sys.argv[1])")
+    answer = json.loads(python(tmp_path, "-c", script, "acme").stdout)
+    assert answer["message"] == "layout 'acme' (acme 1.0) is no Layout"
+    assert json.loads(python(tmp_path, "-c", script, "acne").stdout)["exit_code"] == 2
+
+
+def test_entries_of_one_kind() -> None:
+    assert {e.kind for e in registry.entries("method")} == {"method"}
+
+
+def test_listing_imports_no_plugin(tmp_path: Path) -> None:
+    install(tmp_path, "acme", describer("acme"), "raise RuntimeError('imported')")
+    script = (
+        "import sys; from starcli import registry; assert any(e.name == 'acme' for e in "
+        "registry.entries()); registry.broken(); "
+        "print([m for m in sys.modules if m.partition('.')[0] in "
+        "('torch', 'starcli_plugins', 'acme', 'transformers', 'numpy')])"
+    )
+    done = python(tmp_path, "-c", script)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import nowhere_to_be_found", "cannot be imported: ModuleNotFoundError: No module named"),
+        ("def broken(:", "cannot be imported: SyntaxError"),
+        ("import sys; sys.exit('bye')", "cannot be imported: SystemExit: bye"),
+        ("Other = 1", "cannot be imported: AttributeError: module 'acme' has no attribute"),
+        (
+            GOOD.replace("api, revision = 1, 1", "api, revision = 2, 1"),
+            "is written for plugin API 2, this starcli has 1",
+        ),
+        (GOOD.replace("api, revision = 1, 1", "revision = 1"), "is written for plugin API None"),
+        (GOOD.replace("def describe", "def tell"), "lacks describe"),
+        (GOOD.replace("class Settings", "class Options"), "lacks Settings"),
+        (GOOD.replace("api, revision = 1, 1", "api = 1"), "lacks revision"),
+        (GOOD.replace("class Settings(BaseModel): pass", "Settings = dict"), "Settings"),
+    ],
+)
+def test_a_broken_plugin_is_named_with_the_reason(tmp_path: Path, source: str, reason: str) -> None:
+    install(tmp_path, "acme", describer("talker"), source)
+    answer, _ = load(tmp_path, "describer", "talker")
+    assert answer.get("exit_code") == 4, answer
+    assert answer["message"].startswith("describer 'talker' (acme 1.0)")
+    assert reason in answer["message"]
+    assert "acme" in answer["fix"]
+    # Nobody else is hurt by it.
+    assert load(tmp_path, "describer", "names")[0]["name"] == "Names"
+
+
+@pytest.mark.parametrize(
+    ("points", "metadata"),
+    [
+        ("[starcli.describers]\nno equals sign here\n", ""),
+        (describer("simulated").replace("describers", "datasets"), "Metadata-Version: 2.1\n"),
+    ],
+    ids=["entry points", "no name"],
+)
+def test_malformed_metadata_hides_nothing_else(tmp_path: Path, points: str, metadata: str) -> None:
+    install(tmp_path, "acme", points, metadata=metadata)
+    done = python(tmp_path, "-m", "starcli", "plugins", "--json")
+    assert done.returncode == 0, done.stderr
+    listed = {(p["kind"], p["name"]) for p in json.loads(done.stdout)["plugins"]}
+    assert listed == {(kind, name) for kind, name, _ in BUILT_IN}
+    assert "warning" in done.stderr
+    assert "acme-1.0.dist-info" in done.stderr
+
+
+def test_malformed_metadata_does_not_stop_pydantic(tmp_path: Path) -> None:
+    """Pydantic scans every distribution for plugins of its own when the first model is made."""
+    install(tmp_path, "acme", "[starcli.describers]\nno equals sign here\n")
+    done = python(tmp_path, "-c", "from starcli import settings; print(settings.Settings.__name__)")
+    assert (done.stdout, done.stderr) == ("Settings\n", "")
+
+
+def test_what_a_plugin_prints_at_import_stays_out_of_stdout(tmp_path: Path) -> None:
+    install(tmp_path, "acme", describer("talker"), "print('hello there')" + GOOD)
+    answer, errors = load(tmp_path, "describer", "talker")
+    assert answer == {"module": "acme", "name": "Talker"}
+    assert "hello there" in errors
+
+
+def test_what_a_plugin_prints_at_work_stays_out_of_stdout(tmp_path: Path) -> None:
+    source = GOOD.replace(
+        "return []", "print('hello there'); return [dict.fromkeys(parts, a) for a in actions]"
+    )
+    install(tmp_path, "acme", describer("talker"), source)
+    done = python(
+        tmp_path,
+        "-m",
+        "starcli",
+        "describe",
+        "--describer",
+        "talker",
+        "--json",
+        "--store",
+        str(tmp_path / "store"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+    assert "hello there" in done.stderr
+
+
+def test_our_names_are_ours(tmp_path: Path) -> None:
+    install(tmp_path, "acme", describer("names"))
+    assert load(tmp_path, "describer", "names")[0]["module"] == "starcli_plugins.describers.names"
+    assert load(tmp_path, "describer", "acme:names")[0]["module"] == "acme"
+
+
+def test_two_third_parties_with_one_name(tmp_path: Path) -> None:
+    install(tmp_path, "acme", describer("talker"))
+    install(tmp_path, "bolt", describer("talker", "bolt"))
+    answer, _ = load(tmp_path, "describer", "talker")
+    assert answer["exit_code"] == 2
+    assert answer["message"] == "several distributions have a describer 'talker'"
+    assert answer["fix"] == "say acme:talker or bolt:talker"
+    assert load(tmp_path, "describer", "bolt:talker")[0]["module"] == "bolt"
+    assert load(tmp_path, "describer", "acme:talker")[0]["module"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("utd-mhat", "did you mean 'utd-mhad'? there are: "),
+        ("zzz", "there are: "),
+        ("nobody:simulated", "there are: "),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(name: str, fix: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        registry.load("dataset", name)
+    assert caught.value.message == f"no dataset '{name}'"
+    known = ", ".join(sorted(PROJECT["entry-points"]["starcli.datasets"]))
+    assert caught.value.fix.endswith(fix + known)

@@ -1,0 +1,249 @@
+"""Training the head on stored tokens: killed at any step, on bad tokens, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT
+from head.test_star import make_head, random_tokens
+from test_pipeline import tiny
+
+from starcli import pipeline
+from starcli.contracts import TokenSet, Watch
+from starcli.errors import NumericalError
+from starcli.files import digest
+from starcli.head.star import Star
+from starcli.store.artifacts import save_tensors
+
+CLIPS, STEPS = 10, 6
+"""Two epochs of three steps."""
+
+
+class StoppedError(Exception):
+    pass
+
+
+def fit(watch: Watch) -> Star:
+    head = make_head(epochs=2, dropout=0.3)
+    tokens = random_tokens(CLIPS)
+    labels = torch.tensor([0, 2, 3] * 4)[:CLIPS]
+    train = TokenSet([tokens[:6], tokens[6:]], torch.arange(CLIPS), labels, list("abcdefghij"))
+    head.fit(train, watch, seed=0)
+    return head
+
+
+def same(one: Star, other: Star) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+@pytest.mark.parametrize("steps", range(1, STEPS))
+def test_the_head_continues_from_every_step(tmp_path: Path, steps: int) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        if done == steps + 1:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fit(Watch(checkpoint=tmp_path, interval=0, progress=interrupt))
+    assert same(fit(Watch(checkpoint=tmp_path, interval=0)), fit(Watch()))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from starcli.contracts import Watch
+from stages.test_resume import fit
+from starcli.store import save_tensors
+
+folder, begun = Path(sys.argv[1]), []
+def progress(what, done, total):
+    begun.append(done)
+    if len(begun) == 3:  # in the third step of this process, before its checkpoint
+        os.kill(os.getpid(), signal.SIGKILL)
+head = fit(Watch(checkpoint=folder / "checkpoint", interval=0, progress=progress))
+save_tensors(head.state_dict(), folder / "done.safetensors")
+"""
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "plugins", "."))
+    # Large blocks go back to the system as soon as they are freed: glibc otherwise keeps some, at
+    # times 80 MB of them, and what is measured would be its habits.
+    memory = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": paths, **memory},
+    )
+
+
+def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert python(KILLED, str(tmp_path)).returncode == -signal.SIGKILL
+    done = python(KILLED, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    save_tensors(fit(Watch()).state_dict(), tmp_path / "undisturbed.safetensors")
+    bytes_of = [(tmp_path / f"{n}.safetensors").read_bytes() for n in ("done", "undisturbed")]
+    assert bytes_of[0] == bytes_of[1]
+
+
+def test_other_settings_do_not_continue_an_interrupted_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a folder of its own, and both end as if nothing had been interrupted."""
+    from starcli.stages import train
+
+    original = train._Watcher.after_epoch
+
+    def stop(self: Any, epoch: int) -> float:
+        area = original(self, epoch)
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return area
+
+    monkeypatch.setattr(train._Watcher, "after_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(tiny(tmp_path / "one"), "train")
+    monkeypatch.setattr(train._Watcher, "after_epoch", original)
+    [left] = (tmp_path / "one" / "unfinished").iterdir()
+    reason = {p.step.name: p for p in pipeline.plan(tiny(tmp_path / "one"), "train")}
+    assert left.name == f"train-{reason['train/validation'].key}"
+    changed, _ = pipeline.run(tiny(tmp_path / "one", method__alpha=0.5), "train")
+    assert [p.name for p in (tmp_path / "one" / "unfinished").iterdir()] == [left.name]
+    fresh, _ = pipeline.run(tiny(tmp_path / "other", method__alpha=0.5), "train")
+    for name in ("train/validation", "train"):
+        assert changed[name].meta["files"] == fresh[name].meta["files"]
+    planned = {p.step.name: p for p in pipeline.plan(tiny(tmp_path / "one"), "train")}
+    assert planned["train/validation"].reason == "settings.alpha: 0.5 -> 0.1"
+    pipeline.run(tiny(tmp_path / "one"), "train")
+    assert list((tmp_path / "one" / "unfinished").iterdir()) == []
+
+
+def test_every_training_keeps_its_measures(tmp_path: Path) -> None:
+    results, _ = pipeline.run(tiny(tmp_path), "train")
+    for name, criterion in (("train/validation", True), ("train", False)):
+        lines = (results[name].path / "metrics.jsonl").read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+        assert all(row["loss"] > 0 and row["seconds"] >= 0 for row in rows)
+        for row in rows:
+            assert row["mpce"] + row["sce"] + row["gce"] == pytest.approx(row["loss"])
+        assert all(("criterion" in row) == criterion for row in rows)
+    nested = results["train/validation"]
+    rows = [json.loads(line) for line in (nested.path / "metrics.jsonl").open(encoding="utf-8")]
+    assert [row["criterion"] for row in rows] == nested.summary["area_by_epoch"]
+    assert "metrics.jsonl" not in nested.meta["files"]
+
+
+def test_a_tracker_is_told_of_pretrain_and_train(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    results, _ = pipeline.run(tiny(tmp_path, run__tracker="tensorboard"), "train")
+    names = {p.name for p in (tmp_path / "tensorboard").iterdir()}
+    assert names == {
+        f"{name.partition('/')[0]}-{results[name].key}-{role}"
+        for role, more in (("validation", "/validation"), ("final", ""))
+        for name in (f"pretrain{more}", f"train{more}")
+    }
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_token_that_is_no_number_names_its_clip(value: float) -> None:
+    tokens = random_tokens(4)
+    tokens[2, 1, 3, 5] = value
+    clips = TokenSet([tokens[:3], tokens[3:]], torch.tensor([3, 2, 1]), torch.zeros(3), list("abc"))
+    assert clips.batch(torch.tensor([0, 2])).shape == (2, 4, 20, 9)
+    with pytest.raises(NumericalError, match="tokens of clip 'b' are not finite"):
+        clips.batch(torch.tensor([2, 1]))
+
+
+def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    results, _ = pipeline.run(tiny(tmp_path), "extract")
+    extracted = results["extract/validation"]
+    [shard] = extracted.path.glob("plain-*.safetensors")
+    tokens = load_file(shard)["tokens"].clone()
+    tokens[5, 0, 0, 0] = torch.nan
+    shard.unlink()
+    save_tensors({"tokens": tokens}, shard)
+    meta = {k: v for k, v in extracted.meta.items() if k not in ("seal", "bytes")}
+    meta["files"][shard.name] = digest(shard)  # not damaged, but made so
+    (extracted.path / "meta.json").write_text(json.dumps(meta))
+    position = extracted.data()["clips"]["plain"][5]
+    name = results["prepare"].data()["names"][position]
+    with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):
+        pipeline.run(tiny(tmp_path), "train")
+
+
+def sparse_shard(path: Path, clips: int, joints: int, width: int) -> None:
+    """A file of tokens [clips, 16, joints, width] that are all zero and take no space on disk."""
+    size = 2 * clips * 16 * joints * width
+    about = {"dtype": "F16", "shape": [clips, 16, joints, width], "data_offsets": [0, size]}
+    header = json.dumps({"tokens": about}).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + size)
+
+
+STREAMED = """
+import sys
+from pathlib import Path
+import torch
+from safetensors import safe_open
+from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.head import Star
+from starcli_plugins.layouts import KINECT_V2
+
+def anonymous():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(x.split()[1]) for x in lines if x.startswith("RssAnon")) / 1024
+
+def opened(path):
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor("tokens")
+
+shards = [opened(p) for p in sorted(Path(sys.argv[1]).glob("*.safetensors"))]
+size, width = sum(map(len, shards)), shards[0].shape[-1]
+attributes, head_width = map(int, sys.argv[2:4])
+groups = KINECT_V2.parts[6]
+bank = TextBank(tuple("abcdef"), ("name", *groups), torch.randn(6, 7, 32))
+problem = Problem(KINECT_V2, groups, width, bank, (0, 1, 2, 3, 4), (5,))
+own = Star.Settings(attributes=attributes, width=head_width, heads=8, batch=64, epochs=1)
+head = Star(own, problem, 0)
+train = TokenSet(shards, torch.arange(size), torch.arange(size) % 5, [str(i) for i in range(size)])
+most = 0.0
+def progress(what, done, total):
+    global most
+    most = max(most, anonymous())
+head.fit(train, Watch(progress=progress), seed=0)
+print(most)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc of Linux")
+def test_memory_does_not_grow_with_the_tokens(tmp_path: Path) -> None:
+    """Six times the tokens, in the same memory beside the page cache."""
+    most = []
+    for shards in (16, 96):
+        folder = tmp_path / str(shards)
+        folder.mkdir()
+        for number in range(shards):
+            sparse_shard(folder / f"plain-{number:05d}.safetensors", 64, 25, 64)
+        done = python(STREAMED, str(folder), "4", "16")
+        assert done.returncode == 0, done.stderr
+        most.append(float(done.stdout))
+    more = (96 - 16) * 64 * 16 * 25 * 64 * 2 / 2**20
+    assert more == 250
+    assert most[1] < most[0] + more / 5
