@@ -19,7 +19,7 @@ from starcli.errors import (
     bug,
     is_out_of_memory,
 )
-from starcli.training.distributed import fails_first, leave, rank, size
+from starcli.training.distributed import fails_first, leave, leave_nothing, rank, size
 
 PLACES = {
     errno.EACCES,
@@ -75,6 +75,7 @@ def _silence(stream: int) -> None:
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    leave_nothing()
     if rank() > 0:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (the leading process answers the user)
     _listen(_stop)

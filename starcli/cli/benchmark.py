@@ -56,6 +56,12 @@ Shard = Annotated[
     str | None, typer.Option(help="Only a part of the runs, as 2/8: its JSON, to be merged.")
 ]
 Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
+ByFold = Annotated[
+    bool,
+    typer.Option(
+        "--by-fold", help="Show every split that a column is the mean of, beside the mean."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is to run, and stop.")]
 Out = Annotated[
     Path | None,
@@ -73,6 +79,7 @@ def benchmark(
     jobs: Jobs = 1,
     shard: Shard = None,
     merge: Merge = False,
+    by_fold: ByFold = False,
     dry_run: DryRun = False,
     out: Out = None,
     config: Config = None,
@@ -106,8 +113,11 @@ def benchmark(
                 "--merge puts files of --shard together, and nothing else",
                 "give it their names, and --out or --json",
             )
-        _show(comparison.merged([Path(name) for name in names]), out, as_json)
+        merged = comparison.merged([Path(name) for name in names])
+        _show(comparison.by_fold(merged) if by_fold else merged, out, as_json)
         return
+    if shard is not None and by_fold:
+        raise UsageError("--by-fold is for the result of all parts", "give it to --merge")
     table = _open_table(names or [], seeds).only(only or [], dataset or [])
     given = _given(settings or [], store, device)
     every = grid.cells(table, given, _existing(dataset_root), config)
@@ -118,7 +128,7 @@ def benchmark(
         return
     document = comparison.document(table, identity, _run(chosen, config, jobs))
     if shard is None:
-        _show(document, out, as_json)
+        _show(comparison.by_fold(document) if by_fold else document, out, as_json)
     else:
         _hand_over(document, shard, out, as_json)
 

@@ -235,6 +235,7 @@ WRONG = [
         "there are: cpu",
     ),
     (["extract", "--device", "gpu", *TINY[:-2]], 2, "usage", "did you mean 'cuda'?", "starcli"),
+    (["train", "--weights", "taken", *TINY], 3, "data", "", "right file"),
     (
         ["pretrain", "--set", "pretrain.precision=fp16", "--device", "cpu"],
         2,
