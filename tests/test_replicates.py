@@ -141,8 +141,8 @@ def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str) -> None:
     b = evaluated(cli, store, "b")
     assert [run["run"] for run in b["other_folds"]] == ["a"]
     (other,) = evaluated(cli, store, "a")["other_folds"]
-    assert other == {"run": "b", "split": "fold1", "seed": 1,
-                     **{short: b[group][key] for short, (group, key) in MEASURES.items()}}  # fmt: skip
+    measured = {short: b[group][key] for short, (group, key) in MEASURES.items()}
+    assert other == {"run": "b", "split": "fold1", "seed": 1, **measured}
     table = " ".join(cli("evaluate", "a", "--store", store).out.split())
     assert f"other folds of this data set, ZSL (1 run) │ {100 * other['ZSL']:.1f} %" in table
     assert evaluated(cli, store, "c")["other_folds"] == []
@@ -162,7 +162,9 @@ def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str
 
 
 def test_the_range_of_several_folds() -> None:
-    folds = [{"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))]
+    folds = [
+        {"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))
+    ]
     assert replicates.spread_rows({"other_folds": folds}) == [
         ("  other folds of this data set, ZSL (3 runs)", "57.5 % to 73.1 %"),
         ("  other folds of this data set, H (3 runs)", "30.0 %"),
