@@ -19,7 +19,7 @@ from starcli.errors import (
     bug,
     is_out_of_memory,
 )
-from starcli.workers import fails_first, leave, rank, size
+from starcli.workers import fails_first, leave, leave_nothing, rank, size
 
 PLACES = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG,
           errno.ENOSPC, errno.EPERM, errno.EROFS}  # fmt: skip
@@ -66,6 +66,7 @@ def _silence(stream: int) -> None:
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    leave_nothing()
     if rank() > 0:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (the leading process answers the user)
     _listen(_stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -169,7 +170,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,
-        logs_specs=DefaultLogsSpecs(_scratch()),
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
         signals_to_handle=",".join(_heard()),
     )  # fmt: skip
     try:
@@ -200,12 +201,15 @@ def _ended(process: str, number: int) -> StarError:
     return StarError(f"{process} was ended by signal {number}", fix)
 
 
-def _scratch() -> str:
-    """A folder for what torch leaves behind in the temporary one, gone when this process ends."""
-    folder = tempfile.mkdtemp(prefix="starcli-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", folder)
-    return folder
+def leave_nothing() -> None:
+    """Have torch make the folder of its compiler, which is not used, where it goes with us.
+
+    Importing the compiler makes one in the temporary folder, and optimisers import it.
+    """
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        folder = os.path.join(tempfile.gettempdir(), f"starcli-{secrets.token_hex(8)}")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def require_size(asked: int | None) -> None:

@@ -208,6 +208,7 @@ def test_settings_that_do_not_exist_stop_it_before_any_run(
         (["--set", "seed=3"], "--set: seed is not for a row to set"),
         (["--config", "nowhere.toml"], "nowhere.toml: no such settings file"),
         (["--merge", "--shard", "1/2"], "--merge puts files of --shard together"),
+        (["--by-fold", "--shard", "1/2"], "--by-fold is for the result of all parts"),
         (["another.toml"], "name one table"),
     ],
 )

@@ -137,6 +137,7 @@ WRONG = [
     (["pretrain", "--device", "cuda:9", *TINY[:-2]], 2, "usage", "no device 'cuda:9' here",
      "there are: cpu"),
     (["extract", "--device", "gpu", *TINY[:-2]], 2, "usage", "did you mean 'cuda'?", "starcli"),
+    (["train", "--weights", "taken", *TINY], 3, "data", "", "right file"),
     (["pretrain", "--set", "pretrain.precision=fp16", "--device", "cpu"], 2, "usage",
      "fp16 does not train on the CPU", "use bf16 or fp32"),
 ]  # fmt: skip

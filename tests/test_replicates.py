@@ -141,8 +141,8 @@ def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str) -> None:
     b = evaluated(cli, store, "b")
     assert [run["run"] for run in b["other_folds"]] == ["a"]
     (other,) = evaluated(cli, store, "a")["other_folds"]
-    assert other == {"run": "b", "split": "fold1", "seed": 1,
-                     **{short: b[group][key] for short, (group, key) in MEASURES.items()}}  # fmt: skip
+    measured = {short: b[group][key] for short, (group, key) in MEASURES.items()}
+    assert other == {"run": "b", "split": "fold1", "seed": 1, **measured}
     table = " ".join(cli("evaluate", "a", "--store", store).out.split())
     assert f"other folds of this data set, ZSL (1 run) │ {100 * other['ZSL']:.1f} %" in table
     assert evaluated(cli, store, "c")["other_folds"] == []

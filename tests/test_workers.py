@@ -45,12 +45,15 @@ def summary(store: Path, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_two_processes_pretrain_and_extract_as_one_does(tmp_path: Path) -> None:
-    stores = [tmp_path / "one", tmp_path / "two"]
+    stores, scratch = [tmp_path / "one", tmp_path / "two"], tmp_path / "scratch"
+    scratch.mkdir()
     found = []
     for store, more in zip(stores, ([], ["--num-processes", "2"]), strict=True):
-        done = starcli("pretrain", *SETTINGS, "--json", "--store", str(store), *more)
+        done = starcli("pretrain", *SETTINGS, "--json", "--store", str(store), *more,
+                       TMPDIR=str(scratch))  # fmt: skip
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout))
+        assert list(scratch.iterdir()) == [], "nothing is left behind"
     one, two = (summary(s, d) for s, d in zip(stores, found, strict=True))
     assert found[0]["key"] == found[1]["key"]
     assert len(one["loss_by_epoch"]) == 2

@@ -59,10 +59,9 @@ def require_same_clips(clips: Mapping[str, Sequence[str]]) -> None:
     """
     (first, one), *others = clips.items()
     for second, other in others:
-        apart = len({*one} ^ {*other})
-        if one == other:
-            continue
-        raise UsageError(f"runs '{first}' and '{second}' differ in {apart} test clips", SAME)
+        if one != other:
+            apart = len({*one} ^ {*other})
+            raise UsageError(f"runs '{first}' and '{second}' differ in {apart} test clips", SAME)
 
 
 def numbers(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -116,17 +115,25 @@ def draw(found: Mapping[str, Any]) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    names = [label(name) for name in found["classes"]]
-    sizes = [_side(len(names))] * 2
-    if "all" in found:
-        sizes[1] = _side(len(found["all"]["classes"]))
+    panels = [(found["classes"], run["confusion"],
+               f"{run['method']}, ZSL {100 * run['ZSL']:.1f} %\n{run['run']}")
+              for run in found["runs"]]  # fmt: skip
+    every = found.get("all")
+    if every:
+        values = ", ".join(f"{short} {100 * every[short]:.1f} %" for short in "SUH")
+        panels.append((every["classes"], every["confusion"],
+                       f"{values} at gamma {every['gamma']:.3f}\nthe {len(found['classes'])} "
+                       "unseen classes last"))  # fmt: skip
+    sizes = [_side(len(names)) for names, *_ in panels]
     figure = Figure(figsize=(sum(sizes) + 4.6, max(sizes) + 3), layout="constrained")
     grid = figure.subplots(1, 2, width_ratios=sizes)
-    for axes, run in zip(grid, found["runs"], strict=False):
-        image = _draw_matrix(axes, run["confusion"], names)
-        axes.set_title(f"{run['method']}, ZSL {100 * run['ZSL']:.1f} %\n{run['run']}")
-    if "all" in found:
-        _draw_all(grid[1], found["all"])
+    for axes, (names, shares, title) in zip(grid, panels, strict=True):
+        image = _draw_matrix(axes, shares, [label(name) for name in names])
+        axes.set_title(title)
+    if every:
+        _part(grid[1], every["seen"])
+        grid[0].set_xlabel("named as, among unseen classes")
+        grid[1].set_xlabel("named as, among all classes")
     else:
         grid[1].set_yticklabels([])
     grid[0].set_ylabel("true class")
@@ -141,14 +148,10 @@ def _side(count: int) -> float:
     return max(3.0, (0.36 if count <= FEW else 0.25 if count <= MANY else 0.14) * count)
 
 
-def _draw_all(axes: Axes, found: Mapping[str, Any]) -> None:
-    """The matrix among all classes, with lines between seen and unseen ones."""
-    _draw_matrix(axes, found["confusion"], [label(name) for name in found["classes"]])
+def _part(axes: Axes, seen: int) -> None:
+    """Draw lines between the seen classes, which come first, and the unseen ones."""
     for line in (axes.axhline, axes.axvline):
-        line(found["seen"] - 0.5, color="black", linewidth=1)
-    values = ", ".join(f"{short} {100 * found[short]:.1f} %" for short in "SUH")
-    axes.set_title(f"among all classes, the {len(found['classes']) - found['seen']} unseen ones "
-                   f"last\n{values} at gamma {found['gamma']:.3f}")  # fmt: skip
+        line(seen - 0.5, color="black", linewidth=1)
 
 
 def _draw_matrix(

@@ -57,11 +57,11 @@ def _title(found: Found, side: str) -> str:
         curve = found["curves"][side]
         there = curve["harmonic_mean"][bisect_right(curve["breakpoints"], used)]
         title = f"validation clips: H {100 * there:.1f} at gamma {used:.3f}"
-        other = f"; they choose {best['gamma']:.3f}, H {100 * best['harmonic_mean']:.1f}"
+        other = f"\n(they choose {best['gamma']:.3f}, H {100 * best['harmonic_mean']:.1f})"
         return title + (other if found["selection"] != "validation" else "")
     role = "choose gamma" if found["selection"] == "oracle" else "choose nothing"
     values = ", ".join(f"{short} {100 * found[short]:.1f}" for short in "SUH")
-    return f"test clips, which {role}: {values} at gamma {used:.3f}"
+    return f"test clips, which {role}:\n{values} at gamma {used:.3f}"
 
 
 def _draw_side(axes: Axes, found: Found, side: str) -> None:
