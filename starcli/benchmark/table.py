@@ -157,7 +157,7 @@ def _problem(error: Any) -> str:
 
 
 def _table(path: Path, content: _File) -> Table:
-    paper = None
+    numbers = None
     if content.published is not None:
         known = paper.tables()
         if content.published not in known:
@@ -166,7 +166,7 @@ def _table(path: Path, content: _File) -> Table:
                 suggest(content.published, known),
                 file=path,
             )
-        paper = known[content.published]
+        numbers = known[content.published]
     columns = tuple(
         Column(c.dataset, c.protocol, "+".join(c.splits), measure)
         for c in content.columns
@@ -175,13 +175,13 @@ def _table(path: Path, content: _File) -> Table:
     return Table(
         name=path.stem,
         path=path,
-        title=content.title or (paper.title if paper else path.stem),
-        columns=columns or (paper.columns if paper else ()),
+        title=content.title or (numbers.title if numbers else path.stem),
+        columns=columns or (numbers.columns if numbers else ()),
         rows={label: dict(flatten(row)) for label, row in content.rows.items()},
         settings=dict(flatten(content.settings)),
         seeds=content.seeds,
         raw=content.raw,
-        published=paper,
+        published=numbers,
     )
 
 
