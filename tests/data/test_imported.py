@@ -748,6 +748,7 @@ TRAIN = [
 IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y", "--unit", "mm"]
 
 
+@pytest.mark.slow
 def test_an_imported_data_set_trains_without_a_further_step(cli: Cli, tmp_path: Path) -> None:
     coco(tmp_path)
     done = cli(*IMPORT, "--train-subjects", "a,b", "--json")
