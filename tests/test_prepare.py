@@ -165,6 +165,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("files", [0, 1, 2, 5])
 def test_killed_and_run_again_gives_the_same_bytes(
     files: int, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -65,6 +65,7 @@ def test_every_method_is_here() -> None:
     assert sorted(METHODS) == sorted(SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_it_learns_seen_classes_and_names_unseen_ones_by_their_text(name: str) -> None:
     method = make(name)
