@@ -17,6 +17,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Of torch, here and in the processes that tests start: tests run side by side, and more threads
+# than cores wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers for the tests of one file: they would take longer to start than the tests."""
+    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
+    return 0 if alone else None
+
 
 @dataclass(frozen=True)
 class Outcome:

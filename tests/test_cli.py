@@ -319,6 +319,7 @@ def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: int) -> None:
     command = [sys.executable, "-m", "starcli", "pretrain", *TINY, "--set",
@@ -340,8 +341,10 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
 
 
 @pytest.mark.parametrize(
-    "arguments", [["plugins"], ["plugins", "--json"], ["--help"], ["train", "--show-settings"]]
-)
+    "arguments",
+    [["plugins"], ["plugins", "--json"], ["--help"],
+     pytest.param(["train", "--show-settings"], marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
     """`starcli ... | head -0`."""
     reader, writer = os.pipe()
@@ -395,10 +398,10 @@ def test_a_narrow_stdout_replaces_characters(tmp_path: Path, encoding: str) -> N
     assert done.returncode == 0, done.stderr
     assert "simulated" in done.stdout
     assert done.stdout.isascii()
-    done = starcli("prepare", "--protocol", "x動作", "--json", **narrow)
+    done = starcli("plugins", "show", "layout", "x動作", "--json", **narrow)
     assert done.returncode == 2, done.stderr
     assert document(done.stdout)["error"]["exit_code"] == 2
-    assert "has no protocol 'x" in done.stderr
+    assert "no layout 'x" in done.stderr
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])

@@ -22,6 +22,7 @@ from starcli.contracts import KINDS, Kind
 from starcli.errors import StarError
 from starcli.settings import PLUGIN_SECTIONS, Settings
 
+pytestmark = pytest.mark.slow  # all that builds the site
 DOCS = ROOT / "docs"
 NEEDED = ("mkdocs", "material", "mkdocstrings", "mkdocstrings_handlers.python", "latex2mathml")
 """What builds the site; the extra `docs`, and part of `test`."""

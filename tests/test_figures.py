@@ -78,6 +78,7 @@ def require_drawn(files: list[str]) -> None:
     assert len(list(ElementTree.fromstring(svg.read_text("utf-8")).iter())) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "runs"),
     [("gamma", ["m6", "m4"]), ("attributes", ["m6", "m4"]), ("space", ["m6"]),
@@ -101,6 +102,7 @@ def lines(axes: Any) -> list[list[float]]:
     return [p.get_data().values.tolist() for p in axes.patches if isinstance(p, StepPatch)]
 
 
+@pytest.mark.slow
 def test_gamma_draws_what_calibrate_finds(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -123,10 +125,12 @@ def test_gamma_draws_what_calibrate_finds(
         assert ("which choose nothing" in axes.get_title()) == (side == "test")
 
 
+@pytest.mark.slow
 def test_gamma_of_the_latest_run(figure: Callable[..., Outcome]) -> None:
     assert [run["run"] for run in document(figure("gamma", "--json"))["runs"]] == ["m4"]
 
 
+@pytest.mark.slow
 def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     """Where `calibrate` draws it; `figure gamma` never chooses on test."""
     found = document(cli("calibrate", "m4", "--select", "oracle", "--store", store, "--json"))
@@ -180,6 +184,7 @@ def test_attributes_by_hand() -> None:
     assert [text.get_text() for text in drawn.texts] == ["b: it saw too much"]
 
 
+@pytest.mark.slow
 def test_attributes_of_runs_are_those_of_evaluate(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -234,6 +239,7 @@ def test_confusion_of_one_run_by_hand() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_confusion_of_the_latest_run(figure: Callable[..., Outcome], cli: Cli, store: str) -> None:
     found = document(figure("confusion", "--json"))
     judged = document(cli("evaluate", "--store", store, "--json"))
@@ -247,6 +253,7 @@ def test_confusion_of_the_latest_run(figure: Callable[..., Outcome], cli: Cli, s
     assert found["all"]["seen"] == len(judged["classes"]["seen"])
 
 
+@pytest.mark.slow
 def test_confusion_of_runs_is_zero_shot(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -296,6 +303,7 @@ def test_points_near_by_cosine_are_laid_out_near(count: int, width: int) -> None
         assert (labels[apart.argmin(1)] == labels).all()
 
 
+@pytest.mark.slow
 def test_space_shows_clips_and_texts_of_the_unseen_classes(
     figure: Callable[..., Outcome], store: str
 ) -> None:
@@ -325,6 +333,7 @@ def test_space_shows_clips_and_texts_of_the_unseen_classes(
     assert "which change none of these" in drawn.axes[2].get_title()
 
 
+@pytest.mark.slow
 def test_space_of_chosen_classes(figure: Callable[..., Outcome], store: str) -> None:
     experiment = tiny(Path(store))
     names = [experiment.source.classes[c] for c in experiment.seen[:3]]
@@ -349,6 +358,7 @@ class Ideal:
         return torch.eye(5)[place // 4 if prompted else place % 4].view(5, 4, 5)
 
 
+@pytest.mark.slow
 def test_with_is_with_prompts(
     figure: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +393,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message", "fix"), WRONG, ids=[" ".join(w[0]) for w in WRONG]
 )

@@ -729,6 +729,7 @@ TRAIN = [part for key, value in TINY.items() if key != "dataset.subjects"
 IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y", "--unit", "mm"]
 
 
+@pytest.mark.slow
 def test_an_imported_data_set_trains_without_a_further_step(cli: Cli, tmp_path: Path) -> None:
     coco(tmp_path)
     done = cli(*IMPORT, "--train-subjects", "a,b", "--json")

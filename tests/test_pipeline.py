@@ -19,6 +19,7 @@ TINY = {
     "dataset.subjects": 2,
     "backbone.widths": [8, 8],
     "backbone.strides": [2, 2],
+    "encoder.name": "glove-50",
     "pretrain.frames": 16,
     "pretrain.epochs": 1,
     "method.epochs": 2,

@@ -351,6 +351,7 @@ def test_a_method_with_a_classifier_refuses_new_actions(cli: Cli, run: starcli.R
     assert "has a classifier for the classes that it was trained with" in outcome.err
 
 
+@pytest.mark.slow
 def test_recordings_as_distributed_and_single_ones_under_any_name(tmp_path: Path) -> None:
     from starcli_plugins.datasets.utd_mhad import UtdMhad
 

@@ -85,6 +85,7 @@ def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path) -> None:
     for _ in range(2):
         assert python(KILLED, str(tmp_path)).returncode == -signal.SIGKILL
@@ -95,6 +96,7 @@ def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path
     assert bytes_of[0] == bytes_of[1]
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_continue_an_interrupted_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +231,7 @@ print(most)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc of Linux")
 def test_memory_does_not_grow_with_the_tokens(tmp_path: Path) -> None:
     """Six times the tokens, in the same memory beside the page cache."""

@@ -71,6 +71,7 @@ def test_every_method_is_here() -> None:
     assert sorted(METHODS) == sorted(SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_who_learns_from_unseen_text_declares_it(name: str) -> None:
     plugin = registry.load("method", name)

@@ -301,6 +301,7 @@ def test_list_may_be_called_either_way_but_not_be_two(tmp_path: Path) -> None:
 # Where files lie.
 
 
+@pytest.mark.slow
 def test_sample_reads_back_from_folders_and_zips(tmp_path: Path) -> None:
     loose = tmp_path / "loose"
     loose.mkdir()
@@ -343,6 +344,7 @@ def zipped(path: Path, folder: Path) -> None:
             archive.write(file, file.relative_to(folder))
 
 
+@pytest.mark.slow
 def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
     source(2).write_sample(tmp_path)
     found = clips(tmp_path, phase=2)
@@ -352,6 +354,7 @@ def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
     assert {c.name[:6] for c in found if c.sides["xsub"] == "test"} == {"A02N04"}
 
 
+@pytest.mark.slow
 def test_phases_side_by_side_do_not_mix(tmp_path: Path) -> None:
     for phase in (1, 2):
         (tmp_path / f"v{phase}").mkdir()
