@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import site
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
-
-from starcli import __main__ as commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,11 +37,44 @@ class Outcome:
     err: str
 
 
+KEPT = (
+    "PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_", "LD_", "DYLD_", "TMPDIR", "STARCLI_SHARED",
+    "PYTEST_", "COVERAGE_", "COV_", "ATEN_", "DNNL_", "ONEDNN_", "MKL_", "OMP_", "OPENBLAS_",
+)  # fmt: skip
+"""How the variables begin that reach the tests: where things lie, and which processor to be."""
+
+TORCH_SEED = 67280421310721
+"""With which torch itself begins."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same surroundings for everybody, before anything is imported that reads them."""
+    packages = site.getuserbase()
+    home = tempfile.TemporaryDirectory(prefix="home-")
+    config.add_cleanup(home.cleanup)
+    kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+    os.environ.clear()
+    os.environ |= kept | {
+        "HOME": home.name, "PYTHONUSERBASE": packages, "LC_ALL": "C.UTF-8", "TZ": "UTC",
+        "COLUMNS": "80", "LINES": "24",
+    }  # fmt: skip
+    time.tzset()
+    os.umask(0o022)
+    hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+    hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test draws does not depend on the tests before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(TORCH_SEED)
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in list(os.environ):
-        if variable.startswith("STARCLI_") and variable != "STARCLI_SHARED":
-            monkeypatch.delenv(variable)
+def _no_word_of_slow_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no news to a test."""
+    monkeypatch.setattr("starcli.registry.PATIENCE_SECONDS", 600.0)
 
 
 @pytest.fixture(scope="session")
@@ -51,29 +86,15 @@ def shared() -> Path:
     return path
 
 
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread, as processes that share two cores have each."""
-    yield from _threads(1)
+    import torch
 
-
-@pytest.fixture
-def reference_threads() -> Iterator[None]:
-    """Two threads, with which the reference outputs were made.
-
-    With one, sums are rounded in another order: outputs agree all the same, but a few values
-    before a ReLU lie within rounding of zero, and the gradient then takes their other side.
-    """
-    yield from _threads(2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -81,7 +102,9 @@ def cli(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Outcome]]:
     """`cli("plugins", "--json")` runs the command in a folder of its own."""
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    from starcli import __main__ as commands
+
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, *commands.STOPS)}
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Outcome:

@@ -9,6 +9,8 @@ from torch import Tensor
 from starcli import branches
 from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
 
+pytestmark = pytest.mark.numerical
+
 
 def literal_branch(branch: PartBranch, tokens: Tensor) -> Tensor:
     """Eqs. 1 to 3 head by head and attribute by attribute, nothing merged."""

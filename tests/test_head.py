@@ -17,6 +17,7 @@ from starcli.head import Star, similarity
 from starcli.metrics import Judged, predict
 from starcli_plugins.layouts import KINECT_V1
 
+pytestmark = pytest.mark.numerical
 SMALL = {"attributes": 5, "width": 8, "heads": 2, "hidden": 6, "batch": 4, "epochs": 3,
          "inference": 0.5}  # fmt: skip
 SEEN, UNSEEN = (0, 2, 3), (1,)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from starcli import inspection, registry
 from starcli.cli import app
-from starcli.errors import UsageError
+from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry
 from starcli.template import write
 
@@ -103,7 +103,22 @@ def test_an_import_that_hangs_is_named_while_it_hangs(
     monkeypatch.setattr(registry, "_say_slow", lambda entry: (said(entry), named.set()))
     monkeypatch.setattr(registry.EntryPoint, "load", lambda point: named.wait(30))
     registry._target(Entry("describer", "talker", "acme", "1.0", "acme:Talker"))
-    assert "still importing describer 'talker' (acme 1.0)" in capfd.readouterr().err
+    told = "still importing describer 'talker' (acme 1.0); if it never ends, remove acme\n"
+    assert told in capfd.readouterr().err
+
+
+def test_nobody_is_told_to_remove_starcli(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry("backbone", "st-gcn", "starcli", "0.1.0", "no_such_module:Net")
+    registry._say_slow(entry)
+    assert capfd.readouterr().err == "still importing backbone 'st-gcn' (starcli 0.1.0)\n"
+    with pytest.raises(MissingError) as caught:
+        registry._target(entry)
+    assert caught.value.fix == "install starcli again with all that it needs"
+    assert registry.repair(["starcli", "b", "a", "b"]) == (
+        "install starcli again with all that it needs; fix, update or remove a, b"
+    )
 
 
 def test_check_exits_with_4_and_one_document(tmp_path: Path) -> None:

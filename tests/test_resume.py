@@ -20,6 +20,7 @@ from test_pipeline import tiny
 from starcli import pipeline
 from starcli.contracts import TokenSet, Watch
 from starcli.errors import NumericalError
+from starcli.files import digest
 from starcli.head import Star
 from starcli.store import save_tensors
 
@@ -175,6 +176,9 @@ def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
     tokens[5, 0, 0, 0] = torch.nan
     shard.unlink()
     save_tensors({"tokens": tokens}, shard)
+    meta = {k: v for k, v in extracted.meta.items() if k not in ("seal", "bytes")}
+    meta["files"][shard.name] = digest(shard)  # not damaged, but made so
+    (extracted.path / "meta.json").write_text(json.dumps(meta))
     position = extracted.data()["clips"]["plain"][5]
     name = results["prepare"].data()["names"][position]
     with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):

@@ -23,6 +23,8 @@ from starcli.sampling import (
 )
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

@@ -8,6 +8,8 @@ from test_head import SMALL, make_head, make_problem, random_tokens
 
 from starcli.head import Star, text_targets
 
+pytestmark = pytest.mark.numerical
+
 
 def test_targets_of_texts_by_hand() -> None:
     """In the first part classes 0 and 2 say the same, in the second all three do."""

@@ -4,9 +4,9 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from starcli.errors import UsageError
 from starcli.synchronised import synchronise
-from starcli.workers import Workers, require_size
+from starcli.workers import Workers, fails_first, require_size
 
 TINY = (
     "dataset.subjects=2", "backbone.widths=[8,8]", "backbone.strides=[2,2]", "backbone.dropout=0",
@@ -29,12 +29,16 @@ TINY = (
 SETTINGS = [part for setting in TINY for part in ("--set", setting)]
 
 
-def starcli(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own; one thread each, so that sums are added in one order."""
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own; one thread each, so that sums are added in one order."""
     return subprocess.run(
-        [sys.executable, "-m", "starcli", *arguments], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=500,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )  # fmt: skip
+
+
+def starcli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python("-m", "starcli", *arguments, **environment)
 
 
 def summary(store: Path, document: dict[str, Any]) -> dict[str, Any]:
@@ -55,9 +59,13 @@ def test_two_processes_pretrain_and_extract_as_one_does(cli: Cli, tmp_path: Path
         shutil.copytree(one / stage, two / stage)
     shutil.rmtree(two / "pretrain" / pretrained["key"])
 
-    done = starcli("extract", *SETTINGS, "--json", "--store", str(two), "--num-processes", "2")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = starcli("extract", *SETTINGS, "--json", "--store", str(two), "--num-processes", "2",
+                   TMPDIR=str(scratch))  # fmt: skip
 
     assert done.returncode == 0, done.stderr
+    assert list(scratch.iterdir()) == [], "nothing is left behind"
     found = json.loads(done.stdout)
     assert found["ran"] == ["extract/validation", "pretrain", "extract"]
     assert found["key"] == extracted["key"]
@@ -92,6 +100,15 @@ def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -
     assert error["id"] == "numerical"
     assert done.stderr.count("error:") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    meeting = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setenv("MASTER_PORT", str(meeting.port))
+    assert [fails_first(), fails_first(), fails_first()] == [True, False, False]
+    del meeting
+    assert fails_first(), "where nobody can be asked, a process speaks"
 
 
 def test_another_number_of_processes_than_asked_for_is_refused(
@@ -183,6 +200,19 @@ def files_of(store: Path, stage: str) -> dict[str, bytes]:
     return {f"{p.parent.name}/{p.name}": p.read_bytes() for p in found}
 
 
+KILLED = """
+import os, signal, sys
+from starcli.__main__ import main
+mark, replace = sys.argv.pop(1), os.replace
+def killing(source, target):
+    replace(source, target)
+    if str(target).endswith(mark):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = killing
+main()
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "mark"),
@@ -196,17 +226,8 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     arguments = [stage, *SETTINGS, *more, "--store"]
     assert cli(*arguments, str(whole)).code == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "starcli", *arguments, str(broken)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while process.poll() is None:
-        if list(broken.glob(f"unfinished/{stage}-*/checkpoint/{mark}")):
-            process.kill()
-            break
-        time.sleep(0.002)
-    process.wait()
-    assert process.returncode == -9, "it ended before it could be killed"
+    killed = python("-c", KILLED, mark, *arguments, str(broken))
+    assert killed.returncode == -signal.SIGKILL, "it ended before it could be killed"
     left = {p.name for p in broken.glob(f"unfinished/{stage}-*/checkpoint/*")}
 
     done = cli(*arguments, str(broken))

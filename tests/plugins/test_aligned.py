@@ -10,6 +10,8 @@ from starcli.contracts import Watch
 from starcli_plugins.methods.synse import SynSE
 from starcli_plugins.methods.vae import Gaussian, wasserstein
 
+pytestmark = pytest.mark.numerical
+
 
 def make(**settings: Any) -> SynSE:
     return SynSE(SynSE.Settings(**{"latent": 6, "text_codes": 4, **settings}), toy.problem(), 0)

@@ -12,6 +12,8 @@ from torch.nn import functional
 from starcli_plugins.backbones import base
 from starcli_plugins.backbones.base import conv_like, convs
 
+pytestmark = pytest.mark.numerical
+
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)

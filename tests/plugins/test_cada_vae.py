@@ -6,6 +6,8 @@ import toy_problem as toy
 
 from starcli_plugins.methods.cada_vae import CadaVae, warm_up
 
+pytestmark = pytest.mark.numerical
+
 
 def make() -> CadaVae:
     return CadaVae(CadaVae.Settings(text_codes=5, clip_codes=4), toy.problem(), 0)

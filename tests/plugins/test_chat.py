@@ -191,9 +191,10 @@ def test_d01_a_server_that_does_not_answer(server: Server, waits: list[float]) -
 def test_d02_a_busy_server_is_given_the_time_it_asks_for(
     server: Server, waits: list[float]
 ) -> None:
-    date = formatdate(time.time() + 40, usegmt=True)
-    server.answers(failure(429, **{"Retry-After": "7"}), failure(429),
-                   failure(429, **{"Retry-After": date}), sensible)  # fmt: skip
+    def dated(body: dict[str, Any]) -> Response:
+        return failure(429, **{"Retry-After": formatdate(time.time() + 40, usegmt=True)})
+
+    server.answers(failure(429, **{"Retry-After": "7"}), failure(429), dated, sensible)
     assert len(ask(server, actions=["throw"], parts=["arm"])) == 1
     assert waits[0] == 7
     assert 1.4 < waits[1] <= 2

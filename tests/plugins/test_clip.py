@@ -62,7 +62,7 @@ def test_folder_of_the_text_tower_alone_will_do(saved: Path, tmp_path: Path) -> 
     state = {k: v for k, v in load_file(saved / WEIGHTS).items() if k.startswith("text_")}
     save_file(state, alone / WEIGHTS, metadata={"format": "pt"})
 
-    assert torch.equal(clip(alone).encode(TEXTS), clip(saved).encode(TEXTS))
+    torch.testing.assert_close(clip(alone).encode(TEXTS), clip(saved).encode(TEXTS))
 
 
 def test_d17_length_and_limit_say_what_is_cut(saved: Path) -> None:
@@ -72,7 +72,7 @@ def test_d17_length_and_limit_say_what_is_cut(saved: Path) -> None:
     assert [own.length(text) for text in ("wave", "a wave", "b" * 75, "b" * 76)] == [6, 7, 77, 78]
     last, beyond = (own.encode(["b" * n + "a", "b" * n + "c"]) for n in (74, 75))
     assert (last[0] - last[1]).norm() > 1e-3
-    assert torch.equal(beyond[0], beyond[1])
+    torch.testing.assert_close(beyond[0], beyond[1])
 
 
 def test_limit_is_the_places_of_the_model_where_the_tokenizer_says_more(folder: Path) -> None:
@@ -124,7 +124,7 @@ def test_d20_pickled_weights_are_refused_and_the_fix_converts_them(
     error = refused(Clip, model=folder)
     command = shlex.split(error.fix.split("`")[1])
     assert command[0] == "python"
-    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True, timeout=120,
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True, timeout=300,
                    capture_output=True)  # fmt: skip
 
     assert "encoder.model=converted" in error.fix

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reference
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,6 +17,7 @@ from starcli_plugins.backbones.ctr_gcn import CtrGcn, MultiScaleConv, RefinedCon
 from starcli_plugins.backbones.graph import dense, skeleton_graph
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (8, 16, 16), "strides": (1, 2, 2)}
@@ -48,41 +49,19 @@ def clips(batch: int, persons: int, layout: Layout = KINECT_V1, frames: int = 16
     return torch.randn(batch, 3, frames, len(layout.joints), persons, generator=source)
 
 
-def published(shared: Path) -> tuple[CtrGcn, nn.Linear, dict[str, Tensor]]:
-    """The published network with the reference weights, its classifier, what it must give."""
-    named = CtrGcn.published(load_file(shared / "reference" / "ctr_gcn.weights.safetensors"))
-    net, fc = CtrGcn(CtrGcn.Settings(**PAPER), KINECT_V2).eval(), nn.Linear(256, 60)
+def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
+    named = CtrGcn.published(reference.weights(shared, "ctr_gcn"))
+    net, fc = CtrGcn(CtrGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
     fc.load_state_dict({k: named.pop(f"fc.{k}") for k in ("weight", "bias")})
     net.load_state_dict(named)
-    return net, fc, load_file(shared / "reference" / "ctr_gcn.expected.safetensors")
 
-
-def close(found: Tensor, want: Tensor) -> None:
-    largest = float(want.abs().max())
-    assert float((found - want).detach().abs().max()) <= 1e-4 * largest
-    torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-5 * largest)
-
-
-@pytest.mark.usefixtures("reference_threads")
-def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
-    net, fc, want = published(shared)
-    clips = want["input"].requires_grad_()
-    logits = fc(net(clips).mean((1, 2)))
-    (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
-
-    close(net.features(clips), want["feature_map"])
-    close(logits, want["logits"])
-    assert clips.grad is not None
-    close(clips.grad, want["input_grad"])
-    with torch.inference_mode():  # folded
-        close(net.features(want["input"]), want["feature_map"])
-        close(fc(net(want["input"]).mean((1, 2))), want["logits"])
+    reference.assert_published(shared, "ctr_gcn", net, fc)
 
 
 def test_names_of_pyskl_mean_the_same(shared: Path) -> None:
     # pyskl relates source to target, and topologies go from source to target: the same network
     # has psi and phi exchanged, xi turned round and topologies transposed.
-    theirs = load_file(shared / "reference" / "ctr_gcn.weights.safetensors")
+    theirs = reference.weights(shared, "ctr_gcn")
     want = CtrGcn.published(theirs)
     other = {}
     for name, value in theirs.items():
@@ -206,7 +185,7 @@ def test_a_clip_does_not_see_its_batch() -> None:
     net, batch = network(), clips(4, 1)
     tokens = net(batch)
     for i in range(4):
-        close(net(batch[i : i + 1])[0], tokens[i])
+        reference.close(net(batch[i : i + 1])[0], tokens[i], reference.SINGLE)
     assert not torch.allclose(tokens[0], tokens[1])
 
 

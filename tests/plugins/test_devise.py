@@ -6,6 +6,8 @@ import toy_problem as toy
 
 from starcli_plugins.methods.devise import Devise
 
+pytestmark = pytest.mark.numerical
+
 
 def test_loss_and_score_by_hand() -> None:
     """M turns channel 0 into the text of class 0 and channel 1 into that of class 2."""

@@ -7,6 +7,8 @@ import toy_problem as toy
 from starcli.contracts import Watch
 from starcli_plugins.methods.eszsl import Eszsl
 
+pytestmark = pytest.mark.numerical
+
 
 def test_the_closed_form_by_hand() -> None:
     """One channel, one text width, texts of length 1: all scalars."""

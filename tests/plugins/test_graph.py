@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from starcli_plugins.backbones.base import SkeletonBackbone, conv_norm, fold, re
 from starcli_plugins.backbones.graph import Partition, dense, from_dense, skeleton_graph
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 PARTITIONS: list[Partition] = ["distance", "distance-published", "direction"]
@@ -27,6 +31,28 @@ CHAIN = Layout(
     centre=0,
     across=(0, 2),
 )
+
+
+OPERATORS = """
+import torch
+from starcli import registry
+
+layout = registry.layout("kinect-v1")
+for name in ("st-gcn", "ctr-gcn", "shift-gcn"):
+    net = registry.load("backbone", name)
+    made = net(net.Settings(widths=(8,), strides=(1,)), layout)
+    made(torch.zeros(1, 3, 8, len(layout.joints), 2))
+"""
+
+
+def test_no_process_leaves_a_file_behind(tmp_path: Path) -> None:
+    """PyTorch Geometric would leave a module for each class of operators."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPERATORS], env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_distances_of_a_chain_by_hand() -> None:

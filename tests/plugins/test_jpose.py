@@ -7,6 +7,8 @@ import toy_problem as toy
 from starcli.contracts import TextBank
 from starcli_plugins.methods.jpose import JPose, triplet
 
+pytestmark = pytest.mark.numerical
+
 
 def make(**settings: float) -> JPose:
     return JPose(JPose.Settings(embedding=4, **settings), toy.problem(), 0)

@@ -7,6 +7,8 @@ import torch
 
 from starcli_plugins.methods.losses import hinge_rank, mmd
 
+pytestmark = pytest.mark.numerical
+
 
 def test_hinge_rank_counts_false_classes_within_the_margin() -> None:
     scores = torch.tensor([[1.0, 0.95, 0.2], [0.0, 0.5, 0.7]])

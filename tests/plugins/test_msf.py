@@ -1,10 +1,13 @@
 """MSF: all texts of a class fused into one."""
 
+import pytest
 import torch
 import toy_problem as toy
 
 from starcli.contracts import TextBank
 from starcli_plugins.methods.msf import Msf
+
+pytestmark = pytest.mark.numerical
 
 
 def test_the_texts_lie_side_by_side_with_equal_weight() -> None:

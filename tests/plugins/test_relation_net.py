@@ -8,6 +8,8 @@ import toy_problem as toy
 
 from starcli_plugins.methods.relation_net import RelationNet
 
+pytestmark = pytest.mark.numerical
+
 
 def make(**changes: object) -> RelationNet:
     return RelationNet(RelationNet.Settings(hidden=5), toy.problem(**changes), 0)

@@ -8,6 +8,8 @@ from torch.nn import functional
 from starcli_plugins.methods.losses import hinge_rank, mmd
 from starcli_plugins.methods.revise import Autoencoder, Revise
 
+pytestmark = pytest.mark.numerical
+
 
 def make(**settings: float) -> Revise:
     return Revise(Revise.Settings(code=7, embedding=4, **settings), toy.problem(), 0)

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reference
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.shift_gcn import ShiftGcn, SpatialPart
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 from starcli_plugins.layouts import KINECT_V1, KINECT_V2
 
+pytestmark = pytest.mark.numerical
 BOTH = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (4, 6, 6), "strides": (1, 2, 2)}
 PAPER: dict[str, Any] = {
@@ -166,34 +167,14 @@ def test_spatial_part_equals_a_hand_written_sum(width: int) -> None:
     torch.testing.assert_close(part(x)[0, :, 0], want, atol=1e-5, rtol=1e-4)
 
 
-def _close(got: Tensor, want: Tensor) -> None:
-    largest = float(want.abs().max())
-    assert float((got - want).detach().abs().max()) <= 1e-4 * largest
-    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4 * largest)
-
-
 @pytest.mark.parametrize("name", ["shift_gcn_ntu60_xsub", "shift_gcn_ntu60_xview"])
-@pytest.mark.usefixtures("reference_threads")
 def test_published_weights_reproduce_the_published_outputs(shared: Path, name: str) -> None:
-    tensors = ShiftGcn.published(load_file(shared / "reference" / f"{name}.weights.safetensors"))
-    expected = load_file(shared / "reference" / f"{name}.expected.safetensors")
-    weight, bias = tensors.pop("fc.weight"), tensors.pop("fc.bias")
-    net = ShiftGcn(ShiftGcn.Settings(**PAPER), KINECT_V2).eval()
-    net.load_state_dict(tensors, strict=True)
+    named = ShiftGcn.published(reference.weights(shared, name))
+    net, fc = ShiftGcn(ShiftGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
+    fc.load_state_dict({k: named.pop(f"fc.{k}") for k in ("weight", "bias")})
+    net.load_state_dict(named)
 
-    x = expected["input"].requires_grad_()
-    logits = functional.linear(net(x).mean((1, 2)), weight, bias)
-    slope = torch.linspace(-1, 1, logits.numel()).view_as(logits)
-    (logits * slope).sum().backward()  # type: ignore[no-untyped-call]
-
-    _close(net.features(x), expected["feature_map"])
-    _close(logits, expected["logits"])
-    assert x.grad is not None
-    _close(x.grad, expected["input_grad"])
-    with torch.inference_mode():  # folded
-        _close(net.features(expected["input"]), expected["feature_map"])
-        tokens = net(expected["input"])
-        _close(functional.linear(tokens.mean((1, 2)), weight, bias), expected["logits"])
+    reference.assert_published(shared, name, net, fc)
 
 
 def test_published_names_leave_out_what_is_not_the_networks() -> None:

@@ -8,6 +8,8 @@ import toy_problem as toy
 
 from starcli_plugins.methods.smie import Smie, information
 
+pytestmark = pytest.mark.numerical
+
 
 def make(**settings: object) -> Smie:
     return Smie(Smie.Settings.model_validate({"hidden": (6, 5), **settings}), toy.problem(), 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reference
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
@@ -17,6 +18,7 @@ from starcli_plugins.backbones.graph import from_dense, skeleton_graph
 from starcli_plugins.backbones.st_gcn import Block, PartitionConv, StGcn
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 
+pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 SMALL: dict[str, Any] = {"widths": (4, 6, 6), "strides": (1, 2, 2), "kernel": 3}
@@ -100,35 +102,16 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
     torch.testing.assert_close(block(x), want, atol=1e-5, rtol=1e-4)
 
 
-def published(shared: Path) -> tuple[StGcn, nn.Linear, dict[str, Tensor]]:
-    """The published network with the reference weights, its classifier, what it must give."""
-    weights = load_file(shared / "reference" / "st_gcn.weights.safetensors")
-    net, fc = StGcn(StGcn.Settings(**PAPER), KINECT_V2).eval(), nn.Linear(256, 60)
+def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
+    weights = reference.weights(shared, "st_gcn")
+    net, fc = StGcn(StGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
     # The adjacency of the file is the one the settings name.
     torch.testing.assert_close(net.blocks[0].spatial.adjacency, weights["A"])
     named = StGcn.published(weights)
     fc.load_state_dict({k: named.pop(f"fc.{k}") for k in ("weight", "bias")})
     net.load_state_dict(named)
-    return net, fc, load_file(shared / "reference" / "st_gcn.expected.safetensors")
 
-
-def close(found: Tensor, want: Tensor) -> None:
-    largest = float(want.abs().max())
-    assert float((found - want).detach().abs().max()) <= 1e-4 * largest
-    torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-5 * largest)
-
-
-@pytest.mark.usefixtures("reference_threads")
-def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
-    net, fc, want = published(shared)
-    clips = want["input"].requires_grad_()
-    logits = fc(net(clips).mean((1, 2)))
-    (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
-
-    close(net.features(clips), want["feature_map"])
-    close(logits, want["logits"])
-    assert clips.grad is not None
-    close(clips.grad, want["input_grad"])
+    reference.assert_published(shared, "st_gcn", net, fc)
 
 
 def test_names_of_pyskl_mean_the_same() -> None:

@@ -6,6 +6,8 @@ import toy_problem as toy
 
 from starcli_plugins.methods.synse import SynSE
 
+pytestmark = pytest.mark.numerical
+
 
 def make(steps: int = 1700) -> SynSE:
     return SynSE(SynSE.Settings(steps=steps), toy.problem(), 0)

@@ -8,6 +8,8 @@ from torch import nn
 
 from starcli_plugins.methods.vae import Gaussian, Vae, fit_softmax, layers, wasserstein
 
+pytestmark = pytest.mark.numerical
+
 
 def gaussian(means: list[list[float]], deviations: list[list[float]]) -> Gaussian:
     return Gaussian(torch.tensor(means), 2 * torch.tensor(deviations).log())
