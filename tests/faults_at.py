@@ -170,11 +170,11 @@ def _prepare() -> None:
     import torch
     import typer.main
     from matplotlib.figure import Figure
-    from store.test_kills import Toy
 
     from starcli import registry
     from starcli.benchmark import export
     from starcli.data import reading as recordings
+    from tests.store.test_kills import Toy
 
     torch.set_num_threads(1)
     safetensors.torch.save_file = _announce(safetensors.torch.save_file)

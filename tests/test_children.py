@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_plugins import SKIP_OURS
 from conftest import Outcome
-from registry.test_registry import describer, install
-from training.test_distributed import SETTINGS
+
+from tests.registry.test_registry import describer, install
+from tests.training.test_distributed import SETTINGS
 
 Cli = Callable[..., Outcome]
 PROC = Path("/proc")
@@ -205,9 +205,9 @@ def test_a_hang_up_that_is_ignored_stays_so(start: Callable[..., Command]) -> No
 PREPARE = ("prepare", "--set", "dataset.subjects=2", "--set", "run.workers=2", "--store", "store")
 STOPPED = """
 import time
-from starcli import recordings
+from starcli.data import reading as recordings
 from starcli.__main__ import main
-from starcli_plugins.datasets.simulated import Simulated
+from starcli_plugins.datasets.simulated.source import Simulated
 recordings.GROUP = 4
 Simulated.clips = lambda self, recording: time.sleep(600)
 main()
@@ -275,7 +275,7 @@ eszsl = { method.name = "eszsl" }
 BENCHMARK = """
 import time
 from pathlib import Path
-from starcli import running
+from starcli.benchmark import runner as running
 from starcli.__main__ import main
 def run(self, cell):
     Path(f"works-{cell.split}").touch()
@@ -314,6 +314,11 @@ def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command, tmp_pa
     assert "Traceback" not in said
 
 
+SKIP_OURS = (
+    "import json, sys; from starcli import registry; from starcli.registry import diagnostics; "
+    "print(json.dumps(diagnostics.check([e for e in registry.entries() "
+    "if e.distribution != 'starcli'], float(sys.argv[1]))))"
+)
 SPAWNING = """
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

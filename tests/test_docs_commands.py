@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import pytest
 from conftest import ROOT
-from registry.test_registry import install
 from test_pipeline import TINY, Cli
 from test_readme import own_clips
 
 from starcli import registry
 from starcli_plugins.datasets.ntu.source import Ntu60
+from tests.registry.test_registry import install
 
 DOCS = ROOT / "docs"
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
-from registry.test_registry import GOOD, describer, install, python
 from typer.testing import CliRunner
 
 from starcli import registry
@@ -17,6 +16,7 @@ from starcli.cli.app import app
 from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry, diagnostics
 from starcli.registry.scaffold import write
+from tests.registry.test_registry import GOOD, describer, install, python
 
 HANG = "import time\ntime.sleep(600)\n"
 SPAWNING = (

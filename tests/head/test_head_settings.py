@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from head.test_star import make_head, random_tokens, toy_set
 from pydantic import ValidationError
 
 from starcli.conformance.methods import learns_from_unseen_text
 from starcli.contracts import Watch, is_transductive
 from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.star import Star
+from tests.head.test_star import make_head, random_tokens, toy_set
 
 pytestmark = pytest.mark.numerical
 TARGETS = torch.tensor([0, 1, 2])

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from head.test_star import SMALL, make_head, make_problem, random_tokens
 
 from starcli.head.star import Star, text_targets
+from tests.head.test_star import SMALL, make_head, make_problem, random_tokens
 
 pytestmark = pytest.mark.numerical
 

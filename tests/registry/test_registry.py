@@ -175,7 +175,11 @@ def test_malformed_metadata_hides_nothing_else(tmp_path: Path, points: str, meta
 def test_malformed_metadata_does_not_stop_pydantic(tmp_path: Path) -> None:
     """Pydantic scans every distribution for plugins of its own when the first model is made."""
     install(tmp_path, "acme", "[starcli.describers]\nno equals sign here\n")
-    done = python(tmp_path, "-c", "from starcli import settings; print(settings.Settings.__name__)")
+    done = python(
+        tmp_path,
+        "-c",
+        "from starcli.settings import resolve as settings; print(settings.Settings.__name__)",
+    )
     assert (done.stdout, done.stderr) == ("Settings\n", "")
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT
-from head.test_star import make_head, random_tokens
 from test_pipeline import tiny
 
 from starcli import pipeline
@@ -23,6 +22,7 @@ from starcli.errors import NumericalError
 from starcli.files import digest
 from starcli.head.star import Star
 from starcli.store.artifacts import save_tensors
+from tests.head.test_star import make_head, random_tokens
 
 CLIPS, STEPS = 10, 6
 """Two epochs of three steps."""
@@ -61,8 +61,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from starcli.contracts import Watch
-from stages.test_resume import fit
-from starcli.store import save_tensors
+from tests.stages.test_resume import fit
+from starcli.store.artifacts import save_tensors
 
 folder, begun = Path(sys.argv[1]), []
 def progress(what, done, total):
@@ -205,7 +205,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from starcli.contracts import Problem, TextBank, TokenSet, Watch
-from starcli.head import Star
+from starcli.head.star import Star
 from starcli_plugins.layouts import KINECT_V2
 
 def anonymous():

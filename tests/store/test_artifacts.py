@@ -35,7 +35,7 @@ RUN: dict[str, Any] = {"settings": {}, "steps": {}}
 HOLD = """
 import json, sys, time
 from pathlib import Path
-from starcli.store import Store
+from starcli.store.artifacts import Store
 with Store(Path(sys.argv[1])).writing("embed", json.loads(sys.argv[2])) as draft:
     draft.checkpoint.mkdir(parents=True)
     (draft.checkpoint / "epoch").write_text("3")

@@ -518,7 +518,7 @@ def test_bombs_go_off_nowhere(tmp_path: Path) -> None:
         import resource, sys
         from pathlib import Path
         from starcli.errors import DataError
-        from starcli_plugins.datasets import annotations
+        from starcli_plugins.datasets.ntu import annotations
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + 2**30
         resource.setrlimit(resource.RLIMIT_AS, (most, most))

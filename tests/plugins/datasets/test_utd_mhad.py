@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import shutil
 import zipfile
 from collections import Counter
@@ -237,6 +238,7 @@ def test_clip_of_one_frame_is_valid(tmp_path: Path) -> None:
         (b"", ["not a readable MATLAB file"]),
         (b"<html>please log in</html>" * 20, ["not a readable MATLAB file"]),
     ],
+    ids=itertools.count(),
 )
 @pytest.mark.parametrize("packed", [True, False])
 def test_bad_file_is_named(content: bytes, said: list[str], packed: bool, tmp_path: Path) -> None:

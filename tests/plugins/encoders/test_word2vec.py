@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import struct
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,7 @@ def test_what_only_unpickling_could_read_is_refused(tmp_path: Path) -> None:
         ("noise.txt", bytes(range(128, 256)) * 4),
         ("cut.bin.gz", FORMS["word2vec.bin.gz"][:-12]),
     ],
+    ids=itertools.count(),
 )
 def test_damaged_file(name: str, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
