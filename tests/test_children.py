@@ -24,6 +24,12 @@ PROC = Path("/proc")
 PATIENCE = 60
 """Seconds after which a process is taken for one that stays."""
 MARK = "PROCESSES_OF_TEST"
+SKIP_OURS = (
+    "import json, sys; from starcli import registry; from starcli.registry import diagnostics; "
+    "print(json.dumps(diagnostics.check([e for e in registry.entries() "
+    "if e.distribution != 'starcli'], float(sys.argv[1]))))"
+)
+"""`plugins --check` of what is not ours."""
 
 pytestmark = pytest.mark.skipif(
     not PROC.is_dir(), reason="there is no /proc, which lists the processes of a test"
@@ -314,11 +320,6 @@ def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command, tmp_pa
     assert "Traceback" not in said
 
 
-SKIP_OURS = (
-    "import json, sys; from starcli import registry; from starcli.registry import diagnostics; "
-    "print(json.dumps(diagnostics.check([e for e in registry.entries() "
-    "if e.distribution != 'starcli'], float(sys.argv[1]))))"
-)
 SPAWNING = """
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
