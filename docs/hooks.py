@@ -151,7 +151,8 @@ def exit_codes() -> Iterator[str]:
         (0, "", "Done."),
         (SKIPPED, "", "Done but for what was left out, as with `--skip-bad`."),
     ]
-    rows += [(130, "interrupted", "Interrupted from the keyboard (SIGINT)."),
+    rows += [(129, "interrupted", "The terminal has gone (SIGHUP)."),
+             (130, "interrupted", "Interrupted from the keyboard (SIGINT)."),
              (143, "interrupted", "Terminated (SIGTERM).")]  # fmt: skip
     rows += [(k.exit_code, k.kind, (inspect.getdoc(k) or "").partition("\n")[0])
              for k in kinds(errors.StarError)]  # fmt: skip

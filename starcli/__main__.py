@@ -2,55 +2,97 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from starcli import console
 from starcli.cli import app, print_document
-from starcli.errors import OutOfMemoryError, StarError, UsageError, bug, is_out_of_memory
-from starcli.workers import fails_first, leave, rank, size
+from starcli.errors import (
+    OutOfMemoryError,
+    OutputError,
+    StarError,
+    UsageError,
+    bug,
+    is_out_of_memory,
+)
+from starcli.workers import fails_first, leave, leave_nothing, rank, size
 
+PLACES = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG,
+          errno.ENOSPC, errno.EPERM, errno.EROFS}  # fmt: skip
+"""What the system says of a place that cannot be used, which is no bug wherever it is met."""
 PATIENCE_SECONDS = 3.0
+"""How long the leading process has to say first why all failed."""
+STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that stop a command as Ctrl-C does."""
 
 
-class _Terminated(BaseException):
-    """SIGTERM; not an Exception, so that nothing on the way takes it for a failure."""
+class _Stopped(BaseException):
+    """One of `STOPS`; not an Exception, so that nothing on the way takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
 
 
-def _terminate(signum: int, frame: object) -> None:
-    raise _Terminated
+def _stop(number: int, frame: object) -> None:
+    _leave_terminal()
+    raise _Stopped(number)
+
+
+def _listen(answer: Callable[[int, object], None] | signal.Handlers) -> None:
+    """Answer to all of `STOPS` but those that are ignored, as SIGHUP is under nohup."""
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, answer)
+
+
+def _leave_terminal() -> None:
+    """Print nowhere what would go to a terminal that is gone: every further line would fail."""
+    for stream in (1, 2):
+        try:
+            os.write(stream, b"")
+        except OSError:
+            _silence(stream)
+
+
+def _silence(stream: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    leave_nothing()
     if rank() > 0:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (the leading process answers the user)
-    signal.signal(signal.SIGTERM, _terminate)
+    _listen(_stop)
     try:
         result = app(standalone_mode=False)
         code = result if isinstance(result, int) else 0
         leave()
         sys.stdout.flush()
-    except _Terminated:
-        code = 143
+    except _Stopped as stopped:
+        code = stopped.code
     except SystemExit as leaving:
         code = _left(leaving)
     except BrokenPipeError:
         code = _reader_left()
     except Exception as problem:
         code = _failed(problem)
-    if code in (130, 143):
-        _stopped(code)
+    if code == 130 or code - 128 in STOPS:
+        _say_stopped(code)
     sys.exit(code)
 
 
-def _stopped(code: int) -> None:
+def _say_stopped(code: int) -> None:
     """Say that a command was interrupted and how it goes on."""
     if size() > 1:
         return  # the process that started the others says so, once
+    _leave_terminal()
     fix = "run the same command again to continue from the last checkpoint"
     if "--json" in sys.argv:
         error = {"id": "interrupted", "exit_code": code, "message": "stopped", "fix": fix}
@@ -67,12 +109,13 @@ def _left(leaving: SystemExit) -> int:
 
 def _reader_left() -> int:
     """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _silence(1)
     return 0
 
 
 def _failed(problem: Exception) -> int:
     """Say why a command did not finish, and give its exit code."""
+    _listen(signal.SIG_DFL)
     if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help itself
         print(problem)
         return UsageError.exit_code
@@ -95,11 +138,11 @@ def _speaks(lost: bool) -> bool:
     one that only lost another. Who has spoken ends, and the others are then ended as they wait.
     """
     if rank() > 0 or lost:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _listen(signal.SIG_DFL)
         time.sleep(PATIENCE_SECONDS * (10 if lost else 1))
     if fails_first():
         return True
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _listen(signal.SIG_DFL)
     time.sleep(10 * PATIENCE_SECONDS)
     return False
 
@@ -110,6 +153,13 @@ def _translated(problem: Exception) -> StarError:
         return UsageError(problem.format_message(), "see the options with --help")
     if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
+    if isinstance(problem, OSError) and problem.errno in PLACES:
+        if problem.filename is None:
+            _silence(1)  # where it was met, and what is left to be printed would fail again
+        what = "cannot be used" if problem.filename else "cannot print"
+        return OutputError(f"{what}: {os.strerror(problem.errno)}",
+                           "free some space, or name another place", file=problem.filename
+                           )  # fmt: skip
     return bug(problem)
 
 

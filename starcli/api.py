@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     ablate: Sequence[str] | None
     store: str | Path | None
     device: str | None
+    verify: bool | None
     settings: Mapping[str, Any] | None
     config: str | Path | None
 
@@ -60,7 +61,7 @@ OPTIONS = {
     "protocol": "dataset.protocol", "split": "dataset.split", "parts": "parts", "seed": "seed",
     "backbone": "backbone.name", "encoder": "encoder.name", "describer": "describer.name",
     "cut": "text.cut", "method": "method.name", "ablate": "method.ablate",
-    "store": "run.store", "device": "run.device",
+    "store": "run.store", "device": "run.device", "verify": "run.verify",
     "num_processes": "run.num_processes", "recipe": "pretrain.recipe",
     "weights": "backbone.weights", "allow_unknown_classes": "backbone.allow_unknown_classes",
 }  # fmt: skip
@@ -82,7 +83,9 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where its record and its pictures are."""
-        return self.experiment.store.root / "runs" / self.name
+        from starcli.runs import folder
+
+        return folder(self.experiment.store.root, self.name)
 
 
 def load_options(options: Mapping[str, Any]) -> Loaded:
@@ -145,7 +148,7 @@ def train(
         StarError: A step failed; finished steps stay, and the same call goes on.
     """
     from starcli import pipeline
-    from starcli.store import check_run_name
+    from starcli.runs import check_run_name
 
     if run is not None:
         check_run_name(run)
@@ -172,6 +175,7 @@ def open_run(
     store: str | Path | None = None,
     config: str | Path | None = None,
     device: str | None = None,
+    verify: bool = False,
 ) -> Run:
     """A run that was trained before, with the settings it was trained with.
 
@@ -180,20 +184,21 @@ def open_run(
         store: Folder of all results.
         config: Settings file.
         device: Where to compute now.
+        verify: Read its results whole when they are used, to see that none is damaged.
 
     Raises:
-        MissingError: There is no such run.
+        UsageError: There is no such run.
         DataError: Its training would come out different today.
     """
     from starcli.experiment import Experiment
     from starcli.pipeline import require_same
+    from starcli.runs import load_run
     from starcli.settings import load_recorded, run_section
-    from starcli.store import Store
 
-    here = {"run.store": store, "run.device": device}
+    here = {"run.store": store, "run.device": device, "run.verify": verify or None}
     given = {key: value for key, value in here.items() if value is not None}
     place = run_section(given, None if config is None else Path(config))
-    name, recorded = Store(place.store).load_run(None if name == "latest" else name)
+    name, recorded = load_run(place.store, None if name == "latest" else name)
     if size() > 1:
         raise UsageError("this command runs in one process", "start it without torchrun")
     experiment = Experiment(load_recorded(recorded["settings"], place), recorded)
@@ -218,10 +223,12 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli import report
+    from starcli import replicates, report
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
-    return {**report.document(run.experiment, results, choice), "run": run.name}
+    document = report.document(run.experiment, results, choice)
+    others = replicates.other_folds(run.experiment, choice)
+    return {**document, "run": run.name, "other_folds": others}
 
 
 def calibrate(

@@ -26,7 +26,6 @@ A table is a TOML file, one of ours by name or any by path:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -126,8 +125,7 @@ def read(name: str) -> Table:
     """A table by its name, or by the path of its file.
 
     Raises:
-        UsageError: There is none, or its file is no table.
-        DataError: The file cannot be read.
+        UsageError: There is none, or its file cannot be read or is not a table.
     """
     path = Path(str(files("starcli") / "tables")) / f"{name}.toml"
     if name not in shipped():
@@ -137,9 +135,7 @@ def read(name: str) -> Table:
                              f"{registry.suggest(name, shipped())}, or the path of a .toml file"
                              )  # fmt: skip
     try:
-        content = _File.model_validate(tomllib.loads(documents.text(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"not readable TOML: {error}", "mend the file", file=path) from error
+        content = _File.model_validate(documents.toml(path, UsageError))
     except ValidationError as error:
         raise UsageError("; ".join(map(_problem, error.errors())), "mend the file; its keys are "
                          f"{', '.join(_File.model_fields)}", file=path) from error  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,14 +17,16 @@ from starcli.cli_data import data
 from starcli.cli_describe import estimated, with_files
 from starcli.cli_embed import note_texts, with_similar
 from starcli.cli_figures import figure
+from starcli.cli_options import Config, Dataset, Device, Json, Raw, StorePath, Verify, path
 from starcli.cli_plugins import plugins
 from starcli.cli_predict import predict
-from starcli.cli_results import calibrate, evaluate, parse_seeds, train_seeds
+from starcli.cli_results import calibrate, evaluate, parse_seeds, run_name, train_seeds
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.contracts import Progress
     from starcli.experiment import Experiment
+    from starcli.pipeline import Planned
     from starcli.settings import Loaded
     from starcli.store import Artifact
 
@@ -51,8 +53,6 @@ COMMANDS = {
 }
 """The stages that are commands of their own, with their help."""
 
-Dataset = Annotated[str | None, typer.Option(help="Data set; `simulated` needs no download.")]
-Raw = Annotated[Path | None, typer.Option(help="The recordings: a zip, its folder, or a folder.")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Go on without recordings that cannot be read.")
 ]
@@ -68,11 +68,9 @@ PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli 
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
 ]
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Weights = Annotated[
-    Path | None, typer.Option(help="Backbone checkpoint to use in place of pretraining.")
+    Path | None,
+    typer.Option(parser=path, help="Backbone checkpoint to use in place of pretraining."),
 ]
 Recipe = Annotated[str | None, typer.Option(help="Preset of the backbone: light, published.")]
 AllowUnknown = Annotated[
@@ -92,7 +90,6 @@ Processes = Annotated[
 RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def load_options(options: Mapping[str, Any]) -> Loaded:
@@ -115,27 +112,22 @@ def _stage_command(stage: str) -> Callable[..., None]:
         encoder: PluginName = None, describer: PluginName = None, cut: Cut = False,
         method: PluginName = None, ablate: Ablate = None, num_processes: Processes = None,
         settings: Set = None, config: Config = None, store: StorePath = None,
-        device: Device = None, run: RunName = None,
+        device: Device = None, verify: Verify = False, run: RunName = None,
         dry_run: DryRun = False, show_settings: ShowSettings = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         options = locals()
-        if seeds is not None:
-            if stage != "train" or seed is not None or dry_run or show_settings:
-                raise UsageError(
-                    "--seeds trains several runs",
-                    "use it with `train`, without --seed, --dry-run and --show-settings",
-                )
-            many = [load_options({**options, "seed": each}) for each in parse_seeds(seeds)]
-            _start(many[0], stage, run)
-            train_seeds(many, run, as_json)
-            return
-        loaded = load_options(options)
+        _require_train(stage, run, seeds, alone=seed is None and not show_settings)
+        each_seed: list[int | None] = [seed] if seeds is None else [*parse_seeds(seeds)]
+        many = [load_options({**options, "seed": each}) for each in each_seed]
         if show_settings:
-            _print_settings(loaded, as_json)
+            _print_settings(many[0], as_json)
         elif dry_run:
-            _print_plan(loaded, stage, as_json)
+            _print_plans(many, stage, as_json, several=seeds is not None)
+        elif seeds is None:
+            _run_stage(many[0], stage, run, as_json)
         else:
-            _run_stage(loaded, stage, run, as_json)
+            _start(many[0])
+            train_seeds(many, run, as_json)
 
     command.__doc__ = COMMANDS[stage]
     options = {"describe": with_files, "embed": with_similar}.get(stage, lambda same: same)
@@ -161,45 +153,71 @@ def _print_settings(loaded: Loaded, as_json: bool) -> None:
     console.table("settings", ("setting", "value", "origin"), rows)
 
 
-def _print_plan(loaded: Loaded, stage: str, as_json: bool) -> None:
+PLAN = ("step", "key", "status", "reason")
+
+
+def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: bool) -> None:
+    """Print what is to run for each seed; what an earlier one makes runs once."""
     from starcli import console
     from starcli.experiment import Experiment
     from starcli.pipeline import plan
 
-    experiment = Experiment(loaded)
-    planned = plan(experiment, stage)
-    rows = [(p.step.name, p.key, "cached" if p.artifact else "run", p.reason) for p in planned]
-    columns = ("step", "key", "status", "reason")
-    asked = estimated(experiment, planned)
+    plans, made = [], dict[str, int]()
+    for loaded in many:
+        experiment, seed = Experiment(loaded), loaded.settings.seed
+        planned = plan(experiment, stage)
+        rows = [(p.step.name, p.key, *_status(p, made)) for p in planned]
+        for item in planned:
+            made.setdefault(item.key, seed)
+        listed = [dict(zip(PLAN, row, strict=True)) for row in rows]
+        plans.append({"seed": seed, "plan": listed, **estimated(experiment, planned)})
     if as_json:
-        listed = [dict(zip(columns, row, strict=True)) for row in rows]
-        print_document({"ok": True, "plan": listed, **asked})
+        alone = {key: value for key, value in plans[0].items() if key != "seed"}
+        print_document({"ok": True, **({"plans": plans} if several else alone)})
         return
-    console.table("plan", columns, rows)
-    for title, found in asked.items():
-        console.table(title, tuple(found), [tuple(found.values())])
+    for each in plans:
+        title = f"plan, seed {each.pop('seed')}" if several else "plan"
+        console.table(title, PLAN, [tuple(row.values()) for row in each.pop("plan")])
+        for name, found in each.items():
+            console.table(name, tuple(found), [tuple(found.values())])
 
 
-def _start(loaded: Loaded, stage: str, run: str | None) -> None:
-    """Hand over to as many processes as are asked for, and check the name of the run."""
+def _status(item: Planned, made: Mapping[str, int]) -> tuple[str, str]:
+    """Whether a step runs, and why."""
+    if item.artifact is None and item.key in made:
+        return "shared", f"runs for seed {made[item.key]}"
+    return "cached" if item.artifact else "run", item.reason
+
+
+def _require_train(stage: str, run: str | None, seeds: str | None, *, alone: bool) -> None:
+    """Refuse a name or several seeds where no run is trained, or the seeds are not alone."""
+    from starcli.runs import check_run_name
+
+    if seeds is not None and (stage != "train" or not alone):
+        raise UsageError("--seeds trains several runs",
+                         "use it with `train`, without --seed and --show-settings")  # fmt: skip
+    if run is not None:
+        if stage != "train":
+            raise UsageError("--run names what `train` makes", "leave it out")
+        for seed in [None] if seeds is None else parse_seeds(seeds):
+            check_run_name(run_name(run, seed))
+
+
+def _start(loaded: Loaded) -> None:
+    """Hand over to as many processes as are asked for."""
     from starcli import workers
-    from starcli.store import check_run_name
 
     asked = loaded.settings.run.num_processes
     if asked is not None and asked > 1 and not workers.launched():
         raise typer.Exit(workers.launch(asked, sys.argv[1:]))
     workers.require_size(asked)
-    if run is not None:
-        if stage != "train":
-            raise UsageError("--run names what `train` makes", "leave it out")
-        check_run_name(run)
 
 
 def _run_stage(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
     from starcli import console, pipeline, report
     from starcli.experiment import Experiment
 
-    _start(loaded, stage, run)
+    _start(loaded)
     experiment = Experiment(loaded)
     results, ran = execute(experiment, stage)
     name = pipeline.record(experiment, results, run) if stage == "train" else None

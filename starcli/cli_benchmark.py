@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, StorePath, parse_seeds
-from starcli.errors import OutputError, UsageError
+from starcli.cli_options import Config, Device, Json, StorePath, path
+from starcli.cli_results import parse_seeds
+from starcli.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from starcli.benchmark import Table
@@ -30,7 +31,7 @@ Names = Annotated[list[str] | None, typer.Argument(
     "the files to merge."
 )]  # fmt: skip
 Root = Annotated[Path | None, typer.Option(
-    help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
+    parser=path, help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
 )]  # fmt: skip
 Seeds = Annotated[str | None, typer.Option(help="In place of the table's, as 0,1,2.")]
 Rows = Annotated[list[str] | None, typer.Option("--only", help="A row; repeatable.")]
@@ -44,17 +45,20 @@ Shard = Annotated[str | None, typer.Option(
     help="Only a part of the runs, as 2/8: its JSON, to be merged."
 )]  # fmt: skip
 Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
+ByFold = Annotated[bool, typer.Option(
+    "--by-fold", help="Show every split that a column is the mean of, beside the mean."
+)]  # fmt: skip
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is to run, and stop.")]
 Out = Annotated[Path | None, typer.Option(
-    help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."
+    parser=path, help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."
 )]  # fmt: skip
 
 
 def benchmark(
     names: Names = None, dataset_root: Root = None, seeds: Seeds = None, only: Rows = None,
     dataset: Datasets = None, settings: Set = None, jobs: Jobs = 1, shard: Shard = None,
-    merge: Merge = False, dry_run: DryRun = False, out: Out = None, config: Config = None,
-    store: StorePath = None, device: Device = None, as_json: Json = False,
+    merge: Merge = False, by_fold: ByFold = False, dry_run: DryRun = False, out: Out = None,
+    config: Config = None, store: StorePath = None, device: Device = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Run every row of a table on every split and seed, and print them beside the paper's."""
     from starcli import cells, comparison
@@ -68,8 +72,11 @@ def benchmark(
         if any(unused) or not names:
             raise UsageError("--merge puts files of --shard together, and nothing else",
                              "give it their names, and --out or --json")  # fmt: skip
-        _show(comparison.merged([Path(name) for name in names]), out, as_json)
+        merged = comparison.merged([Path(name) for name in names])
+        _show(comparison.by_fold(merged) if by_fold else merged, out, as_json)
         return
+    if shard is not None and by_fold:
+        raise UsageError("--by-fold is for the result of all parts", "give it to --merge")
     table = _open_table(names or [], seeds).only(only or [], dataset or [])
     given = _given(settings or [], store, device)
     every = cells.cells(table, given, _existing(dataset_root), config)
@@ -80,7 +87,7 @@ def benchmark(
         return
     document = comparison.document(table, identity, _run(chosen, config, jobs))
     if shard is None:
-        _show(document, out, as_json)
+        _show(comparison.by_fold(document) if by_fold else document, out, as_json)
     else:
         _hand_over(document, shard, out, as_json)
 
@@ -104,7 +111,7 @@ def _given(settings: Sequence[str], store: Path | None, device: str | None) -> d
 
 def _existing(root: Path | None) -> Path | None:
     if root is not None and not root.is_dir():
-        raise UsageError("no such folder", "check --dataset-root", file=root)
+        raise DataError("no such folder", "check --dataset-root", file=root)
     return root
 
 
@@ -159,7 +166,7 @@ def _hand_over(
 ) -> None:  # fmt: skip
     """Print or write the results of a part of the runs."""
     from starcli.cli import print_document
-    from starcli.store import save_text
+    from starcli.files import save_text
 
     if out is not None:
         file = out / f"{document['table']}-{shard.replace('/', '-of-')}.json"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from starcli.cli_options import Config, Json, StorePath, path
+
 if TYPE_CHECKING:
     from starcli.contracts import DatasetSource
     from starcli.imported import Imported
@@ -19,12 +21,9 @@ data = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="A setting of the data set: dataset.phase=2.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @data.callback()
@@ -34,20 +33,32 @@ def _options() -> None:
 
 @data.command("list")
 def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
-    """List the data sets, installed and imported."""
+    """List the data sets, installed and imported; of one that cannot be used, say why."""
     from starcli import console
-    from starcli.cli import print_document
+    from starcli.cli import SKIPPED, print_document
+    from starcli.errors import StarError
     from starcli.inventory import every
 
-    rows = [(name, source.layout.name, len(source.classes), list(source.protocols),
-             list(source.splits)) for name, source in every(_store(store, config))]  # fmt: skip
-    columns = ("name", "layout", "classes", "protocols", "splits")
+    rows: list[dict[str, Any]] = []
+    bad: dict[str, StarError] = {}
+    for name, source in every(_store(store, config)):
+        if isinstance(source, StarError):
+            bad[name] = source
+            continue
+        rows.append({"name": name, "layout": source.layout.name, "classes": len(source.classes),
+                     "protocols": list(source.protocols), "splits": list(source.splits)}
+                    )  # fmt: skip
     if as_json:
-        print_document({"ok": True, "datasets": [dict(zip(columns, r, strict=True)) for r in rows]})
-        return
-    shown = [[v if isinstance(v, str) else ", ".join(v) if isinstance(v, list) else str(v)
-              for v in row] for row in rows]  # fmt: skip
-    console.table("data sets", columns, shown)
+        faults = [{"name": name, **e.document()["error"]} for name, e in bad.items()]
+        print_document({"ok": True, "datasets": rows, "bad": faults})
+    else:
+        shown = [[", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
+                 for row in rows]  # fmt: skip
+        console.table("data sets", ("name", "layout", "classes", "protocols", "splits"), shown)
+    for name, error in bad.items():
+        console.note(f"{name}: {error}; {error.fix}")
+    if bad:
+        raise typer.Exit(SKIPPED)
 
 
 @data.command()
@@ -72,7 +83,10 @@ def show(
 @data.command()
 def check(
     name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
-    raw: Annotated[Path, typer.Option(help="The recordings: a zip, its folder, or a folder.")],
+    raw: Annotated[Path | None, typer.Option(
+        parser=path,
+        help="The recordings: a zip, its folder, or a folder; not where a data set reads none.",
+    )] = None,
     settings: Set = None, store: StorePath = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Read all recordings, and compare them with what the complete data set has."""
@@ -85,7 +99,8 @@ def check(
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         found = inventory.check(source, raw, cores(None), report)
     wrong = inventory.faults(found)
-    error = DataError(f"{name}: {wrong}", source.request or "mend them", file=raw)
+    error = DataError(f"{name}: {wrong}", source.request or "make or import it again",
+                      file=raw)  # fmt: skip
     if as_json:
         print_document({**(error.document() if wrong else {"ok": True}), "dataset": name, **found})
         raise typer.Exit(error.exit_code if wrong else 0)
@@ -116,11 +131,12 @@ def _source(
 def import_(
     name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
     source: Annotated[Path, typer.Argument(
-        help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index."
+        metavar="SOURCE", parser=path,
+        help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index.",
     )],
     layout: Annotated[str, typer.Option(help="Skeleton: a name of `starcli plugins`, or a .toml.")],
     classes: Annotated[Path | None, typer.Option(
-        help="File with a class name in each line; default the classes of the clips."
+        parser=path, help="File with a class name in each line; default the classes of the clips."
     )] = None,
     train_subjects: Annotated[str | None, typer.Option(
         help="Subjects that train, a,b,c; default every other one."

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_options import extended
+from starcli.cli_options import extended, path
 
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
     from starcli.pipeline import Planned
 
 Check = Annotated[
-    Path | None, typer.Option(help="Say what is wrong with a file of descriptions, and stop.")
+    Path | None,
+    typer.Option(parser=path, help="Say what is wrong with a file of descriptions, and stop."),
 ]
 Compare = Annotated[
     tuple[str, str] | None,

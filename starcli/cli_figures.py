@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, Run, StorePath
+from starcli.cli_options import Config, Device, Json, StorePath, path
+from starcli.cli_results import Run
+from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +24,9 @@ figure = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path | None, typer.Option(help="Folder of the files; default the first run's.")]
+Out = Annotated[
+    Path | None, typer.Option(parser=path, help="Folder of the files; default the first run's.")
+]
 
 
 @figure.command()
@@ -58,7 +62,7 @@ def attributes(
     from starcli.figures import attributes
 
     experiments = _open(runs, store, config, device)
-    settings = {run: attributes.compared(each) for run, each in experiments.items()}
+    settings = {run: each.identity for run, each in experiments.items()}
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
     documents = {run: report.document(each, results[run]) for run, each in experiments.items()}
@@ -98,16 +102,20 @@ def space(
 
 @figure.command()
 def confusion(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another over the same split.")],
+    first: Run = None,
+    second: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Another over the same split.")
+    ] = None,
     out: Out = None, store: StorePath = None, config: Config = None, device: Device = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Which unseen classes two runs take for one another (figure 5)."""
+    """Which classes a run takes for one another; of two runs, unseen ones (figure 5)."""
     from starcli import report
     from starcli.figures import confusion
 
-    experiments = _open([first, second], store, config, device)
+    experiments = _open([first] if second is None else [first, second], store, config, device)
+    if second is not None and len(experiments) < 2:
+        raise UsageError("two different runs are compared, not one with itself", "name another")
     confusion.require_comparable({run: each.settings.dataset for run, each in experiments.items()})
     results = _results(experiments, "calibrate")
     confusion.require_same_clips({run: own["evaluate"].data()["clips"]

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from starcli.cli_options import Json, path
 from starcli.contracts import KINDS, Kind
 from starcli.errors import MissingError, UsageError
 
 plugins = typer.Typer(
     help="List the installed plugins; check, show, or begin one.", rich_markup_mode=None
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @plugins.callback(invoke_without_command=True)
@@ -40,7 +39,7 @@ def list_(
         rows = api.plugins(check=check, seconds=seconds, progress=progress)
     bad = [row for row in rows if row.get("status", "ok") != "ok"]
     error = MissingError(f"{len(bad)} of {len(rows)} plugins cannot be used",
-                         "update or remove their distributions")  # fmt: skip
+                         registry.repair([row["distribution"] for row in bad]))  # fmt: skip
     if as_json:
         print_document({**(error.document() if bad else {"ok": True}), "plugins": rows})
     else:
@@ -92,7 +91,8 @@ def _shown(value: Any) -> str:
 def new(
     name: Annotated[str, typer.Argument(help="Name of the backbone, such as my-net.")],
     folder: Annotated[
-        Path | None, typer.Option(help="Where to write it; default a new folder of that name.")
+        Path | None,
+        typer.Option(parser=path, help="Where to write it; default a new folder of that name."),
     ] = None,
     as_json: Json = False,
 ) -> None:

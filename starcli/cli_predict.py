@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from starcli.cli_results import Config, Device, Json, StorePath
+from starcli.cli_options import Config, Device, Json, StorePath, path
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Trained run; `latest` for the latest.")]
 Files = Annotated[list[Path], typer.Argument(
-    metavar="FILES...", help="Recordings: files, folders or zips in the format of the run's data "
-    "set, or .npy arrays [frames, joints, 3]."
+    metavar="FILES...", parser=path, help="Recordings: files, folders or zips in the format of "
+    "the run's data set, or .npy arrays [frames, joints, 3]."
 )]  # fmt: skip
 Actions = Annotated[str | None, typer.Option(
     metavar="NAMES|FILE", help="What it may be in place of the run's classes: 'wave, juggle', a "

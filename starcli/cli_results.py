@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from starcli.cli_options import Config, Device, Json, StorePath, Verify
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from starcli import api
     from starcli.settings import Loaded
+    from starcli.stages.calibrate import Choice
 
-StorePath = Annotated[Path | None, typer.Option("--store", help="Folder of all results.")]
-Config = Annotated[Path | None, typer.Option(help="Settings file; default starcli.toml if there.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
 Runs = Annotated[list[str] | None, typer.Argument(
-    metavar="[RUN]...", help="Run, default the latest; several: their mean and deviation."
+    metavar="[RUN]...",
+    help="Run, default the latest; several: side by side, averaged over seeds and folds alone.",
 )]  # fmt: skip
 Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 Select = Annotated[Literal["validation", "oracle"], typer.Option(
@@ -33,30 +32,31 @@ Calibrator = Annotated[Literal["stacking", "gate"], typer.Option(
 def evaluate(
     runs: Runs = None, gamma: Gamma = None, select: Select = "validation",
     calibrator: Calibrator = "stacking", store: StorePath = None, config: Config = None,
-    device: Device = None, as_json: Json = False,
+    device: Device = None, verify: Verify = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
-    from starcli import api, console, report
+    from starcli import api, console, replicates, report
     from starcli.cli import print_document, working
     from starcli.stages.calibrate import Choice
 
-    Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    documents = {}
-    asked: list[str | None] = [*dict.fromkeys(runs or [])]
-    for wanted in asked or [None]:
-        opened = api.open_run(wanted, store=store, config=config, device=device)
-        with working("evaluate") as progress:
-            documents[opened.name] = api.evaluate(
-                opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
-            )
-    if len(documents) > 1:
-        show_summary(documents, as_json)
+    choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    asked: list[str | None] = [*runs] if runs else [None]
+    place: dict[str, Any] = {"store": store, "config": config, "device": device}
+    each = [api.open_run(name, verify=verify, **place) for name in asked]
+    opened = {run.name: run for run in each}
+    if len(opened) > 1:
+        _compare(opened, choice, as_json)
         return
-    name, document = next(iter(documents.items()))
+    ((name, run),) = opened.items()
+    with working("evaluate") as progress:
+        document = api.evaluate(
+            run, gamma=gamma, select=select, calibrator=calibrator, progress=progress
+        )
     if as_json:
         print_document(document)
         return
-    console.table(report.title(name, document), ("measure", "value"), report.rows(document))
+    rows = [*report.rows(document), *replicates.spread_rows(document)]
+    console.table(report.title(name, document), ("measure", "value"), rows)
     columns = ("class", "role", "ZSL", "GZSL")
     console.table("per class", columns, report.class_rows(document))
 
@@ -67,7 +67,8 @@ def calibrate(
         bool, typer.Option("--gamma-sweep", help="Print the curve of S, U and H over gamma.")
     ] = False,
     gamma: Gamma = None, select: Select = "validation", calibrator: Calibrator = "stacking",
-    store: StorePath = None, config: Config = None, device: Device = None, as_json: Json = False,
+    store: StorePath = None, config: Config = None, device: Device = None, verify: Verify = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Choose gamma on classes held out of the seen ones, and show what it does."""
     from starcli import api, console, report
@@ -75,7 +76,7 @@ def calibrate(
     from starcli.stages.calibrate import Choice
 
     Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    opened = api.open_run(run, store=store, config=config, device=device)
+    opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
     with working("calibrate") as progress:
         found = api.calibrate(
             opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
@@ -109,14 +110,19 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
     for loaded in many:
         experiment = Experiment(loaded)
         results, ran = execute(experiment, "train")
-        name = run and f"{run}-s{loaded.settings.seed}"
-        name = pipeline.record(experiment, results, name)
+        named = None if run is None else run_name(run, loaded.settings.seed)
+        name = pipeline.record(experiment, results, named)
         skipped += [results["prepare"]] if "prepare" in ran else []
         results, _ = execute(experiment, "calibrate")
         documents[name] = report.document(experiment, results)
-    show_summary(documents, as_json)
+    _show_summary(documents, {}, as_json)
     for artifact in skipped:
         end_skipped(artifact)
+
+
+def run_name(run: str, seed: int | None) -> str:
+    """What a run is called: as asked for, and by its seed where there are several."""
+    return run if seed is None else f"{run}-s{seed}"
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -132,14 +138,29 @@ def parse_seeds(text: str) -> list[int]:
     return [int(item) for item in items]
 
 
-def show_summary(documents: Mapping[str, Mapping[str, Any]], as_json: bool) -> None:
-    """Print runs side by side, with mean and deviation."""
-    from starcli import console, report
+def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None:
+    """Evaluate several runs and print them side by side."""
+    from starcli import replicates, report
+    from starcli.cli import execute
+
+    differ = replicates.differing({name: run.experiment.identity for name, run in runs.items()})
+    documents = {}
+    for name, run in runs.items():
+        results, _ = execute(run.experiment, "calibrate")
+        documents[name] = report.document(run.experiment, results, choice)
+    _show_summary(documents, differ, as_json)
+
+
+def _show_summary(
+    documents: Mapping[str, Mapping[str, Any]], differ: Mapping[str, Sequence[Any]], as_json: bool
+) -> None:
+    """Print runs side by side, with their means where they differ in seed and fold alone."""
+    from starcli import console, replicates, report
     from starcli.cli import print_document
 
-    found = report.summary(documents)
+    found = replicates.summary(documents, differ)
     if as_json:
         print_document(found)
         return
     columns = ("run", *report.MEASURES)
-    console.table(report.summary_title(documents), columns, report.summary_rows(found))
+    console.table(replicates.title(documents, found), columns, replicates.rows(found))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from torch import Tensor
@@ -24,12 +25,14 @@ class ClipSet:
 
     Args:
         index: What is known of every clip without reading it.
-        shards: Skeletons [rows, V, 3]; the rows of a clip are its frames times its persons.
+        shard: Number of a shard -> its skeletons [rows, V, 3]; the rows of a clip are its frames
+            times its persons.
         places: Where each clip lies.
+        persons: M.
     """
 
     index: ClipIndex
-    shards: Sequence[Tensor]
+    shard: Callable[[int], Tensor]
     places: Sequence[Place]
     persons: int
 
@@ -38,8 +41,10 @@ class ClipSet:
         """The clips that `prepare` made."""
         data = artifact.data()
         index = ClipIndex(data["names"], data["labels"], data["sides"], data["subjects"])
-        shards = [artifact.tensors(name)["joints"] for name in data["shards"]]
-        return cls(index, shards, data["places"], max(persons for *_, persons in data["places"]))
+        names, places = data["shards"], data["places"]
+        # Opened when it is first read from, for then all of it is read to be verified.
+        shard = cache(lambda number: artifact.tensors(names[number])["joints"])
+        return cls(index, shard, places, max(persons for *_, persons in places))
 
     def frames(self, clip: int) -> int:
         """Number of frames of a clip."""
@@ -48,7 +53,7 @@ class ClipSet:
     def joints(self, clip: int) -> Tensor:
         """One clip [frames, M, V, 3]; persons that the recording lacks are zeros."""
         shard, start, frames, persons = self.places[clip]
-        rows = self.shards[shard][start : start + frames * persons]
+        rows = self.shard(shard)[start : start + frames * persons]
         joints = rows.view(frames, persons, *rows.shape[1:])
         if persons == self.persons:
             return joints

@@ -66,6 +66,19 @@ def summarised(about: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -
     }  # fmt: skip
 
 
+def by_fold(document: Document) -> Document:
+    """The same result with a column for each split of a mean before the mean itself."""
+    columns: dict[Column, list[float | None]] = {}
+    for number, fields in enumerate(document["columns"]):
+        column = Column(**fields)
+        for split in column.split.split("+"):
+            columns.setdefault(column._replace(split=split), [None] * len(document["rows"]))
+        columns[column] = [row[number] for row in document["paper"]]
+    about = {**document, "columns": [column._asdict() for column in columns],
+             "paper": [list(row) for row in zip(*columns.values(), strict=True)]}  # fmt: skip
+    return {**summarised(about, document["cells"]), "by_fold": True}
+
+
 def _names(result: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(result[key] for key in NAMES)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starcli import cells
 from starcli.comparison import MEASURES, Document
 from starcli.figures import drawing
-from starcli.store import save_text
+from starcli.files import save_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +49,16 @@ def blocks(document: Document) -> list[Block]:
 
 
 def _measured(document: Document) -> dict[str, list[list[Document]]]:
-    """Title of a block -> the values of each of its columns, from the first row to the last."""
+    """Title of a block -> the values of each of its columns, from the first row to the last.
+
+    A result by fold has a block for each measure, with a column for each split and their mean.
+    """
     found: dict[str, list[list[Document]]] = {}
     for number, column in enumerate(document["columns"]):
         splits = column["split"].split("+")
         where = splits[0] if len(splits) == 1 else f"mean of {', '.join(splits)}"
+        if document.get("by_fold"):
+            where = f"{MEASURES[column['measure']]} by fold"
         title = f"{column['dataset']}, {column['protocol']}, {where}"
         values = document["values"][number :: len(document["columns"])]
         found.setdefault(title, []).append(values)
@@ -64,7 +69,7 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Document]
     head, columns, best = ["method"], [list(document["rows"])], set()
     marks = _marks(document)
     for values in measures:
-        name = MEASURES[values[0]["measure"]]
+        name = _name(document, values[0])
         best |= {(row, len(head)) for row, value in enumerate(values) if value["best"]}
         head.append(name)
         columns.append([_text(value, marks) for value in values])
@@ -72,6 +77,13 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Document]
             head.append(f"{name} in the paper")
             columns.append([_percent(value["paper"]) for value in values])
     return Block(title, tuple(head), tuple(zip(*columns, strict=True)), frozenset(best))
+
+
+def _name(document: Document, value: Document) -> str:
+    """What a column is called: its measure, or in a result by fold its split."""
+    if not document.get("by_fold"):
+        return MEASURES[value["measure"]]
+    return "mean" if "+" in value["split"] else str(value["split"])
 
 
 def _percent(fraction: float | None) -> str:
@@ -203,21 +215,25 @@ def draw(document: Document) -> Figure:
     places = figure.subplots(len(measured), 1, squeeze=False, sharey=True)[:, 0]
     for axes, (title, measures) in zip(places, measured.items(), strict=True):
         axes.set_title(title)
-        _draw_block(axes, measures, document["rows"])
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        _draw_block(axes, measures, document)
+    named = {label: handle for axes in places
+             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=len(named))
     figure.supylabel("accuracy, %", fontsize=9)
     return figure
 
 
-def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], rows: Sequence[str]) -> None:
-    width = 0.8 / len(measures)
+def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], document: Document) -> None:
+    rows, width = document["rows"], 0.8 / len(measures)
+    known = list(dict.fromkeys(_name(document, value) for value in document["values"]))
     for number, values in enumerate(measures):
         left = [row + width * (number - (len(measures) - 1) / 2) for row in range(len(values))]
         heights = [100 * (value["mean"] or 0) for value in values]
         errors = [100 * (value["std"] or 0) for value in values]
+        name = _name(document, values[0])
+        colour = drawing.COLOURS[known.index(name) % len(drawing.COLOURS)]
         axes.bar(left, heights, width, yerr=errors if any(errors) else None, capsize=2,
-                 label=MEASURES[values[0]["measure"]], color=drawing.COLOURS[number])  # fmt: skip
+                 label=name, color=colour)  # fmt: skip
         paper = [(x, 100 * v["paper"]) for x, v in zip(left, values, strict=True)
                  if v["paper"] is not None]  # fmt: skip
         if paper:
@@ -246,7 +262,7 @@ def save(document: Document, folder: Path) -> list[Path]:
         "csv": table_of_values(document),
         "json": json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
-    name = document["table"]
+    name = f"{document['table']}-by-fold" if document.get("by_fold") else document["table"]
     files = [folder / f"{name}.{suffix}" for suffix in (*texts, "png")]
     for file, text in zip(files, texts.values(), strict=False):
         save_text(file, text, "--out")

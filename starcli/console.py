@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,24 @@ from starcli.errors import StarError
 
 
 def prepare_streams() -> None:
-    """Replace what a terminal cannot show instead of failing on it."""
+    """Open streams that were closed, and replace what a terminal cannot show."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # Else the next file that is opened gets the number, and what others print ends in it.
+            _occupy(number)
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _occupy(number: int) -> None:
+    """Have a descriptor that is closed lead nowhere."""
+    empty = os.open(os.devnull, os.O_RDWR)
+    if empty != number:
+        os.dup2(empty, number)
+        os.close(empty)
 
 
 def note(text: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
-from starcli.errors import NumericalError
+from starcli.errors import DataError, NumericalError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,6 @@ Kind = Literal["dataset", "layout", "describer", "text-encoder", "backbone", "me
 KINDS: tuple[Kind, ...] = (
     "dataset", "layout", "describer", "text-encoder", "backbone", "method"
 )  # fmt: skip
-
 
 Modality = Literal["joint", "bone", "joint-motion", "bone-motion"]
 """What of a skeleton the backbone reads."""
@@ -103,6 +102,19 @@ class Clip:
     label: int
     sides: Mapping[str, Side]
     subject: str
+
+
+@dataclass(frozen=True)
+class BadClip:
+    """A clip that cannot be used, in its place in a recording that holds several.
+
+    Args:
+        name: Its name, or what tells it from the others there.
+        error: What is wrong with it, and where.
+    """
+
+    name: str
+    error: DataError
 
 
 @dataclass(frozen=True)
@@ -246,8 +258,7 @@ class DatasetSource(Plugin, Protocol):
     `suffix`, how files of one recording end, and `skeleton(recording)`, the joints of such a file
     as a clip has them.
 
-    `starcli data` further uses, where a source has them: `expected()`, the names of all clips that
-    the complete data set has, and `counts(protocol, unseen)`, sizes by name.
+    A source may also be a `starcli.totals.CountedDataset` or a `starcli.skeletons.PersonFiller`.
     """
 
     layout: Layout
@@ -266,10 +277,14 @@ class DatasetSource(Plugin, Protocol):
     def recordings(self, raw: Path | None) -> Sequence[Recording]:
         """What there is to read, in the order of names; quick, and without reading it."""
 
-    def clips(self, recording: Recording) -> Iterator[Clip]:
+    def clips(self, recording: Recording) -> Iterator[Clip | BadClip]:
         """The clips of one recording, which depend on no other one.
 
         Recordings are read in other processes: the source is pickled after `recordings` was called.
+
+        Raises:
+            DataError: The recording cannot be used, nor what came of it before. A damaged clip
+                among several is no such error, but a `BadClip`.
         """
 
     def write_sample(self, raw: Path) -> None:
@@ -357,15 +372,30 @@ def views_of(method: Any, settings: Any) -> tuple[str, ...]:
     return tuple(view for view in dict.fromkeys(asked) if view != "plain")
 
 
+@runtime_checkable
+class Transduction(Protocol):
+    """A method class, or the settings of one, that says whether it learns from unseen text.
+
+    `transductive` is true where `fit` reads the text of classes beside `Problem.seen`: then every
+    result is marked. A method whose settings decide has it on them, as a field or property.
+    """
+
+    transductive: bool
+
+
+def is_transductive(method: object, settings: object) -> bool:
+    """Whether a method class with these settings declares to learn from text of unseen classes."""
+    return any(each.transductive for each in (method, settings) if isinstance(each, Transduction))
+
+
 class Method(Plugin, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
     A class, or its settings, may have `views`, the views beside `plain` that it learns from; they
     reach `fit` as `train.views`. A class may have `facets`, what it reads texts for in place of
-    the parts.
+    the parts. One that learns from text of unseen classes declares it as `Transduction` says.
 
-    An instance may have `transductive`, true where it learns from text of unseen classes, which
-    marks every result. It may leave a number of its inference to the nested runs: `variants`, the
+    An instance may leave a number of its inference to the nested runs: `variants`, the
     values to choose from, of which the last that is about as good as the best is taken;
     `score_variants`, joint tokens -> scores [R, B, C] with each; and `choose(variant)`, called
     before `fit`, which its state dict keeps. It may have `extend(bank)`, called after `fit`: from

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+LEAVE_OUT = "leave the clip out"
+"""The fix of an error for a clip that nothing can be made of."""
+
 
 class StarError(Exception):
     """An expected failure, shown as two lines and never as a traceback.

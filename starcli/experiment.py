@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starcli import registry
-from starcli.contracts import DatasetSource, Progress, silent
+from starcli.contracts import DatasetSource, Progress, is_transductive, silent
 from starcli.errors import AbsentError, DataError, UsageError
+from starcli.files import digest
 from starcli.imported import Imported
 from starcli.journal import Journal, Tracker
 from starcli.names import folded
-from starcli.recordings import cores, fingerprint
+from starcli.recordings import cores, fingerprint, states
 from starcli.settings import PLUGIN_SECTIONS, Loaded
-from starcli.store import Artifact, Draft, Store, digest
+from starcli.store import Artifact, Draft, Store
 from starcli.workers import Workers, size
 
 if TYPE_CHECKING:
@@ -102,6 +103,18 @@ class Experiment:
         return recipe
 
     @property
+    def transductive(self) -> bool:
+        """Whether the method learns from text of unseen classes."""
+        loaded = self.loaded
+        return is_transductive(loaded.plugins["method"], loaded.plugin_settings["method"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that makes a run what it is: settings by dotted name, recordings, weights."""
+        values = {k: v for k, v in self.loaded.values() if not k.startswith("run.")}
+        return values | {"recordings": self.raw_digest, "weights": self.weights_digest}
+
+    @property
     def unseen(self) -> tuple[int, ...]:
         """Class ids that are known by their text only."""
         return tuple(sorted(self.source.splits[self.settings.dataset.split]))
@@ -184,8 +197,36 @@ class Experiment:
                     return str(artifact.meta["recipe"]["raw"])
             raise AbsentError(f"{self.settings.dataset.name} needs its recordings: --raw is "
                               "missing", self.source.request)  # fmt: skip
+        return self._raw_files[0]
+
+    @cached_property
+    def _raw_files(self) -> tuple[str, dict[Path, tuple[int, int]]]:
+        """What identifies the files of `run.raw`, and how they were when that was found out."""
+        assert self.settings.run.raw is not None
         files = self.source.files(self.settings.run.raw)
-        return fingerprint(files, cores(self.settings.run.workers))
+        before = states(files)
+        return fingerprint(files, cores(self.settings.run.workers)), before
+
+    def require_unchanged(self, read: Iterable[Path] = ()) -> None:
+        """Refuse other recordings than those that results are named after.
+
+        Args:
+            read: The files that were read so far.
+
+        Raises:
+            DataError: A file has changed, come or gone, or the run had other recordings.
+        """
+        if self.settings.run.raw is None or self.source.request is None:
+            return
+        digest, before = self._raw_files
+        if digest != self.raw_digest:
+            raise DataError("these are not the recordings that the run was made of",
+                            "name those, or train again", file=self.settings.run.raw)  # fmt: skip
+        for path, state in states({*before, *read}).items():
+            if before.get(path) != state:
+                raise DataError("changed while the recordings were read",
+                                "wait until nothing writes there, and run again",
+                                file=path)  # fmt: skip
 
     @cached_property
     def weights_digest(self) -> str | None:

@@ -139,11 +139,6 @@ class Star(nn.Module):
             {"global": 0.0, "parts": 1.0, "auto": 1.0}[share] if isinstance(share, str) else share
         )
 
-    @property
-    def transductive(self) -> bool:
-        """Whether text of unseen classes is learned from."""
-        return self.settings.transductive
-
     def visual(self, tokens: Tensor) -> Tensor:
         """F_v^e of every part: joint tokens [B, L, V, D] -> [K, B, m] (eqs. 1 to 3).
 

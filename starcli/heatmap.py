@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from starcli.contracts import TextBank
+from starcli.files import save_whole
 from starcli.similarity import cosines, grouped
-from starcli.store import save_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,22 +1,27 @@
 """Data sets that a user imported: they lie in the store and are found there by name.
 
-`<store>/datasets/NAME/` has `dataset.json`, which says everything but the skeletons, and shards of
-skeletons [rows, V, 3]; the rows of a clip are its frames times its persons.
+`<store>/datasets/NAME/` has `dataset.json`, which says everything but the skeletons, and a folder
+that is named after the digest of this file, with shards of skeletons [rows, V, 3]; the rows of a
+clip are its frames times its persons. To replace `dataset.json` is to replace the data set. Earlier
+versions had the shards beside the file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from starcli import layouts, registry
+from starcli import layouts, registry, verification
 from starcli.contracts import Clip, Layout, NoSettings, Recording
 from starcli.errors import DataError, UsageError
+from starcli.totals import Totals, per_class
 
 FORMAT = 1
 """Version of the files."""
@@ -47,7 +52,8 @@ class Imported:
     """SHA-256 of the file, which names the bytes of all shards."""
     rows: ClassVar[Mapping[str, Mapping[str, Any]]]
     """Clip name -> what the file says of it."""
-    shards: ClassVar[tuple[str, ...]]
+    shards: ClassVar[Mapping[str, str]]
+    """Path in the folder -> SHA-256."""
     up: ClassVar[str]
     """The axis that pointed up in the user's files."""
     unit: ClassVar[str]
@@ -66,17 +72,35 @@ class Imported:
         """By its place: the class is made anew in the process that reads."""
         return _same, (self.folder, self.digest)
 
+    @property
+    def totals(self) -> Totals:
+        """What was imported."""
+        rows = self.rows.values()
+        clips = ((row["label"], row["sides"]) for row in rows)
+        return Totals(
+            clips=len(rows),
+            subjects=len({row["subject"] for row in rows} - {""}) or None,
+            sides=per_class(clips, len(self.classes)),
+            names=lambda: self.rows,
+        )
+
     def files(self, raw: Path) -> Sequence[Path]:
         """No files: the recordings were copied when they were imported."""
         return ()
 
     def recordings(self, raw: Path | None) -> Sequence[Recording]:
-        """One for each clip, in the order of names; `raw` is not read."""
+        """One for each clip, in the order of names; `raw` is not read.
+
+        Raises:
+            DataError: A shard is damaged.
+        """
+        for name, expected in self.shards.items():
+            _verify(self.folder / name, expected)
         return [self._recording(name) for name in sorted(self.rows)]
 
     def _recording(self, name: str) -> Recording:
         shard, start, frames, persons = self.rows[name]["place"]
-        path = self.folder / self.shards[shard]
+        path = self.folder / list(self.shards)[shard]
         return Recording(name, path, start=start, stop=start + frames * persons)
 
     def clips(self, recording: Recording) -> Iterator[Clip]:
@@ -149,11 +173,50 @@ def _parsed(place: Path, inode: int, size: int, changed: int) -> type[Imported]:
         if content["format"] != FORMAT:
             raise DataError(f"has format {content['format']}, this starcli reads {FORMAT}", AGAIN,
                             file=path)  # fmt: skip
+        digest = hashlib.sha256(data).hexdigest()
         members = _members(content, path)
+        shards = {shard["file"]: shard["sha256"] for shard in content["shards"]}
+        members["shards"] = _placed(path, digest, shards)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
         raise DataError(f"is damaged ({error!r})", AGAIN, file=path) from error
-    digest = hashlib.sha256(data).hexdigest()
     return type("Imported", (Imported,), {**members, "folder": place, "digest": digest})
+
+
+def _placed(path: Path, digest: str, shards: Mapping[str, str]) -> dict[str, str]:
+    """Where shards lie, as path in the folder of a data set -> SHA-256."""
+    version = path.parent / version_of(digest)
+    if version.is_dir():
+        return {f"{version.name}/{name}": sha256 for name, sha256 in shards.items()}
+    if not all((path.parent / name).is_file() for name in shards):
+        raise DataError("is damaged, or clips that it names are gone", AGAIN, file=path)
+    return dict(shards)
+
+
+def version_of(digest: str) -> str:
+    """The folder of shards for a `dataset.json` of this SHA-256."""
+    return digest[:16]
+
+
+def prune(place: Path) -> None:
+    """Remove shards from the folder of a data set that it does not name: replaced, or never named.
+
+    Where it cannot be told which they are, all stay.
+    """
+    named: set[str] = set()
+    if (place / FILE).exists():
+        try:
+            named = {name.partition("/")[0] for name in _load(place.resolve()).shards}
+        except DataError:
+            return
+    for path in place.glob("*"):
+        if path.name in named:
+            continue
+        if re.fullmatch("[0-9a-f]{16}", path.name):
+            shutil.rmtree(path)
+        elif re.fullmatch(r"clips-\d{5}\.safetensors", path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):  # not empty, or not there
+        place.rmdir()
 
 
 def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -177,7 +240,6 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "splits": splits,
         "missing_classes": tuple(c for c in range(len(content["classes"])) if c not in labels),
         "preset": {**preset, **(SMALL_PRESET if len(content["clips"]) < SMALL else {})},
-        "shards": tuple(shard["file"] for shard in content["shards"]),
         "rows": {row["name"]: row for row in content["clips"]},
     }
 
@@ -188,6 +250,18 @@ def _same(place: Path, digest: str) -> Imported:
     if found.digest != digest:
         raise DataError("changed while it was read", "run the command again", file=place / FILE)
     return found(NoSettings())
+
+
+def _verify(shard: Path, expected: str) -> None:
+    """Refuse a shard that is not as it was written.
+
+    Raises:
+        DataError: It is not.
+    """
+    record = {"files": {shard.name: expected}}
+    _, what = verification.fault(shard.parent, [shard.name], record, whole=True)
+    if what:
+        raise DataError(what, AGAIN, file=shard)
 
 
 def _read(recording: Recording, count: int) -> Any:

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli.contracts import DatasetSource, Normalisation, Recording
-from starcli.errors import DataError, StarError, UsageError
+from starcli.contracts import BadClip, DatasetSource, Normalisation, Recording
+from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
 from starcli.importing import arrays
 from starcli.importing.datasets import upright
-from starcli.skeletons import NORMALISATIONS, Joints, checked
+from starcli.skeletons import NORMALISATIONS, Joints, PersonFiller, checked
 
-Named = Iterator[tuple[str, Joints]]
+Named = Iterator[tuple[str, Joints] | StarError]
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Reader:
             return
         for recording in recordings:
             try:
-                for name, joints in recording():
-                    yield Incoming(file, name, self._ready(name, joints))
+                for found in recording():
+                    yield found if isinstance(found, StarError) else self._incoming(file, *found)
             except (DataError, UsageError) as error:
                 yield error
 
@@ -87,16 +87,25 @@ class Reader:
         if file.suffix.lower() not in (".npy", ".npz"):
             raise DataError("is no .npy or .npz", "save arrays [frames, joints, 3] with numpy.save",
                             file=file)  # fmt: skip
-        source: Any = self.source
         for key in arrays.keys(file) if file.suffix.lower() == ".npz" else [""]:
             where = f"{file}#{key}" if key else str(file)
-            array = arrays.read(file, key)
-            # Only a user's own data set may be of plane clips.
-            if array.shape[-1] == 2 and not hasattr(source, "unit"):
-                raise DataError("has two axes, the data set has three", "give all three",
-                                file=where)  # fmt: skip
-            joints = upright(array, getattr(source, "up", "y"), getattr(source, "unit", "m"))
-            yield where, checked(joints, source.layout, where)
+            try:
+                found = self._array(file, key, where)
+            except DataError as error:  # of this array, not of those after it
+                yield error
+            else:
+                yield where, found
+
+    def _array(self, file: Path, key: str, where: str) -> Joints:
+        source: Any = self.source
+        array = arrays.read(file, key)
+        # Only a user's own data set may be of plane clips.
+        if array.shape[-1] == 2 and not hasattr(source, "unit"):
+            raise DataError("has two axes, the data set has three", "give all three",
+                            file=where)  # fmt: skip
+        metres = upright(array, getattr(source, "up", "y"), getattr(source, "unit", "m"))
+        joints = checked(metres, source.layout, where)
+        return source.fill_persons(joints) if isinstance(source, PersonFiller) else joints
 
     def _single(self, file: Path) -> Named:
         source: Any = self.source
@@ -104,12 +113,18 @@ class Reader:
 
     def _clips(self, recording: Recording) -> Named:
         for clip in self.source.clips(recording):
-            yield clip.name, clip.joints
+            yield clip.error if isinstance(clip, BadClip) else (clip.name, clip.joints)
+
+    def _incoming(self, file: Path, name: str, joints: Joints) -> Incoming | StarError:
+        try:
+            return Incoming(file, name, self._ready(name, joints))
+        except DataError as error:  # of this clip, not of those after it
+            return error
 
     def _ready(self, name: str, joints: Joints) -> Joints:
         """The joints normalised, without persons who are never there beyond those known."""
         if not joints.any():
-            raise DataError("has no person in any frame", "leave the clip out", file=name)
+            raise DataError("has no person in any frame", LEAVE_OUT, file=name)
         if joints[:, self.persons :].any():
             raise DataError(f"has {joints.shape[1]} persons, the run learned from clips of at most "
                             f"{self.persons}", "leave others out", file=name)  # fmt: skip

@@ -22,7 +22,8 @@ from starcli.errors import IncompatibleError, StarError
 from starcli.registry import Entry
 
 ASK = (
-    "import os, sys; from starcli.inspection import answer; answer(*sys.argv[1:]); "
+    "import os, sys; from starcli.children import follow; follow(int(sys.argv[1])); "
+    "from starcli.inspection import answer; answer(*sys.argv[2:]); "
     "os._exit(0)"  # neither threads nor exit handlers of a plugin keep this process
 )
 MARK = "starcli verdict: "
@@ -55,7 +56,8 @@ def check(
 
 
 def _verdict(entry: Entry, seconds: float) -> tuple[str, str]:
-    command = [sys.executable, "-c", ASK, entry.kind, f"{entry.distribution}:{entry.name}"]
+    name = f"{entry.distribution}:{entry.name}"
+    command = [sys.executable, "-c", ASK, str(os.getpid()), entry.kind, name]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
         text=True, errors="replace", start_new_session=True,

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from starcli import imported, registry
-from starcli.contracts import DatasetSource, Progress
-from starcli.errors import DataError
+from starcli.contracts import BadClip, DatasetSource, Progress
+from starcli.errors import DataError, StarError
 from starcli.experiment import make_source
-from starcli.recordings import Group, each_group, groups
+from starcli.recordings import Group, bad_row, each_group, groups
 from starcli.settings import load
+from starcli.totals import SIDES, CountedDataset, Totals
 
 Table = tuple[str, Sequence[str], list[list[str]]]
 """Title, columns and rows."""
@@ -22,11 +23,13 @@ FIRST = 10
 """Names that a table lists before it says how many more there are."""
 
 
-def every(store: Path) -> Iterator[tuple[str, DatasetSource]]:
-    """All data sets by name, installed and imported, with their default settings."""
+def every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
+    """All data sets by name, installed and imported, with default settings; or what is wrong."""
     for name in [entry.name for entry in registry.entries("dataset")] + imported.names(store):
-        loaded = load({"dataset.name": name, "run.store": store})
-        yield name, make_source(loaded)
+        try:
+            yield name, make_source(load({"dataset.name": name, "run.store": store}))
+        except StarError as error:
+            yield name, error
 
 
 def shown(name: str, source: DatasetSource) -> dict[str, Any]:
@@ -40,20 +43,34 @@ def shown(name: str, source: DatasetSource) -> dict[str, Any]:
         "splits": {split: list(ids) for split, ids in source.splits.items()},
         "validation": {k: list(v) for k, v in getattr(source, "validation", {}).items()},
         "impossible": dict(getattr(source, "impossible_splits", {})),
+        "complete": complete(source),
         "counts": expected_counts(source),
         "request": source.request,
     }
 
 
+def totals(source: DatasetSource) -> Totals:
+    """What a data set holds when nothing is missing, as far as it is known."""
+    return source.totals if isinstance(source, CountedDataset) else Totals()
+
+
+def complete(source: DatasetSource) -> dict[str, int]:
+    """What is known of the complete data set, by name."""
+    known = totals(source)
+    classes = len(source.classes) - len(getattr(source, "missing_classes", ()))
+    numbers = {"recordings": known.recordings, "clips": known.clips, "classes": classes,
+               "subjects": known.subjects, "views": known.views}  # fmt: skip
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
 def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]]]:
     """Protocol -> split -> name of a part -> clips of the complete data set; empty if unknown."""
-    count = getattr(source, "counts", None)
-    if count is None:
-        return {}
+    known = totals(source)
     return {
-        protocol: {split: dict(count(protocol, ids)) for split, ids in source.splits.items()}
-        for protocol in source.protocols
-    }
+        protocol: {split: counts._asdict() for split, ids in source.splits.items()
+                   if (counts := known.counts(protocol, ids))}
+        for protocol in known.sides
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,21 +79,25 @@ class Found:
 
     Args:
         clips: Names of the clips that can be read.
+        classes: Class ids of theirs.
         sides: (protocol, side) -> number of clips.
         bad: What cannot be read, and why.
     """
 
     clips: list[str] = field(default_factory=list)
+    classes: set[int] = field(default_factory=set)
     sides: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad: list[dict[str, Any]] = field(default_factory=list)
 
 
-def check(source: DatasetSource, raw: Path, workers: int, progress: Progress) -> dict[str, Any]:
+def check(
+    source: DatasetSource, raw: Path | None, workers: int, progress: Progress
+) -> dict[str, Any]:
     """Compare what is in a folder with the complete data set, by reading all of it.
 
     Args:
         source: The data set.
-        raw: The recordings.
+        raw: The recordings; None for a data set that reads none.
         workers: Processes that read.
         progress: Told about every group.
 
@@ -88,18 +109,22 @@ def check(source: DatasetSource, raw: Path, workers: int, progress: Progress) ->
     done = 0
     for part in each_group(partial(_look, source), every, workers):
         found.clips.extend(part.clips)
+        found.classes.update(part.classes)
         found.sides.update(part.sides)
         found.bad.extend(part.bad)
         done += len(part.clips) + len(part.bad)
         progress("check", min(done, total), total)
-    expected = getattr(source, "expected", None)
-    wanted = set() if expected is None else set(expected())
+    known = totals(source)
+    wanted = set(known.names() if known.names else ())
     if found.clips and wanted.isdisjoint(found.clips):
         wanted = set()  # arrays without the names of their clips
-    unreadable = {row["recording"].partition(".")[0] for row in found.bad}
+    unreadable = {clip for row in found.bad for clip in _clips_named(row["recording"])}
     return {
         "clips": len(found.clips),
-        "expected": len(wanted) or None,
+        "expected": known.clips,
+        "recordings": total,
+        "classes": len(found.classes),
+        "complete": complete(source),
         "sides": _sides(source, found.sides),
         "missing": sorted(wanted - set(found.clips) - unreadable),
         "unexpected": sorted(set(found.clips) - wanted) if wanted else [],
@@ -107,16 +132,21 @@ def check(source: DatasetSource, raw: Path, workers: int, progress: Progress) ->
     }
 
 
+def _clips_named(recording: str) -> Iterator[str]:
+    """What the clip of a recording may be called: the file name up to a dot or an underscore."""
+    words = recording.partition(".")[0].split("_")
+    yield from ("_".join(words[: n + 1]) for n in range(len(words)))
+
+
 def _sides(source: DatasetSource, sides: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
     """Clips on each side of each protocol, and how many it has when complete."""
-    count = getattr(source, "counts", None)
-    rows = []
-    for protocol in source.protocols:
-        complete = count(protocol, ()) if count else {}
-        for side in ("train", "test"):
-            rows.append({"protocol": protocol, "side": side, "expected": complete.get(side),
-                         "found": sides.get((protocol, side), 0)})  # fmt: skip
-    return rows
+    known = totals(source).sides
+    return [
+        {"protocol": protocol, "side": side, "found": sides.get((protocol, side), 0),
+         "expected": sum(known[protocol][side]) if protocol in known else None}
+        for protocol in source.protocols
+        for side in SIDES
+    ]  # fmt: skip
 
 
 def _look(source: DatasetSource, group: Group) -> Found:
@@ -125,16 +155,24 @@ def _look(source: DatasetSource, group: Group) -> Found:
     for recording in group.recordings:
         try:
             for clip in source.clips(recording):
+                if isinstance(clip, BadClip):
+                    found.bad.append(bad_row(clip.name, clip.error))
+                    continue
                 found.clips.append(clip.name)
+                found.classes.add(clip.label)
                 found.sides.update(clip.sides.items())
         except DataError as error:
-            found.bad.append({"recording": recording.name, **error.document()["error"]})
+            found.bad.append(bad_row(recording.name, error))
     return found
 
 
-def faults(found: Mapping[str, Sequence[Any]]) -> str:
+def faults(found: Mapping[str, Any]) -> str:
     """What is wrong with the recordings in a few words; empty when nothing is."""
     words = [f"{len(found[kind])} {kind}" for kind in ("missing", "unreadable") if found[kind]]
+    for what in ("clips", "recordings"):
+        lacking = found["complete"].get(what, 0) - found[what]
+        if lacking > 0 and not words:  # where the names of those that are missing are not known
+            words.append(f"{lacking:,} {what} too few")
     return " and ".join(words)
 
 
@@ -151,6 +189,8 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     if facts["validation"]:
         rows = [[name, ", ".join(map(str, ids))] for name, ids in facts["validation"].items()]
         found.append(("published validation classes", ("split", "class ids"), rows))
+    rows = [[what, f"{number:,}"] for what, number in facts["complete"].items()]
+    found.append((f"the complete {facts['name']}", ("what", "number"), rows))
     counted = [
         [protocol, split, *(f"{number:,}" for number in parts.values())]
         for protocol, by_split in facts["counts"].items()
@@ -159,7 +199,7 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     if counted:
         names = next(iter(next(iter(facts["counts"].values())).values()))
         columns = ("protocol", "split", *(name.replace("_", " ") for name in names))
-        found.append((f"clips of the complete {facts['name']}", columns, counted))
+        found.append((f"clips of the complete {facts['name']} by split", columns, counted))
     else:
         rows = [[protocol] for protocol in facts["protocols"]]
         found.append((f"protocols of {facts['name']}", ("protocol",), rows))
@@ -168,7 +208,10 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
 
 def check_tables(name: str, found: Mapping[str, Any]) -> list[Table]:
     """What `check` found, as tables."""
-    rows = [["clips", _number(found["expected"]), _number(found["clips"])]] + [
+    complete = found["complete"]
+    counted = ("recordings", "clips", "classes") if "recordings" in complete else (
+        "clips", "classes")  # fmt: skip
+    rows = [[what, _number(complete.get(what)), _number(found[what])] for what in counted] + [
         [f"{row['protocol']} {row['side']}", _number(row["expected"]), _number(row["found"])]
         for row in found["sides"]
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from starcli import documents
 from starcli.contracts import Layout
 from starcli.errors import DataError
 
@@ -29,11 +29,7 @@ def read(path: Path) -> Layout:
     Raises:
         DataError: It cannot be read, or is no layout.
     """
-    try:
-        tree = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"not readable TOML: {error}", "check --layout", file=path) from error
-    return parse(tree, path)
+    return parse(documents.toml(path), path)
 
 
 def parse(tree: object, where: Path) -> Layout:

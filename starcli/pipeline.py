@@ -12,9 +12,11 @@ from starcli import journal
 from starcli.contracts import Progress, silent
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
+from starcli.runs import save_run
 from starcli.settings import flatten
 from starcli.splits import refuse_leak
 from starcli.store import Artifact, Finished, Recipe, key_of
+from starcli.unfinished import sweep
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _reason(
     if waits:
         return "after " + ", ".join(waits)
     now = dict(flatten(recipe))
-    stored = experiment.store.all(step.stage)
+    stored = experiment.store.all(step.stage, damaged=True)
     reasons = [differences(dict(flatten(artifact.meta["recipe"])), now) for artifact in stored]
     reasons.sort(key=len)
     return "; ".join(reasons[0]) if reasons else "never run"
@@ -172,12 +174,15 @@ def run(
     """
     results: dict[str, Artifact] = {}
     ran: list[str] = []
+    experiment.require_device()
     planned = plan(experiment, target, explain=False)
     workers = experiment.workers
+    if workers.leads:
+        sweep(experiment.store.root)
     # While one process still plans, another must not make what the first would then find.
     missing = workers.agree([item.artifact is None for item in planned])
     if any(missing):
-        experiment.require_device()
+        _require_possible(experiment, planned, missing)
         journal.require(experiment.settings.run.tracker)
         experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
@@ -186,6 +191,8 @@ def run(
             ran.append(item.step.name)
         artifact = item.artifact or experiment.store.get(item.step.stage, item.key)
         assert artifact is not None
+        if experiment.settings.run.verify and workers.leads:
+            artifact.verify(whole=True)
         results[item.step.name] = artifact
     if "pretrain" in results and experiment.settings.backbone.weights is not None:
         # Also where everything is cached: the permission belongs to the command, not to the store.
@@ -193,6 +200,16 @@ def run(
         refuse_leak(results["pretrain"].summary["classes"], experiment.unseen,
                     experiment.source.classes, allow_unknown=allowed)  # fmt: skip
     return results, ran
+
+
+def _require_possible(
+    experiment: Experiment, planned: Sequence[Planned], missing: Sequence[bool]
+) -> None:
+    """Refuse what a stage cannot run with, before the stages that come first have run."""
+    stages = dict.fromkeys(p.step.stage for p, m in zip(planned, missing, strict=True) if m)
+    for stage in stages:
+        module = import_module(f"starcli.stages.{stage}")
+        getattr(module, "require_possible", lambda experiment: None)(experiment)
 
 
 def _run_step(
@@ -246,7 +263,7 @@ def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | 
         "weights": experiment.weights_digest,
         "steps": keys,
     }
-    experiment.store.save_run(name, recorded)
+    save_run(experiment.store.root, name, recorded)
     return name
 
 

@@ -233,10 +233,12 @@ def _embedded(
     experiment = Experiment(loaded, actions=actions.names)
     try:
         pipeline.run(experiment, "describe", progress)
-    except MissingError as error:
-        raise MissingError(error.message, "describe them in a file, as starcli describe writes it, "
-                           "for --actions FILE.json, or name another --describer, such as names",
-                           file=error.file) from error  # fmt: skip
+    except (DataError, MissingError) as error:
+        if actions.texts is not None:
+            raise
+        raise type(error)(error.message, "describe them in a file, as starcli describe writes it, "
+                          "for --actions FILE.json, or name another --describer, such as names",
+                          file=error.file) from error  # fmt: skip
     return pipeline.run(experiment, "embed", progress)[0]["embed"]
 
 
@@ -272,4 +274,4 @@ def _clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
     index = ClipIndex([clip.name for clip in clips], [0] * count, {}, [""] * count)
     shards = [torch.tensor(clip.joints).flatten(0, 1) for clip in clips]
     places = [(n, 0, *clip.joints.shape[:2]) for n, clip in enumerate(clips)]
-    return ClipSet(index, shards, places, persons)
+    return ClipSet(index, shards.__getitem__, places, persons)

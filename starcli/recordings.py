@@ -12,22 +12,23 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from starcli.contracts import Clip, DatasetSource, Normalisation, Recording
+from starcli import children
+from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
 from starcli.errors import DataError
+from starcli.files import save_text, save_whole
 from starcli.skeletons import NORMALISATIONS
-from starcli.store import SHARD_BYTES, canonical, save_whole
+from starcli.store import SHARD_BYTES, canonical
 
 T = TypeVar("T")
 GROUP = 64
@@ -53,8 +54,12 @@ class Group:
         return folder / f"group-{self.number:05d}.json"
 
     def is_in(self, folder: Path) -> bool:
-        """Whether it has been read."""
-        return self.list_in(folder).exists()
+        """Whether it has been read, and all that its list names is there."""
+        try:
+            names = json.loads(self.list_in(folder).read_text("utf-8"))["shards"]
+            return all(_shard(folder, name).is_file() for name in names)
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
 
 
 def fingerprint(files: Sequence[Path], workers: int) -> str:
@@ -76,6 +81,18 @@ def fingerprint(files: Sequence[Path], workers: int) -> str:
     with ThreadPoolExecutor(workers) as pool:
         every = sorted(line for found in pool.map(lines, parts) for line in found)
     return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
+
+
+def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
+    found = {}
+    for path in map(Path.absolute, files):
+        try:
+            state = path.stat()
+            found[path] = state.st_size, state.st_mtime_ns
+        except OSError:
+            found[path] = -1, -1
+    return found
 
 
 def content(path: Path) -> str:
@@ -128,20 +145,17 @@ def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int
     if count < 2:
         yield from map(work, wanted)
         return
-    start = get_context("fork" if sys.platform == "linux" else "spawn")  # a fork starts at once
+    start = "fork" if sys.platform == "linux" else "spawn"  # a fork starts at once
     left = dict(enumerate(wanted))
-    with ProcessPoolExecutor(count, mp_context=start) as pool:
-        numbers = {pool.submit(work, group): number for number, group in left.items()}
-        try:
+    try:
+        with children.pool(count, start) as pool:
+            numbers = {pool.submit(work, group): number for number, group in left.items()}
             for done in as_completed(list(numbers)):
                 result = done.result()
                 del left[numbers[done]]
                 yield result
-        except BrokenProcessPool:  # a process was killed; what is left is done here
-            yield from map(work, list(left.values()))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    except BrokenProcessPool:  # a process was killed; what is left is done here
+        yield from map(work, list(left.values()))
 
 
 def read_group(
@@ -149,7 +163,8 @@ def read_group(
 ) -> int:
     """Read a group into `folder`, and tell how many recordings it has.
 
-    What cannot be read is listed beside the clips; the rest is read all the same.
+    What cannot be read, a recording or a clip of one, is listed beside the clips; the rest is read
+    all the same.
     """
     shards = _Shards(folder, group.number)
     clips: list[dict[str, Any]] = []
@@ -158,14 +173,22 @@ def read_group(
         done = len(clips)
         try:
             for clip in source.clips(recording):
-                clips.append(_row(clip, source, recording, shards, normalise))
+                if isinstance(clip, BadClip):
+                    bad.append(bad_row(clip.name, clip.error))
+                else:
+                    clips.append(_row(clip, source, recording, shards, normalise))
         except DataError as error:
             del clips[done:]  # half a recording is none; its rows in the shard are never read
-            bad.append({"recording": recording.name, **error.document()["error"]})
+            bad.append(bad_row(recording.name, error))
     shards.flush()
     content = canonical({"clips": clips, "bad": bad, "shards": shards.names})
-    save_whole(group.list_in(folder), lambda path: _write_text(path, content))
+    save_text(group.list_in(folder), content)
     return len(group.recordings)
+
+
+def bad_row(name: str, error: DataError) -> dict[str, Any]:
+    """What is noted of a recording or clip that cannot be read."""
+    return {"recording": name, **error.document()["error"]}
 
 
 def _row(
@@ -219,13 +242,13 @@ class _Shards:
             return
         name = f"clips-{self.group:05d}-{len(self.names):03d}"
         joints = {"joints": np.concatenate(self.pending)}
-        save_whole(self.folder / f"{name}.safetensors", partial(save_file, joints))
+        save_whole(_shard(self.folder, name), partial(save_file, joints))
         self.names.append(name)
         self.pending, self.rows = [], 0
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
+def _shard(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
 
 
 def read_lists(

@@ -7,7 +7,7 @@ import difflib
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -213,13 +213,25 @@ def _target(entry: Entry) -> Any:
             return point.load()
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        fix = f"mend, reinstall or remove {entry.distribution}"
-        raise MissingError(f"{who(entry)} cannot be imported: {reason}", fix) from error
+        raise MissingError(f"{who(entry)} cannot be imported: {reason}",
+                           repair([entry.distribution])) from error  # fmt: skip
     finally:
         slow.cancel()
 
 
 def _say_slow(entry: Entry) -> None:
     stream = sys.__stderr__ or sys.stderr
-    stream.write(f"still importing {who(entry)}; if it never ends, remove {entry.distribution}\n")
+    # Ours ends: where the machine is busy or its disk slow, its libraries take that long to load.
+    own = entry.distribution == OURS
+    advice = "" if own else f"; if it never ends, remove {entry.distribution}"
+    stream.write(f"still importing {who(entry)}{advice}\n")
     stream.flush()
+
+
+def repair(distributions: Collection[str]) -> str:
+    """What to do about distributions whose plugins cannot be used; nobody is to remove ours."""
+    others = sorted({*distributions} - {OURS})
+    fixes = [f"install {OURS} again with all that it needs"] if OURS in distributions else []
+    if others:
+        fixes.append(f"fix, update or remove {', '.join(others)}")
+    return "; ".join(fixes)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
-from starcli.errors import writes_to
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.drawing import save
+from starcli.files import save_text
 from starcli.folds import open_folds, open_judged
 from starcli.stages.calibrate import Choice, measure
 from starcli.store import Artifact
@@ -38,8 +37,7 @@ def measured(
     stored = results["calibrate"]
     found: dict[str, Any] = stored.data()
     if choice == Choice():
-        curves = json.loads((stored.path / "curves.json").read_text("utf-8"))
-        return found | {"curves": curves}
+        return found | {"curves": stored.data("curves")}
     nested = open_folds([results[f"train/{role}"] for role in experiment.folds])
     judged = open_judged(results["evaluate"])
     return found | measure(nested.judged, judged, choice, len(experiment.source.classes))
@@ -68,7 +66,7 @@ def document(
         "seed": settings.seed,
         "backbone": settings.backbone.name,
         "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
-        "transductive": results["train"].summary["transductive"],
+        "transductive": experiment.transductive,
         "warning": warning(experiment, results),
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
@@ -113,7 +111,7 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
 def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
     """All that every result must admit, in one line."""
     notes = [backbone_note(experiment, results)]
-    if results["train"].summary["transductive"]:
+    if experiment.transductive:
         notes.append("TRANSDUCTIVE: the method learned from text of the unseen classes")
     return "; ".join(note for note in notes if note) or None
 
@@ -149,43 +147,6 @@ MEASURES = {
 }
 
 
-def summary(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Several runs side by side, with mean and sample standard deviation of their accuracies.
-
-    Args:
-        documents: Name of a run -> its document.
-    """
-    runs = [
-        {key: each[key] for key in ("dataset", "protocol", "split", "seed", "selection")}
-        | {"run": name, "warning": each["warning"]}
-        | {short: each[group][measure] for short, (group, measure) in MEASURES.items()}
-        for name, each in documents.items()
-    ]
-    columns = {short: [run[short] for run in runs] for short in MEASURES}
-    return {
-        "ok": True,
-        "runs": runs,
-        "mean": {short: mean(values) for short, values in columns.items()},
-        "std": {short: stdev(values) if len(values) > 1 else None
-                for short, values in columns.items()},
-    }  # fmt: skip
-
-
-def summary_title(documents: Mapping[str, Mapping[str, Any]]) -> str:
-    """What stands above a table of several runs."""
-    titles = {title("", document).removeprefix(": ") for document in documents.values()}
-    return f"{len(documents)} runs: {'; '.join(sorted(titles))}"
-
-
-def summary_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A summary as lines of a table, in percent, mean and deviation last."""
-    return [
-        *((run["run"], *(percent(run[short]) for short in MEASURES)) for run in found["runs"]),
-        *((name, *(percent(found[key][short]) for short in MEASURES))
-          for name, key in (("mean", "mean"), ("standard deviation", "std"))),
-    ]  # fmt: skip
-
-
 def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """Per class: name, seen or unseen, ZSL and GZSL accuracy."""
     unseen = set(document["classes"]["unseen"])
@@ -216,7 +177,7 @@ def calibration(
         "selection": found["selection"],
         "selected_by": SELECTED_BY[found["selection"]],
         "validation_folds": len(experiment.folds),
-        "transductive": results["train"].summary["transductive"],
+        "transductive": experiment.transductive,
         "warning": warning(experiment, results),
         "doubts": found["doubts"],
         "calibrator": found["calibrator"],
@@ -244,8 +205,7 @@ def save_calibration(
     others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
     name = "-".join(["calibration", *sorted(others)])
     files = [folder / f"{name}.json", folder / f"{name}.png"]
-    with writes_to(folder):
-        files[0].write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    save_text(files[0], json.dumps(found, indent=2) + "\n")
     save(lambda: gamma.draw({run: found}), files[1])
     return files
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli import pipeline, report
+from starcli import children, pipeline, report
 from starcli.cells import Cell, groups
 from starcli.contracts import Progress, silent
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
@@ -113,20 +113,15 @@ def run(
         yield from (runner.run(cell, progress) for cell in chosen)
         return
     threads = max(1, cores(None) // jobs)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _limit_threads, (threads,)) as pool:
-        running = [pool.submit(_run_group, group, config) for group in groups(chosen)]
-        try:
+    try:
+        with children.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
+            running = [pool.submit(_run_group, group, config) for group in groups(chosen)]
             for done in as_completed(running):
                 yield from done.result()
-        except BrokenProcessPool as error:
-            raise OutOfMemoryError("a process was killed, which systems do when memory runs out",
-                                   "run again with fewer --jobs; what is done stays"
-                                   ) from error  # fmt: skip
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
-                process.terminate()
-            raise
+    except BrokenProcessPool as error:
+        raise OutOfMemoryError("a process was killed, which systems do when memory runs out",
+                               "run again with fewer --jobs; what is done stays"
+                               ) from error  # fmt: skip
 
 
 def _limit_threads(count: int) -> None:

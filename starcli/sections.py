@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from starcli.contracts import Modality, Normalisation
+
+DEVICE = r"auto|cpu|cuda(:\d+)?|mps"
+
+
+def _not_empty(path: object) -> object:
+    if isinstance(path, str) and not path.strip():
+        raise ValueError("the path is empty; the current folder is '.'")
+    return path
+
+
+def _device(name: str) -> str:
+    if re.fullmatch(DEVICE, name):
+        return name
+    likely = name.strip().lower().replace("gpu", "cuda")
+    hint = f"; did you mean '{likely}'?" if re.fullmatch(DEVICE, likely) else ""
+    raise ValueError(f"'{name}' is not auto, cpu, cuda, cuda:N or mps{hint}")
+
+
+GivenPath = Annotated[Path, BeforeValidator(_not_empty)]
+"""A path that names something."""
 
 
 class Section(BaseModel):
@@ -74,7 +95,7 @@ class BackboneSection(PluginSection):
     """The skeleton encoder."""
 
     name: str = Field("st-gcn", description="backbone plugin")
-    weights: Path | None = Field(
+    weights: GivenPath | None = Field(
         None, description="checkpoint to use in place of pretraining: published, or ours"
     )
     trained_on: tuple[str, ...] | Literal["all"] | None = Field(
@@ -144,10 +165,15 @@ class ValidationSection(Section):
 class RunSection(Section):
     """Where and on what it runs; beyond rounding, only `pretrain.precision=auto` depends on it."""
 
-    raw: Path | None = Field(None, description="the recordings: zip or folder")
-    store: Path = Field(Path("starcli-store"), description="folder of all results")
+    raw: GivenPath | None = Field(None, description="the recordings: zip or folder")
+    store: GivenPath = Field(Path("starcli-store"), description="folder of all results")
     wait: bool = Field(False, description="wait for a process that makes the same, do not stop")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    verify: bool = Field(
+        False, description="read every file of every result whole, to see that it is undamaged"
+    )
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        "auto", description="auto, cpu, cuda, cuda:N or mps"
+    )
     workers: int | None = Field(None, ge=1, description="processes that read; default every core")
     num_processes: int | None = Field(
         None, ge=1, description="processes that share pretrain and extract"

@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from starcli import imported, registry
+from starcli import documents, imported, registry
 from starcli.contracts import Kind
 from starcli.errors import UsageError
 from starcli.sections import (
@@ -188,7 +188,7 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
     sources = _sources(flags, config)
     merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
-    source = _plugin("dataset", name, Path(str(merged.get("run.store", RunSection().store))))
+    source = _plugin("dataset", name, _store(merged))
     preset = {f"preset of {name}": for_chosen(source.preset, merged)}
     recipe = _recipe(merged)
     chosen = "pretrain.recipe" in merged
@@ -203,7 +203,7 @@ def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
         values: Dotted setting -> value, as recorded.
         run: Where and on what to run now.
     """
-    place = {"run.store": run.store, "run.device": run.device}
+    place = {"run.store": run.store, "run.device": run.device, "run.verify": run.verify}
     return _loaded(*_merge({"run": {**values, **place}}))
 
 
@@ -211,7 +211,8 @@ def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSect
     """Where and on what to run, from flags, variables and file alone."""
     merged, origins = _merge(_sources(flags, config))
     chosen = {key: value for key, value in merged.items() if key.startswith("run.")}
-    return _validate(RunSection, nest(chosen).get("run", {}), origins, "run.")
+    section, faults = _read(RunSection, nest(chosen).get("run", {}), origins, "run.")
+    return _required(section, faults)
 
 
 def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[str, Any]]:
@@ -225,13 +226,23 @@ def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[st
 
 
 def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
-    settings = _validate(Settings, nest(merged), origins, "")
-    plugins, own = {}, {}
+    tree = nest(merged)
+    settings, faults = _read(Settings, tree, origins, "")
+    plugins: dict[str, type[Any]] = {}
+    own: dict[str, BaseModel] = {}
     for section, kind in PLUGIN_SECTIONS.items():
-        choice: PluginSection = getattr(settings, section)
-        plugins[section] = _plugin(kind, choice.name, settings.run.store)
-        own[section] = _validate(plugins[section].Settings, choice.own(), origins, f"{section}.")
-    return Loaded(settings, plugins, own, origins)
+        default: PluginSection = Settings.model_fields[section].default
+        choice, wrong = _read(type(default), tree.get(section, {}), origins, f"{section}.")
+        if choice is not None:
+            plugin = plugins[section] = _plugin(kind, choice.name, _store(merged))
+            made, wrong = _read(plugin.Settings, choice.own(), origins, f"{section}.")
+            own |= {} if made is None else {section: made}
+        faults = {**wrong, **faults}
+    return Loaded(_required(settings, faults), plugins, own, origins)
+
+
+def _store(merged: Mapping[str, Any]) -> Path:
+    return Path(str(merged.get("run.store", RunSection().store)))
 
 
 def _plugin(kind: Kind, name: str, store: Path) -> type[Any]:
@@ -250,10 +261,7 @@ def _config_path(config: Path | None) -> Path | None:
 
 
 def _file(path: Path) -> dict[str, Any]:
-    try:
-        return dict(flatten(tomllib.loads(path.read_text("utf-8"))))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"not readable TOML: {error}", "mend the file", file=path) from error
+    return dict(flatten(documents.toml(path, UsageError)))
 
 
 def _environment() -> dict[str, Any]:
@@ -316,25 +324,42 @@ def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {f"recipe {chosen} of {name}": recipes[chosen]}
 
 
-def _validate(
+def _read(
     model: type[M], tree: Mapping[str, Any], origins: Mapping[str, str], prefix: str
-) -> M:
-    for key, value in flatten(tree):
-        if isinstance(value, float) and math.isinf(value):
-            raise UsageError(f"settings: {prefix}{key}: Input should be finite", SEE_ALL)
+) -> tuple[M | None, dict[str, str]]:
+    """A model of values, None where it cannot be made, and dotted setting -> what is wrong."""
+    faults = {prefix + key: "Input should be finite"
+              for key, value in flatten(tree) if not _finite(value)}  # fmt: skip
+    made = None
     try:
-        return model.model_validate(tree)
+        made = model.model_validate(tree)
     except ValidationError as error:
-        problems = []
         for item in error.errors():
             key = prefix + ".".join(str(p) for p in item["loc"])
-            reason = item["msg"]
+            reason = item["msg"].removeprefix("Value error, ")
             if item["type"] == "extra_forbidden":
                 parent = key.rpartition(".")[0]
                 reason = "no such setting; " + registry.suggest(key, _known(model, prefix, parent))
-            origin = next((o for k, o in origins.items() if f"{k}.".startswith(f"{key}.")), None)
-            problems.append(f"{key}: {reason}" + (f" (from {origin})" if origin else ""))
-        raise UsageError("settings: " + "; ".join(problems), SEE_ALL) from error
+            faults.setdefault(key, reason)
+    return made, {key: f"{key}: {reason}{_origin(key, origins)}" for key, reason in faults.items()}
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    found = next((o for k, o in origins.items() if f"{k}.".startswith(f"{key}.")), None)
+    return f" (from {found})" if found else ""
+
+
+def _required(made: M | None, faults: Mapping[str, str]) -> M:
+    """What was made, unless something is wrong: then all of it at once."""
+    if made is None or faults:
+        raise UsageError(f"settings: {'; '.join(faults.values())}", SEE_ALL)
+    return made
 
 
 def _known(model: type[BaseModel], prefix: str, parent: str) -> list[str]:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from starcli.contracts import Layout, Normalisation
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 
 Joints = npt.NDArray[np.float32]
 LIMIT_METRES = 100.0
+
+
+@runtime_checkable
+class PersonFiller(Protocol):
+    """A data set whose clips have something in the place of a second person who is not there."""
+
+    def fill_persons(self, joints: Joints) -> Joints:
+        """A clip [frames, M, V, 3] of anybody's as the data set would have it."""
 
 
 def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
@@ -32,7 +40,7 @@ def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
         raise DataError(f"joints are {list(joints.shape)}, want {want}",
                         "check that it belongs to this data set", file=where)  # fmt: skip
     if len(joints) == 0:
-        raise DataError("has no frames", "leave the clip out", file=where)
+        raise DataError("has no frames", LEAVE_OUT, file=where)
     with np.errstate(invalid="ignore"):
         bad = ~(np.abs(joints) <= LIMIT_METRES)
     if bad.any():
@@ -47,11 +55,15 @@ def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
 def centre(joints: Joints, layout: Layout) -> Joints:
     """Move the origin joint of the first person's first present frame to (0, 0, 0).
 
+    A person whose joints all lie in one point was not seen there, and counts as present only where
+    it never is otherwise.
+
     Args:
         joints: [frames, M, V, 3]; absent persons stay all zeros.
     """
     present = np.abs(joints).sum((2, 3), keepdims=True) > 0
-    first = int(np.argmax(present[:, 0, 0, 0]))
+    seen = np.ptp(joints[:, 0], axis=1).any(-1)
+    first = int(np.argmax(seen if seen.any() else present[:, 0, 0, 0]))
     moved = (joints - joints[first, 0, layout.origin]) * present
     return np.asarray(moved, dtype=np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,15 @@ import numpy as np
 from starcli.contracts import Side
 from starcli.errors import DataError
 from starcli.training import derive
+
+
+def family(split: str) -> str:
+    """What the names of a data set's folds have in common, such as `fold` of `fold3`.
+
+    The folds of one division are told apart by a number at the end of their names: `fold0`,
+    `fold1`; `smie-1`, `smie-2`. A number of classes, as in `55/5`, does not count.
+    """
+    return re.sub(r"(?<=[A-Za-z_.-])\d+$", "", split)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,23 @@ appears under its name only when it is whole.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starcli.errors import DataError, MissingError, OutputError, UsageError, writes_to
+from starcli import files, verification
+from starcli.errors import DataError, OutputError, writes_to
+from starcli.unfinished import folder, working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 Recipe = Mapping[str, Any]
 SHARD_BYTES = 256 * 2**20
 """Size above which tensors are split over files, which bounds the memory of writing them."""
+META = {"stage", "key", "recipe", "summary", "files", "created", "seconds"}
+"""What the description of every artifact has."""
 
 
 def canonical(value: Any) -> str:
@@ -36,12 +43,6 @@ def canonical(value: Any) -> str:
 def key_of(recipe: Recipe) -> str:
     """The name of what a recipe makes."""
     return hashlib.sha256(canonical(recipe).encode()).hexdigest()[:16]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,39 +64,58 @@ class Artifact:
         """What the stage noted about the result."""
         return self.meta["summary"]  # type: ignore[no-any-return]
 
-    def data(self) -> Any:
-        """The content of `data.json`."""
-        path = self.path / "data.json"
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            raise DataError(f"not readable JSON ({error})", "mend the file or delete its folder",
-                            file=path, line=line) from error  # fmt: skip
+    def verify(self, names: Iterable[str] | None = None, *, whole: bool = False) -> None:
+        """Make sure that files are as they were written; each is read for it once in a process.
+
+        Args:
+            names: Their names; None for all.
+            whole: Read large files whole, which are otherwise sampled.
+
+        Raises:
+            DataError: One is not.
+        """
+        every = self.meta["files"] if names is None else names
+        wanted = [name for name in every if not self._by_hand(name)]
+        name, what = verification.fault(self.path, wanted, self.meta, whole=whole)
+        if what:
+            raise DataError(what, _again(self.path), file=self.path / name)
+
+    def data(self, name: str = "data") -> Any:
+        """The content of `<name>.json`."""
+        path = self.path / f"{name}.json"
+        self.verify([path.name])
+        return _read_json(path)
 
     def tensors(self, name: str = "data") -> dict[str, Tensor]:
         """The tensors of `<name>.safetensors`, memory-mapped."""
         from safetensors import SafetensorError, safe_open
 
         path = self.path / f"{name}.safetensors"
+        self.verify([path.name])
         try:
             with safe_open(path, framework="pt") as file:
                 return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
-            raise DataError(f"not a readable safetensors file ({error})",
-                            "delete its folder and run again", file=path) from error  # fmt: skip
+            raise DataError(f"not a readable safetensors file ({error})", _again(self.path),
+                            file=path) from error  # fmt: skip
 
     def shards(self, name: str) -> list[dict[str, Tensor]]:
         """The tensors of `<name>-00000.safetensors` and so on, in order."""
-        files = sorted(self.path.glob(f"{name}-*.safetensors"))
-        return [self.tensors(file.stem) for file in files]
+        names = [n for n in sorted(self.meta["files"]) if fnmatch(n, f"{name}-*.safetensors")]
+        self.verify(names)
+        return [self.tensors(Path(each).stem) for each in names]
 
     def identity(self) -> str:
-        """The key, or key and digest once `data.json` has been edited by hand."""
-        path = self.path / "data.json"
-        if path.exists() and (now := digest(path)) != self.meta["files"]["data.json"]:
-            return f"{self.key}+{now[:16]}"
+        """The key, or key and digest once descriptions have been edited by hand."""
+        name = "data.json"
+        if self._by_hand(name) and (self.path / name).exists():
+            now = files.digest(self.path / name)
+            return self.key if now == self.meta["files"][name] else f"{self.key}+{now[:16]}"
         return self.key
+
+    def _by_hand(self, name: str) -> bool:
+        """Whether users may edit a file: nothing but descriptions."""
+        return (self.meta["stage"], name) == ("describe", "data.json")
 
 
 class Draft:
@@ -126,15 +146,20 @@ class Draft:
         """Write `<name>.safetensors`, with what the file says of itself wherever it is taken."""
         save_tensors(tensors, self.path / f"{name}.safetensors", about)
 
-    def copy(self, path: Path) -> None:
-        """Take in a copy of a file that stays with the checkpoint until the result is whole."""
-        with writes_to(self.path):
-            shutil.copyfile(path, self.path / path.name)
+    def adopt(self, path: Path, name: str | None = None) -> None:
+        """Take in a file of the checkpoint, which stays whole until the result is.
 
-    def adopt(self, path: Path) -> None:
-        """Take in a file that was written beside the checkpoint."""
+        Args:
+            path: The file.
+            name: What it is called in the result; None for its own name.
+        """
         with writes_to(self.path):
-            os.replace(path, self.path / path.name)
+            files.link(path, self.path / (name or path.name))
+
+    def forget(self) -> None:
+        """Drop the checkpoint; at every instant it is whole or not there."""
+        with writes_to(self.checkpoint):
+            os.replace(self.checkpoint, self.path / "forgotten")
 
 
 def save_tensors(
@@ -152,44 +177,7 @@ def save_tensors(
     with writes_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata=metadata)
-        # save_file makes files private; results follow the user's umask like any other.
-        os.chmod(path, 0o666 & ~_umask())
-
-
-def save_whole(path: Path, write: Callable[[Path], None], option: str = "--store") -> None:
-    """Write a file that is whole whenever it is there, even after a power cut.
-
-    Args:
-        path: The file.
-        write: Writes it under another name.
-        option: Where another place can be named.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    # What an interrupted run has started may still be writing when the next one does.
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with writes_to(path, option):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(draft)
-        os.chmod(draft, 0o666 & ~_umask())
-        sync(draft)
-        os.replace(draft, path)
-
-
-def save_text(path: Path, text: str, option: str = "--store") -> None:
-    """Write a text file as `save_whole` does."""
-
-    def write(draft: Path) -> None:
-        draft.write_text(text, "utf-8")
-
-    save_whole(path, write, option)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        files.make_public(path)
 
 
 class Finished(Exception):  # noqa: N818  (no error)
@@ -202,23 +190,43 @@ class Store:
     Args:
         root: Made when the first result is written.
         wait: Whether to wait for another process that writes the same, and then take its result.
+
+    Raises:
+        OutputError: There can be no such folder.
     """
 
     def __init__(self, root: Path, *, wait: bool = False) -> None:
         self.root = root
         self.wait = wait
+        with writes_to(root):
+            root.is_dir()  # a name can be too long for the system
 
     def get(self, stage: str, key: str) -> Artifact | None:
-        """A finished artifact, or None."""
+        """A finished artifact, or None.
+
+        Raises:
+            DataError: What describes it is damaged.
+        """
         path = self.root / stage / key
         if not (path / "meta.json").is_file():
             return None
-        return Artifact(path, key, _read_json(path / "meta.json"))
+        return Artifact(path, key, _read_meta(path / "meta.json"))
 
-    def all(self, stage: str) -> list[Artifact]:
-        """Finished artifacts of a stage, the newest first."""
-        folders = (self.root / stage).glob("*/meta.json")
-        found = [self.get(stage, path.parent.name) for path in folders]
+    def all(self, stage: str, *, damaged: bool = False) -> list[Artifact]:
+        """Finished artifacts of a stage, the newest first.
+
+        Args:
+            stage: The stage.
+            damaged: Leave out those whose description is damaged.
+
+        Raises:
+            DataError: One is, and is not to be left out.
+        """
+        found = []
+        left_out = (DataError,) if damaged else ()
+        for path in (self.root / stage).glob("*/meta.json"):
+            with contextlib.suppress(*left_out):
+                found.append(self.get(stage, path.parent.name))
         return sorted((a for a in found if a), key=lambda a: -float(a.meta["created"]))
 
     def check_writable(self) -> None:
@@ -229,9 +237,7 @@ class Store:
         """
         with writes_to(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            tempfile.TemporaryFile(dir=self.root).close()
 
     def require_space(self, need: int) -> None:
         """Find out before long work whether its result has room.
@@ -250,11 +256,8 @@ class Store:
 
     def following(self, stage: str, recipe: Recipe) -> Draft:
         """The draft that the leading process writes, for a process that helps it."""
-        work = self._work(stage, key_of(recipe))
+        work = folder(self.root, stage, key_of(recipe))
         return Draft(work / "files", work / "checkpoint")
-
-    def _work(self, stage: str, key: str) -> Path:
-        return self.root / "unfinished" / f"{stage}-{key}"
 
     @contextmanager
     def writing(self, stage: str, recipe: Recipe) -> Iterator[Draft]:
@@ -267,123 +270,75 @@ class Store:
             Finished: Another process has written it since.
         """
         key, started = key_of(recipe), time.time()
-        work = self._work(stage, key)
-        with _locked(self.root / "locks" / f"{stage}-{key}.lock", stage, wait=self.wait):
+        with working(self.root, stage, key, stage, wait=self.wait) as work:
             if self.get(stage, key) is not None:
                 # Finished by another process since this one planned; readers may have it open.
                 raise Finished
-            shutil.rmtree(work / "files", ignore_errors=True)
             draft = Draft(work / "files", work / "checkpoint")
             with writes_to(self.root):
                 draft.path.mkdir(parents=True)
             yield draft
             with writes_to(self.root):
                 self._commit(stage, key, recipe, draft, started)
-                shutil.rmtree(work)
 
     def _commit(self, stage: str, key: str, recipe: Recipe, draft: Draft, started: float) -> None:
         # A journal tells of the time it took, which is different each time.
-        names = (p for p in sorted(draft.path.iterdir()) if p.suffix != ".jsonl")
-        files = {p.name: digest(p) for p in names}
+        record = verification.record(
+            [p for p in sorted(draft.path.iterdir()) if p.suffix != ".jsonl"]
+        )
         now = time.time()
         meta = {
             "stage": stage,
             "key": key,
             "recipe": recipe,
             "summary": draft.summary,
-            "files": files,
+            **record,
             "versions": _versions(),
             "created": now,
             "seconds": round(now - started, 2),
         }
-        draft.json(meta, "meta")
-        for path in draft.path.iterdir():
-            sync(path)
+        meta = json.loads(json.dumps(meta))  # as it is read
+        draft.json({**meta, "seal": _seal(meta)}, "meta")
+        for path in (*draft.path.iterdir(), draft.path):
+            files.sync(path)
         target = self.root / stage / key
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # only ever a folder without meta.json
         os.replace(draft.path, target)
-        sync(target.parent)
-
-    def save_run(self, name: str, run: Mapping[str, Any]) -> Path:
-        """Record a run under its name and as the latest one."""
-        check_run_name(name)
-        folder = self.root / "runs" / name
-        save_text(folder / "run.json", json.dumps(run, indent=2) + "\n")
-        save_text(self.root / "runs" / "latest", name + "\n")
-        return folder
-
-    def load_run(self, name: str | None) -> tuple[str, dict[str, Any]]:
-        """A run by name, or the latest.
-
-        Raises:
-            MissingError: There is none.
-        """
-        folder, latest = self.root / "runs", self.root / "runs" / "latest"
-        if name is None and latest.is_file():
-            name = latest.read_text("utf-8").strip()
-        if name is None or not (folder / name / "run.json").is_file():
-            known = sorted(p.parent.name for p in folder.glob("*/run.json"))
-            what = f"no run '{name}'" if name else "no run yet"
-            fix = f"there are: {', '.join(known)}" if known else "make one with: starcli train"
-            raise MissingError(f"{what} in {self.root}", fix)
-        return name, _read_json(folder / name / "run.json")
+        files.sync(target.parent)
 
 
-def check_run_name(name: str) -> None:
-    """Refuse a name that would leave the folder of runs, hide the latest one, or be no file name.
-
-    Raises:
-        UsageError: It would.
-    """
-    if name in ("latest", ".", "..") or "/" in name or not name.isprintable() or len(name) > 200:
-        raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
+def _again(folder: Path) -> str:
+    """What makes a damaged result again."""
+    return f"delete {folder} and make it again with: starcli {folder.parent.name}"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
-    except ValueError as error:
-        raise DataError(f"not readable JSON ({error})", "delete its folder and run again",
-                        file=path) from error  # fmt: skip
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"not readable JSON ({error})", _again(path.parent), file=path,
+                        line=getattr(error, "lineno", None)) from error  # fmt: skip
 
 
-def sync(path: Path) -> None:
-    """Have the system write a file or folder to its disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _read_meta(path: Path) -> dict[str, Any]:
+    """What describes an artifact; earlier versions did not seal it."""
+    meta = _read_json(path)
+    if isinstance(meta, dict) and meta.keys() >= META and meta.get("seal") in (None, _seal(meta)):
+        return meta
+    raise DataError("is damaged: it is not what was written", _again(path.parent), file=path)
+
+
+def _seal(meta: Mapping[str, Any]) -> str:
+    """The digest of all else that a description has."""
+    content = {key: value for key, value in meta.items() if key != "seal"}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("starcli", "torch", "numpy", "safetensors")}
-
-
-@contextmanager
-def _locked(path: Path, stage: str, *, wait: bool) -> Iterator[None]:
-    """Hold a lock that the system frees when its holder dies."""
-    from filelock import FileLock, Timeout
-
-    with writes_to(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=-1 if wait else 0)
-    try:
-        with writes_to(path):
-            lock.acquire()
-    except OutputError as error:
-        if not isinstance(error.__cause__, Timeout):
-            raise
-        raise OutputError(f"another process is running the same {stage}",
-                          "wait for it with --set run.wait=true, or run again when it has ended",
-                          file=path) from error  # fmt: skip
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def split_evenly(count: int, bytes_each: int, shard_bytes: int) -> Sequence[range]:

@@ -6,18 +6,28 @@ shows progress and answers the user; the others do their share of each batch and
 
 from __future__ import annotations
 
+import atexit
 import os
+import secrets
+import shutil
+import signal
+import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from starcli.errors import StarError, UsageError
+from starcli.errors import OutOfMemoryError, StarError, UsageError
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
     from torch import Tensor, nn
 
+RANK = (
+    "import sys; from starcli.children import follow; follow(int(sys.argv.pop(1))); "
+    "from starcli.__main__ import main; main()"
+)
+"""What each process runs, with the number of its parent before the arguments of the command."""
 PATIENCE = timedelta(days=7)
 """How long processes wait for the leading one, which prepares recordings on its own."""
 
@@ -121,7 +131,9 @@ def leave() -> None:
 
 def fails_first() -> bool:
     """Whether no other process has said so yet: of those that fail together one speaks."""
-    from torch.distributed import DistError, TCPStore
+    # Where torch.distributed has it from, and says so to type checkers.
+    from torch._C._distributed_c10d import TCPStore
+    from torch.distributed import DistError
 
     try:
         meeting = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]),
@@ -140,34 +152,64 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
     Returns:
         The exit code of the process that failed first, or 0.
+
+    Raises:
+        StarError: A process was ended by a signal.
     """
     import logging
     import sys
 
-    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = max(1, (cores or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # every logger of torch's launcher has a level of its own
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id="starcli", max_restarts=0,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", monitor_interval=0.2,
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+        signals_to_handle=",".join(_heard()),
     )  # fmt: skip
     try:
-        elastic_launch(config, sys.executable)("-m", "starcli", *arguments)
+        elastic_launch(config, sys.executable)("-c", RANK, str(os.getpid()), *arguments)
     except SignalException as stopped:
         return 128 + int(stopped.sigval)
     except ChildFailedError as failed:
         number, first = failed.get_first_failure()
         code = first.exitcode
         if code < 0:
-            raise StarError(f"process {number + 1} of {processes} was ended by signal {-code}",
-                            "run the command again to continue") from failed  # fmt: skip
+            raise _ended(f"process {number + 1} of {processes}", -code) from failed
         return code
     return 0
+
+
+def _heard() -> list[str]:
+    """Signals that end the processes; one that is ignored, as under nohup, is not among them."""
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    every = {name: getattr(signal, name) for name in names if hasattr(signal, name)}
+    return [name for name, number in every.items() if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def _ended(process: str, number: int) -> StarError:
+    """Why a process that a signal ended left nothing to say."""
+    fix = "run the command again to continue"
+    if number == signal.SIGKILL:
+        return OutOfMemoryError(f"{process} was killed, which systems do when memory runs out", fix)
+    return StarError(f"{process} was ended by signal {number}", fix)
+
+
+def leave_nothing() -> None:
+    """Have torch make the folder of its compiler, which is not used, where it goes with us.
+
+    Importing the compiler makes one in the temporary folder, and optimisers import it.
+    """
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        folder = os.path.join(tempfile.gettempdir(), f"starcli-{secrets.token_hex(8)}")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def require_size(asked: int | None) -> None:

@@ -18,6 +18,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Of torch, here and in the processes that tests start: tests run side by side, and more threads
+# than cores wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers for the tests of one file: they would take longer to start than the tests."""
+    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
+    return 0 if alone else None
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -102,7 +112,7 @@ def cli(
     """`cli("plugins", "--json")` runs the command in a folder of its own."""
     from starcli import __main__ as commands
 
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, *commands.STOPS)}
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Outcome:

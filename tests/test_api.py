@@ -115,4 +115,4 @@ def test_bad_options_are_errors_of_ours(tmp_path: Path, options: dict[str, Any],
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(starcli.StarError, match="no run 'x'") as caught:
         starcli.open_run("x", store=tmp_path)
-    assert caught.value.exit_code == 4
+    assert caught.value.exit_code == 2

@@ -119,8 +119,6 @@ def test_every_setting_of_a_table_exists(name: str) -> None:
         (COLUMN + COLUMN + ROWS, "duplicate cells: two columns simulated, xsub"),
         (COLUMN.replace("fold1", "fold0") + ROWS, "duplicate cells: two splits fold0"),
         (COLUMN + ROWS.replace(", method.gamma = 0.2", ""), "duplicate cells: two rows"),
-        (COLUMN + ROWS + ROWS, "not readable TOML"),
-        ("title = ", "not readable TOML"),
     ],
 )
 def test_a_file_that_is_no_table_is_named_with_the_key(
@@ -131,6 +129,16 @@ def test_a_file_that_is_no_table_is_named_with_the_key(
         read(path)
     assert str(caught.value).startswith(f"{path}: {told}")
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(("text", "line"), [("title = ", 1), ("seeds = [0]\n[rows\n", 2)])
+def test_a_file_that_is_not_toml_is_named_with_the_line(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}:{line}: not readable TOML")
 
 
 def test_a_table_that_is_not_there(cli: Cli) -> None:
@@ -198,9 +206,9 @@ def test_settings_that_do_not_exist_stop_it_before_any_run(
         (["--jobs", "0"], "--jobs"),
         (["--set", "pretrain.epoch=3"], "settings: pretrain.epoch: no such setting"),
         (["--set", "seed=3"], "--set: seed is not for a row to set"),
-        (["--dataset-root", "nowhere"], "nowhere: no such folder"),
         (["--config", "nowhere.toml"], "nowhere.toml: no such settings file"),
         (["--merge", "--shard", "1/2"], "--merge puts files of --shard together"),
+        (["--by-fold", "--shard", "1/2"], "--by-fold is for the result of all parts"),
         (["another.toml"], "name one table"),
     ],
 )

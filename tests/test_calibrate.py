@@ -188,6 +188,7 @@ def test_the_gate_on_a_run(cli: Cli, two: tuple[Path, list[str]]) -> None:
     assert "two: gate, gamma and epochs" in table.out
 
 
+@pytest.mark.slow
 def test_several_seeds_are_runs_of_their_own(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("train", *TRAIN, "--seeds", "0, 3", "--run", "mine", "--json")
     assert outcome.code == 0, outcome.err
@@ -213,7 +214,7 @@ def test_several_seeds_are_runs_of_their_own(cli: Cli, tmp_path: Path) -> None:
         (["train", "--seeds", "1,1"], "'1,1' is not a list of different seeds"),
         (["train", "--seeds", "-1"], "'-1' is not a list of different seeds"),
         (["train", "--seeds", "0,1", "--seed", "2"], "--seeds trains several runs"),
-        (["train", "--seeds", "0,1", "--dry-run"], "--seeds trains several runs"),
+        (["train", "--seeds", "0,1", "--show-settings"], "--seeds trains several runs"),
         (["extract", "--seeds", "0,1"], "--seeds trains several runs"),
         (["evaluate", "--gamma", "0", "--select", "oracle"], "--gamma fixes"),
         (["calibrate", "--select", "test"], "'test'"),

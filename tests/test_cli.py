@@ -99,12 +99,47 @@ WRONG = [
     (["prepare", "--dataset", "nw-ucla"], 3, "data", "nw-ucla needs its recordings", "--raw"),
     (["prepare", "--dataset", "utd-mhad", "--raw", "absent"], 3, "data",
      "no such file or folder", "--raw must name the data"),
-    (["evaluate"], 4, "missing", "no run yet in starcli-store", "make one with: starcli train"),
-    (["calibrate", "mine"], 4, "missing", "no run 'mine'", "make one with: starcli train"),
+    (["evaluate"], 2, "usage", "no run yet in starcli-store", "make one with: starcli train"),
+    (["calibrate", "mine"], 2, "usage", "no run 'mine'", "make one with: starcli train"),
+    (["evaluate", "../taken"], 2, "usage", "no run '../taken'", "make one with: starcli train"),
+    (["predict", "mine", "taken"], 2, "usage", "no run 'mine'", "make one with: starcli train"),
+    *((["figure", name, "mine"], 2, "usage", "no run 'mine'", "make one with: starcli train")
+      for name in ("gamma", "attributes", "space")),
+    (["figure", "confusion", "mine", "own"], 2, "usage", "no run 'mine'", "starcli train"),
+    (["data", "show", "mine"], 2, "usage", "no dataset 'mine'", "there are: ntu120"),
+    (["benchmark", "mine"], 2, "usage", "no table 'mine'", "or the path of a .toml file"),
+    (["benchmark", "mine.toml"], 2, "usage", "no table 'mine.toml'", "the path of a .toml file"),
+    (["benchmark", "real", "--dataset-root", "absent"], 3, "data", "no such folder",
+     "check --dataset-root"),
+    (["benchmark", "--merge", "absent.json"], 3, "data", "cannot be read", "path"),
+    (["train", "--weights", "absent.pt"], 3, "data", "no such file of weights",
+     "check backbone.weights"),
+    (["describe", "--check", "absent.json"], 3, "data", "cannot be read", "path"),
+    (["describe", "--describer", "file", "--set", "describer.path=absent.json"], 3, "data",
+     "cannot be read", "check the path"),
+    (["data", "check", "utd-mhad", "--raw", "absent"], 3, "data", "no such file or folder", "raw"),
+    (["data", "import", "x", "absent", "--layout", "coco-17"], 3, "data", "no folder", "name"),
+    (["data", "import", "x", "taken", "--layout", "absent.toml"], 3, "data",
+     "cannot be read", "check the path"),
+    *(([*command, ""], 2, "usage", "the path is empty; the current folder is '.'", "--help")
+      for command in (["train", "--store"], ["train", "--raw"], ["train", "--config"],
+                      ["train", "--weights"], ["evaluate", "--store"], ["predict", "latest"],
+                      ["benchmark", "real", "--out"], ["figure", "gamma", "--out"],
+                      ["data", "import", "x"], ["describe", "--check"],
+                      ["plugins", "new", "x", "--folder"])),
+    *((["train", "--run", name, *more], 2, "usage", f"a run cannot be called '{name}", "--run")
+      for name in ("", "-x", " x", ".x", "a/b", "x" * 201)
+      for more in ([], ["--seeds", "0,1"], ["--dry-run"])),
+    *((["train", *more, "x" * 300], 6, "output", "File name too long", "name another")
+      for more in (["--store"], ["--config"], ["--weights"], ["--dataset", "utd-mhad", "--raw"])),
+    (["data", "list", "--store", "x" * 300], 6, "output", "File name too long", "name another"),
     (["prepare", "--store", "taken"], 6, "output", "cannot write: ", "--store"),
     (["pretrain", "--device", "cuda:9", *TINY[:-2]], 2, "usage", "no device 'cuda:9' here",
      "there are: cpu"),
-    (["extract", "--device", "gpu", *TINY[:-2]], 2, "usage", "no device 'gpu' here", "cpu"),
+    (["extract", "--device", "gpu", *TINY[:-2]], 2, "usage", "did you mean 'cuda'?", "starcli"),
+    (["train", "--weights", "taken", *TINY], 3, "data", "", "right file"),
+    (["pretrain", "--set", "pretrain.precision=fp16", "--device", "cpu"], 2, "usage",
+     "fp16 does not train on the CPU", "use bf16 or fp32"),
 ]  # fmt: skip
 
 
@@ -144,6 +179,23 @@ def test_an_impossible_run_name_is_refused_before_any_work(
     monkeypatch.setattr("starcli.pipeline.run", forbidden)
     done = cli("train", "--run", name, "--json", *TINY)
     assert (done.code, document(done.out)["error"]["id"]) == (2, "usage")
+
+
+def test_several_seeds_have_a_plan_each(cli: Cli, tmp_path: Path) -> None:
+    """What the first seed makes, the others share."""
+    one = document(cli("train", *TINY, "--seed", "1", "--dry-run", "--json").out)["plan"]
+    answer = document(cli("train", *TINY, "--seeds", "0,1", "--dry-run", "--json").out)
+    first, second = answer["plans"]
+    assert (first["seed"], second["seed"], sorted(answer)) == (0, 1, ["ok", "plans"])
+    assert [(step["step"], step["key"]) for step in second["plan"]] == [
+        (step["step"], step["key"]) for step in one
+    ]
+    shared = {step["step"]: step["reason"] for step in second["plan"] if step["status"] != "run"}
+    assert shared == dict.fromkeys(["prepare", "describe", "embed"], "runs for seed 0")
+    assert {step["status"] for step in first["plan"]} == {"run"}
+    shown = cli("train", *TINY, "--seeds", "0,1", "--dry-run").out
+    assert "plan, seed 0" in shown and "plan, seed 1" in shown
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bug_is_reported_without_secrets_or_traceback(
@@ -267,6 +319,7 @@ def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: int) -> None:
     command = [sys.executable, "-m", "starcli", "pretrain", *TINY, "--set",
@@ -288,8 +341,10 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
 
 
 @pytest.mark.parametrize(
-    "arguments", [["plugins"], ["plugins", "--json"], ["--help"], ["train", "--show-settings"]]
-)
+    "arguments",
+    [["plugins"], ["plugins", "--json"], ["--help"],
+     pytest.param(["train", "--show-settings"], marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
     """`starcli ... | head -0`."""
     reader, writer = os.pipe()
@@ -299,6 +354,41 @@ def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) ->
     # On a busy machine an import may take long enough for a note.
     complaints = [x for x in done.stderr.splitlines() if not x.startswith("still importing")]
     assert (done.returncode, complaints) == (0, [])
+
+
+def shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("redirected", "arguments", "code", "said"),
+    [
+        (">&-", ["plugins", "--json"], 0, ""),
+        (">&-", ["train", "--show-settings"], 0, ""),
+        ("2>&-", ["trian"], 2, ""),
+        ("<&- >&- 2>&-", ["plugins"], 0, ""),
+        (">/dev/full", ["plugins"], 6, "error: cannot print: No space left on device"),
+        (">/dev/full", ["plugins", "--json"], 6, "error: cannot print: No space left on device"),
+    ],
+)
+def test_closed_and_full_streams_are_no_bug(
+    redirected: str, arguments: list[str], code: int, said: str
+) -> None:
+    done = shell(redirected, "-m", "starcli", *arguments)
+    complaints = [x for x in done.stderr.splitlines() if not x.startswith("still importing")]
+    assert (done.returncode, done.stdout, complaints[:1]) == (code, "", [said] if said else [])
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    """What others print to descriptor 1 must not end in the next file that is opened."""
+    script = (
+        "import os, sys; from starcli.console import prepare_streams; prepare_streams()\n"
+        "with open(sys.argv[1], 'w') as file: os.write(1, b'x'); print('y', flush=True)"
+    )
+    done = shell(">&-", "-c", script, str(tmp_path / "file"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "file").read_text() == ""
 
 
 @pytest.mark.skipif(
@@ -311,10 +401,10 @@ def test_a_narrow_stdout_replaces_characters(tmp_path: Path, encoding: str) -> N
     assert done.returncode == 0, done.stderr
     assert "simulated" in done.stdout
     assert done.stdout.isascii()
-    done = starcli("prepare", "--protocol", "x動作", "--json", **narrow)
+    done = starcli("plugins", "show", "layout", "x動作", "--json", **narrow)
     assert done.returncode == 2, done.stderr
     assert document(done.stdout)["error"]["exit_code"] == 2
-    assert "has no protocol 'x" in done.stderr
+    assert "no layout 'x" in done.stderr
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])

@@ -14,7 +14,7 @@ from matplotlib.container import BarContainer
 
 from starcli import published
 from starcli.benchmark import Table, read
-from starcli.comparison import document, merged
+from starcli.comparison import by_fold, document, merged
 from starcli.comparison_files import blocks, draw, latex, markdown, notes, save, table_of_values
 from starcli.errors import DataError, OutputError
 from starcli.published import Column
@@ -64,6 +64,46 @@ def test_values_are_means_of_seeds_of_means_of_splits() -> None:
     assert values(found, "H")["first"]["mean"] == pytest.approx(0.175)
     assert found["paper"] == [[None, 0.5], [None, None]]
     assert values(found, "H")["first"]["paper"] == 0.5
+
+
+def test_by_fold_every_split_stands_before_the_mean() -> None:
+    whole = document(TABLE, "recipe", results())
+    found = by_fold(whole)
+    assert [(c["split"], c["measure"]) for c in found["columns"]] == [
+        ("a", "zsl"), ("b", "zsl"), ("a+b", "zsl"), ("a", "H"), ("b", "H"), ("a+b", "H"),
+    ]  # fmt: skip
+    zsl, h = blocks(found)
+    assert (zsl.title, zsl.head) == ("made-up, xsub, ZSL by fold", ("method", "a", "b", "mean"))
+    # Of the first row 0.1 and 0.4 on split a, 0.3 and 0.6 on split b.
+    assert zsl.rows == (("first", "25.0 ± 21.2", "45.0 ± 21.2", "35.0 ± 21.2"),
+                        ("second", "40.0 ± 14.1", "40.0 ± 14.1", "40.0 ± 14.1"))  # fmt: skip
+    assert zsl.best == {(1, 1), (0, 2), (1, 3)}
+    assert h.head == ("method", "a", "b", "mean", "mean in the paper")
+    assert (found["cells"], found["not_run"]) == (whole["cells"], [])
+    lines = table_of_values(found).splitlines()
+    assert [line.split(",")[:5] for line in lines[1:3]] == [
+        ["first", "made-up", "xsub", "a", "zsl"], ["first", "made-up", "xsub", "b", "zsl"],
+    ]  # fmt: skip
+
+
+def test_a_fold_has_one_colour_whatever_the_number_of_folds() -> None:
+    """Of two data sets with other numbers of folds; the legend names each once."""
+    other = ZSL._replace(dataset="other", split="a")
+    more = [r | {"dataset": "other"} for r in results() if r["split"] == "a"]
+    found = by_fold(document(replace(TABLE, columns=(ZSL, other), published=None), "recipe",
+                             [*results(), *more]))  # fmt: skip
+    drawn = draw(found)
+    colours = [{c.get_label(): c.patches[0].get_facecolor() for c in axes.containers
+                if isinstance(c, BarContainer)} for axes in drawn.axes]  # fmt: skip
+    assert colours[0]["a"] == colours[1]["a"] != colours[0]["mean"]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["a", "b", "mean"]
+
+
+def test_files_by_fold_lie_beside_the_others(tmp_path: Path) -> None:
+    whole = document(TABLE, "recipe", results())
+    files = [*save(whole, tmp_path), *save(by_fold(whole), tmp_path)]
+    assert len(files) == len({*files}) == len(list(tmp_path.iterdir())) == 10
+    assert {file.stem for file in files} == {"mine", "mine-by-fold"}
 
 
 def test_one_seed_has_no_deviation() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import encoders
@@ -18,6 +21,7 @@ from starcli import registry
 from starcli.conformance import MODULES, conforms, rules
 from starcli.conformance.describers import ACTIONS, PARTS
 from starcli.conformance.encoders import LONG, TEXTS
+from starcli.conformance.plugins import _touched, import_touches_nothing
 from starcli.contracts import Kind, Layout
 
 QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
@@ -54,6 +58,8 @@ def cases() -> list[Any]:
         if (kind, name) in ELSEWHERE:
             continue
         for rule_name, rule in rules(kind).items():
+            if rule is import_touches_nothing:
+                continue  # of all together, below
             reason = BROKEN.get((kind, name), {}).get(rule_name)
             marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
             found.append(pytest.param(kind, name, rule, id=f"{name}-{rule_name}", marks=marks))
@@ -80,14 +86,68 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], 
     }
 
 
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type[Any]], Path]:
+    """The sample of a data set with its defaults, written once for all rules."""
+
+    @cache
+    def written(plugin: type[Any]) -> Path:
+        folder = tmp_path_factory.mktemp("sample")
+        plugin(plugin.Settings()).write_sample(folder)
+        return folder
+
+    return written
+
+
 @pytest.mark.parametrize(("kind", "name", "rule"), cases())
 def test_our_plugins_conform(
     kind: Kind, name: str, rule: Callable[..., None],
     made: Mapping[tuple[Kind, str], Mapping[str, Any]],
+    sample: Callable[[type[Any]], Path], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     plugin = registry.load(kind, name)
     own = {**QUICK, **made}.get((kind, name), {})
+    if hasattr(plugin, "write_sample"):
+        folder = sample(plugin)
+        copy = partial(shutil.copytree, folder, dirs_exist_ok=True)
+        monkeypatch.setattr(plugin, "write_sample", lambda _, place: copy(place))
     rule(plugin, plugin.Settings.model_validate(own))
+
+
+def importing(folder: Path, source: str) -> None:
+    """The rule about imports, for a module of one's own."""
+    (folder / "imported_plugin.py").write_text(source, "utf-8")
+    plugin = type("Imported", (), {"__module__": "imported_plugin"})
+    import_touches_nothing(plugin, Net.Settings())
+
+
+def test_importing_our_plugins_touches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of ours one after another, in one process in place of one for each."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = {registry.load(kind, name).__module__ for kind, name in OURS}
+    assert len(modules) > 20
+    importing(tmp_path, "\n".join(f"import {name}" for name in sorted(modules)))
+
+
+def test_an_import_that_writes_asks_the_network_or_draws_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    _touched.cache_clear()
+    with pytest.raises(AssertionError) as caught:
+        importing(
+            tmp_path,
+            """
+import random, socket
+random.random()
+open("/dev/null", "w").close()
+socket.getaddrinfo("localhost", 80)
+""",
+        )
+    for touched in ("opens /dev/null to write", "socket.getaddrinfo", "draws from the global"):
+        assert touched in str(caught.value)
 
 
 def test_every_kind_of_plugin_class_has_rules() -> None:
@@ -201,7 +261,7 @@ def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str])
     failed = set()
     for name, rule in rules("backbone").items():
         if name == "import_touches_nothing":
-            continue  # asked of a module, below
+            continue  # asked of a module, above
         try:
             rule(plugin, plugin.Settings())
         except AssertionError:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import ctr_npz, ntu_sample
 from starcli_plugins.datasets.ntu import Ntu60
 from starcli_plugins.datasets.ntu_facts import NTU60, ClipName, Facts
+from starcli_plugins.datasets.pku_mmd import PkuMmd
 
 Cli = Callable[..., Any]
 NAMES = [ClipName(1, camera, 1, 1, action) for camera in (1, 2) for action in (1, 2, 3)]
@@ -56,10 +59,45 @@ def test_a_phase_that_lacks_classes_says_so(cli: Cli) -> None:
     assert "phase 2 has no class 20 (pat on back of other person)" in outcome.err
 
 
+def test_showing_what_is_known_looks_at_no_clip(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Facts) -> Any:
+        raise AssertionError("names are enumerated")
+
+    monkeypatch.setattr(Facts, "expected", refuse)
+    monkeypatch.setattr(Ntu60, "facts", replace(NTU60))  # which has counted nothing yet
+    facts = json.loads(cli("data", "show", "ntu60", "--json").out)
+    assert facts["complete"] == {"clips": 56_578, "classes": 60, "subjects": 40, "views": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "want"),
+    [
+        ("utd-mhad", (), {"clips": 861, "classes": 27, "subjects": 8, "views": 1}),
+        ("nw-ucla", (), {"clips": 1484, "classes": 10, "subjects": 10, "views": 3}),
+        ("ntu120", (), {"clips": 113_945, "classes": 120, "subjects": 106, "views": 3}),
+        ("pku-mmd", (), {"recordings": 1076, "classes": 51, "subjects": 66, "views": 3}),
+        ("pku-mmd", ("dataset.phase=2",),
+         {"recordings": 1009, "classes": 41, "subjects": 13, "views": 3}),
+        ("simulated", ("dataset.subjects=2", "dataset.repetitions=3"),
+         {"clips": 540, "classes": 30, "subjects": 2, "views": 3}),
+    ],
+)  # fmt: skip
+def test_what_is_known_of_each_data_set(
+    cli: Cli, name: str, settings: tuple[str, ...], want: dict[str, int]
+) -> None:
+    chosen = [word for setting in settings for word in ("--set", setting)]
+    assert json.loads(cli("data", "show", name, *chosen, "--json").out)["complete"] == want
+    out = cli("data", "show", name, *chosen).out
+    assert f"the complete {name}" in " ".join(out.split())
+    assert all(f"{number:,}" in out for number in want.values())
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A data set of six clips."""
-    monkeypatch.setattr(Facts, "expected", lambda self: iter(NAMES))
+    sides = per_class(((c.label, NTU60.sides(c)) for c in NAMES), 60)
+    totals = Totals(clips=6, sides=sides, names=lambda: map(str, NAMES))
+    monkeypatch.setattr(Ntu60, "totals", totals)
 
 
 def write(folder: Path, names: list[ClipName]) -> Path:
@@ -105,10 +143,50 @@ def test_what_is_missing_unreadable_or_too_much_is_named(cli: Cli, tmp_path: Pat
     assert unreadable["frame"] == 6
 
 
-def test_a_set_of_unknown_size_is_only_counted(cli: Cli, shared: Path) -> None:
+def test_a_data_set_as_distributed_is_complete(cli: Cli, shared: Path) -> None:
     raw = shared / "data" / "utd_mhad" / "Skeleton.zip"
-    found = json.loads(cli("data", "check", "utd-mhad", "--raw", str(raw), "--json").out)
-    assert (found["clips"], found["expected"], found["missing"]) == (861, None, [])
+    outcome = cli("data", "check", "utd-mhad", "--raw", str(raw), "--json")
+    found = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert (found["clips"], found["expected"], found["classes"]) == (861, 861, 27)
+    assert found["complete"] == {"clips": 861, "classes": 27, "subjects": 8, "views": 1}
+    assert (found["missing"], found["unexpected"]) == ([], [])
+    assert [(row["expected"], row["found"]) for row in found["sides"]] == [(431, 431), (430, 430)]
+
+
+def test_an_unreadable_recording_is_not_missing_too(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a1_s1_t1_skeleton.mat").write_bytes(b"cut off")
+    found = json.loads(cli("data", "check", "utd-mhad", "--raw", str(tmp_path), "--json").out)
+    assert found["error"]["message"] == "utd-mhad: 860 missing and 1 unreadable"
+    assert "a1_s1_t1" not in found["missing"]
+
+
+def test_a_set_that_reads_no_recordings_is_checked_without_them(cli: Cli) -> None:
+    chosen = ("--set", "dataset.subjects=2")
+    found = json.loads(cli("data", "check", "simulated", *chosen, "--json").out)
+    assert (found["clips"], found["expected"], found["missing"]) == (180, 180, [])
+    outcome = cli("data", "check", "utd-mhad")
+    assert outcome.code == 3
+    assert "utd-mhad needs its recordings" in outcome.err
+
+
+def test_too_few_recordings_are_told_where_names_are_not_known(cli: Cli, tmp_path: Path) -> None:
+    PkuMmd(PkuMmd.Settings()).write_sample(tmp_path)
+    outcome = cli("data", "check", "pku-mmd", "--raw", str(tmp_path), "--json")
+    found = json.loads(outcome.out)
+    assert outcome.code == 3
+    assert "1,067 recordings too few" in found["error"]["message"]
+    assert (found["recordings"], found["clips"], found["expected"]) == (9, 459, None)
+
+
+def test_bad_clips_of_one_recording_are_all_named(cli: Cli, tmp_path: Path) -> None:
+    joints = np.ones((4, 1, 25, 3), np.float32)
+    bad = np.full_like(joints, np.nan)
+    path = tmp_path / "NTU60_CS.npz"
+    ctr_npz.write(path, [(0, joints), (1, bad), (2, bad), (3, joints)], [(4, joints)])
+    found = json.loads(cli("data", "check", "ntu60", "--raw", str(path), "--json").out)
+    assert found["clips"] == 3
+    assert [row["recording"] for row in found["unreadable"]] == ["train-00000001", "train-00000002"]
 
 
 def test_errors_name_the_data_set_or_folder(cli: Cli, tmp_path: Path) -> None:
@@ -127,7 +205,8 @@ def test_arrays_without_names_are_only_counted(cli: Cli, tmp_path: Path) -> None
     path = tmp_path / "NTU60_CS.npz"
     ctr_npz.write(path, [(0, joints), (1, joints)], [(2, joints)])
     found = json.loads(cli("data", "check", "ntu60", "--raw", str(path), "--json").out)
-    assert (found["clips"], found["expected"]) == (3, None)
+    assert (found["clips"], found["expected"]) == (3, 56_578)
+    assert "56,575 clips too few" in found["error"]["message"]
     assert found["missing"] == found["unexpected"] == []
     sides = {(r["protocol"], r["side"]): r["found"] for r in found["sides"]}
     assert (sides["xsub", "train"], sides["xsub", "test"], sides["xview", "train"]) == (2, 1, 0)

@@ -26,6 +26,7 @@ def test_every_value_of_an_example_is_set(path: Path) -> None:
     assert f"--config examples/{path.name}" in path.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_walkthrough_goes_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every step prints what it found, and the last one an error with its remedy."""
     runpy.run_path(str(ROOT / "examples" / "walkthrough.py"))["main"](tmp_path)

@@ -99,6 +99,35 @@ def test_tokens_depend_neither_on_batches_nor_on_files(
     torch.testing.assert_close(one.batch(ids), other.batch(ids), atol=1e-3, rtol=1e-3)
 
 
+def test_the_size_of_files_is_no_part_of_the_key(tmp_path: Path) -> None:
+    one, other = (pipeline.plan(tiny(tmp_path, extract__shard_mb=size), "extract")
+                  for size in (64.0, 0.003))  # fmt: skip
+    assert [p.key for p in one] == [p.key for p in other]
+    assert one[-1].recipe["extract"]["shard_mb"] == 64.0  # as keys have always had it
+
+
+def test_shards_of_another_size_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, left = extract.save_whole, [2]
+
+    def stop(path: Path, write: Any) -> None:
+        saved(path, write)
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    pipeline.run(tiny(tmp_path), "pretrain")
+    monkeypatch.setattr(extract, "save_whole", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(tiny(tmp_path, extract__shard_mb=0.003), "extract")
+    monkeypatch.setattr(extract, "save_whole", saved)
+    results, _ = pipeline.run(tiny(tmp_path, extract__shard_mb=0.005), "extract")
+    undisturbed = extracted(tmp_path / "other", extract__shard_mb=0.005)[1]
+    for name in ("extract/validation", "extract"):
+        assert results[name].meta["files"] == undisturbed[name].meta["files"]
+
+
 def test_too_little_space_is_found_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,4 +165,4 @@ def test_a_token_that_is_no_number_names_its_clip(
 
     monkeypatch.setattr(extract, "frozen", spoiled)
     with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):
-        pipeline.run(tiny(tmp_path, extract__crop=0.95, extract__shard_mb=0.01), "extract")
+        pipeline.run(tiny(tmp_path / "other", extract__shard_mb=0.01), "extract")

@@ -78,6 +78,7 @@ def require_drawn(files: list[str]) -> None:
     assert len(list(ElementTree.fromstring(svg.read_text("utf-8")).iter())) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "runs"),
     [("gamma", ["m6", "m4"]), ("attributes", ["m6", "m4"]), ("space", ["m6"]),
@@ -101,6 +102,7 @@ def lines(axes: Any) -> list[list[float]]:
     return [p.get_data().values.tolist() for p in axes.patches if isinstance(p, StepPatch)]
 
 
+@pytest.mark.slow
 def test_gamma_draws_what_calibrate_finds(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -123,10 +125,12 @@ def test_gamma_draws_what_calibrate_finds(
         assert ("which choose nothing" in axes.get_title()) == (side == "test")
 
 
+@pytest.mark.slow
 def test_gamma_of_the_latest_run(figure: Callable[..., Outcome]) -> None:
     assert [run["run"] for run in document(figure("gamma", "--json"))["runs"]] == ["m4"]
 
 
+@pytest.mark.slow
 def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     """Where `calibrate` draws it; `figure gamma` never chooses on test."""
     found = document(cli("calibrate", "m4", "--select", "oracle", "--store", store, "--json"))
@@ -134,6 +138,24 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     drawn = gamma.draw({"m4": found})
     assert "test clips, which choose gamma" in drawn.axes[1].get_title()
     assert "(oracle, never a result)" in drawn.legends[0].get_texts()[1].get_text()
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--select", "oracle"], ["--gamma", "0.01"], ["--calibrator", "gate"]]
+)
+def test_titles_tell_of_the_gamma_that_is_drawn(cli: Cli, store: str, options: list[str]) -> None:
+    """And of H there: of a fixed one as of a chosen one."""
+    found = document(cli("calibrate", "m4", *options, "--store", store, "--json"))
+    for axes, side in zip(gamma.draw({"m4": found}).axes, gamma.SIDES, strict=True):
+        line = float(np.asarray(axes.lines[0].get_xdata())[0])
+        curve = found["curves"][side]
+        there = curve["harmonic_mean"][sum(point <= line for point in curve["breakpoints"])]
+        title = axes.get_title()
+        assert f" at gamma {line:.3f}" in title
+        assert f"H {100 * there:.1f} at gamma" in title
+        other = f"(they choose {found['gamma']['gamma']:.3f}, H"
+        chosen = found["selection"] == "validation"
+        assert (other in title) == (side == "validation" and not chosen)
 
 
 def run_document(seed: int, zsl: float, harmonic: float, **more: Any) -> dict[str, Any]:
@@ -162,6 +184,7 @@ def test_attributes_by_hand() -> None:
     assert [text.get_text() for text in drawn.texts] == ["b: it saw too much"]
 
 
+@pytest.mark.slow
 def test_attributes_of_runs_are_those_of_evaluate(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -196,6 +219,41 @@ def test_confusion_by_hand() -> None:
         assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "d", "e"]
 
 
+def test_confusion_of_one_run_by_hand() -> None:
+    """Classes 0 and 2 are seen, 1 is not; those come first."""
+    counts = [[3, 1, 0], [2, 2, 0], [0, 0, 5]]
+    one = {"method": "star", "warning": None, "zsl": {"accuracy": 1.0, "confusion": counts},
+           "gzsl": {"gamma": 0.25, "seen_accuracy": 8 / 9, "unseen_accuracy": 0.5,
+                    "harmonic_mean": 0.64, "confusion": counts},
+           "classes": {"names": list("abc"), "seen": [0, 2], "unseen": [1]}}  # fmt: skip
+    found = confusion.numbers({"x": one})
+    assert found["all"]["classes"] == ["a", "c", "b"]
+    assert found["all"]["confusion"] == [[0.75, 0, 0.25], [0, 1, 0], [0.5, 0, 0.5]]
+    unseen, every, _ = confusion.draw(found).axes
+    assert [text.get_text() for text in unseen.get_xticklabels()] == ["b"]
+    assert [text.get_text() for text in every.texts] == ["75", "25", "100", "50", "50"]
+    assert [line.get_ydata()[0] for line in every.lines[:1]] == [1.5]
+    assert every.get_title().startswith("S 88.9 %, U 50.0 %, H 64.0 % at gamma 0.250")
+    assert (unseen.get_xlabel(), every.get_xlabel()) == (
+        "named as, among unseen classes", "named as, among all classes",
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_confusion_of_the_latest_run(figure: Callable[..., Outcome], cli: Cli, store: str) -> None:
+    found = document(figure("confusion", "--json"))
+    judged = document(cli("evaluate", "--store", store, "--json"))
+    names = judged["classes"]["names"]
+    assert found["runs"][0]["run"] == judged["run"] == "m4"
+    assert sorted(found["all"]["classes"]) == sorted(names)
+    right = dict(zip(names, judged["gzsl"]["per_class_accuracy"], strict=True))
+    assert np.diagonal(found["all"]["confusion"]) == pytest.approx(
+        [right[name] for name in found["all"]["classes"]]
+    )
+    assert found["all"]["seen"] == len(judged["classes"]["seen"])
+
+
+@pytest.mark.slow
 def test_confusion_of_runs_is_zero_shot(
     figure: Callable[..., Outcome], cli: Cli, store: str
 ) -> None:
@@ -245,6 +303,7 @@ def test_points_near_by_cosine_are_laid_out_near(count: int, width: int) -> None
         assert (labels[apart.argmin(1)] == labels).all()
 
 
+@pytest.mark.slow
 def test_space_shows_clips_and_texts_of_the_unseen_classes(
     figure: Callable[..., Outcome], store: str
 ) -> None:
@@ -263,13 +322,18 @@ def test_space_shows_clips_and_texts_of_the_unseen_classes(
             assert len(panel[which]["points"]) == len(panel["labels"])
             assert -1 <= panel[which]["silhouette"] <= 1
     drawn = space.draw(found)
-    assert len(drawn.axes) == 4
+    assert len(drawn.axes) == 3  # equal texts once
     for axes, which in zip(drawn.axes, space.WHICH, strict=False):
         points = [np.asarray(c.get_offsets()) for c in axes.collections]
         np.testing.assert_allclose(np.concatenate(points), skeleton[which]["points"])
-    assert "(they change none)" in drawn.axes[3].get_title()
+    shown = [np.asarray(c.get_offsets()) for c in drawn.axes[2].collections]
+    assert sorted(map(tuple, np.concatenate(shown))) == sorted(
+        map(tuple, semantic["without"]["points"])
+    )
+    assert "which change none of these" in drawn.axes[2].get_title()
 
 
+@pytest.mark.slow
 def test_space_of_chosen_classes(figure: Callable[..., Outcome], store: str) -> None:
     experiment = tiny(Path(store))
     names = [experiment.source.classes[c] for c in experiment.seen[:3]]
@@ -277,7 +341,9 @@ def test_space_of_chosen_classes(figure: Callable[..., Outcome], store: str) -> 
     found = document(figure("space", *options, *options, "--json"))
     assert found["classes"] == names
     assert found["semantic"]["unchanged"] is False
-    assert "(they change none)" not in space.draw(found).axes[3].get_title()
+    drawn = space.draw(found)
+    assert len(drawn.axes) == 4
+    assert "texts with semantic-part prompts" in drawn.axes[3].get_title()
 
 
 class Ideal:
@@ -292,6 +358,7 @@ class Ideal:
         return torch.eye(5)[place // 4 if prompted else place % 4].view(5, 4, 5)
 
 
+@pytest.mark.slow
 def test_with_is_with_prompts(
     figure: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,7 +371,7 @@ def test_with_is_with_prompts(
 
 
 WRONG = [
-    (["gamma", "absent"], 4, "no run 'absent'", "there are: fold1, m4"),
+    (["gamma", "absent"], 2, "no run 'absent'", "there are: fold1, m4"),
     (["gamma", "m4", "--out", "taken"], 6, "taken", "name another with --out"),
     (["attributes"], 2, "Missing argument", "--help"),
     (["attributes", "m4"], 2, "one m, 4, is no curve", "another method.attributes"),
@@ -312,7 +379,6 @@ WRONG = [
     (["attributes", "m4", "two"], 2, "'m4' and 'two' differ in parts 6 / 2", "else alike"),
     (["attributes", "m6", "plain"], 2, "run 'plain': method eszsl has no method.attributes",
      "else alike"),
-    (["confusion", "m4"], 2, "Missing argument", "--help"),
     (["confusion", "m4", "m4"], 2, "two different runs", "name another"),
     (["confusion", "m4", "m6", "two"], 2, "unexpected extra argument", "--help"),
     (["confusion", "m4", "fold1"], 2, "'m4' and 'fold1' differ in split fold0 / fold1",
@@ -327,6 +393,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message", "fix"), WRONG, ids=[" ".join(w[0]) for w in WRONG]
 )

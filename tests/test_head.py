@@ -15,7 +15,6 @@ from starcli.contracts import Problem, TextBank, TokenSet, Watch, views_of
 from starcli.errors import DataError, UsageError
 from starcli.head import Star, similarity
 from starcli.metrics import Judged, predict
-from starcli_plugins.backbones.st_gcn import StGcn
 from starcli_plugins.layouts import KINECT_V1
 
 pytestmark = pytest.mark.numerical
@@ -68,6 +67,8 @@ def test_a_further_class_is_read_without_a_prompt(settings: dict[str, object]) -
 
 def test_swapping_the_persons_changes_nothing() -> None:
     """From the clip on: joint tokens average the persons, so no channel belongs to one of them."""
+    from starcli_plugins.backbones.st_gcn import StGcn
+
     torch.manual_seed(0)
     settings = StGcn.Settings(widths=(6, 9), strides=(2, 2))
     backbone, head = StGcn(settings, KINECT_V1).eval(), make_head()

@@ -1,12 +1,15 @@
 """What the settings of the dual-prompt head change, and what they refuse."""
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
 from test_head import make_head, random_tokens, toy_set
 
 from starcli.branches import PartBranch, PooledBranch, PromptlessBranch
-from starcli.contracts import Watch
+from starcli.conformance.methods import learns_from_unseen_text
+from starcli.contracts import Watch, is_transductive
 from starcli.head import Star
 
 pytestmark = pytest.mark.numerical
@@ -76,10 +79,17 @@ def test_impossible_settings_are_refused(settings: dict[str, object], reason: st
         Star.Settings.model_validate(settings)
 
 
-def test_transductive_is_what_learns_from_unseen_text() -> None:
-    assert not make_head().transductive
-    assert make_head(semantic_classes="all").transductive
-    assert not make_head(semantic_classes="all", ablate=("sce",)).transductive
+@pytest.mark.parametrize(
+    ("settings", "transductive"),
+    [({}, False), ({"semantic_classes": "all"}, True),
+     ({"semantic_classes": "all", "ablate": ("sce",)}, False)],
+)  # fmt: skip
+def test_transductive_is_what_learns_from_unseen_text(
+    settings: dict[str, Any], transductive: bool
+) -> None:
+    small = Star.Settings(attributes=8, width=8, heads=1, hidden=8, **settings)
+    assert is_transductive(Star, small) is transductive
+    assert learns_from_unseen_text(Star, small) is transductive
 
 
 def test_similarity_of_the_semantic_entropy_may_differ() -> None:

@@ -97,6 +97,11 @@ def test_a_folder_of_clips_becomes_a_data_set(folder: Path) -> None:
     np.testing.assert_array_equal(one.joints, clip(3.5)[:, None])
     assert {p: p.read_bytes() for p in before} == before
     assert sorted(p.name for p in (folder / "store" / "datasets").iterdir()) == ["mine"]
+    totals = source.totals
+    assert (totals.clips, totals.subjects, totals.views) == (8, 2, None)
+    assert totals.sides == {"xsub": {"train": [1, 1, 1, 1], "test": [1, 1, 1, 1]}}
+    assert totals.names is not None
+    assert sorted(totals.names()) == list(found)
 
 
 def test_an_index_says_file_class_subject_view_and_sides(folder: Path) -> None:
@@ -175,14 +180,15 @@ def test_two_persons_stay_two_and_an_absent_one_zero(folder: Path) -> None:
 def test_shards_hold_the_bytes_that_the_file_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from starcli.files import digest
     from starcli.importing import datasets
-    from starcli.store import digest
 
     monkeypatch.setattr(datasets, "SHARD_BYTES", 3 * clip().nbytes)
     source = made(folder)
     listed = json.loads((source.folder / "dataset.json").read_text())["shards"]
-    assert [len(load_file(source.folder / s["file"])["joints"]) for s in listed] == [9, 9, 6]
-    assert all(digest(source.folder / s["file"]) == s["sha256"] for s in listed)
+    place = source.folder / digest(source.folder / "dataset.json")[:16]
+    assert [len(load_file(place / s["file"])["joints"]) for s in listed] == [9, 9, 6]
+    assert all(digest(place / s["file"]) == s["sha256"] for s in listed)
     np.testing.assert_array_equal(clips_of(source)["sit/bob/1.npy"].joints, clip(2.5)[:, None])
 
 
@@ -380,7 +386,8 @@ def test_bad_arrays(folder: Path, case: str) -> None:
     assert caught.value.file == str(path)
     assert caught.value.fix
     assert caught.value.frame == {"nan": 2, "far": 1}.get(case)
-    assert not list((folder / "store" / "datasets").iterdir())
+    assert imported.names(folder / "store") == []
+    assert not list((folder / "store").glob("unfinished/*"))
 
 
 def test_millimetres_taken_for_metres_get_a_hint(folder: Path) -> None:
@@ -617,7 +624,7 @@ def test_other_processes_read_the_same_data_set_or_none(folder: Path) -> None:
 @pytest.mark.parametrize("damage", ["gone", "cut", "short"])
 def test_damaged_shards_are_named(folder: Path, damage: str) -> None:
     source = made(folder)
-    shard = source.folder / "clips-00000.safetensors"
+    [shard] = source.folder.glob("*/clips-00000.safetensors")
     content = shard.read_bytes()
     shard.unlink()
     if damage == "cut":
@@ -630,6 +637,66 @@ def test_damaged_shards_are_named(folder: Path, damage: str) -> None:
         clips_of(source)
     assert caught.value.file == str(shard)
     assert "starcli data import" in caught.value.fix
+
+
+def test_a_flipped_bit_in_a_shard_is_found_e11(folder: Path) -> None:
+    source = made(folder)
+    [shard] = source.folder.glob("*/clips-00000.safetensors")
+    content = bytearray(shard.read_bytes())
+    content[-3] ^= 1
+    shard.unlink()
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match="its bytes are not those that were written") as caught:
+        clips_of(source)
+    assert caught.value.file == str(shard)
+    make("mine", wish(folder), folder / "store", overwrite=True)  # the same again mends it
+    assert len(clips_of(source)) == 8
+
+
+def as_before(source: imported.Imported) -> None:
+    """Lay a data set out as earlier versions did: shards beside the file."""
+    [version] = (path for path in source.folder.iterdir() if path.is_dir())
+    for shard in version.iterdir():
+        shard.rename(source.folder / shard.name)
+    version.rmdir()
+
+
+def test_data_sets_of_earlier_versions_are_read_and_replaced(folder: Path) -> None:
+    source = made(folder)
+    clips = clips_of(source)
+    as_before(source)
+    (source.folder / "dataset.json").touch()  # another process, which has not read it
+    again = imported.load(folder / "store", "mine")(NoSettings())
+    assert again.digest == source.digest
+    found = clips_of(again)
+    assert found.keys() == clips.keys()
+    for name, clip in clips.items():
+        np.testing.assert_array_equal(found[name].joints, clip.joints)
+    make("mine", wish(folder), folder / "store", overwrite=True)
+    assert len([*source.folder.iterdir()]) == 2
+    assert clips_of(imported.load(folder / "store", "mine")(NoSettings())).keys() == clips.keys()
+
+
+def test_a_flipped_letter_of_the_description_is_found_e11(folder: Path) -> None:
+    path = made(folder).folder / "dataset.json"
+    path.write_text(path.read_text().replace('"wave"', '"wavy"'))
+    with pytest.raises(DataError, match="is damaged, or clips that it names are gone") as caught:
+        imported.load(folder / "store", "mine")
+    assert caught.value.file == str(path)
+
+
+def test_one_damaged_data_set_leaves_the_list_of_others(cli: Cli, folder: Path) -> None:
+    make("good", wish(folder), folder / "store")
+    path = made(folder).folder / "dataset.json"
+    path.write_text("{}")
+    table = cli("data", "list", "--store", str(folder / "store"))
+    assert table.code == 9
+    assert "good" in table.out
+    assert "mine: " in table.err
+    listed = json.loads(cli("data", "list", "--store", str(folder / "store"), "--json").out)
+    assert {"good": "stick"}.items() <= {r["name"]: r["layout"] for r in listed["datasets"]}.items()
+    [bad] = listed["bad"]
+    assert (bad["name"], bad["file"], bad["exit_code"]) == ("mine", str(path), 3)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1}'])
@@ -666,6 +733,7 @@ TRAIN = [part for key, value in TINY.items() if key != "dataset.subjects"
 IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y", "--unit", "mm"]
 
 
+@pytest.mark.slow
 def test_an_imported_data_set_trains_without_a_further_step(cli: Cli, tmp_path: Path) -> None:
     coco(tmp_path)
     done = cli(*IMPORT, "--train-subjects", "a,b", "--json")
@@ -728,7 +796,7 @@ def test_a_layout_without_six_parts_is_cut_into_its_finest(folder: Path) -> None
         (IMPORT, 2, "there is a data set 'poses'"),
         (["data", "import", "new", "none", "--layout", "coco-17"], 3, "is no folder and no index"),
         (["data", "import", "new", "poses", "--layout", "coco"], 2, "did you mean 'coco-17'?"),
-        (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "not readable TOML"),
+        (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "no.toml: cannot be read"),
         (["data", "import", "new", "poses"], 2, "--layout"),
         (["data", "import", "new", "poses", "--layout", "kinect-v2"], 3, "joints are [20, 1, 17"),
         (["data", "import", "new", "poses", "--layout", "coco-17", "--up", "z"], 2, "--up z"),

@@ -15,6 +15,7 @@ from starcli.errors import DataError, StarError
 from starcli.importing.datasets import Wish, make
 from starcli.incoming import Incoming, Reader
 from starcli.skeletons import Joints
+from starcli_plugins.datasets import ctr_npz
 from starcli_plugins.datasets.pku_files import read_labels
 
 
@@ -91,6 +92,30 @@ def test_own_clips_are_turned_and_scaled_as_when_they_were_imported(
     assert len(found) == 6
     for one, other in zip(found, want, strict=True):
         np.testing.assert_array_equal(joints_of(one), other)
+
+
+def test_a_bad_clip_hides_none_of_those_after_it(tmp_path: Path) -> None:
+    joints = np.ones((3, 1, 25, 3), np.float32)
+    bad = np.full_like(joints, np.nan)
+    ctr_npz.write(tmp_path / "NTU60_CS.npz", [(0, bad), (0, joints)], [(0, joints)])
+    found = read(source_of("ntu60"), tmp_path / "NTU60_CS.npz")
+    assert [isinstance(each, StarError) for each in found] == [False, True, False]
+    arrays = {"a": bad[:, 0], "b": np.zeros((3, 25, 3)), "c": joints[:, 0]}
+    np.savez(tmp_path / "own.npz", **arrays)
+    found = read(source_of("simulated"), tmp_path / "own.npz", persons=1)
+    assert [isinstance(each, StarError) for each in found] == [True, True, False]
+
+
+@pytest.mark.parametrize(("name", "second"), [("ntu60", 0), ("ntu120", 1)])
+def test_an_array_of_one_person_is_filled_as_the_data_set_fills_its_clips(
+    tmp_path: Path, name: str, second: float
+) -> None:
+    """A run on ntu120 has learned from the same person twice."""
+    joints = np.stack([np.ones((3, 25, 3)), np.zeros((3, 25, 3))], 1)
+    np.save(tmp_path / "a.npy", joints)
+    (found,) = read(source_of(name), tmp_path / "a.npy")
+    assert (joints_of(found)[:, 0] == 1).all()
+    assert (joints_of(found)[:, 1] == second).all()
 
 
 def test_what_is_done_to_every_clip_is_done_here_too(tmp_path: Path) -> None:

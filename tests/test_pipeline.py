@@ -20,6 +20,7 @@ TINY = {
     "dataset.subjects": 2,
     "backbone.widths": [8, 8],
     "backbone.strides": [2, 2],
+    "encoder.name": "glove-50",
     "pretrain.frames": 16,
     "pretrain.epochs": 1,
     "method.epochs": 2,
@@ -135,6 +136,7 @@ def test_a_backbone_that_saw_an_unseen_class_is_refused(tmp_path: Path) -> None:
     meta = results["pretrain"].path / "meta.json"
     content = json.loads(meta.read_text())
     content["summary"]["classes"].append(experiment.unseen[0])
+    del content["seal"]
     meta.write_text(json.dumps(content))
     with pytest.raises(DataError, match="leak: the backbone was trained on unseen classes"):
         pipeline.run(experiment, "extract")

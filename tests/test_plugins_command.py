@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from starcli import inspection, registry
 from starcli.cli import app
-from starcli.errors import UsageError
+from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry
 from starcli.template import write
 
@@ -23,18 +23,17 @@ SPAWNING = (
     "import subprocess, sys, time\n"
     "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\ntime.sleep(600)\n"
 )
-SKIP_OURS = (
-    "import json, sys; from starcli import inspection, registry; "
-    "print(json.dumps(inspection.check([e for e in registry.entries() "
-    "if e.distribution != 'starcli'], float(sys.argv[1]))))"
-)
 
 
 def verdict(folder: Path, seconds: float = 60) -> dict[str, Any]:
     """What `plugins --check` says of the one plugin that is not ours."""
-    done = python(folder, "-c", SKIP_OURS, str(seconds))
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", str(folder))
+        registry._scan.cache_clear()
+        entries = [e for e in registry.entries() if e.distribution != registry.OURS]
+        (row,) = inspection.check(entries, seconds)
+    registry._scan.cache_clear()
     return dict(row)
 
 
@@ -101,7 +100,22 @@ def test_an_import_that_hangs_is_named_while_it_hangs(
     monkeypatch.setattr(registry, "_say_slow", lambda entry: (said(entry), named.set()))
     monkeypatch.setattr(registry.EntryPoint, "load", lambda point: named.wait(30))
     registry._target(Entry("describer", "talker", "acme", "1.0", "acme:Talker"))
-    assert "still importing describer 'talker' (acme 1.0)" in capfd.readouterr().err
+    told = "still importing describer 'talker' (acme 1.0); if it never ends, remove acme\n"
+    assert told in capfd.readouterr().err
+
+
+def test_nobody_is_told_to_remove_starcli(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry("backbone", "st-gcn", "starcli", "0.1.0", "no_such_module:Net")
+    registry._say_slow(entry)
+    assert capfd.readouterr().err == "still importing backbone 'st-gcn' (starcli 0.1.0)\n"
+    with pytest.raises(MissingError) as caught:
+        registry._target(entry)
+    assert caught.value.fix == "install starcli again with all that it needs"
+    assert registry.repair(["starcli", "b", "a", "b"]) == (
+        "install starcli again with all that it needs; fix, update or remove a, b"
+    )
 
 
 def test_check_exits_with_4_and_one_document(tmp_path: Path) -> None:
@@ -173,6 +187,7 @@ def test_show_of_what_is_not_there(arguments: tuple[str, str], message: str) -> 
     assert "did you mean" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_new_writes_a_plugin_that_conforms(tmp_path: Path) -> None:
     folder = tmp_path / "a folder" / "my-net"
     files = write("my-net", folder)

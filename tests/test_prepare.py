@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -25,10 +23,10 @@ from starcli.clips import ClipSet
 from starcli.contracts import Clip, Recording
 from starcli.errors import DataError
 from starcli.experiment import Experiment
+from starcli.files import digest
 from starcli.recordings import each_group, fingerprint, groups, read_group, read_lists
 from starcli.settings import load
-from starcli.store import digest
-from starcli_plugins.datasets import ctr_npz, ntu_sample
+from starcli_plugins.datasets import annotations, ctr_npz, ntu_sample
 from starcli_plugins.datasets.ntu import Ntu60
 from starcli_plugins.layouts import KINECT_V2
 
@@ -84,6 +82,21 @@ def test_who_reads_changes_no_byte_g20(
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_group_that_is_not_whole_is_read_again(tmp_path: Path, damage: str) -> None:
+    """As a store has it that an earlier version left with its shards moved away."""
+    [group] = groups(numbered(6))
+    source: Any = Source()
+    assert not group.is_in(tmp_path)
+    read_group(source, group, folder=tmp_path, normalise=())
+    assert group.is_in(tmp_path)
+    if damage == "gone":
+        (tmp_path / "clips-00000-000.safetensors").unlink()
+    else:
+        group.list_in(tmp_path).write_text('{"clips": [')
+    assert not group.is_in(tmp_path)
+
+
 def test_half_a_recording_is_none(tmp_path: Path) -> None:
     source: Any = Source(bad=["0003"])
     every = groups(numbered(6))
@@ -134,7 +147,7 @@ def test_clips_are_ragged_and_read_as_two_persons(raw: Path, tmp_path: Path) -> 
     assert not clips.joints(alone)[:, 1].any()
     assert clips.joints(pair)[:, 1].any()
     rows = sum(frames * persons for _, _, frames, persons in clips.places)
-    assert sum(len(shard) for shard in clips.shards) == rows  # no padding
+    assert sum(len(shard["joints"]) for shard in artifact.shards("clips")) == rows  # no padding
 
 
 def test_ctr_gcn_does_not_turn_clips_but_others_are(raw: Path, tmp_path: Path) -> None:
@@ -146,38 +159,6 @@ def test_ctr_gcn_does_not_turn_clips_but_others_are(raw: Path, tmp_path: Path) -
     line = (turned.joints(0)[:, 0, 8] - turned.joints(0)[:, 0, 4]).mean(0)
     assert line[0] > 0
     assert abs(line[2]) < 1e-5
-
-
-KILL = """
-import os, signal, sys
-from starcli import recordings
-from starcli.__main__ import main
-saved = recordings.save_whole
-left = [int(sys.argv.pop(1))]
-def save(path, write):
-    saved(path, write)
-    left[0] -= 1
-    if left[0] < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-recordings.save_whole = save
-recordings.GROUP = 16
-main()
-"""
-
-
-@pytest.mark.parametrize("files", [0, 1, 2, 5])
-def test_killed_and_run_again_gives_the_same_bytes(
-    files: int, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ["prepare", "--dataset", "ntu60", "--raw", str(raw), "--store", str(tmp_path / "a")]
-    killed = subprocess.run([sys.executable, "-c", KILL, str(files), *command])
-    assert killed.returncode == -signal.SIGKILL
-    monkeypatch.setattr(recordings, "GROUP", 16)
-    _, again = prepare(tmp_path / "a", raw)
-    _, undisturbed = prepare(tmp_path / "b", raw)
-    assert again.key == undisturbed.key
-    assert again.meta["files"] == undisturbed.meta["files"]
-    assert len(again.meta["files"]) > 5
 
 
 @pytest.fixture
@@ -213,6 +194,51 @@ def test_unreadable_recordings_are_all_listed_and_nothing_is_stored(
     assert not list(store.glob("unfinished/*/checkpoint"))
 
 
+@pytest.mark.parametrize("form", ["folder", "arrays", "annotations"])
+def test_one_bad_clip_is_left_out_of_every_form_and_the_rest_is_read(
+    cli: Cli, tmp_path: Path, form: str
+) -> None:
+    """Three clips of which the second has a NaN, or is cut off."""
+    names = [f"S001C001P00{performer}R001A001" for performer in (1, 2, 3)]
+    source = Ntu60(Ntu60.Settings())
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in names:
+        (raw / f"{name}.skeleton").write_bytes(ntu_sample.text(name, 6))
+    joints = [source.skeleton(recording) for recording in source.recordings(raw)]
+    bad = raw / f"{names[1]}.skeleton"
+    bad.write_bytes(bad.read_bytes()[:5000])
+    joints[1][2, 0, 3] = np.nan
+    if form == "arrays":
+        raw = tmp_path / "NTU60_CS.npz"
+        ctr_npz.write(raw, [(0, each) for each in joints[:2]], [(0, joints[2])])
+    elif form == "annotations":
+        raw = tmp_path / "ntu60_3danno.pkl"
+        split = {"xsub_train": names[:2], "xsub_val": names[2:],
+                 "xview_train": [], "xview_val": names}  # fmt: skip
+        annotations.write(raw, [(n, 0, j) for n, j in zip(names, joints, strict=True)], split)
+
+    refused = cli("prepare", "--dataset", "ntu60", "--raw", str(raw))
+    assert refused.code == 3
+    assert "--skip-bad" in refused.err
+    done = cli("prepare", "--dataset", "ntu60", "--raw", str(raw), "--skip-bad")
+    assert done.code == 9
+    folder = Path(done.out.strip())
+    assert len(json.loads((folder / "data.json").read_text())["names"]) == 2
+    (skipped,) = json.loads((folder / "skipped.json").read_text())
+    want = {"folder": f"{names[1]}.skeleton", "arrays": "train-00000001", "annotations": names[1]}
+    assert skipped["recording"] == want[form]
+
+
+def test_the_advice_to_leave_out_is_given_once(cli: Cli, tmp_path: Path) -> None:
+    name = "S001C001P001R001A001"
+    (tmp_path / f"{name}.skeleton").write_bytes(b"1\n0\n")
+    outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(tmp_path), "--json")
+    assert json.loads(outcome.out)["error"]["fix"] == (
+        "leave out what cannot be read with --skip-bad"
+    )
+
+
 def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -> None:
     outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(damaged), "--skip-bad")
     assert outcome.code == 9
@@ -221,6 +247,47 @@ def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -
     assert len(json.loads((folder / "data.json").read_text())["names"]) == 118
     skipped = json.loads((folder / "skipped.json").read_text())
     assert [row["frame"] for row in skipped] == [2, 2]
+
+
+@pytest.mark.parametrize("change", ["changed", "gone", "come"])
+def test_recordings_that_change_after_their_fingerprint_are_not_stored_under_it_a32(
+    change: str, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    names = [f"S001C001P001R001A{action:03}" for action in (1, 2, 3)]
+    one, two, three = (raw / f"{name}.skeleton" for name in names)
+    one.write_bytes(ntu_sample.text(names[0], 6))
+    two.write_bytes(ntu_sample.text(names[1], 6))
+    flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"}
+    experiment = Experiment(load(flags))
+    assert experiment.raw_digest
+    if change == "come":
+        three.write_bytes(ntu_sample.text(names[2], 6))
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if change == "changed":
+            state = two.stat()
+            os.utime(two, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+        elif change == "gone":
+            two.unlink()
+
+    with pytest.raises(DataError, match="changed while the recordings were read") as caught:
+        pipeline.run(experiment, "prepare", meanwhile)
+    assert caught.value.file == str(three if change == "come" else two)
+    assert not list((tmp_path / "store").glob("prepare/*"))
+    results, _ = pipeline.run(Experiment(load(flags)), "prepare")
+    assert results["prepare"].summary["clips"] == {"changed": 2, "gone": 1, "come": 3}[change]
+
+
+def test_a_run_is_not_prepared_again_from_other_recordings_a32(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    name = "S001C001P001R001A001"
+    (raw / f"{name}.skeleton").write_bytes(ntu_sample.text(name, 6))
+    loaded = load({"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"})
+    with pytest.raises(DataError, match="not the recordings that the run was made of"):
+        pipeline.run(Experiment(loaded, {"raw": "0" * 16}), "prepare")
 
 
 def test_a_protocol_that_the_recordings_do_not_say_is_refused(

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from test_pipeline import TINY
-from test_registry import install, python
+from test_docs_commands import forget
+from test_pipeline import TINY, Cli
+from test_registry import install
 
 BACKBONE = """
 from starcli_plugins.backbones.st_gcn import StGcn
@@ -36,14 +37,19 @@ CASES = [
 
 @pytest.mark.parametrize(("option", "group", "source", "end", "who", "what"), CASES)
 def test_a_wrong_answer_names_the_plugin(
-    tmp_path: Path, option: str, group: str, source: str, end: str, who: str, what: str
-) -> None:
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch,
+    option: str, group: str, source: str, end: str, who: str, what: str,
+) -> None:  # fmt: skip
     install(tmp_path, "acme", f"[starcli.{group}]\nmine = acme:Mine\n", source.format(end))
     small = [f"--set={key}={json.dumps(value)}" for key, value in TINY.items()
-             if not (option == "method" and key.startswith("method."))]  # fmt: skip
-    done = python(tmp_path, "-m", "starcli", "train", f"--{option}", "mine", "--json",
-                  "--store", str(tmp_path / "store"), *small)  # fmt: skip
-    error = json.loads(done.stdout)["error"]
-    assert done.returncode == error["exit_code"] == 4
+             if option == "backbone" or not key.startswith(f"{option}.")]  # fmt: skip
+    monkeypatch.syspath_prepend(tmp_path)
+    forget(tmp_path)
+    try:
+        done = cli("train", f"--{option}", "mine", "--json", *small)
+    finally:
+        forget(tmp_path)
+    error = json.loads(done.out)["error"]
+    assert done.code == error["exit_code"] == 4
     assert error["message"].startswith(f"{who} answered with ")
     assert what in error["message"]

@@ -52,9 +52,9 @@ def own_clips(folder: Path, points: tuple[int, int] = (17, 2), subjects: str = "
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tiny network and few epochs, whatever the data set."""
+    """A tiny network and few epochs, whatever the data set, and the texts as everybody has them."""
     for key, value in TINY.items():
-        if key != "dataset.subjects":
+        if key not in ("dataset.subjects", "encoder.name"):
             monkeypatch.setenv("STARCLI_" + key.upper().replace(".", "__"), str(value))
 
 
@@ -71,6 +71,7 @@ def test_every_command_is_in_one_of_the_tests() -> None:
     assert OWN
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_commands_on_real_recordings_run(cli: Cli, shared: Path, tmp_path: Path) -> None:
     archive = shared / "data" / "utd_mhad" / "Skeleton.zip"
@@ -80,6 +81,7 @@ def test_commands_on_real_recordings_run(cli: Cli, shared: Path, tmp_path: Path)
     run(cli, REAL)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_commands_and_python_on_own_recordings_run(cli: Cli, tmp_path: Path) -> None:
     own_clips(tmp_path / "clips")

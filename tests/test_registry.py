@@ -180,6 +180,7 @@ def test_what_a_plugin_prints_at_import_stays_out_of_stdout(tmp_path: Path) -> N
     assert "hello there" in errors
 
 
+@pytest.mark.slow
 def test_what_a_plugin_prints_at_work_stays_out_of_stdout(tmp_path: Path) -> None:
     source = GOOD.replace("return []", "print('hello there'); return [dict.fromkeys(parts, a) "
                           "for a in actions]")  # fmt: skip

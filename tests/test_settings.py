@@ -214,19 +214,54 @@ def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert "text.part: no such setting" in said
 
 
+def test_faults_of_plugins_and_numbers_are_named_with_the_others() -> None:
+    said = message({
+        "method.lr": float("nan"), "method.milestones": [20, float("inf")], "seed": -1,
+        "dataset.noise": "loud", "pretain.epochs": 3,
+    })  # fmt: skip
+    faults = said.removeprefix("settings: ").split(" (from flag)")
+    assert [fault.strip("; ").partition(":")[0] for fault in faults if fault] == [
+        "method.lr", "method.milestones", "dataset.noise", "seed", "pretain",
+    ]  # fmt: skip
+    assert said.count("Input should be finite") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("gpu", "; did you mean 'cuda'?"),
+        ("gpu:1", "; did you mean 'cuda:1'?"),
+        ("CUDA", "; did you mean 'cuda'?"),
+        ("tpu", ""),
+        ("", ""),
+        ("cuda:", ""),
+    ],
+)
+def test_what_is_no_device_is_told_the_right_word(name: str, hint: str) -> None:
+    said = message({"run.device": name})
+    assert f"run.device: '{name}' is not auto, cpu, cuda, cuda:N or mps{hint} (from flag)" in said
+
+
+@pytest.mark.parametrize("key", ["run.store", "run.raw", "backbone.weights"])
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_not_the_current_folder(key: str, path: str) -> None:
+    assert f"{key}: the path is empty; the current folder is '.'" in message({key: path})
+    assert settings.run_section({"run.store": "."}).store == Path()
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"seed = \n", "not readable TOML: Invalid value (at line 1, column 8)"),
-        (b"seed = 1\nseed = 2\n", "not readable TOML: Cannot overwrite a value (at line 2"),
-        (b"seed = '\xff'", "not readable TOML: 'utf-8' codec"),
-        (b"\x00\x01", "not readable TOML"),
+        (b"seed = \n", "1: not readable TOML: Invalid value at column 8"),
+        (b"seed = 1\nseed = 2\n", "2: not readable TOML: Cannot overwrite a value"),
+        (b"parts = 6\n\nseed = [1,\n", "4: not readable TOML: Invalid value, the file ends"),
+        (b"parts = 6\nseed = '\xff'", "2: not UTF-8 at byte 18"),
+        (b"\x00\x01", "1: not readable TOML"),
     ],
 )
-def test_broken_toml(content: bytes, reason: str) -> None:
+def test_broken_toml_is_named_with_its_line(content: bytes, reason: str) -> None:
     Path("starcli.toml").write_bytes(content)
-    said = message({})
-    assert said.startswith(f"starcli.toml: {reason}")
+    assert message({}).startswith(f"starcli.toml:{reason}")
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "."])
@@ -289,10 +324,10 @@ def test_recorded_settings_ignore_environment_and_file(monkeypatch: pytest.Monke
 
 
 def test_the_run_section_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    write("[run]\nstore = 'from-file'\ndevice = 'from-file'\n[dataset]\nname = 'unknown'\n")
-    monkeypatch.setenv("STARCLI_RUN__DEVICE", "from-variable")
+    write("[run]\nstore = 'from-file'\ndevice = 'mps'\n[dataset]\nname = 'unknown'\n")
+    monkeypatch.setenv("STARCLI_RUN__DEVICE", "cuda:3")
     place = settings.run_section({"run.raw": "from-flag"})
-    assert (place.store, place.device) == (Path("from-file"), "from-variable")
+    assert (place.store, place.device) == (Path("from-file"), "cuda:3")
     assert place.raw == Path("from-flag")
     with pytest.raises(UsageError, match=r"run\.stor: no such setting; did you mean 'run.store'"):
         settings.run_section({"run.stor": "x"})

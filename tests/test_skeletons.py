@@ -74,6 +74,16 @@ def test_centre_starts_at_the_first_frame_with_a_person_and_keeps_absence_zero()
     np.testing.assert_allclose(out[2, 1], joints[2, 1] - joints[1, 0, 0], atol=1e-6)
 
 
+def test_centre_passes_over_frames_whose_joints_lie_in_one_point() -> None:
+    """So that a published clip that begins with a body of zeros, moved like the rest, stays."""
+    joints = clip(4, 1)
+    joints[0] = 0
+    joints -= joints[1, 0, LAYOUT.origin]
+    np.testing.assert_array_equal(centre(joints, LAYOUT), joints)
+    point = np.full((2, 1, len(LAYOUT.joints), 3), 2, np.float32)
+    assert not centre(point, LAYOUT).any()
+
+
 def test_centre_of_nobody_is_nobody() -> None:
     assert not centre(np.zeros((3, 1, 4, 3), np.float32), LAYOUT).any()
 

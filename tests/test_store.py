@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from typing import Any
 import pytest
 import torch
 
-from starcli.errors import DataError, MissingError, OutputError, UsageError
-from starcli.store import SHARD_BYTES, Store, canonical, digest, key_of, split_evenly
+from starcli import files
+from starcli.errors import DataError, OutputError, UsageError
+from starcli.files import digest
+from starcli.runs import load_run, save_run
+from starcli.store import SHARD_BYTES, Store, canonical, key_of, split_evenly
+from starcli.unfinished import sweep
 
 RECIPE: dict[str, Any] = {
     "stage": "embed",
@@ -26,6 +31,7 @@ RECIPE: dict[str, Any] = {
     "inputs": {"texts": "abc"},
     "seed": 0,
 }
+RUN: dict[str, Any] = {"settings": {}, "steps": {}}
 HOLD = """
 import json, sys, time
 from pathlib import Path
@@ -55,11 +61,13 @@ def holder(store: Store) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def make(store: Store, content: Any = "made", recipe: dict[str, Any] = RECIPE) -> Path:
-    with store.writing("embed", recipe) as draft:
+def make(
+    store: Store, content: Any = "made", recipe: dict[str, Any] = RECIPE, stage: str = "embed"
+) -> Path:
+    with store.writing(stage, recipe) as draft:
         draft.json(content)
         draft.summary = {"classes": 2}
-        path = store.root / "embed" / key_of(recipe)
+        path = store.root / stage / key_of(recipe)
         assert not (path / "meta.json").exists()
     return path
 
@@ -173,7 +181,8 @@ def test_a_killed_process_leaves_nothing_visible(
 
 def test_a_file_in_place_of_the_store(store: Store) -> None:
     store.root.write_text("I was here first")
-    for attempt in (store.check_writable, lambda: make(store), lambda: store.save_run("a", {})):
+    record = partial(save_run, store.root, "a", RUN)
+    for attempt in (store.check_writable, partial(make, store), record):
         with pytest.raises(OutputError, match="cannot write: ") as caught:
             attempt()
         assert caught.value.exit_code == 6
@@ -201,11 +210,11 @@ def test_the_systems_refusals(
 
     def attempt() -> None:
         if moment == "check":
-            monkeypatch.setattr(Path, "touch", refuse)
+            monkeypatch.setattr("tempfile.TemporaryFile", refuse)
             return store.check_writable()
         if moment == "record":
             monkeypatch.setattr(Path, "write_text", refuse)
-            store.save_run("a", {})
+            save_run(store.root, "a", RUN)
         with store.writing("embed", {**RECIPE, "seed": 1}) as draft:
             if moment == "json":
                 monkeypatch.setattr(Path, "write_text", refuse)
@@ -248,8 +257,8 @@ def test_a_lock_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, store: Stor
 
 
 def test_hand_edits_change_the_identity(store: Store) -> None:
-    path = make(store, {"actions": {"wave": "old"}})
-    artifact = store.get("embed", key_of(RECIPE))
+    path = make(store, {"actions": {"wave": "old"}}, stage="describe")
+    artifact = store.get("describe", key_of(RECIPE))
     assert artifact is not None
     assert artifact.identity() == artifact.key == path.name
     original = (path / "data.json").read_text()
@@ -261,29 +270,77 @@ def test_hand_edits_change_the_identity(store: Store) -> None:
     assert artifact.identity() == artifact.key
 
 
-@pytest.mark.parametrize(("name", "line"), [("data.json", 2), ("meta.json", None)])
-def test_damaged_json_is_named(store: Store, name: str, line: int | None) -> None:
-    path = make(store)
-    (path / name).write_text('{\n"a": oops}')
-    with pytest.raises(DataError) as caught:
-        artifact = store.get("embed", key_of(RECIPE))
-        assert artifact is not None
-        artifact.data()
-    assert (caught.value.file, caught.value.exit_code) == (str(path / name), 3)
-    assert caught.value.line in (line, 2)
-    assert "not readable JSON" in caught.value.message
+@pytest.mark.parametrize("call", [errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EMLINK])
+def test_without_links_files_of_the_checkpoint_are_copied(
+    monkeypatch: pytest.MonkeyPatch, store: Store, call: int
+) -> None:
+    def refuse(*args: Any, **more: Any) -> None:
+        raise OSError(call, os.strerror(call))
 
-
-def test_damaged_tensors_are_named(store: Store) -> None:
+    monkeypatch.setattr(os, "link", refuse)
     with store.writing("embed", RECIPE) as draft:
-        draft.tensors({"x": torch.ones(100)})
-    artifact = store.get("embed", key_of(RECIPE))
-    assert artifact is not None
-    path = artifact.path / "data.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(DataError, match="not a readable safetensors file") as caught:
-        artifact.tensors()
-    assert caught.value.file == str(path)
+        draft.checkpoint.mkdir()
+        (draft.checkpoint / "rows-0-9").write_text("rows")
+        draft.adopt(draft.checkpoint / "rows-0-9", "rows-00000")
+        assert (draft.checkpoint / "rows-0-9").read_text() == "rows"
+    [artifact] = store.all("embed")
+    assert (artifact.path / "rows-00000").read_text() == "rows"
+    assert list((store.root / "unfinished").iterdir()) == []
+
+
+def test_a_sweep_leaves_checkpoints_and_the_work_of_others(
+    store: Store, holder: subprocess.Popen[str]
+) -> None:
+    make(store, recipe={**RECIPE, "seed": 1})
+    unfinished = store.root / "unfinished"
+    left = {
+        f"embed-{key_of({**RECIPE, 'seed': 1})}": ["checkpoint/epoch", "files/data.json"],
+        f"train-{key_of({**RECIPE, 'seed': 2})}": ["checkpoint/epoch", "checkpoint/.tmpAbCdEf",
+                                                   "checkpoint/a/x.9.tmp", "files/data.json"],
+        f"train-{key_of({**RECIPE, 'seed': 3})}": ["files/data.json"],
+    }  # fmt: skip
+    for name, names in left.items():
+        for file in names:
+            (unfinished / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / name / file).write_text("x")
+    sweep(store.root)
+    there = {str(path.relative_to(unfinished)) for path in unfinished.rglob("*") if path.is_file()}
+    held, interrupted = f"embed-{key_of(RECIPE)}", list(left)[1]
+    assert there == {
+        f"{held}/checkpoint/epoch", f"{held}/files/data.json", f"{interrupted}/checkpoint/epoch",
+    }  # fmt: skip
+    assert {path.name for path in unfinished.iterdir()} == {held, interrupted}
+
+
+def test_a_store_that_can_only_be_read_is_not_swept(tmp_path: Path) -> None:
+    sweep(tmp_path / "nothing")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    sweep(tmp_path / "file")
+
+
+def test_drafts_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True).stdout.strip()  # fmt: skip
+    elsewhere = "0" * len(files.HERE)
+    kept = {f"a.json.{files.HERE}-{os.getppid()}.tmp", f"a.json.{elsewhere}-{dead}.tmp",
+            f"a.json.{dead}.tmp", f"b.{files.HERE}-1x.tmp"}  # fmt: skip
+    for name in (*kept, f"a.json.{files.HERE}-{dead}.tmp", f"b.{files.HERE}-{dead}.tmp"):
+        (tmp_path / name).write_text("half")
+    files.save_text(tmp_path / "a.json", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"a.json"}
+
+
+def test_a_file_that_cannot_be_written_leaves_none(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("before")
+
+    def write(draft: Path) -> None:
+        draft.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OutputError, match="No space left"):
+        files.save_whole(tmp_path / "a", write)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
@@ -293,42 +350,64 @@ def test_files_follow_the_umask(store: Store, mask: int, mode: int) -> None:
         with store.writing("embed", RECIPE) as draft:
             draft.json("x")
             draft.tensors({"x": torch.ones(1)})
-        store.save_run("a", {})
+        save_run(store.root, "a", RUN)
         assert os.umask(mask) == mask
     finally:
         os.umask(before)
-    files = [p for folder in ("embed", "runs") for p in (store.root / folder).rglob("*.*")]
-    assert {p.name: oct(p.stat().st_mode & 0o777) for p in files} == dict.fromkeys(
+    made = [p for folder in ("embed", "runs") for p in (store.root / folder).rglob("*.*")]
+    assert {p.name: oct(p.stat().st_mode & 0o777) for p in made} == dict.fromkeys(
         ["data.json", "meta.json", "data.safetensors", "run.json"], oct(mode)
     )
 
 
 def test_runs_are_found_by_name_and_the_latest_without(store: Store) -> None:
-    store.save_run("one", {"settings": {"seed": 1}})
-    store.save_run("two", {"settings": {"seed": 2}})
-    assert store.load_run(None) == ("two", {"settings": {"seed": 2}})
-    assert store.load_run("one") == ("one", {"settings": {"seed": 1}})
-    store.save_run("one", {"settings": {"seed": 3}})
-    assert store.load_run(None) == ("one", {"settings": {"seed": 3}})
+    save_run(store.root, "one", RUN | {"settings": {"seed": 1}})
+    save_run(store.root, "two", RUN | {"settings": {"seed": 2}})
+    assert load_run(store.root, None) == ("two", RUN | {"settings": {"seed": 2}})
+    assert load_run(store.root, "one") == ("one", RUN | {"settings": {"seed": 1}})
+    save_run(store.root, "one", RUN | {"settings": {"seed": 3}})
+    assert load_run(store.root, None) == ("one", RUN | {"settings": {"seed": 3}})
 
 
 def test_unknown_runs_name_the_known_ones(store: Store) -> None:
-    with pytest.raises(MissingError) as caught:
-        store.load_run(None)
+    with pytest.raises(UsageError) as caught:
+        load_run(store.root, None)
     assert caught.value.message == f"no run yet in {store.root}"
     assert caught.value.fix == "make one with: starcli train"
-    store.save_run("two", {})
-    store.save_run("one", {})
-    with pytest.raises(MissingError) as caught:
-        store.load_run("three")
+    save_run(store.root, "two", RUN)
+    save_run(store.root, "one", RUN)
+    with pytest.raises(UsageError) as caught:
+        load_run(store.root, "three")
     assert caught.value.message == f"no run 'three' in {store.root}"
-    assert (caught.value.fix, caught.value.exit_code) == ("there are: one, two", 4)
+    assert (caught.value.fix, caught.value.exit_code) == ("there are: one, two", 2)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"settings": []}', "x", '{"settings": {}'])
+def test_a_damaged_run_is_named_e11(store: Store, text: str) -> None:
+    save_run(store.root, "one", RUN)
+    path = store.root / "runs" / "one" / "run.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match="is damaged") as caught:
+        load_run(store.root, "one")
+    assert (caught.value.file, caught.value.exit_code) == (str(path), 3)
+    assert "starcli train" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"../../x", b"a\0b"])
+def test_a_damaged_name_of_the_latest_run_is_named_e11(store: Store, name: bytes) -> None:
+    save_run(store.root, "one", RUN)
+    path = store.root / "runs" / "latest"
+    path.write_bytes(name)
+    with pytest.raises(DataError, match="is not the name of a run") as caught:
+        load_run(store.root, None)
+    assert caught.value.file == str(path)
+    assert load_run(store.root, "one") == ("one", RUN)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "latest", "a/b", ".."])
 def test_a_run_cannot_be_named_out_of_its_folder(store: Store, name: str) -> None:
     with pytest.raises(UsageError):
-        store.save_run(name, {})
+        save_run(store.root, name, RUN)
     assert not (store.root.parent / "outside").exists()
 
 

@@ -33,6 +33,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_every_cell_of_table_2_is_filled(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "data" / "ntu60").mkdir(parents=True)
     Ntu60(Ntu60.Settings()).write_sample(tmp_path / "data" / "ntu60")

@@ -93,8 +93,7 @@ def test_the_chosen_inference_reaches_the_reported_run(tmp_path: Path) -> None:
 
 
 def test_results_of_a_transductive_method_are_marked(cli: Cli) -> None:
-    trained = cli("train", *TRAIN, "--set", "method.semantic_classes=all", "--json")
-    assert json.loads(trained.out)["summary"]["transductive"] is True
+    assert cli("train", *TRAIN, "--set", "method.semantic_classes=all").code == 0
     for report in (["evaluate"], ["calibrate"]):
         assert "TRANSDUCTIVE: the method learned from text of the unseen classes" in " ".join(
             cli(*report).out.replace("│", "").split()

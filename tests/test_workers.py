@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_pipeline import Cli
 from torch import Tensor, nn
 
 from starcli.errors import UsageError
@@ -44,37 +46,52 @@ def summary(store: Path, document: dict[str, Any]) -> dict[str, Any]:
     return dict(meta["summary"])
 
 
-def test_two_processes_pretrain_and_extract_as_one_does(tmp_path: Path) -> None:
-    stores = [tmp_path / "one", tmp_path / "two"]
-    found = []
-    for store, more in zip(stores, ([], ["--num-processes", "2"]), strict=True):
-        done = starcli("pretrain", *SETTINGS, "--json", "--store", str(store), *more)
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout))
-    one, two = (summary(s, d) for s, d in zip(stores, found, strict=True))
-    assert found[0]["key"] == found[1]["key"]
-    assert len(one["loss_by_epoch"]) == 2
-    assert two["loss_by_epoch"] == pytest.approx(one["loss_by_epoch"], rel=1e-5)
-    weights = [load_file(Path(d["path"]) / "data.safetensors") for d in found]
-    for name, value in weights[0].items():
-        torch.testing.assert_close(weights[1][name], value, atol=1e-5, rtol=1e-3)
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_pretrain_and_extract_as_one_does(cli: Cli, tmp_path: Path) -> None:
+    """The nested weights are those of one process: there the tokens have to be the same bytes."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = [cli(stage, *SETTINGS, "--json", "--store", str(one))
+             for stage in ("pretrain", "extract")]  # fmt: skip
+    assert [each.code for each in alone] == [0, 0]
+    pretrained, extracted = (json.loads(each.out) for each in alone)
+    for stage in ("prepare", "pretrain"):
+        shutil.copytree(one / stage, two / stage)
+    shutil.rmtree(two / "pretrain" / pretrained["key"])
 
-    # From the same weights, the tokens are the same bytes.
-    for stage in ("pretrain", "prepare"):
-        subprocess.run(["cp", "-r", tmp_path / "one" / stage, tmp_path / f"again-{stage}"])
-        (tmp_path / "both").mkdir(exist_ok=True)
-        (tmp_path / f"again-{stage}").rename(tmp_path / "both" / stage)
-    files = []
-    for store, more in (("one", []), ("both", ["--num-processes", "2"])):
-        done = starcli("extract", *SETTINGS, "--json", "--store", str(tmp_path / store), *more)
-        assert done.returncode == 0, done.stderr
-        document = json.loads(done.stdout)
-        assert document["ran"] == ["extract/validation", "extract"]
-        files.append({p.name: p.read_bytes() for p in Path(document["path"]).glob("*safetensors")})
-    assert len(files[0]) > 2, "there is something to divide"
-    assert files[0] == files[1]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = starcli("extract", *SETTINGS, "--json", "--store", str(two), "--num-processes", "2",
+                   TMPDIR=str(scratch))  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert list(scratch.iterdir()) == [], "nothing is left behind"
+    found = json.loads(done.stdout)
+    assert found["ran"] == ["extract/validation", "pretrain", "extract"]
+    assert found["key"] == extracted["key"]
+    losses = [summary(store, pretrained)["loss_by_epoch"] for store in (one, two)]
+    assert len(losses[0]) == 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    own = Path("pretrain", pretrained["key"], "data.safetensors")
+    assert_alike(one / own, two / own, 1e-5)
+    files = [files_of(store, "extract") for store in (one, two)]
+    assert files[0].keys() == files[1].keys()
+    nested = {name for name in files[0] if not name.startswith(found["key"])}
+    assert len(nested) > 2, "there is something to divide"
+    assert all(files[0][name] == files[1][name] for name in nested)
+    for name in files[0].keys() - nested:
+        assert_alike(one / "extract" / name, two / "extract" / name, 2e-3)
 
 
+def assert_alike(first: Path, second: Path, within: float) -> None:
+    """Two files hold the same tensors, but for rounding."""
+    tensors, others = load_file(first), load_file(second)
+    assert tensors.keys() == others.keys()
+    for name, value in tensors.items():
+        torch.testing.assert_close(others[name], value, atol=within, rtol=1e-3)
+
+
+@pytest.mark.slow
 def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -> None:
     done = starcli("pretrain", *SETTINGS, "--set", "pretrain.lr=1e30", "--json",
                    "--store", str(tmp_path), "--num-processes", "2")  # fmt: skip
@@ -94,11 +111,14 @@ def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch
     assert fails_first(), "where nobody can be asked, a process speaks"
 
 
-def test_another_number_of_processes_than_asked_for_is_refused(tmp_path: Path) -> None:
-    one = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
-    done = starcli("pretrain", "--num-processes", "2", "--store", str(tmp_path), **one)
-    assert done.returncode == 2
-    assert "--num-processes 2 was asked for, but 1 started" in done.stderr
+def test_another_number_of_processes_than_asked_for_is_refused(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    done = cli("pretrain", "--num-processes", "2", "--store", str(tmp_path))
+    assert done.code == 2
+    assert "--num-processes 2 was asked for, but 1 started" in done.err
     assert not list(tmp_path.iterdir())
 
 
@@ -193,24 +213,26 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "mark"),
     [("pretrain", "checkpoint.safetensors"), ("extract", "plain-00001.safetensors")],
 )
+@pytest.mark.usefixtures("one_thread")
 def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(
-    tmp_path: Path, stage: str, mark: str
+    cli: Cli, tmp_path: Path, stage: str, mark: str
 ) -> None:
     more = ["--set", "pretrain.epochs=6", "--set", "extract.shard_mb=0.002"]
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     arguments = [stage, *SETTINGS, *more, "--store"]
-    assert starcli(*arguments, str(whole)).returncode == 0
+    assert cli(*arguments, str(whole)).code == 0
     killed = python("-c", KILLED, mark, *arguments, str(broken))
     assert killed.returncode == -signal.SIGKILL, "it ended before it could be killed"
     left = {p.name for p in broken.glob(f"unfinished/{stage}-*/checkpoint/*")}
 
-    done = starcli(*arguments, str(broken))
+    done = cli(*arguments, str(broken))
 
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert mark in left
     assert files_of(broken, stage) == files_of(whole, stage)
     assert not list(broken.glob("unfinished/*"))

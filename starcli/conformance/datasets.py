@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from starcli.contracts import Clip
+from starcli.contracts import BadClip, Clip, Recording
 from starcli.errors import StarError
+from starcli.totals import SIDES, CountedDataset, Totals
 
 ENOUGH = 24
 """Clips that are looked at: samples are small, but a data set made on the fly may be large."""
@@ -30,11 +31,19 @@ def sample(plugin: type[Any], settings: BaseModel) -> Iterator[tuple[Any, Path |
         yield source, Path(folder)
 
 
+def clips_of(source: Any, recording: Recording) -> Iterator[Clip]:
+    """The clips of a recording, none of which may be damaged."""
+    for clip in source.clips(recording):
+        if isinstance(clip, BadClip):
+            raise clip.error
+        yield clip
+
+
 def read(source: Any, raw: Path | None) -> list[Clip]:
     """The first clips."""
     found: list[Clip] = []
     for recording in source.recordings(raw):
-        found += source.clips(recording)
+        found += clips_of(source, recording)
         if len(found) >= ENOUGH:
             break
     return found
@@ -97,7 +106,7 @@ def reading_twice_gives_the_same(plugin: type[Any], settings: BaseModel) -> None
         again = plugin(settings)
         recordings = list(again.recordings(raw))
         last = recordings[len(recordings) // 2]
-        alone = {clip.name: clip for clip in again.clips(last)}
+        alone = {clip.name: clip for clip in clips_of(again, last)}
         second = read(again, raw)
     for one, two in zip(first, second, strict=True):
         assert one.name == two.name and np.array_equal(one.joints, two.joints), one.name
@@ -124,7 +133,7 @@ def a_truncated_file_is_named(plugin: type[Any], settings: BaseModel) -> None:
         again = plugin(settings)
         try:
             for recording in again.recordings(raw):
-                list(again.clips(recording))
+                list(clips_of(again, recording))
         except StarError as error:
             assert Path(broken).name in str(error), f"does not name {broken}: {error}"
             return
@@ -145,6 +154,19 @@ def an_empty_folder_is_refused(plugin: type[Any], settings: BaseModel) -> None:
     raise AssertionError("an empty folder was taken for recordings")
 
 
+def totals_add_up(plugin: type[Any], settings: BaseModel) -> None:
+    """What is known of the complete data set agrees with itself and with classes and protocols."""
+    source: Any = plugin(settings)
+    totals = source.totals if isinstance(source, CountedDataset) else Totals()
+    assert set(totals.sides) <= set(source.protocols), f"totals know {list(totals.sides)}"
+    for protocol, sides in totals.sides.items():
+        assert all(len(sides[side]) == len(source.classes) for side in SIDES), protocol
+        assert totals.clips == sum(sum(sides[side]) for side in SIDES), protocol
+    if totals.names is not None:
+        names = list(totals.names())
+        assert len(set(names)) == len(names) == totals.clips, f"{len(names)} names"
+
+
 RULES = (
     classes_are_names,
     splits_are_disjoint,
@@ -155,4 +177,5 @@ RULES = (
     files_exist,
     a_truncated_file_is_named,
     an_empty_folder_is_refused,
+    totals_add_up,
 )

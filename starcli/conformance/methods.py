@@ -12,7 +12,15 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli.contracts import Layout, Problem, TextBank, TokenSet, Watch, views_of
+from starcli.contracts import (
+    Layout,
+    Problem,
+    TextBank,
+    TokenSet,
+    Watch,
+    is_transductive,
+    views_of,
+)
 from starcli.errors import UsageError
 
 LAYOUT = Layout(
@@ -192,6 +200,40 @@ def further_classes_leave_the_others_alone(plugin: type[Any], settings: BaseMode
     assert torch.allclose(after[:, :-1], before, rtol=1e-5, atol=1e-6)
 
 
+def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
+    """Whether an epoch of learning comes out different where the texts of unseen classes do.
+
+    What was learned with other texts takes the place of what a method learned, and all its scores
+    are compared: a method may well read these texts to score.
+    """
+    problem, views, labels = toy(_facets(plugin))
+    vectors = problem.bank.vectors.clone()
+    vectors[list(UNSEEN)] = vectors[list(UNSEEN)].flip(0, 2)
+    seen = (labels < len(SEEN)).nonzero()[:, 0]
+
+    def fitted(bank: TextBank) -> tuple[dict[str, Tensor], Any]:
+        method = plugin(settings, replace(problem, bank=bank), 0)
+        before = {name: value.clone() for name, value in method.state_dict().items()}
+        method.fit(_tokens(plugin, settings, seen), Watch(epochs=1), seed=0)
+        return before, method.eval()
+
+    start, method = fitted(problem.bank)
+    before, told = fitted(replace(problem.bank, vectors=vectors))
+    learned = {k: v for k, v in told.state_dict().items() if not torch.equal(v, before[k])}
+    other = plugin(settings, problem, 0)
+    other.load_state_dict({**start, **learned})
+    with torch.no_grad():
+        want, got = method.score(views["plain"]), other.eval().score(views["plain"])
+    return not torch.equal(got, want)
+
+
+def unseen_text_is_not_learned_from(plugin: type[Any], settings: BaseModel) -> None:
+    """Unless it declares `transductive`, it learns the same whatever unseen classes' texts say."""
+    if not is_transductive(plugin, settings):
+        said = "it learns from text of unseen classes: declare transductive = True"
+        assert not learns_from_unseen_text(plugin, settings), said
+
+
 RULES = (
     scores_cover_all_classes,
     seen_classes_are_learned,
@@ -199,6 +241,7 @@ RULES = (
     rows_are_scored_alone,
     seeds_reproduce,
     other_clips_are_never_read,
+    unseen_text_is_not_learned_from,
     the_state_is_all_there_is,
     further_classes_leave_the_others_alone,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from functools import cache
@@ -28,6 +29,8 @@ def audit(event, arguments):
     elif event in ("socket.connect", "socket.getaddrinfo"):
         touched.append(f"{event} {arguments[1:]}")
 sys.path[:0] = json.loads(sys.argv[2])
+from starcli.children import follow
+follow(int(sys.argv[3]))
 sys.addaudithook(audit)
 __import__(sys.argv[1])
 found = list(touched)
@@ -77,7 +80,7 @@ def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
 def _touched(module: str) -> list[str]:
     """What the import of a module touches, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT, module, json.dumps(sys.path)],
+        [sys.executable, "-c", IMPORT, module, json.dumps(sys.path), str(os.getpid())],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

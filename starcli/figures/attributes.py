@@ -7,7 +7,6 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from starcli.errors import UsageError
-from starcli.experiment import Experiment
 from starcli.figures.drawing import COLOURS, admit
 
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ SHOWN = 6
 MEASURES = {"ZSL": ("zsl", "accuracy"), "H": ("gzsl", "harmonic_mean")}
 NAMES = {"ZSL": "ZSL, unseen classes", "H": "H, gamma chosen on validation"}
 LINES = {"ZSL": (COLOURS[0], "o", "solid"), "H": (COLOURS[2], "s", "dashed")}
-
-
-def compared(experiment: Experiment) -> dict[str, Any]:
-    """All that makes a run what it is: settings by dotted name, recordings, weights."""
-    values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
-    return values | {"recordings": experiment.raw_digest, "weights": experiment.weights_digest}
 
 
 def require_alike(settings: Mapping[str, Mapping[str, Any]]) -> None:

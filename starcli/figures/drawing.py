@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starcli.store import save_whole
+from starcli.files import save_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

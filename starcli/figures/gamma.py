@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,17 @@ def draw(runs: Mapping[str, Found]) -> Figure:
 
 
 def _title(found: Found, side: str) -> str:
-    """What the curves of a side are, and what they say of gamma."""
-    best = found["gamma"]
+    """What the curves of a side are, and what they say at the gamma that is drawn."""
+    used, best = found["calibrator"]["gamma"], found["gamma"]
     if side == "validation":
-        return f"validation clips: H {100 * best['harmonic_mean']:.1f} at gamma {best['gamma']:.3f}"
+        curve = found["curves"][side]
+        there = curve["harmonic_mean"][bisect_right(curve["breakpoints"], used)]
+        title = f"validation clips: H {100 * there:.1f} at gamma {used:.3f}"
+        other = f"\n(they choose {best['gamma']:.3f}, H {100 * best['harmonic_mean']:.1f})"
+        return title + (other if found["selection"] != "validation" else "")
     role = "choose gamma" if found["selection"] == "oracle" else "choose nothing"
     values = ", ".join(f"{short} {100 * found[short]:.1f}" for short in "SUH")
-    return f"test clips, which {role}: {values}"
+    return f"test clips, which {role}:\n{values} at gamma {used:.3f}"
 
 
 def _draw_side(axes: Axes, found: Found, side: str) -> None:

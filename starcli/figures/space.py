@@ -136,6 +136,8 @@ def _features(
 def draw(found: Mapping[str, Any]) -> Figure:
     """Clips above and texts below, without prompts on the left and with them on the right.
 
+    Texts that the prompts change none of are drawn once.
+
     Args:
         found: As `numbers` gives it, with the name of the `run` and the `warning` of its results.
     """
@@ -143,17 +145,19 @@ def draw(found: Mapping[str, Any]) -> Figure:
 
     figure = Figure(figsize=(8.6, 8), layout="constrained")
     figure.suptitle(f"{found['run']}, t-SNE by cosine; large: the name's text", fontsize=10)
-    (left, right), texts = figure.subplots(2, 2)
-    for axes, which in zip((left, right), WHICH, strict=True):
-        _draw_clips(axes, found, which)
-    texts[1].sharex(texts[0])
-    texts[1].sharey(texts[0])
-    for axes, which in zip(texts, WHICH, strict=True):
-        _draw_texts(axes, found, which)
-    for axes in (left, right, *texts):
+    once = found["semantic"]["unchanged"]
+    panels = figure.subplot_mosaic("ab;cc" if once else "ab;cd")
+    if not once:
+        panels["d"].sharex(panels["c"])
+        panels["d"].sharey(panels["c"])
+    for name, which in zip("ab", WHICH, strict=True):
+        _draw_clips(panels[name], found, which)
+    for name, which in zip("c" if once else "cd", WHICH, strict=False):
+        _draw_texts(panels[name], found, which)
+    for axes in panels.values():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
-    handles, names = left.get_legend_handles_labels()
+    handles, names = panels["a"].get_legend_handles_labels()
     columns = max(1, LETTERS // (6 + max(map(len, names))))
     figure.legend(handles, names, ncols=columns, markerscale=1.5, **BELOW)
     admit(figure, {found["run"]: found["warning"]})
@@ -185,10 +189,9 @@ def _draw_texts(axes: Axes, found: Mapping[str, Any], which: str) -> None:
                       alpha=0.4)  # fmt: skip
         axes.scatter(x, y, s=16, linewidths=0, **look)
         axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **look)
-    same = which == "with" and found["semantic"]["unchanged"]
-    _title(
-        axes, f"texts {which} semantic-part prompts{' (they change none)' if same else ''}", panel
-    )
+    unchanged = "texts without and with semantic-part prompts, which change none of these"
+    changed = f"texts {which} semantic-part prompts"
+    _title(axes, unchanged if found["semantic"]["unchanged"] else changed, panel)
 
 
 def _of_class(

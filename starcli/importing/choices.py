@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from starcli.contracts import Side
-from starcli.documents import strict_json, text
+from starcli.documents import strict_json, text, toml
 from starcli.errors import DataError, UsageError
 from starcli.importing.index import Entry
 from starcli.names import folded
@@ -172,10 +171,7 @@ def _parsed(given: str) -> Mapping[str, Sequence[str]]:
 
 
 def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
-    try:
-        tree: Any = tomllib.loads(text(path)) if path.suffix == ".toml" else strict_json(path)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not readable TOML ({error})", "mend the file", file=path) from error
+    tree: Any = toml(path) if path.suffix == ".toml" else strict_json(path)
     lists = tree.values() if isinstance(tree, dict) and tree else [None]
     if not all(isinstance(v, list) and all(isinstance(i, str) for i in v) for v in lists):
         raise DataError("want a list of class names for each split", 'such as easy = ["wave"]',

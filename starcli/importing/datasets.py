@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +15,13 @@ import numpy.typing as npt
 
 from starcli import imported, layouts, registry
 from starcli.contracts import Layout, Progress, silent
-from starcli.errors import DataError, OutputError, UsageError, writes_to
+from starcli.errors import DataError, UsageError, writes_to
+from starcli.files import digest, save_text, save_whole, sync
 from starcli.importing import arrays, choices
 from starcli.importing.index import Entry, entries
 from starcli.skeletons import checked
-from starcli.store import SHARD_BYTES, canonical, digest, save_whole
+from starcli.store import SHARD_BYTES, canonical
+from starcli.unfinished import sweep, working
 
 Joints = npt.NDArray[np.float32]
 Up = Literal["y", "z", "-y"]
@@ -95,20 +96,16 @@ def make(
          "sides": {protocol: side[n] for protocol, side in sides.items()}}
         for n, (clip, label) in enumerate(zip(clips, labels, strict=True))
     ]  # fmt: skip
-    with writes_to(target):
-        draft = target.with_name(f".{name}-{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
-        draft.mkdir(parents=True)
-        try:
-            skeletons = _skeletons(clips, wish, layout, progress)
-            places, shards = _write_shards(skeletons, draft)
-            for row, place in zip(rows, places, strict=True):
-                row["place"] = place
-            content = {**about, "protocols": list(sides), "clips": rows, "shards": shards}
-            save_whole(draft / imported.FILE, partial(_write_text, canonical(content)))
-            _put(draft, target, overwrite)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+    sweep(store)
+    with working(store, "datasets", name, "import", wait=True) as work, writes_to(target):
+        _check_name(name, target, overwrite)  # another process may have been waited for
+        skeletons = _skeletons(clips, wish, layout, progress)
+        places, shards = _write_shards(skeletons, work / "files")
+        for row, place in zip(rows, places, strict=True):
+            row["place"] = place
+        content = {**about, "protocols": list(sides), "clips": rows, "shards": shards}
+        save_text(work / imported.FILE, canonical(content))
+        _put(work, target)
     return imported.load(store, name)
 
 
@@ -118,7 +115,7 @@ def _check_name(name: str, target: Path, overwrite: bool) -> None:
                          "use small letters, digits and hyphens, at most 100")  # fmt: skip
     if registry.matches("dataset", name):
         raise UsageError(f"'{name}' is the data set of a plugin", "choose another name")
-    if target.exists() and not overwrite:
+    if (target / imported.FILE).exists() and not overwrite:
         raise UsageError(f"there is a data set '{name}' in {target.parent}",
                          "choose another name, or replace it with --overwrite")  # fmt: skip
 
@@ -213,21 +210,16 @@ def _write_rows(rows: Joints, path: Path) -> None:
     save_file({"joints": rows}, path)
 
 
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, "utf-8")
-
-
-def _put(draft: Path, target: Path, overwrite: bool) -> None:
-    """Give a finished folder its name; what had it before goes only then."""
-    old = target.with_name(f"{draft.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if overwrite and target.exists():
-        os.replace(target, old)
-    try:
-        os.replace(draft, target)
-    except OSError as error:  # such as another process that was faster with the same name
-        if old.exists():
-            os.replace(old, target)
-        raise OutputError(f"cannot be put in place ({error})", "run the command again",
-                          file=target) from error  # fmt: skip
-    shutil.rmtree(old, ignore_errors=True)
+def _put(work: Path, target: Path) -> None:
+    """Put shards in place, then the file that names them, with which the name has its new data."""
+    version = target / imported.version_of(digest(work / imported.FILE))
+    target.mkdir(parents=True, exist_ok=True)
+    if version.exists():  # the same recordings again, which may be to mend these files
+        for shard in (work / "files").iterdir():
+            os.replace(shard, version / shard.name)
+    else:
+        os.replace(work / "files", version)
+    for folder in (version, target):
+        sync(folder)
+    os.replace(work / imported.FILE, target / imported.FILE)
+    sync(target)

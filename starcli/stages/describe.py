@@ -35,7 +35,7 @@ def run(job: Job) -> None:
     require(actions, classes, parts, "the describer's answer")
     job.draft.json({"actions": actions})
     for path in sorted(job.checkpoint.glob(ANSWERS)):
-        job.draft.copy(path)
+        job.draft.adopt(path)
     job.draft.summary = {"classes": len(actions), "parts": list(parts)}
 
 

@@ -19,12 +19,14 @@ from starcli.clips import ClipSet, Views
 from starcli.contracts import VIEWS, TokenSet, views_of
 from starcli.errors import MissingError, NumericalError
 from starcli.experiment import Experiment, Job
+from starcli.files import save_whole
 from starcli.promises import new_backbone
 from starcli.splits import Task, refuse_leak
-from starcli.store import Artifact, save_tensors, save_whole, split_evenly
+from starcli.store import Artifact, save_tensors, split_evenly
 from starcli.training import DRAWS, derive
 
 REVISION = 3
+SHARD_MB = 64.0
 
 View = Callable[[Sequence[int]], Tensor]
 """Clips by their positions -> what the backbone reads [B, 3, T, V, M]."""
@@ -35,7 +37,8 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     s, views = experiment.settings, list(wanted_views(experiment))
     recipe = {
         "frames": s.pretrain.frames,
-        "extract": s.extract.model_dump(mode="json", exclude={"batch"}),
+        # The size of files changes no token; a constant in its place keeps the keys as they were.
+        "extract": s.extract.model_dump(mode="json", exclude={"batch"}) | {"shard_mb": SHARD_MB},
         "task": experiment.task_recipe(role),
         "views": views,
     }
@@ -70,11 +73,13 @@ class Shard:
         view: The view it holds.
         number: Its place among the files of the view.
         clips: Positions of its clips among all clips.
+        start: Place of the first of them among the clips of the view.
     """
 
     view: str
     number: int
     clips: Sequence[int]
+    start: int = 0
 
     @property
     def file(self) -> str:
@@ -114,7 +119,7 @@ def run(job: Job) -> None:
     if not e.workers.leads:
         return
     for shard in shards:
-        job.draft.adopt(_path(job, shard))
+        job.draft.adopt(_path(job, shard), f"{shard.file}.safetensors")
     job.draft.json({"clips": wanted})
     shape = [len(wanted["plain"]), e.settings.pretrain.frames // backbone.stride, _joints(e)]
     job.draft.summary = {
@@ -161,11 +166,12 @@ def _shards(
 ) -> Iterator[Shard]:
     for view, clips in wanted.items():
         for number, rows in enumerate(split_evenly(len(clips), clip_bytes, shard_bytes)):
-            yield Shard(view, number, [clips[r] for r in rows])
+            yield Shard(view, number, [clips[r] for r in rows], rows.start)
 
 
 def _path(job: Job, shard: Shard) -> Path:
-    return job.checkpoint / f"{shard.file}.safetensors"
+    """Its file in the checkpoint, where shards of other sizes may be left."""
+    return job.checkpoint / f"{shard.view}-from-{shard.start}-{len(shard.clips)}.safetensors"
 
 
 @torch.inference_mode()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import Experiment, Job
+from starcli.files import save_text
 from starcli.recordings import Group, cores, each_group, groups, read_group, read_lists
-from starcli.store import save_whole
 
-REVISION = 2
+REVISION = 3
+SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 
@@ -39,8 +39,9 @@ def run(job: Job) -> None:
     source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
-    every = groups(source.recordings(raw and raw.resolve()))
-    folder = job.checkpoint.resolve()  # processes may stand in another folder
+    e.require_unchanged()
+    # Processes may stand in another folder.
+    every, folder = groups(source.recordings(raw and raw.absolute())), job.checkpoint.resolve()
     missing = [group for group in every if not group.is_in(folder)]
     total = sum(len(group.recordings) for group in every)
     done = total - sum(len(group.recordings) for group in missing)
@@ -48,6 +49,11 @@ def run(job: Job) -> None:
     for count in each_group(read, missing, cores(e.settings.run.workers)):
         done += count
         job.progress("prepare", done, total)
+    try:
+        e.require_unchanged({r.file for group in every for r in group.recordings})
+    except DataError:
+        job.draft.forget()  # read, perhaps, from other bytes than those named
+        raise
     _store(job, every)
 
 
@@ -57,7 +63,7 @@ def _store(job: Job, every: Sequence[Group]) -> None:
     columns, bad = read_lists(every, job.checkpoint)
     if bad and not skip:
         # Not kept: whether a recording can be read may change without its bytes, or its rights.
-        shutil.rmtree(job.checkpoint)
+        job.draft.forget()
         _refuse(bad, job.experiment.store.root / "logs" / "bad_files.csv")
     if not columns["names"]:
         raise DataError("the data set has no clips", source.request or "check --raw")
@@ -83,16 +89,12 @@ def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
     table = csv.DictWriter(text, BAD_COLUMNS, extrasaction="ignore")
     table.writeheader()
     table.writerows(bad)
-    save_whole(listed, partial(_write, text.getvalue()))
+    save_text(listed, text.getvalue())
     first, more = bad[0], len(bad) - 1
     also = f" (and {more} more, listed in {listed})" if more else ""
-    raise DataError(first["message"] + also, f"{first['fix']}, or leave out what cannot be read "
-                    "with --skip-bad", file=first["file"], line=first["line"],
+    fix = SKIP if first["fix"] in ("", LEAVE_OUT) else f"{first['fix']}, or {SKIP}"
+    raise DataError(first["message"] + also, fix, file=first["file"], line=first["line"],
                     frame=first["frame"])  # fmt: skip
-
-
-def _write(text: str, path: Path) -> None:
-    path.write_text(text, "utf-8")
 
 
 def _refuse_twice(names: Sequence[str]) -> None:

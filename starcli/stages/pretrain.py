@@ -24,7 +24,7 @@ from starcli.promises import new_backbone
 from starcli.sections import PretrainSection
 from starcli.splits import Task, refuse_leak
 from starcli.training import Numerics, derive, moving_average, run_epochs, schedule
-from starcli.weights import TrainedOn, fit_weights, read_weights, saw
+from starcli.weights import Fitted, TrainedOn, fit_weights, read_weights, saw
 
 REVISION = 3
 JUDGED = 0.95
@@ -67,6 +67,21 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
     return {**common, "pretrain": training, "seed": settings.seed}
 
 
+def require_possible(experiment: Experiment) -> None:
+    """Refuse weights or a precision that cannot be used, before any other stage runs.
+
+    Raises:
+        StarError: The file of weights is missing, damaged, of another network, or saw an unseen
+            class; or the device has no such precision.
+    """
+    if experiment.settings.backbone.weights is None:
+        _precision(experiment.settings.pretrain.precision, experiment.device)
+        return
+    with torch.random.fork_rng(devices=[]):
+        backbone = new_backbone(experiment)
+    _given(experiment, backbone, len(experiment.seen))
+
+
 def run(job: Job) -> None:
     """Train on the task's training clips, all of them of seen classes, or take given weights."""
     e = job.experiment
@@ -100,17 +115,11 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
     Raises:
         DataError: They do not fit, or saw an unseen class.
     """
-    e, options = job.experiment, job.experiment.settings.backbone
-    assert options.weights is not None
-    weights = read_weights(options.weights)
-    translate = getattr(type(model.backbone), "published", None)
-    fitted = fit_weights(model.backbone, weights, translate, len(task.seen))
+    e = job.experiment
+    fitted, trained_on, learned = _given(e, model.backbone, len(task.seen))
     model.backbone.load_state_dict(fitted.state)
     if fitted.classifier:
         model.fc.load_state_dict(fitted.classifier)
-    trained_on = e.trained_on(weights.trained_on)
-    learned = saw(trained_on, e.settings.dataset.name, e.source.classes)
-    refuse_leak(learned, e.unseen, e.source.classes, allow_unknown=options.allow_unknown_classes)
     job.progress(f"done {fitted.note}", 1, 1)
     return {
         "classes": None if learned is None else sorted(learned),
@@ -122,6 +131,25 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
         and trained_on is not None
         and trained_on.classes == tuple(e.source.classes[c] for c in task.seen),
     }
+
+
+def _given(
+    e: Experiment, backbone: nn.Module, classes: int
+) -> tuple[Fitted, TrainedOn | None, set[int] | None]:
+    """The weights of the file as the backbone takes them, and what they were trained on.
+
+    Returns:
+        The weights, what they were trained on, and which classes of this data set that is.
+    """
+    options = e.settings.backbone
+    assert options.weights is not None
+    weights = read_weights(options.weights)
+    translate = getattr(type(backbone), "published", None)
+    fitted = fit_weights(backbone, weights, translate, classes)
+    trained_on = e.trained_on(weights.trained_on)
+    learned = saw(trained_on, e.settings.dataset.name, e.source.classes)
+    refuse_leak(learned, e.unseen, e.source.classes, allow_unknown=options.allow_unknown_classes)
+    return fitted, trained_on, learned
 
 
 def _train(

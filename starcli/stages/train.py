@@ -74,11 +74,7 @@ def run(job: Job) -> None:
     seed = derive(e.settings.seed, "train", job.role)
     journal = job.journal()
     watch = Watch(None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record)
-    learned = {
-        "seen": task.seen,
-        "unseen": task.unseen,
-        "transductive": bool(getattr(method, "transductive", False)),
-    }
+    learned = {"seen": task.seen, "unseen": task.unseen}
     if job.role == FINAL:
         chosen = open_folds(job.nested)
         if chosen.variant is not None:

@@ -21,7 +21,6 @@ def read_plain(data: bytes) -> Bodies:
     for _ in range(declared):
         count = int(lines[position])
         position += 1
-        seen = False
         for _ in range(count):
             columns = lines[position].split()
             if len(columns) != 10 or int(lines[position + 1]) != JOINTS:
@@ -34,12 +33,10 @@ def read_plain(data: bytes) -> Bodies:
                     raise ValueError(f"{len(cells)} columns in a joint line")
                 body.append([float(cells[0]), float(cells[1]), float(cells[2])])
             position += JOINTS
-            if any(any(joint) for joint in body):
-                number = int(columns[0])
-                frames.setdefault(number, []).append(kept)
-                joints.setdefault(number, []).append(body)
-                seen = True
-        kept += seen
+            number = int(columns[0])
+            frames.setdefault(number, []).append(kept)
+            joints.setdefault(number, []).append(body)
+        kept += count > 0
     if position != len(lines):
         raise ValueError("the file is longer than declared")
     bodies = (Body(id, np.array(frames[id]), np.array(joints[id], np.float32)) for id in frames)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from starcli_plugins.datasets.actors import assemble
@@ -81,6 +81,53 @@ def test_ties_are_in_the_order_of_the_file() -> None:
     bodies[1][..., 2] = 4
     assert assemble(clip(*((range(20), b) for b in bodies)))[0, 1, 0, 2] == 1
     assert assemble(clip(*((range(20), b) for b in bodies[::-1])))[0, 1, 0, 2] == -1
+
+
+def test_a_body_alone_moves_with_its_frames_of_zeros_A29() -> None:
+    """As published: the origin is of the first frame that is not all zeros, and all are moved."""
+    joints = standing(0.5, 6)
+    joints[[0, 3]] = 0
+    found = assemble(clip((range(6), joints)))
+    origin = joints[1, SPINE]
+    assert found.shape == (6, 1, 25, 3)
+    np.testing.assert_array_equal(found[0, 0], np.tile(-origin, (25, 1)))
+    np.testing.assert_array_equal(found[:, 0], moved(joints, origin))
+
+
+def test_frames_of_zeros_keep_two_actors_in_step_A29() -> None:
+    """One is zeros in frames 4 to 6: it is absent then, and not three frames ahead afterwards.
+
+    By the published rules gaps are closed by counting appearances, and zeros are one. The leap to
+    the sensor and back is the greater motion, so that this body is the first actor.
+    """
+    other, leaps = standing(0, 20, sway=0.3), standing(1, 20)
+    leaps[4:7] = 0
+    found = assemble(clip((range(20), other), (range(20), leaps)))
+    origin = leaps[0, SPINE]
+    assert found.shape == (20, 2, 25, 3)
+    assert not found[4:7, 0].any()
+    np.testing.assert_array_equal(found[7:, 0], moved(leaps[7:], origin))
+    np.testing.assert_array_equal(found[:, 1], moved(other, origin))
+
+
+def test_zeros_count_towards_length_A29() -> None:
+    """Of its 12 frames 6 are zeros; without them the body would be noise."""
+    still, ghost = standing(0, 20, sway=0.3), standing(1, 12)
+    ghost[:6] = 0
+    found = assemble(clip((range(20), still), (range(12), ghost)))
+    assert found.shape == (20, 2, 25, 3)
+    np.testing.assert_array_equal(found[6:12, 0], moved(ghost[6:], ghost[6, SPINE]))
+    assert not found[:6, 0].any()
+    assert not found[12:, 0].any()
+
+
+def test_where_only_zeros_are_left_the_longest_body_is_kept_A29() -> None:
+    """The published preparation fails here: one body is too short or lies, the other is zeros."""
+    zeros = np.zeros((20, 25, 3), np.float32)
+    for body in (standing(1, 9), lying(15)):
+        found = assemble(clip((range(20), zeros), (range(len(body)), body)))
+        np.testing.assert_array_equal(found[:, 0], moved(body, body[0, SPINE]))
+        assert found.shape == (len(body), 1, 25, 3)
 
 
 def test_an_id_switch_continues_the_first_actor_A30() -> None:
@@ -255,14 +302,20 @@ def literal(found: Bodies) -> Joints:
 
 
 def literal_denoised(tracks: list[LooseTrack]) -> list[LooseTrack]:
+    left = literal_left(tracks)
+    if any(track["joints"].any() for track in left):
+        return left
+    seen = [track for track in tracks if track["joints"].any()]
+    best = seen[0]
+    for track in seen[1:]:
+        size, most = len(track["interval"]), len(best["interval"])
+        if size > most or (size == most and track["motion"] > best["motion"]):
+            best = track
+    return [best]
+
+
+def literal_left(tracks: list[LooseTrack]) -> list[LooseTrack]:
     long = [track for track in tracks if len(track["interval"]) > 11]
-    if not long:
-        best = tracks[0]
-        for track in tracks[1:]:
-            size, most = len(track["interval"]), len(best["interval"])
-            if size > most or (size == most and track["motion"] > best["motion"]):
-                best = track
-        return [best]
     left = list(long)
     for track in long:
         if len(left) == 1:
@@ -284,7 +337,7 @@ def literal_denoised(tracks: list[LooseTrack]) -> list[LooseTrack]:
 
 
 def literal_pair(tracks: list[LooseTrack], frames: int) -> Joints:
-    order = sorted(tracks, key=lambda track: track["motion"], reverse=True)
+    order = sorted(tracks, key=lambda t: (t["motion"], t["joints"].any()), reverse=True)
     out = np.zeros((frames, 150), np.float32)
     start1, end1 = order[0]["interval"][0], order[0]["interval"][-1]
     out[start1 : end1 + 1, :75] = order[0]["joints"].reshape(-1, 75)
@@ -336,7 +389,9 @@ def clips(draw: st.DrawFn) -> Bodies:
         joints = rng.random((n, 25, 3)) * scale + [0, 0, 2 + number]
         if bodies and draw(st.booleans()) and len(bodies[-1].joints) >= n:
             joints = bodies[-1].joints[:n].copy()
+        joints[rng.random(n) < draw(st.sampled_from([0.0, 0.0, 0.3, 1.0]))] = 0
         bodies.append(Body(number, indices, joints.astype(np.float32)))
+    assume(any(body.joints.any() for body in bodies))
     order = draw(st.permutations(bodies))
     return Bodies(frames, 0, tuple(sorted(order, key=lambda body: int(body.frames[0]))))
 

@@ -20,9 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from starcli.contracts import BadClip
 from starcli.errors import DataError
 from starcli.skeletons import Joints
 from starcli_plugins.datasets import annotations as reader
+from starcli_plugins.datasets.annotation_clips import Annotated
 
 NAMES = ["S001C001P001R001A003", "S001C002P003R001A001", "S002C003P001R002A002"]
 SPLIT = {
@@ -68,8 +70,22 @@ def annotated(**changed: Any) -> dict[str, Any]:
     return {"split": {"xsub_train": NAMES[:1], "xsub_val": []}, "annotations": [clip]}
 
 
-def everything(path: Path) -> list[tuple[str, int, Joints, dict[str, Any]]]:
-    return list(reader.rows(path))
+def everything(path: Path) -> list[Annotated]:
+    """All clips, of which none may be bad."""
+    found = []
+    for each in reader.rows(path):
+        if isinstance(each, BadClip):
+            raise each.error
+        found.append(each)
+    return found
+
+
+def told(path: Path) -> dict[str, str]:
+    """The names of all clips, and what is wrong with them, if anything is."""
+    return {
+        each.name: each.error.message if isinstance(each, BadClip) else ""
+        for each in reader.rows(path)
+    }
 
 
 def refused(path: Path, *said: str) -> DataError:
@@ -509,7 +525,10 @@ def test_other_content_lists_found_and_wanted(tmp_path: Path, content: object, f
 
 @pytest.mark.parametrize("name", [None, 3, b"S001", "", "a\nb", "x" * 81, ["S001"]])
 def test_annotations_without_a_name_are_counted_from_1(tmp_path: Path, name: object) -> None:
-    refused(dumped(tmp_path, annotated(frame_dir=name)), "annotation 1", "frame_dir")
+    found = told(dumped(tmp_path, annotated(frame_dir=name)))
+    assert list(found) == [NAMES[0], "annotation 1"]
+    assert "frame_dir" in found["annotation 1"]
+    assert "there is no annotation" in found[NAMES[0]]
 
 
 @pytest.mark.parametrize("label", [None, "3", 2.0, -1, True, [1], ARRAY])
@@ -557,25 +576,76 @@ def test_b10_bad_coordinates_name_clip_and_frame(tmp_path: Path, value: float) -
     assert error.frame == 2
 
 
-def test_a_clip_that_is_there_twice(tmp_path: Path) -> None:
+def test_a_copy_of_an_annotation_is_left_out_with_a_warning_a27(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     content = annotated()
-    content["annotations"] *= 2
+    content["annotations"] *= 3
 
-    refused(dumped(tmp_path, content), NAMES[0], "twice")
+    (clip,) = everything(dumped(tmp_path, content))
+    assert clip.name == NAMES[0]
+    assert "2 copies of annotations" in caplog.text
+    assert NAMES[0] in caplog.text
+
+
+@pytest.mark.parametrize("change", [{"label": 1}, {"keypoint": np.ones((2, 2, 25, 3), np.float16)}])
+def test_of_two_annotations_of_one_name_neither_is_read_a27(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    content = annotated()
+    content["annotations"].append({**content["annotations"][0], **change})
+
+    error = refused(dumped(tmp_path, content), "annotation 2 is a duplicate", "different contents")
+    assert str(error.file).endswith(NAMES[0])
+
+
+def test_bad_annotations_are_named_and_the_others_read(tmp_path: Path) -> None:
+    """One of each kind among three sound ones."""
+    good = [annotated(frame_dir=f"S001C001P00{n}R001A003")["annotations"][0] for n in (1, 2, 3)]
+    bad = {
+        "label": {"label": -1},
+        "nan": {"keypoint": np.full((1, 2, 25, 3), np.nan, np.float16)},
+        "none": {"keypoint": None},
+        "zeros": {"keypoint": np.zeros((1, 2, 25, 3), np.float16)},
+        "twice listed": {},
+        "nowhere": {},
+    }
+    clips = [*good, *({**good[0], "frame_dir": name, **fields} for name, fields in bad.items())]
+    listed = [clip["frame_dir"] for clip in clips if clip["frame_dir"] != "nowhere"]
+    split = {"xsub_train": [*listed, "lacking"], "xsub_val": ["twice listed"]}
+    found = told(dumped(tmp_path, {"annotations": [*clips, 7], "split": split}))
+
+    assert list(found) == sorted(found)
+    assert [name for name, fault in found.items() if not fault] == [c["frame_dir"] for c in good]
+    faults = {
+        "annotation 10": "not a dict", "label": "label is -1", "nan": "joint 0",
+        "none": "keypoint is None", "zeros": "only zeros", "twice listed": "listed twice in xsub",
+        "nowhere": "on no side of xsub", "lacking": "no annotation",
+    }  # fmt: skip
+    assert {name for name, fault in found.items() if fault} == set(faults)
+    for name, words in faults.items():
+        assert words in found[name]
+
+
+def test_clips_that_are_not_wanted_are_not_looked_at(tmp_path: Path) -> None:
+    content = annotated(label=-1)
+    path = dumped(tmp_path, content)
+
+    assert list(reader.rows(path, lambda name: name != NAMES[0])) == []
 
 
 @pytest.mark.parametrize(
     ("split", "said"),
     [
-        ({}, f"{NAMES[0]} is on no side of any protocol"),
-        ({"xsub_train": []}, f"{NAMES[0]} is on no side of xsub"),
-        ({"xsub_train": NAMES[:1], "xset_val": []}, f"{NAMES[0]} is on no side of xset"),
-        ({"xsub_train": NAMES[:1], "xsub_val": NAMES[:1]}, f"{NAMES[0]} is listed twice in xsub"),
-        ({"xsub_train": NAMES[:1] * 2}, f"{NAMES[0]} is listed twice in xsub"),
-        ({"xsub_train": NAMES[:2]}, f"'{NAMES[1]}', which is no annotation"),
-        ({"xsub_train": NAMES[0]}, "want a list of names"),
-        ({"xsub_train": [[]]}, "a list, which is no annotation"),
-        ({"xsub_train": None}, "xsub_train is None"),
+        ({}, f"{NAMES[0]}: is on no side of any protocol"),
+        ({"xsub_train": []}, f"{NAMES[0]}: is on no side of xsub"),
+        ({"xsub_train": NAMES[:1], "xset_val": []}, f"{NAMES[0]}: is on no side of xset"),
+        ({"xsub_train": NAMES[:1], "xsub_val": NAMES[:1]}, f"{NAMES[0]}: is listed twice in xsub"),
+        ({"xsub_train": NAMES[:1] * 2}, f"{NAMES[0]}: is listed twice in xsub"),
+        ({"xsub_train": NAMES[:2]}, f"{NAMES[1]}: a list of xsub has it"),
+        ({"xsub_train": NAMES[0]}, "xsub_train is not a list of names"),
+        ({"xsub_train": [[]]}, "xsub_train is not a list of names"),
+        ({"xsub_train": None}, "xsub_train is not a list of names"),
         ({"train": NAMES[:1]}, "unknown split 'train'"),
         ({"xsub_test": NAMES[:1]}, "unknown split 'xsub_test'"),
     ],

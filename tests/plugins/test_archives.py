@@ -219,7 +219,21 @@ def test_encrypted_member_is_named(tmp_path: Path) -> None:
 
 
 def test_recording_twice_in_a_zip(tmp_path: Path) -> None:
-    refused(zipped(tmp_path / "all.zip", {"a/r1.txt": b"one", "b/r1.txt": b"1"}), "twice", "r1.txt")
+    path = zipped(tmp_path / "all.zip", {"a/r1.txt": b"one", "b/r1.txt": b"1"})
+    refused(path, "duplicate", "a/r1.txt", "b/r1.txt", "different contents")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_path_a27(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of which a reader by name sees only the last."""
+    for name, contents in (("same", (b"1", b"1")), ("other", (b"1", b"2"))):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for data in contents:
+                archive.writestr("in/r1.txt", data)
+
+    assert [m.data for m in members(tmp_path / "same.zip")] == [b"1"]
+    assert "a copy of" in caplog.text
+    refused(tmp_path / "other.zip", "two members 'in/r1.txt' with different contents")
 
 
 def test_recording_twice_with_other_content_a27(tmp_path: Path) -> None:
@@ -228,12 +242,39 @@ def test_recording_twice_with_other_content_a27(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "r1.txt").write_bytes(b"another")
 
-    refused(tmp_path, "twice", "a/r1.txt", "b/r1.txt")
+    refused(tmp_path, "duplicate", "a/r1.txt", "b/r1.txt", "different contents")
 
 
-def test_copies_of_one_recording_are_one_a27(tmp_path: Path) -> None:
-    shutil.copy(as_zip(tmp_path), tmp_path / "all (1).zip")
+def test_copies_of_one_recording_are_one_and_a_warning_a27(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    members(as_zip(tmp_path))
+    assert caplog.text == ""
+    shutil.copy(tmp_path / "all.zip", tmp_path / "more.zip")
     assert [m.data for m in members(tmp_path)] == [CONTENT[name] for name in ORDER]
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert "more.zip/in/r1.txt, a copy of" in said
+    assert "all.zip/in/r1.txt, and 2 more copies are left out" in said
+
+
+def test_twins_by_case_are_one_or_refused_a28(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R1.TXT sorts before r10.txt and r1.txt, and is their sort's first, not their neighbour."""
+    as_flat_folder(tmp_path)
+    (tmp_path / "more").mkdir()
+    twin = tmp_path / "more" / "R1.TXT"
+    twin.write_bytes(CONTENT["r1.txt"])
+    assert [m.name for m in members(tmp_path)] == ORDER
+    assert f"{twin}, a copy of {tmp_path / 'r1.txt'}, is left out" in caplog.text
+    twin.write_bytes(b"another")
+    refused(tmp_path, "more/R1.TXT", f"duplicate of {tmp_path / 'r1.txt'}", file="R1.TXT")
+
+
+def test_a_recording_in_other_case_is_not_left_out_without_a_word_a28(tmp_path: Path) -> None:
+    (tmp_path / "R1.TXT").write_bytes(b"one")
+    assert [m.name for m in members(tmp_path)] == ["R1.TXT"]
 
 
 def test_b18_oversized_member_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from starcli.contracts import Desk, Plugin
-from starcli.errors import MissingError
+from starcli.errors import DataError
 from starcli.names import folded
 from starcli_plugins.datasets.motions import ACTIONS
 from starcli_plugins.datasets.ntu import Ntu60, Ntu120
@@ -163,9 +163,9 @@ def test_order_and_asked_parts_are_kept() -> None:
 
 
 def test_unknown_action_is_named_with_the_number_of_others() -> None:
-    with pytest.raises(MissingError) as one:
+    with pytest.raises(DataError) as one:
         describe(["right hand wave", "fly a Kite"], PARTS)
-    with pytest.raises(MissingError) as three:
+    with pytest.raises(DataError) as three:
         describe(["fly a kite", "right hand wave", "ski", "row"], PARTS)
 
     assert one.value.message == "no bundled description for action 'fly a Kite'"
@@ -174,7 +174,7 @@ def test_unknown_action_is_named_with_the_number_of_others() -> None:
 
 
 def test_unknown_part_is_named() -> None:
-    with pytest.raises(MissingError, match=r"part 'tail' of action 'right hand wave'$"):
+    with pytest.raises(DataError, match=r"part 'tail' of action 'right hand wave'$"):
         describe(["right hand wave"], ["arm", "tail"])
 
 

@@ -113,6 +113,7 @@ def test_d19_no_such_model(model: str, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert f"hf download {model}" in refused(Clip, model=model).fix
 
 
+@pytest.mark.slow
 def test_d20_pickled_weights_are_refused_and_the_fix_converts_them(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from starcli.contracts import BadClip
 from starcli.errors import DataError
 from starcli.skeletons import Joints
 from starcli_plugins.datasets import ctr_npz
-from starcli_plugins.datasets.ctr_npz import KEYS, MAX_FRAMES, ROWS
+from starcli_plugins.datasets.ctr_npz import KEYS, MAX_FRAMES, ROWS, Row
 
 Clips = list[tuple[int, Joints]]
 
@@ -40,8 +41,15 @@ def made(folder: Path, *, compressed: bool = False) -> Path:
     return path
 
 
-def everything(path: Path) -> list[tuple[str, int, Joints]]:
-    return [row for part in ctr_npz.recordings(path) for row in ctr_npz.rows(part)]
+def everything(path: Path) -> list[Row]:
+    """All clips, of which none may be bad."""
+    found = []
+    for part in ctr_npz.recordings(path):
+        for row in ctr_npz.rows(part):
+            if isinstance(row, BadClip):
+                raise row.error
+            found.append(row)
+    return found
 
 
 def sound() -> dict[str, npt.NDArray[Any]]:
@@ -334,6 +342,16 @@ def test_clip_of_zeros_names_the_row(tmp_path: Path) -> None:
     x[1] = 0
 
     refused(saved(tmp_path, x_train=x, y_train=np.eye(5)[[0, 1]]), "x_train.npy[1]", "zeros")
+
+
+def test_a_bad_row_hides_no_other(tmp_path: Path) -> None:
+    x, y = np.ones((4, 4, 150), np.float32), np.eye(5)[[0, 1, 2, 3]]
+    x[1, 2, 3], y[2] = np.nan, 1
+    (_, part) = ctr_npz.recordings(saved(tmp_path, x_train=x, y_train=y))
+    found = list(ctr_npz.rows(part))
+
+    assert [row.name for row in found] == [f"train-{row:08d}" for row in range(4)]
+    assert [isinstance(row, BadClip) for row in found] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,28 @@ CHAIN = Layout(
     centre=0,
     across=(0, 2),
 )
+
+
+OPERATORS = """
+import torch
+from starcli import registry
+
+layout = registry.layout("kinect-v1")
+for name in ("st-gcn", "ctr-gcn", "shift-gcn"):
+    net = registry.load("backbone", name)
+    made = net(net.Settings(widths=(8,), strides=(1,)), layout)
+    made(torch.zeros(1, 3, 8, len(layout.joints), 2))
+"""
+
+
+def test_no_process_leaves_a_file_behind(tmp_path: Path) -> None:
+    """PyTorch Geometric would leave a module for each class of operators."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPERATORS], env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_distances_of_a_chain_by_hand() -> None:

@@ -13,7 +13,11 @@ from safetensors.torch import load_file, save_file
 from test_pipeline import TINY
 
 from starcli import pipeline, registry
-from starcli.contracts import TextBank, TokenSet, Watch, views_of
+from starcli.conformance.methods import (
+    learns_from_unseen_text,
+    unseen_text_is_not_learned_from,
+)
+from starcli.contracts import TextBank, TokenSet, Watch, is_transductive, views_of
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings import load
@@ -33,6 +37,8 @@ SMALL: dict[str, dict[str, Any]] = {
               "classifier_lr": 0.05, "classifier_epochs": 100},
 }  # fmt: skip
 """Settings that suit the toy problem."""
+TRANSDUCTIVE = {"cada-vae", "msf", "synse"}
+"""Those that learn from text of unseen classes, as their papers do."""
 METHODS = [e.name for e in registry.entries("method") if "starcli_plugins.methods" in e.target]
 VIEWS = {"motion-masked": 77}
 
@@ -63,6 +69,23 @@ def quickly(name: str, seed: int = 0, **settings: Any) -> Any:
 
 def test_every_method_is_here() -> None:
     assert sorted(METHODS) == sorted(SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_who_learns_from_unseen_text_declares_it(name: str) -> None:
+    plugin = registry.load("method", name)
+    settings = plugin.Settings(**{**SMALL[name], **short(name)})
+    assert is_transductive(plugin, settings) is (name in TRANSDUCTIVE)
+    assert learns_from_unseen_text(plugin, settings) is (name in TRANSDUCTIVE)
+    unseen_text_is_not_learned_from(plugin, settings)
+
+
+def test_who_does_not_declare_it_breaks_the_rule() -> None:
+    plugin = registry.load("method", "msf")
+    silent = type("Silent", (plugin,), {"transductive": False})
+    with pytest.raises(AssertionError, match="declare transductive = True"):
+        unseen_text_is_not_learned_from(silent, plugin.Settings(**{**SMALL["msf"], **short("msf")}))
 
 
 @pytest.mark.parametrize("name", METHODS)

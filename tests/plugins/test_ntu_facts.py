@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from starcli.errors import DataError
+from starcli.totals import per_class
 from starcli_plugins.datasets.ntu_facts import (
     NTU60,
     NTU120,
@@ -137,6 +138,19 @@ def test_every_performer_does_all_actions_twice_before_three_cameras() -> None:
     for setup in range(1, 33):
         actions = {clip.action for clip in clips if clip.setup == setup}
         assert actions == set(range(1, 61) if setup <= 17 else range(61, 121))
+
+
+@BOTH
+def test_totals_are_the_tally_of_the_expected_clips(facts: Facts) -> None:
+    """They are counted without a look at each, so that this looks at each."""
+    clips = list(facts.expected())
+    totals = facts.totals
+    tally = per_class(((c.label, facts.sides(c)) for c in clips), len(facts.classes))
+    assert totals.sides == tally
+    assert totals.clips == len(clips)
+    assert (totals.subjects, totals.views) == {NTU60: (40, 3), NTU120: (106, 3)}[facts]
+    assert totals.names is not None
+    assert list(totals.names()) == list(map(str, clips))
 
 
 @BOTH
@@ -277,6 +291,7 @@ def test_classes_are_worded_as_published(shared: Path) -> None:
 def test_counts_are_the_published_ones(
     facts: Facts, protocol: str, split: str, counts: tuple[int, ...]
 ) -> None:
-    found = facts.counts(protocol, facts.splits[split])
+    found = facts.totals.counts(protocol, facts.splits[split])
     assert found == counts
+    assert found is not None
     assert found.train + found.test == {NTU60: 56_578, NTU120: 113_945}[facts]

@@ -66,6 +66,26 @@ def test_counts_are_the_published_ones(clips: list[Clip]) -> None:
     assert {clip.subject for clip in clips} == {f"s{n:02d}" for n in range(1, 11)}
 
 
+def test_totals_are_those_of_the_distribution(clips: list[Clip]) -> None:
+    """1,484 clips in 10 classes by 10 people in 3 views, one by one."""
+    totals = SOURCE.totals
+    assert (totals.clips, totals.subjects, totals.views) == (1484, 10, 3)
+    assert totals.names is not None
+    assert list(totals.names()) == sorted(clip.name for clip in clips)
+    for side in ("train", "test"):
+        found = Counter(clip.label for clip in clips if clip.sides["xview"] == side)
+        assert totals.sides["xview"][side] == [found[label] for label in range(10)]
+    counts = totals.counts("xview", SOURCE.splits["8/2"])
+    assert counts is not None
+    assert (counts.train, counts.test) == (1020, 464)
+
+
+def test_a_name_in_other_case_is_named_a28(tmp_path: Path) -> None:
+    (tmp_path / "A01_S01_E00_V01.JSON").write_bytes(b"{}")
+    with pytest.raises(DataError, match="is not a name of the form aXX_sYY_eZZ_vWW"):
+        list(clips_of(tmp_path))
+
+
 def test_views_1_and_2_train_and_view_3_tests(clips: list[Clip]) -> None:
     sides = Counter((clip.name[-3:], clip.sides["xview"]) for clip in clips)
     assert sides == {("v01", "train"): 516, ("v02", "train"): 504, ("v03", "test"): 464}

@@ -301,6 +301,7 @@ def test_list_may_be_called_either_way_but_not_be_two(tmp_path: Path) -> None:
 # Where files lie.
 
 
+@pytest.mark.slow
 def test_sample_reads_back_from_folders_and_zips(tmp_path: Path) -> None:
     loose = tmp_path / "loose"
     loose.mkdir()
@@ -343,6 +344,7 @@ def zipped(path: Path, folder: Path) -> None:
             archive.write(file, file.relative_to(folder))
 
 
+@pytest.mark.slow
 def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
     source(2).write_sample(tmp_path)
     found = clips(tmp_path, phase=2)
@@ -352,6 +354,7 @@ def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
     assert {c.name[:6] for c in found if c.sides["xsub"] == "test"} == {"A02N04"}
 
 
+@pytest.mark.slow
 def test_phases_side_by_side_do_not_mix(tmp_path: Path) -> None:
     for phase in (1, 2):
         (tmp_path / f"v{phase}").mkdir()
@@ -386,12 +389,15 @@ def test_skeletons_without_labels_and_labels_without_skeletons_are_both_listed_b
     assert "0013-L" not in error.message
 
 
-def test_a_copy_is_one_file_and_another_file_of_that_name_a_fault_a27(tmp_path: Path) -> None:
+def test_a_copy_is_one_file_and_another_file_of_that_name_a_fault_a27(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     raw = data_set(tmp_path)
     shutil.copytree(raw / SKELETONS, raw / "Skeleton")
     assert len(clips(raw)) == 1
+    assert f"Skeleton/{VIDEO}.txt, a copy of" in caplog.text
     (raw / "Skeleton" / f"{VIDEO}.txt").write_text(text(video(20)))
-    refused(raw, f"{VIDEO}.txt", "twice with different contents")
+    refused(raw, f"{VIDEO}.txt", "duplicate of", "different contents")
 
 
 @pytest.mark.parametrize("name", [None, "", "missing"])
@@ -556,3 +562,27 @@ def test_every_interval_is_cut_exactly_or_refused_with_its_line(
             np.testing.assert_array_equal(clip.joints[:, 0, 0, 0].round(), range(start, end + 1))
     else:
         assert refused(raw).line == sound.index(False) + 1
+
+
+def test_a_video_in_other_case_is_read_and_its_twin_told_a28(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = data_set(tmp_path)
+    (want,) = clips(raw)
+    (raw / SKELETONS / f"{VIDEO.lower()}.txt").write_text(text(video()))
+    assert [clip.name for clip in clips(raw)] == [want.name]
+    assert f"{VIDEO.lower()}.txt, a copy of" in caplog.text
+    (raw / SKELETONS / f"{VIDEO}.txt").unlink()
+    assert [(clip.name, clip.sides) for clip in clips(raw)] == [(want.name, want.sides)]
+    (raw / SKELETONS / f"{VIDEO}.txt").write_text(text(video(20)))
+    refused(raw, f"{VIDEO}.txt", f"{VIDEO.lower()}.txt", "different contents")
+
+
+@pytest.mark.parametrize(("phase", "want"), [(1, (1076, 66, 3, 51)), (2, (1009, 13, 3, 41))])
+def test_what_is_published_of_the_phases_is_known(phase: int, want: tuple[int, ...]) -> None:
+    pku = source(phase)
+    totals = pku.totals
+    classes = len(pku.classes) - len(pku.missing_classes)
+    assert (totals.recordings, totals.subjects, totals.views, classes) == want
+    assert totals.clips is None
+    assert totals.counts("xsub", ()) is None

@@ -66,6 +66,27 @@ def test_counts_are_the_published_ones(clips: list[Clip]) -> None:
     assert per_class == {label: 31 if label in (7, 22, 26) else 32 for label in range(27)}
 
 
+def test_totals_are_those_of_the_distribution(clips: list[Clip]) -> None:
+    """861 clips in 27 classes by 8 people, one by one, and where they are on which side."""
+    totals = SOURCE.totals
+    assert (totals.clips, totals.subjects, totals.views) == (861, 8, 1)
+    assert totals.names is not None
+    assert set(totals.names()) == {clip.name for clip in clips}
+    for side in ("train", "test"):
+        found = Counter(clip.label for clip in clips if clip.sides["xsub"] == side)
+        assert totals.sides["xsub"][side] == [found[label] for label in range(27)]
+    counts = totals.counts("xsub", SOURCE.splits["fold0"])
+    assert counts is not None
+    assert (counts.train, counts.test) == (431, 430)
+
+
+def test_a_name_in_other_case_is_named_a28(tmp_path: Path) -> None:
+    (tmp_path / "A1_S1_T1_SKELETON.MAT").write_bytes(b"")
+    with pytest.raises(DataError, match="is not a name of the form aX_sY_tZ") as caught:
+        list(clips_of(tmp_path))
+    assert str(caught.value.file).endswith("A1_S1_T1_SKELETON.MAT")
+
+
 def test_odd_subjects_train_and_even_ones_test(clips: list[Clip]) -> None:
     assert all(set(clip.sides) == {"xsub"} for clip in clips)
     assert Counter(clip.sides["xsub"] for clip in clips) == {"train": 431, "test": 430}

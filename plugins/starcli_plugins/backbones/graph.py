@@ -12,10 +12,23 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn import MessagePassing
 
 from starcli.contracts import Layout
 
 Partition = Literal["distance", "distance-published", "direction"]
+
+
+class Operator(MessagePassing):  # type: ignore[misc]
+    """An operator of PyTorch Geometric that leaves no file behind.
+
+    `MessagePassing` compiles `propagate` for every class, from a module that it writes into the
+    system's temporary folder and never removes. Without, messages take its general path, which
+    computes the same.
+    """
+
+    def _set_jittable_templates(self, raise_on_error: bool = False) -> None:
+        """Compile nothing."""
 
 
 def skeleton_graph(layout: Layout, partition: Partition) -> Data:

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
-from torch_geometric.nn import MessagePassing
 
 from starcli_plugins.backbones.base import convs
-from starcli_plugins.backbones.graph import dense
+from starcli_plugins.backbones.graph import Operator, dense
 
 
 def relation_channels(width_in: int) -> int:
@@ -19,7 +18,7 @@ def relation_channels(width_in: int) -> int:
     return 8 if width_in <= 9 else width_in // 8
 
 
-class RefinedConv(MessagePassing):  # type: ignore[misc]
+class RefinedConv(Operator):
     """Graph convolution whose topologies are refined per clip and channel (CTR-GC).
 
     out[c, u] = sum_g sum_v R_g[c, v, u] (theta_g x)[c, v] with

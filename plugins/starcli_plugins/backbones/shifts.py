@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.nn import MessagePassing
 
 from starcli_plugins.backbones.base import fold
+from starcli_plugins.backbones.graph import Operator
 
 
 class _Permute(torch.autograd.Function):
@@ -40,7 +40,7 @@ def permute_columns(rows: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
     return out
 
 
-class SpatialShift(MessagePassing):  # type: ignore[misc]
+class SpatialShift(Operator):
     """The non-local shift graph operation (Shift-GCN, section 3.2.2, figure 3c).
 
     Every joint takes one slice of channels from each joint: out[v, c] = x[(v + c) mod V, c], or

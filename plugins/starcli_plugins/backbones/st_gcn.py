@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
-from torch_geometric.nn import MessagePassing
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.base import (
@@ -22,7 +21,7 @@ from starcli_plugins.backbones.base import (
     fold,
     renamed,
 )
-from starcli_plugins.backbones.graph import dense, from_dense, skeleton_graph
+from starcli_plugins.backbones.graph import Operator, dense, from_dense, skeleton_graph
 
 PUBLISHED: tuple[tuple[str, str], ...] = (
     # The authors' code, and SMIE's.
@@ -48,7 +47,7 @@ PUBLISHED: tuple[tuple[str, str], ...] = (
 )
 
 
-class PartitionConv(MessagePassing):  # type: ignore[misc]
+class PartitionConv(Operator):
     """Graph convolution over a partition of the neighbours, with learned edge importance.
 
     out_w = sum_g sum_v (A_g * M_g)[v, w] (W_g x_v + b_g): eqs. 9 and 10 of ST-GCN, with the edge

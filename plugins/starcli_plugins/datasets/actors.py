@@ -4,8 +4,9 @@ The rules are those of the data preparation that is published with CTR-GCN (Chen
 2021). Coordinates, their ranges and variances are float32, as there; a range of x is compared with
 0.8 times that of y in float64.
 
-Beyond the published rules: where every body is too short, the longest is kept; and an actor is
-absent from a frame where all its values are zero (there: where their sum is).
+Beyond the published rules: where they leave nobody, or only bodies of zeros, the longest body is
+kept; of bodies without motion those of zeros come last; and an actor is absent from a frame where
+all its values are zero (there: where their sum is).
 """
 
 from __future__ import annotations
@@ -54,28 +55,29 @@ def assemble(found: Bodies) -> Joints:
         found: The bodies of a file.
 
     Returns:
-        float32 [frames, M, 25, 3], M = 1 where one body is left, otherwise 2; all zeros where an
-        actor is absent.
+        float32 [frames, M, 25, 3], M = 1 where one body is left, otherwise 2; all zeros where one
+        of two actors is absent.
     """
-    first, *others = found.bodies  # a body alone is the actor, whatever it does
-    actors = _chosen(found) if others else first.joints[:, None]
+    first, *others = found.bodies
+    if not others:  # a body alone is the actor, whatever it does, with its frames of zeros
+        return _centred(first.joints[:, None])
+    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in found.bodies]
+    actors = _joined(_denoised(tracks), found.frames)
     return _centred(actors[actors.any((1, 2, 3))])
 
 
-def _chosen(found: Bodies) -> Joints:
-    """The actors among several bodies."""
-    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in found.bodies]
-    return _joined(_upright(_long_enough(tracks)), found.frames)
+def _denoised(tracks: Sequence[Track]) -> list[Track]:
+    """The tracks, in their order, that are no noise."""
+    kept = _upright([track for track in tracks if len(track.joints) > SHORT])
+    if any(track.joints.any() for track in kept):
+        return kept
+    seen = [track for track in tracks if track.joints.any()]
+    return [max(seen, key=lambda track: (len(track.joints), track.motion))]
 
 
 def _motion(joints: Joints) -> float:
     """The variances of x, y and z over all frames and joints, added up."""
     return float(joints.reshape(-1, 3).var(0).sum())
-
-
-def _long_enough(tracks: Sequence[Track]) -> list[Track]:
-    kept = [track for track in tracks if len(track.joints) > SHORT]
-    return kept or [max(tracks, key=lambda track: (len(track.joints), track.motion))]
 
 
 def _upright(tracks: Sequence[Track]) -> list[Track]:
@@ -106,7 +108,7 @@ def _joined(tracks: Sequence[Track], frames: int) -> Joints:
     with; otherwise it is left out. The second actor's span starts as frame 0 and so always begins
     there.
     """
-    first, *others = sorted(tracks, key=lambda track: track.motion, reverse=True)
+    first, *others = sorted(tracks, key=lambda t: (t.motion, t.joints.any()), reverse=True)
     actors = np.zeros((frames, min(len(tracks), 2), *first.joints.shape[1:]), np.float32)
     actors[first.start : first.last + 1, 0] = first.joints
     spans = [(first.start, first.last), (0, 0)]
@@ -120,10 +122,13 @@ def _joined(tracks: Sequence[Track], frames: int) -> Joints:
 
 
 def _centred(actors: Joints) -> Joints:
-    """Move the mid-spine of the first actor, where it first appears, to the origin."""
+    """Move the mid-spine of the first actor, where it first is not all zeros, to the origin.
+
+    An actor alone moves in all frames, one of two only where it is not all zeros.
+    """
     present = np.asarray(actors.any((2, 3)))
     first = int(present[:, 0].argmax())
-    origin = actors[first, 0, KINECT_V2.origin]
-    moved: Joints = actors - origin
-    moved[~present] = 0
+    moved: Joints = actors - actors[first, 0, KINECT_V2.origin]
+    if actors.shape[1] > 1:
+        moved[~present] = 0
     return moved

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 
-from starcli.contracts import Side
-from starcli.errors import DataError
+from starcli.contracts import BadClip, Side
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints, checked
 from starcli_plugins.layouts import KINECT_V2
 
@@ -19,64 +21,152 @@ SPLITS = re.compile(r"(xsub|xview|xset)_(train|val)")
 REFETCH = "download ntu60_3danno.pkl or ntu120_3danno.pkl again, or pass the .skeleton files"
 
 
-def by_name(clips: Sequence[Any], path: Path) -> dict[str, Mapping[str, Any]]:
-    """The annotations by their names, of which none is there twice."""
+class Annotated(NamedTuple):
+    """A clip of an annotation file.
+
+    Args:
+        name: Its name.
+        label: Class id.
+        joints: [frames, M, V, 3], metres, without frames at the end in which nobody is there, and
+            without a second person who never is.
+        sides: Protocol -> side; `val` is test.
+    """
+
+    name: str
+    label: int
+    joints: Joints
+    sides: Mapping[str, Side]
+
+
+Listed = Sequence[tuple[str, Side]]
+"""The protocols and sides whose lists have a clip."""
+
+
+def annotated(
+    clips: Sequence[Any], split: Mapping[Any, Any], path: Path, wanted: Callable[[str], bool]
+) -> Iterator[Annotated | BadClip]:
+    """The clips of an annotation file in the order of their names.
+
+    Args:
+        clips: The annotations.
+        split: Protocol and side, such as `xsub_val`, -> names of clips.
+        path: The file, for messages.
+        wanted: Says of a name whether the clip is looked at.
+
+    Raises:
+        DataError: The split is not of sides of protocols and lists of names.
+    """
+    named, bad = by_name(clips, path)
+    listed = listed_in(split, path)
+    protocols = sorted({part.partition("_")[0] for part in split})
+    for name in sorted(listed.keys() - named.keys() - bad.keys()):
+        lists = ", ".join(sorted({protocol for protocol, _ in listed[name]}))
+        bad[name] = DataError(f"a list of {lists} has it, but there is no annotation", REFETCH,
+                              file=f"{path}/{name}")  # fmt: skip
+    for name in filter(wanted, sorted(named | bad)):
+        if name in bad:
+            yield BadClip(name, bad[name])
+            continue
+        try:
+            found: Annotated | BadClip = _checked(
+                name, named[name], listed.get(name, ()), protocols, f"{path}/{name}"
+            )
+        except DataError as error:
+            found = BadClip(name, error)
+        yield found
+
+
+def _checked(
+    name: str, clip: Mapping[str, Any], listed: Listed, protocols: Sequence[str], where: str
+) -> Annotated:
+    sides = sides_of(listed, protocols, where)
+    return Annotated(name, label_of(clip, where), joints_of(clip, where), sides)
+
+
+def by_name(
+    clips: Sequence[Any], path: Path
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, DataError]]:
+    """The annotations by their names, and what is wrong with the others; a copy is left out."""
     named: dict[str, Mapping[str, Any]] = {}
+    bad: dict[str, DataError] = {}
+    copies: list[str] = []
     for number, clip in enumerate(clips, 1):
         name = clip.get("frame_dir") if isinstance(clip, dict) else None
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
-            raise DataError(f"annotation {number} is not a dict with a name as frame_dir", REFETCH,
-                            file=path)  # fmt: skip
-        if name in named:
-            raise DataError(f"clip {name} is there twice", REFETCH, file=path)
-        named[name] = clip
-    return named
+        if not _is_name(name):
+            place = f"annotation {number}"
+            bad[place] = DataError(f"{place} is not a dict with a name as frame_dir", REFETCH,
+                                   file=path)  # fmt: skip
+        elif not _are_equal(named.setdefault(name, clip), clip):
+            bad[name] = DataError(f"annotation {number} is a duplicate with different contents",
+                                  REFETCH, file=f"{path}/{name}")  # fmt: skip
+        elif named[name] is not clip:
+            copies.append(name)
+    if copies:
+        logging.getLogger("starcli").warning(
+            "warning: %s has %d copies of annotations, such as of %s, which are left out",
+            path, len(copies), copies[0],
+        )  # fmt: skip
+    return named, bad
 
 
-def sides_of(
-    split: Mapping[Any, Any], names: Mapping[str, object], path: Path
-) -> dict[str, dict[str, Side]]:
-    """The side of every clip in every protocol that the file has lists of.
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= 80
+
+
+def _are_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two annotations are the same in all that is read of them."""
+    if one is other:
+        return True
+    same = all(shown(one.get(key)) == shown(other.get(key)) for key in ("label", "total_frames"))
+    return same and np.array_equal(_array(one), _array(other), equal_nan=True)
+
+
+def _array(clip: Mapping[str, Any]) -> npt.NDArray[Any]:
+    values = clip.get("keypoint")
+    return values if isinstance(values, np.ndarray) else np.empty(0)
+
+
+def listed_in(split: Mapping[Any, Any], path: Path) -> dict[str, Listed]:
+    """The lists that each name is on.
 
     Args:
         split: Protocol and side, such as `xsub_val`, -> names of clips.
-        names: The names of all clips.
         path: The file, for messages.
+
+    Raises:
+        DataError: A part is not a side of a protocol, or not a list of names.
     """
-    sides: dict[str, dict[str, Side]] = {name: {} for name in names}
-    protocols = {_protocol_and_side(part, path)[0] for part in split}
-    for part, listed in split.items():
-        protocol, side = _protocol_and_side(part, path)
-        if not isinstance(listed, list):
-            raise DataError(f"{part} is {shown(listed)}, want a list of names", REFETCH, file=path)
-        for name in listed:
-            _place(sides, name, protocol, side, path)
-    for name, known in sides.items():
-        if not known or len(known) < len(protocols):
-            missing = ", ".join(sorted(protocols - set(known))) or "any protocol"
-            raise DataError(f"clip {name} is on no side of {missing}", REFETCH, file=path)
+    listed: dict[str, list[tuple[str, Side]]] = {}
+    for part, names in split.items():
+        match = SPLITS.fullmatch(part) if isinstance(part, str) else None
+        if match is None:
+            raise DataError(f"unknown split {shown(part)}, want such as xsub_train and xsub_val",
+                            REFETCH, file=path)  # fmt: skip
+        if not isinstance(names, list) or not all(map(_is_name, names)):
+            raise DataError(f"{part} is not a list of names", REFETCH, file=path)
+        side: Side = "train" if match[2] == "train" else "test"
+        for name in names:
+            listed.setdefault(name, []).append((match[1], side))
+    return {name: tuple(lists) for name, lists in listed.items()}
+
+
+def sides_of(listed: Listed, protocols: Sequence[str], where: str) -> dict[str, Side]:
+    """The side of a clip in every protocol, of which it has one.
+
+    Args:
+        listed: The lists that have it.
+        protocols: The protocols that the file has lists of.
+        where: The clip, for messages.
+    """
+    sides = dict(listed)
+    if len(sides) < len(listed):
+        twice = next(p for n, (p, _) in enumerate(listed) if p in dict(listed[:n]))
+        raise DataError(f"is listed twice in {twice}", REFETCH, file=where)
+    if missing := [protocol for protocol in protocols if protocol not in sides]:
+        raise DataError(f"is on no side of {', '.join(missing)}", REFETCH, file=where)
+    if not sides:
+        raise DataError("is on no side of any protocol", REFETCH, file=where)
     return sides
-
-
-def _protocol_and_side(part: object, path: Path) -> tuple[str, Side]:
-    """What a list of names is of, `val` being the test part."""
-    match = SPLITS.fullmatch(part) if isinstance(part, str) else None
-    if match is None:
-        raise DataError(f"unknown split {shown(part)}, want such as xsub_train and xsub_val",
-                        REFETCH, file=path)  # fmt: skip
-    return match[1], "train" if match[2] == "train" else "test"
-
-
-def _place(
-    sides: Mapping[str, dict[str, Side]], name: object, protocol: str, side: Side, path: Path
-) -> None:
-    """Note the side of a clip, which has one in each protocol."""
-    if not isinstance(name, str) or name not in sides:
-        raise DataError(f"a list of {protocol} has {shown(name)}, which is no annotation", REFETCH,
-                        file=path)  # fmt: skip
-    if protocol in sides[name]:
-        raise DataError(f"clip {name} is listed twice in {protocol}", REFETCH, file=path)
-    sides[name][protocol] = side
 
 
 def label_of(clip: Mapping[str, Any], where: str) -> int:
@@ -103,7 +193,7 @@ def joints_of(clip: Mapping[str, Any], where: str) -> Joints:
     joints = checked(values.transpose(1, 0, 2, 3), KINECT_V2, where)
     filled = np.flatnonzero(joints.any((1, 2, 3)))
     if len(filled) == 0:
-        raise DataError("no pose in any frame, only zeros", "leave the clip out", file=where)
+        raise DataError("no pose in any frame, only zeros", LEAVE_OUT, file=where)
     persons = MAX_PERSONS if joints[:, 1:].any() else 1
     return np.ascontiguousarray(joints[: filled[-1] + 1, :persons])
 

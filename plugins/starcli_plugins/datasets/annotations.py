@@ -20,17 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from starcli.contracts import Recording, Side
+from starcli.contracts import BadClip, Recording
 from starcli.errors import DataError
 from starcli.skeletons import Joints
-from starcli_plugins.datasets.annotation_clips import (
-    REFETCH,
-    by_name,
-    joints_of,
-    label_of,
-    shown,
-    sides_of,
-)
+from starcli_plugins.datasets.annotation_clips import REFETCH, Annotated, annotated, shown
 
 NUMBERS = re.compile(r"[iu][1248]|f[248]|b1")
 INSTRUCTIONS = (
@@ -48,25 +41,24 @@ def recordings(path: Path) -> list[Recording]:
     return [Recording(path.name, path)]
 
 
-def rows(path: Path) -> Iterator[tuple[str, int, Joints, dict[str, Side]]]:
+def rows(
+    path: Path, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[Annotated | BadClip]:
     """The clips of an annotation file in the order of their names.
 
-    Frames without any person at the end are left out, and so is a second person who is absent
-    throughout.
+    Args:
+        path: The `.pkl`.
+        wanted: Says of a name whether the clip is looked at.
 
     Yields:
-        Name, class id, joints [frames, M, V, 3], metres, and protocol -> side, `val` being test.
+        The clips. One that is damaged, a duplicate with other contents, or made of 2-D poses, or
+        whose side of a protocol is not known, is a bad clip.
 
     Raises:
-        DataError: The file cannot be read, a clip is damaged, there twice or made of 2-D poses, or
-            its side of a protocol is not known.
+        DataError: The file cannot be read, or its lists of names are not of sides of protocols.
     """
     content = read(path)
-    clips = by_name(content["annotations"], path)
-    sides = sides_of(content["split"], clips, path)
-    for name in sorted(clips):
-        where = f"{path}/{name}"
-        yield name, label_of(clips[name], where), joints_of(clips[name], where), sides[name]
+    yield from annotated(content["annotations"], content["split"], path, wanted)
 
 
 def read(path: Path) -> dict[str, Any]:

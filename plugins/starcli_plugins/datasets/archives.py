@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -40,17 +41,22 @@ def find(raw: Path, pattern: str, request: str) -> tuple[Path, ...]:
                             f"download it again; {request}", file=raw)  # fmt: skip
         return (raw,)
     zips = sorted(p for p in raw.glob("*.[zZ][iI][pP]") if p.is_file() and _holds(p, pattern))
-    found = zips or sorted(p for p in raw.rglob("*") if re.fullmatch(pattern, p.name))
+    found = zips or sorted(p for p in raw.rglob("*") if is_named(p.name, pattern))
     if not found:
         raise DataError("no recordings here", request, file=raw)
     return tuple(found)
+
+
+def is_named(name: str, pattern: str) -> bool:
+    """Whether a file is named like a recording, in letters of whatever case."""
+    return re.fullmatch(pattern, name, re.IGNORECASE) is not None
 
 
 def _holds(path: Path, pattern: str) -> bool:
     """Whether a zip has recordings; a damaged one counts, so that reading it names the damage."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(re.fullmatch(pattern, Path(n).name) for n in archive.namelist())
+            return any(is_named(Path(n).name, pattern) for n in archive.namelist())
     except zipfile.BadZipFile:
         return True
 
@@ -62,17 +68,36 @@ def recordings(files: Sequence[Path], pattern: str) -> list[Recording]:
         DataError: A zip is damaged or would write outside its folder, or two recordings have one
             name and different contents.
     """
-    found = sorted(item for path in files for item in members(path, pattern))
+    found = [item for path in files for item in members(path, pattern)]
     if not found:
         raise DataError("the zip has no recordings of this data set",
                         "check that --raw names the right file", file=files[0])  # fmt: skip
-    kept: list[Recording] = []
-    for item in found:
-        if kept and item.name.lower() == kept[-1].name.lower():
-            _refuse_other_content(item, kept[-1])
-        else:
-            kept.append(item)
-    return kept
+    return distinct(found, pattern)
+
+
+def distinct(found: Iterable[Recording], pattern: str) -> list[Recording]:
+    """One recording of each name, in the order of names; a warning names copies that are left out.
+
+    Names that differ by case alone are one, as a file system may have made of them; the one in the
+    case of the pattern is kept.
+
+    Raises:
+        DataError: Two have one name and different contents.
+    """
+    kept: dict[str, Recording] = {}
+    copies: list[tuple[Recording, Recording]] = []
+    for item in sorted(found, key=lambda r: (re.fullmatch(pattern, r.name) is None, r)):
+        first = kept.setdefault(item.name.casefold(), item)
+        if first is not item:
+            _refuse_other_content(item, first)
+            copies.append((item, first))
+    if copies:
+        copy, first = copies[0]
+        more = f" and {len(copies) - 1:,} more copies are" if len(copies) > 1 else " is"
+        logging.getLogger("starcli").warning(
+            "warning: %s, a copy of %s,%s left out", copy.where, first.where, more
+        )
+    return sorted(kept.values())
 
 
 def members(path: Path, pattern: str) -> Iterator[Recording]:
@@ -81,13 +106,18 @@ def members(path: Path, pattern: str) -> Iterator[Recording]:
     Raises:
         DataError: A zip is damaged, or a member points outside its folder.
     """
-    if re.fullmatch(pattern, path.name):
+    if is_named(path.name, pattern):
         yield Recording(path.name, path)
         return
+    first: dict[str, zipfile.ZipInfo] = {}
     for info in _opened(path).infolist():
         name = PurePosixPath(info.filename).name
-        if not re.fullmatch(pattern, name):
+        if not is_named(name, pattern):
             continue
+        other = first.setdefault(info.filename, info)
+        if (other.CRC, other.file_size) != (info.CRC, info.file_size):
+            raise DataError(f"has two members '{info.filename}' with different contents",
+                            "pack it again with the right one alone", file=path)  # fmt: skip
         parts = PurePosixPath(info.filename.replace("\\", "/")).parts
         if ".." in parts or parts[0] == "/" or stat.S_IFMT(info.external_attr >> 16) == LINK:
             raise DataError(f"member '{info.filename}' points outside the zip or is a link",
@@ -98,7 +128,7 @@ def members(path: Path, pattern: str) -> Iterator[Recording]:
 def _refuse_other_content(one: Recording, other: Recording) -> None:
     """Two copies of a recording are one; two recordings of one name are a mistake."""
     if hashlib.sha256(load(one)).digest() != hashlib.sha256(load(other)).digest():
-        raise DataError(f"is there twice with different contents, also as {other.where}",
+        raise DataError(f"duplicate of {other.where} with different contents",
                         "remove the wrong one", file=one.where)  # fmt: skip
 
 

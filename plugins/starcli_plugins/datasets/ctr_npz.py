@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from starcli.contracts import Recording
-from starcli.errors import DataError
+from starcli.contracts import BadClip, Recording
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints, checked
 from starcli_plugins.datasets.npz_members import BLOCK, REMAKE, Member, members
 from starcli_plugins.layouts import KINECT_V2
@@ -32,6 +32,20 @@ MAX_FRAMES = 1000
 MAX_CLASSES = 1000
 MAX_RATIO = 200
 """Clips of a few seconds, padded with zeros to 300 frames, pack about tenfold."""
+
+
+class Row(NamedTuple):
+    """A clip of an array file.
+
+    Args:
+        name: Such as `train-00000017`.
+        label: Class id.
+        joints: [frames, M, V, 3], metres.
+    """
+
+    name: str
+    label: int
+    joints: Joints
 
 
 def is_npz(path: Path) -> bool:
@@ -68,7 +82,7 @@ def recordings(path: Path) -> list[Recording]:
     return found
 
 
-def rows(recording: Recording) -> Iterator[tuple[str, int, Joints]]:
+def rows(recording: Recording) -> Iterator[Row | BadClip]:
     """The clips of one part of an array file (protocol rules of CTR-GCN's feeder).
 
     As in the feeder, a clip is as long as it has frames that are not all zero. A second person who
@@ -79,11 +93,12 @@ def rows(recording: Recording) -> Iterator[tuple[str, int, Joints]]:
             rows are read, that of compressed ones when their last are.
 
     Yields:
-        Name such as `train-00000017`, class id, and joints [frames, M, V, 3], metres.
+        The clips. A row without pose or with NaN, infinity or a coordinate beyond 100 m, or whose
+        label is not one-hot, is a bad clip, whose error names it as `x_train.npy[17]`, counted
+        from 0.
 
     Raises:
-        DataError: A row without pose or with NaN, infinity or a coordinate beyond 100 m, a label
-            that is not one-hot, or damage; the row is named as `x_train.npy[17]`, counted from 0.
+        DataError: The file is damaged.
     """
     side = recording.member.removeprefix("x_").removesuffix(".npy")
     x, y = _arrays(recording.file, side)
@@ -92,9 +107,14 @@ def rows(recording: Recording) -> Iterator[tuple[str, int, Joints]]:
         y.verify()
     row, span = recording.start, (recording.start, recording.stop)
     for values, labels in zip(x.blocks(*span), y.blocks(*span), strict=True):
-        for value, label in zip(values, labels, strict=True):
-            at = f"[{row}]"
-            yield f"{side}-{row:08d}", _label(label, y.where + at), _clip(value, x.where + at)
+        for value, hot in zip(values, labels, strict=True):
+            name, at = f"{side}-{row:08d}", f"[{row}]"
+            try:
+                found: Row | BadClip = Row(name, _label(hot, y.where + at),
+                                           _clip(value, x.where + at))  # fmt: skip
+            except DataError as error:
+                found = BadClip(name, error)
+            yield found
             row += 1
 
 
@@ -146,7 +166,7 @@ def _clip(row: npt.NDArray[Any], where: str) -> Joints:
     joints = checked(row.reshape(-1, PERSONS, JOINTS, 3), KINECT_V2, where)
     frames = np.count_nonzero(joints.any((1, 2, 3)))
     if frames == 0:
-        raise DataError("no pose in any frame, only zeros", "leave the clip out", file=where)
+        raise DataError("no pose in any frame, only zeros", LEAVE_OUT, file=where)
     persons = PERSONS if joints[:frames, 1].any() else 1
     return joints[:frames, :persons].copy()
 

@@ -6,20 +6,26 @@ preparation, or from pyskl's annotation file; prepared by the rules of CTR-GCN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from starcli.contracts import Clip, NoSettings, Recording, Side
+import numpy as np
+
+from starcli.contracts import BadClip, Clip, NoSettings, Recording, Side
 from starcli.errors import DataError
 from starcli.skeletons import Joints
+from starcli.totals import Totals
 from starcli_plugins.datasets import actors, archives, ctr_npz, ntu_sample, skeleton_files
 from starcli_plugins.datasets import annotations as pyskl
-from starcli_plugins.datasets.ntu_facts import NTU60, NTU120, Facts, without_skeleton
+from starcli_plugins.datasets.annotation_clips import Annotated
+from starcli_plugins.datasets.ntu_facts import NAME, NTU60, NTU120, Facts, without_skeleton
 from starcli_plugins.layouts import KINECT_V2
 
 SUFFIX = ".skeleton"
-PATTERN = r"[^/]*\.skeleton"
+PATTERN = r"[^/.][^/]*\.skeleton"
+"""Any name but those of hidden files, which systems put beside the real ones."""
 FEEDER: Mapping[str, Any] = {
     "prepare.normalise": ("centre",),
     "pretrain.frames": 64,
@@ -37,10 +43,15 @@ REQUEST = (
 
 
 class Ntu:
-    """What both data sets share."""
+    """What both data sets share.
+
+    Differs from the paper, whose recordings are prepared by the scripts of CTR-GCN: where these
+    leave nobody or only bodies of zeros, and so fail, the longest body is kept. Annotations of
+    pyskl are not prepared again, but centred, and in NTU RGB+D 120 a lone person is there twice.
+    """
 
     api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     Settings: ClassVar[type[NoSettings]] = NoSettings
     facts: ClassVar[Facts]
     arrays: ClassVar[tuple[str, ...]]
@@ -70,12 +81,9 @@ class Ntu:
         return archives.find(raw, PATTERN, self.request or "")
 
     def recordings(self, raw: Path | None) -> Sequence[Recording]:
-        """One for each clip with a usable skeleton, or for rows of an array file.
+        """One for each clip with a usable skeleton, for rows of an array file, or one for all.
 
         Clips of setups 18 to 32 are left out of NTU RGB+D 60: they are what 120 adds.
-
-        Raises:
-            DataError: A file has another kind of name, or numbers that the data set does not have.
         """
         if raw is None:
             raise DataError(f"{self.facts.name} needs its recordings", self.request or "")
@@ -85,20 +93,21 @@ class Ntu:
         if files[0].suffix == ".pkl":
             return pyskl.recordings(files[0])
         found = archives.recordings(files, PATTERN)
-        return [recording for recording in found if self._is_wanted(recording)]
+        return [r for r in found if self._is_wanted(r.name.removesuffix(SUFFIX))]
 
-    def _is_wanted(self, recording: Recording) -> bool:
-        name = recording.name.removesuffix(SUFFIX)
-        clip = NTU120.parse(name, recording.where)
-        if clip.setup > self.facts.last.setup:
-            return False
-        return self.facts.parse(name, recording.where) not in without_skeleton()
+    def _is_wanted(self, name: str) -> bool:
+        """Whether a clip is of the data set; of one with a strange name, reading it says so."""
+        try:
+            clip = NTU120.parse(name, name)
+        except DataError:
+            return True
+        return clip.setup <= self.facts.last.setup and clip not in without_skeleton()
 
-    def clips(self, recording: Recording) -> Iterator[Clip]:
+    def clips(self, recording: Recording) -> Iterator[Clip | BadClip]:
         """The clip of a `.skeleton` file, or those of an array or annotation file.
 
         Raises:
-            DataError: The recording is damaged.
+            DataError: The recording is damaged, or its name is not one of the data set.
         """
         if ctr_npz.is_npz(recording.file):
             yield from self._of_arrays(recording)
@@ -116,35 +125,54 @@ class Ntu:
 
     def skeleton(self, recording: Recording) -> Joints:
         """The joints of a `.skeleton` file, whatever it is called."""
-        return actors.assemble(skeleton_files.read(archives.load(recording), recording.where))
+        joints = actors.assemble(skeleton_files.read(archives.load(recording), recording.where))
+        return joints if joints.shape[1] > 1 else self.fill_persons(joints)
 
-    def _of_arrays(self, recording: Recording) -> Iterator[Clip]:
+    def fill_persons(self, joints: Joints) -> Joints:
+        """A clip [frames, M, V, 3] as the preparation has it where one person is there."""
+        return joints
+
+    def _of_arrays(self, recording: Recording) -> Iterator[Clip | BadClip]:
         """Clips without a name: each is its own subject, and they know one protocol."""
         protocol = ctr_npz.protocol_of(recording.file)
         if protocol is None or recording.file.name not in self.arrays:
             raise DataError("its name does not say which sides it holds, or is of other data",
                             f"{self.facts.name} reads {' or '.join(self.arrays)}",
                             file=recording.file)  # fmt: skip
-        for name, label, joints in ctr_npz.rows(recording):
-            side: Side = "train" if name.startswith("train") else "test"
-            yield Clip(name, joints, label, {protocol: side}, subject=name)
+        for row in ctr_npz.rows(recording):
+            side: Side = "train" if row.name.startswith("train") else "test"
+            if isinstance(row, BadClip):
+                yield row
+            elif row.label >= len(self.facts.classes):
+                yield BadClip(row.name, DataError(
+                    f"label {row.label}, {self.facts.name} has 0 to {len(self.facts.classes) - 1}",
+                    "name the data set it belongs to", file=f"{recording.where}/{row.name}",
+                ))  # fmt: skip
+            else:
+                yield Clip(row.name, row.joints, row.label, {protocol: side}, subject=row.name)
 
-    def _of_annotations(self, recording: Recording) -> Iterator[Clip]:
-        for name, label, joints, sides in pyskl.rows(recording.file):
-            clip = self.facts.parse(name, recording.where)
-            if label != clip.label:
-                raise DataError(f"clip {name} has label {label}, its name says {clip.label}",
-                                "download it again", file=recording.file)  # fmt: skip
-            kept = {p: side for p, side in sides.items() if p in self.facts.protocols}
-            yield Clip(name, joints, label, kept, subject=f"P{clip.performer:03d}")
+    def _of_annotations(self, recording: Recording) -> Iterator[Clip | BadClip]:
+        for found in pyskl.rows(recording.file, self._is_wanted):
+            yield found if isinstance(found, BadClip) else self._annotated(found, recording.where)
 
-    def expected(self) -> Iterator[str]:
-        """Names of the clips that the complete data set has, in order."""
-        return map(str, self.facts.expected())
+    def _annotated(self, found: Annotated, where: str) -> Clip | BadClip:
+        """The clip of an annotation that its name does not contradict."""
+        where = f"{where}/{found.name}"
+        try:
+            name = self.facts.parse(found.name, where)
+            if found.label != name.label:
+                raise DataError(f"label is {found.label}, its name says {name.label}",
+                                "download it again", file=where)  # fmt: skip
+        except DataError as error:
+            return BadClip(found.name, error)
+        sides = {p: side for p, side in found.sides.items() if p in self.facts.protocols}
+        joints = self.fill_persons(found.joints)
+        return Clip(found.name, joints, found.label, sides, f"P{name.performer:03d}")
 
-    def counts(self, protocol: str, unseen: Sequence[int]) -> Mapping[str, int]:
-        """How many clips the sides of a protocol and split have when nothing is missing."""
-        return self.facts.counts(protocol, unseen)._asdict()
+    @property
+    def totals(self) -> Totals:
+        """The clips with usable skeletons."""
+        return self.facts.totals
 
     def write_sample(self, raw: Path) -> None:
         """Write every class by two performers before two cameras into zips as distributed."""
@@ -179,7 +207,11 @@ class Ntu60(Ntu):
 
 
 class Ntu120(Ntu):
-    """NTU RGB+D 120: 120 actions, 106 subjects, cross-subject and cross-setup."""
+    """NTU RGB+D 120: 120 actions, 106 subjects, cross-subject and cross-setup.
+
+    A clip that is left with one person has that person twice, as in the arrays of CTR-GCN, whose
+    preparation differs in this from that of NTU RGB+D 60.
+    """
 
     facts = NTU120
     arrays = ("NTU120_CSub.npz", "NTU120_CSet.npz")
@@ -202,9 +234,13 @@ class Ntu120(Ntu):
             DataError: Only one of the two zips is there.
         """
         found = super().recordings(raw)
-        setups = {r.name[:4] for r in found if r.name.endswith(SUFFIX)}
+        setups = {r.name[:4] for r in found if re.match(NAME, r.name)}
         if setups and (max(setups) < "S018" or min(setups) > "S017"):
             other = ntu_sample.ZIPS[18 if max(setups) < "S018" else 1]
             raise DataError("holds half of NTU RGB+D 120", f"put {other} beside it and pass --raw "
                             "with their folder", file=raw)  # fmt: skip
         return found
+
+    def fill_persons(self, joints: Joints) -> Joints:
+        """A clip [frames, M, V, 3] of one person with that person twice."""
+        return joints if joints[:, 1:].any() else np.repeat(joints[:, :1], 2, axis=1)

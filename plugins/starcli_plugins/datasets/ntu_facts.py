@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 from starcli.contracts import Side
 from starcli.errors import DataError
+from starcli.totals import SIDES, Totals, per_class
+from starcli_plugins.datasets.clip_tables import numbers, rows
 from starcli_plugins.datasets.ntu_classes import CLASSES
 from starcli_plugins.datasets.ntu_missing import MISSING
 
@@ -30,6 +32,7 @@ TRAIN_PERFORMERS = frozenset({
 })  # fmt: skip
 """Train side of xsub in both data sets: the 20 of NTU RGB+D 60 come first."""
 TRAIN_CAMERAS = frozenset({2, 3})
+CAMERAS, REPLICATIONS = (1, 2, 3), (1, 2)
 
 _PERFORMERS = """
 1: 1-8
@@ -83,16 +86,6 @@ class ClipName(NamedTuple):
     def label(self) -> int:
         """Class id, counted from 0."""
         return self.action - 1
-
-
-class Counts(NamedTuple):
-    """How many clips the parts of a protocol and split have."""
-
-    train: int
-    test: int
-    seen_train: int
-    unseen_test: int
-    seen_test: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,62 +150,65 @@ class Facts:
         missing = without_skeleton()
         for setup, performers in _performers().items():
             if setup <= self.last.setup:
-                clips = product((setup,), (1, 2, 3), performers, (1, 2), _actions(setup))
+                clips = product((setup,), CAMERAS, performers, REPLICATIONS, _actions(setup))
                 yield from (clip for clip in map(ClipName._make, clips) if clip not in missing)
 
-    def counts(self, protocol: str, unseen: Sequence[int]) -> Counts:
-        """Sizes of the complete data set's sides and of their seen and unseen classes.
-
-        Args:
-            protocol: One of `protocols`.
-            unseen: Ids of the unseen classes.
-        """
-        tally = Counter((self.sides(c)[protocol], c.label in unseen) for c in self.expected())
-        return Counts(
-            train=tally["train", False] + tally["train", True],
-            test=tally["test", False] + tally["test", True],
-            seen_train=tally["train", False],
-            unseen_test=tally["test", True],
-            seen_test=tally["test", False],
+    @cached_property
+    def totals(self) -> Totals:
+        """The clips with usable skeletons, counted without a look at each."""
+        missing = [clip for clip in without_skeleton() if clip.setup <= self.last.setup]
+        missing_of = per_class(((c.label, self.sides(c)) for c in missing), len(self.classes))
+        takes = self._takes()
+        sides: dict[str, dict[Side, list[int]]] = {
+            protocol: {
+                side: [takes[protocol, side, label >= 60] - missing_of[protocol][side][label]
+                       for label in range(len(self.classes))]
+                for side in SIDES
+            }
+            for protocol in self.protocols
+        }  # fmt: skip
+        return Totals(
+            clips=sum(sum(numbers) for numbers in sides[self.protocols[0]].values()),
+            subjects=self.last.performer,
+            views=self.last.camera,
+            sides=sides,
+            names=lambda: map(str, self.expected()),
         )
+
+    def _takes(self) -> Counter[tuple[str, Side, bool]]:
+        """(Protocol, side, whether of the addition) -> takes of each action, missing ones too."""
+        takes: Counter[tuple[str, Side, bool]] = Counter()
+        for setup, performers in _performers().items():
+            if setup <= self.last.setup:
+                action = _actions(setup)[0]
+                for camera, performer in product(CAMERAS, performers):
+                    sides = self.sides(ClipName(setup, camera, performer, 1, action))
+                    for protocol, side in sides.items():
+                        takes[protocol, side, action > 60] += len(REPLICATIONS)
+        return takes
 
 
 @cache
 def without_skeleton() -> frozenset[ClipName]:
     """The 535 clips of NTU RGB+D 120 without usable skeletons, among them the 302 of 60."""
     clips = set()
-    for setup, words in _rows(MISSING):
+    for setup, words in rows(MISSING):
         for word in words.split():
             place, _, actions = word.partition("/")
             camera, performer, replication = map(int, place.split("."))
-            clips |= {ClipName(setup, camera, performer, replication, a) for a in _numbers(actions)}
+            clips |= {ClipName(setup, camera, performer, replication, a) for a in numbers(actions)}
     return frozenset(clips)
 
 
 @cache
 def _performers() -> Mapping[int, tuple[int, ...]]:
     """Setup -> who performed in it: every action of the setup twice, before all three cameras."""
-    return {setup: _numbers(numbers) for setup, numbers in _rows(_PERFORMERS)}
+    return {setup: numbers(text) for setup, text in rows(_PERFORMERS)}
 
 
 def _actions(setup: int) -> range:
     """NTU RGB+D 60 is setups 1 to 17 with actions 1 to 60; the addition shares neither."""
     return range(1, 61) if setup <= 17 else range(61, 121)
-
-
-def _rows(table: str) -> Iterator[tuple[int, str]]:
-    for row in table.strip().splitlines():
-        setup, _, rest = row.partition(": ")
-        yield int(setup), rest
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """`1,2,7-9` -> 1, 2, 7, 8, 9."""
-    found: list[int] = []
-    for word in text.split(","):
-        first, _, last = word.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return tuple(found)
 
 
 _SMIE_60 = ((4, 19, 31, 47, 51), (12, 29, 32, 44, 59), (7, 20, 28, 39, 58))

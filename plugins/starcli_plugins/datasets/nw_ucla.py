@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +11,31 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings, Recording
+from starcli.contracts import Clip, NoSettings, Recording, Side
 from starcli.errors import DataError
 from starcli.skeletons import Joints, checked
+from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL, archives
+from starcli_plugins.datasets.clip_tables import numbers, rows
 from starcli_plugins.layouts import KINECT_V1
 
 PATTERN = r"a(\d+)_s(\d+)_e(\d+)_v(\d+)\.json"
 ACTION_NUMBERS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
+SUBJECTS, VIEWS = range(1, 11), (1, 2, 3)
 TRAIN_VIEWS = frozenset({1, 2})
+EPISODES = """
+1: 1.4/0-5 1.8/0-6 2.6/0-5 2.7/0-5 2.9/0-3 2.10/0-5 3.3/0-5 3.5/0-3 3.6/0,2-4 3.8/0-6 4.1/0-5
+1: 4.2/0-5 4.3/0-5 4.4/0-10 4.5/0-9 5.6/0-3 5.7/1-4 5.8/0-5 5.10/0-5 6.8/0-5 6.10/0-5 8.5/0-5
+1: 8.6/0-3 8.7/0-3 9.5/0-6 9.6/0-3 9.7/0-3 11.6/0-3 11.7/0-3 11.8/0-5 11.9/0-3 11.10/0-5 12.3/0-3
+1: 12.4/0-5 12.6/0-5 12.9/
+2: 1.4/0-6 1.5/0-2 1.6/0-2,4 2.7/0-5 2.10/0-2,4 3.3/0-5 3.6/0-2 3.8/0-3 3.9/0,2,4 3.10/0-3 4.1/0-9
+2: 4.2/0-7 4.3/0-5 4.4/0-5 4.6/0-5 4.10/0-3 5.4/0-5 8.5/0-6 8.6/0-3 8.7/0-3 9.5/0-5 9.6/0-3 9.7/0-3
+2: 11.4/0-3 11.5/0-5 11.10/0-3 12.3/0-5 12.4/0-5 12.6/1-4
+3: 1.3/0-7 1.5/ 2.7/0-5 2.10/0-2,4 3.3/0-5 3.6/0-2 3.8/0-3 3.9/0,2,4 3.10/0-3 4.1/0-8 4.5/ 5.5/
+3: 5.7/0-5 5.8/0-5 6.5/ 6.7/0-5 6.8/0-5 8.5/ 8.6/0-3 8.7/0-3 9.5/ 9.6/0-3 9.7/0-3 11.3/0-5 11.5/
+3: 11.8/0-5 12.5/
+"""
+"""Rows of a view, a colon, and words `action.subject/episodes`; of all others there are 0 to 4."""
 
 
 class NwUcla:
@@ -54,6 +71,19 @@ class NwUcla:
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
+    @property
+    def totals(self) -> Totals:
+        """The clips of the distribution."""
+        takes = sorted(_takes())
+        clips = ((ACTION_NUMBERS.index(action), _sides(view)) for action, _, _, view in takes)
+        return Totals(
+            clips=len(takes),
+            subjects=len(SUBJECTS),
+            views=len(VIEWS),
+            sides=per_class(clips, len(self.classes)),
+            names=lambda: ("a{:02}_s{:02}_e{:02}_v{:02}".format(*take) for take in takes),
+        )
+
     def files(self, raw: Path) -> Sequence[Path]:
         """The zip or JSON files below `raw`."""
         return archives.find(raw, PATTERN, self.request or "")
@@ -81,7 +111,10 @@ class NwUcla:
 
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
-        assert match is not None
+        if match is None:
+            raise DataError(f"{recording.name!r} is not a name of the form aXX_sYY_eZZ_vWW.json",
+                            "keep the file names of the distribution",
+                            file=recording.where)  # fmt: skip
         action, subject, _, view = (int(group) for group in match.groups())
         if action not in ACTION_NUMBERS:
             raise DataError(f"action a{action:02d} is not in the data set", "remove the file",
@@ -98,7 +131,7 @@ class NwUcla:
             name=recording.name.removesuffix(".json"),
             joints=self._joints(content, recording),
             label=label,
-            sides={"xview": "train" if view in TRAIN_VIEWS else "test"},
+            sides=_sides(view),
             subject=f"s{subject:02d}",
         )
 
@@ -111,6 +144,23 @@ class NwUcla:
                 skeletons = rng.normal(size=(30, 20, 3)).round(4).tolist()
                 content = {"file_name": name, "skeletons": skeletons, "label": label + 1}
                 (raw / f"{name}.json").write_text(json.dumps(content))
+
+
+def _takes() -> Iterator[tuple[int, int, int, int]]:
+    """Action, subject, episode and view of every clip."""
+    others: dict[tuple[int, int, int], tuple[int, ...]] = {}
+    for view, words in rows(EPISODES):
+        for word in words.split():
+            who, _, episodes = word.partition("/")
+            action, subject = map(int, who.split("."))
+            others[action, subject, view] = numbers(episodes)
+    for take in itertools.product(ACTION_NUMBERS, SUBJECTS, VIEWS):
+        for episode in others.get(take, range(5)):
+            yield *take[:2], episode, take[2]
+
+
+def _sides(view: int) -> dict[str, Side]:
+    return {"xview": "train" if view in TRAIN_VIEWS else "test"}
 
 
 def _read_json(recording: Recording) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def find(raw: Path, phase: int, request: str) -> list[Recording]:
     pattern = rf"{VIDEOS[phase]}\.txt|{LIST_NAMES[phase]}"
     files = set(archives.find(raw, pattern, request))
     if raw.is_dir():  # the list often lies unpacked beside the zips
-        files |= {path for path in raw.rglob("*.txt") if re.fullmatch(pattern, path.name)}
+        files |= {path for path in raw.rglob("*") if archives.is_named(path.name, pattern)}
     return [place for path in sorted(files) for place in archives.members(path, pattern)]
 
 
@@ -83,7 +83,7 @@ def sort_out(found: Sequence[Recording], raw: Path, phase: int, request: str) ->
     Raises:
         DataError: A file has no partner or is there twice, or there is no list of training videos.
     """
-    lists = [place for place in found if re.fullmatch(LIST_NAMES[phase], place.name)]
+    lists = [place for place in found if archives.is_named(place.name, LIST_NAMES[phase])]
     folders: dict[PurePath, list[Recording]] = {}
     for place in found:
         if place not in lists:
@@ -91,7 +91,7 @@ def sort_out(found: Sequence[Recording], raw: Path, phase: int, request: str) ->
     kinds: dict[bool, list[Recording]] = {False: [], True: []}
     for folder, places in folders.items():
         kinds[_holds_labels(folder, places, raw)] += places
-    skeletons, labels = (_by_video(kinds[labelled]) for labelled in (False, True))
+    skeletons, labels = (_by_video(kinds[labelled], phase) for labelled in (False, True))
     if not skeletons and not labels:
         raise DataError("no recordings here", request, file=raw)
     _refuse_unpaired(skeletons.keys(), labels.keys(), raw)
@@ -116,16 +116,11 @@ def _holds_labels(folder: PurePath, places: Sequence[Recording], raw: Path) -> b
     return False
 
 
-def _by_video(places: Iterable[Recording]) -> dict[str, Recording]:
-    """Video -> its file; two copies are one."""
-    videos: dict[str, Recording] = {}
-    for place in places:
-        video = place.name.removesuffix(".txt")
-        other = videos.setdefault(video, replace(place, name=video))
-        if other.where != place.where and archives.load(other) != archives.load(place):
-            raise DataError(f"is there twice with different contents, also as {other.where}",
-                            "remove the wrong one", file=place.where)  # fmt: skip
-    return videos
+def _by_video(places: Iterable[Recording], phase: int) -> dict[str, Recording]:
+    """Video, whose name is in capitals, -> its file; two copies are one."""
+    kept = archives.distinct(places, rf"{VIDEOS[phase]}\.txt")
+    videos = ((place.name.upper().removesuffix(".TXT"), place) for place in kept)
+    return {video: replace(place, name=video) for video, place in videos}
 
 
 def _refuse_unpaired(skeletons: Iterable[str], labels: Iterable[str], raw: Path) -> None:

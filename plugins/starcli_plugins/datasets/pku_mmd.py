@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Clip, Recording, Side
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import Joints
+from starcli.totals import Totals
 from starcli_plugins.datasets import pku_files
 from starcli_plugins.datasets.pku_files import CLASSES, Label
 from starcli_plugins.layouts import KINECT_V2
@@ -19,6 +20,12 @@ from starcli_plugins.layouts import KINECT_V2
 LONGEST = 300
 """Frames; of longer clips the middle is kept."""
 TEST_VIEW = "L"
+TOTALS = {
+    1: Totals(recordings=1076, subjects=66, views=3),
+    2: Totals(recordings=1009, subjects=13, views=3),
+}
+"""Phase -> what is published. The number of labelled intervals is told differently (21,545 of phase
+1 by the authors), and so is not known."""
 NOT_IN_PHASE_2 = (11, 13, 15, 17, 20, 23, 25, 26, 28, 37)
 """The ten classes that phase 2 does not have: those of two persons, and the two about pockets."""
 LEFT_OUT: Mapping[str, tuple[int, ...]] = {
@@ -53,9 +60,10 @@ SPLITS: Mapping[str, tuple[int, ...]] = {
 class PkuMmd:
     """PKU-MMD from its text files, cross-subject and cross-view protocols.
 
-    Every labelled interval is a clip `<video>-<line of the label file>`, in camera metres. Frames
-    without a first person are dropped; the published preparation counts them, and drops as many
-    from the end.
+    Every labelled interval is a clip `<video>-<line of the label file>`, in camera metres.
+
+    Differs from the paper: frames without a first person are dropped; the published preparation
+    counts them, and drops as many from the end.
 
     Args:
         settings: Which of the two phases is read.
@@ -125,6 +133,11 @@ class PkuMmd:
         self._labels: Mapping[str, Recording] = {}
         self._training: frozenset[str] = frozenset()
 
+    @property
+    def totals(self) -> Totals:
+        """What is published of the phase; recordings are videos."""
+        return TOTALS[self.phase]
+
     def files(self, raw: Path) -> Sequence[Path]:
         """The zips, or the skeleton and label files and the list of training videos."""
         found = pku_files.find(raw, self.phase, str(self.request))
@@ -168,7 +181,7 @@ class PkuMmd:
         """The joints of a skeleton file that holds one action, whatever it is called."""
         clip = _middle(pku_files.read_skeleton(recording))
         if not len(clip):
-            raise DataError("nobody is there in any frame", "leave the clip out",
+            raise DataError("nobody is there in any frame", LEAVE_OUT,
                             file=recording.where)  # fmt: skip
         return clip
 

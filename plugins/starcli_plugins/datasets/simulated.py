@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.contracts import Clip, Recording, Side
+from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.body import AXES, INDEX, Array, Body, turned
 from starcli_plugins.datasets.motions import ACTIONS, FOLD, PRIMITIVES, Primitive, Wave
@@ -202,6 +203,20 @@ class Simulated:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    @property
+    def totals(self) -> Totals:
+        """What its settings ask for."""
+        names = [recording.name for recording in self.recordings(None)]
+        numbers = map(_numbers, names)
+        clips = ((action - 1, _sides(view, subject)) for view, subject, _, action in numbers)
+        return Totals(
+            clips=len(names),
+            subjects=self.settings.subjects,
+            views=len(VIEWS),
+            sides=per_class(clips, len(self.classes)),
+            names=lambda: names,
+        )
+
     def files(self, raw: Path) -> Sequence[Path]:
         """No files: the clips are made on the fly."""
         return ()
@@ -219,22 +234,31 @@ class Simulated:
     def clips(self, recording: Recording) -> Iterator[Clip]:
         """The clip of a performance."""
         settings = self.settings
-        view, subject, repetition, action = map(int, re.findall(r"\d{3}", recording.name)[1:])
+        view, subject, repetition, action = _numbers(recording.name)
         rng = np.random.default_rng([settings.seed, action - 1, subject, view, repetition])
         performer = Performer.of(settings.seed, subject)
         parts = ACTIONS[self.classes[action - 1]]
         joints = film(perform(performer, parts, rng), view, rng, settings.noise)
-        sides: dict[str, Side] = {
-            "xsub": "train" if subject % 2 else "test",
-            "xview": "test" if view == TEST_VIEW else "train",
-        }
         yield Clip(
             name=recording.name,
             joints=joints[:, None].astype(np.float32),
             label=action - 1,
-            sides=sides,
+            sides=_sides(view, subject),
             subject=f"P{subject:03d}",
         )
 
     def write_sample(self, raw: Path) -> None:
         """Nothing to write: the clips are made on the fly."""
+
+
+def _numbers(name: str) -> tuple[int, int, int, int]:
+    """View, subject, repetition and action of a performance, counted from 1."""
+    view, subject, repetition, action = map(int, re.findall(r"\d{3}", name)[1:])
+    return view, subject, repetition, action
+
+
+def _sides(view: int, subject: int) -> dict[str, Side]:
+    return {
+        "xsub": "train" if subject % 2 else "test",
+        "xview": "test" if view == TEST_VIEW else "train",
+    }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import LIMIT_METRES
 from starcli_plugins.datasets import decimals, skeleton_lines
 from starcli_plugins.datasets.skeleton_lines import (
@@ -60,7 +60,7 @@ class Bodies:
     """What a file holds.
 
     Args:
-        frames: Number of frames that are kept, those with a body.
+        frames: Number of frames that are kept, those with a body, be it of zeros.
         dropped: Number of frames without one.
         bodies: One per id, in the order in which they appear; at least one.
     """
@@ -71,30 +71,31 @@ class Bodies:
 
 
 def read(data: bytes, where: str) -> Bodies:
-    """The bodies of a file; one whose joints are all exactly zero in a frame is not in it.
+    """The bodies of a file.
+
+    A body whose joints are all exactly zero in a frame appears in it, as by the published
+    preparation.
 
     Args:
         data: The file's bytes.
         where: The file, for messages.
 
     Raises:
-        DataError: It is not a whole `.skeleton` file of 25 joints, or holds no body.
+        DataError: It is not a whole `.skeleton` file of 25 joints, or holds no body but of zeros.
     """
     return _grouped(_usual(data) or skeleton_lines.read(data, where), where)
 
 
 def _grouped(rows: Rows, where: str) -> Bodies:
-    present = np.asarray(rows.joints.any((1, 2)))
-    if not present.any():
-        raise DataError("no body in any frame", "leave the clip out; such clips are on the "
-                        "official list of missing skeletons", file=where)  # fmt: skip
-    kept, frames = np.unique(rows.frames[present], return_inverse=True)
-    joints = rows.joints[present]
-    ids = [id for id, here in zip(rows.ids, present.tolist(), strict=True) if here]
-    order = {id: number for number, id in enumerate(dict.fromkeys(ids))}
-    owner = np.array([order[id] for id in ids])
+    if not rows.joints.any():
+        raise DataError("no body in any frame, like the clips on the official list of missing "
+                        "skeletons", LEAVE_OUT, file=where)  # fmt: skip
+    kept, frames = np.unique(rows.frames, return_inverse=True)
+    order = {id: number for number, id in enumerate(dict.fromkeys(rows.ids))}
+    owner = np.array([order[id] for id in rows.ids])
     bodies = tuple(
-        Body(id, frames[owner == number], joints[owner == number]) for id, number in order.items()
+        Body(id, frames[owner == number], rows.joints[owner == number])
+        for id, number in order.items()
     )
     return Bodies(len(kept), rows.declared - len(kept), bodies)
 

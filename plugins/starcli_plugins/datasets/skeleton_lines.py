@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from starcli.errors import DataError
+from starcli.errors import LEAVE_OUT, DataError
 from starcli.skeletons import LIMIT_METRES
 from starcli_plugins.datasets.decimals import NUMBER
 from starcli_plugins.layouts import KINECT_V2
@@ -35,7 +35,7 @@ _MAGIC = {
     codecs.BOM_UTF16_BE: "UTF-16 text",
 }
 
-DAMAGED = "download it again, or add it to the missing clips"
+DAMAGED = "download it again"
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class _Lines:
         """The number of frames, once the file is known to be able to hold them."""
         found = self.count("frames", "no number of frames")
         if found == 0:
-            raise self.fault("0 frames", "leave the clip out")
+            raise self.fault("0 frames", LEAVE_OUT)
         if found > self.rest:
             raise self.fault(f"declares {found:,} frames, but only {self.rest:,} bytes follow")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings, Recording
+from starcli.contracts import Clip, NoSettings, Recording, Side
 from starcli.errors import DataError
 from starcli.skeletons import Joints, checked
+from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL, archives
 from starcli_plugins.layouts import KINECT_V1
 
 PATTERN = r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat"
 TRAIN_SUBJECTS = frozenset({1, 3, 5, 7})
+SUBJECTS, TRIALS = range(1, 9), range(1, 5)
+NEVER_RECORDED = frozenset({(8, 1, 4), (23, 6, 4), (27, 8, 4)})
+"""Action, subject and trial of the three that are not in the distribution."""
 TO_KINECT_V1 = [3, 2, 1, 0, *range(4, 20)]
 """UTD-MHAD counts its torso joints from the head down, kinect-v1 from the hip up."""
 
@@ -63,6 +68,20 @@ class UtdMhad:
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
+    @property
+    def totals(self) -> Totals:
+        """Every subject does every action four times, but for three takes."""
+        actions = range(1, len(self.classes) + 1)
+        takes = [t for t in itertools.product(actions, SUBJECTS, TRIALS) if t not in NEVER_RECORDED]
+        clips = ((action - 1, _sides(subject)) for action, subject, _ in takes)
+        return Totals(
+            clips=len(takes),
+            subjects=len(SUBJECTS),
+            views=1,
+            sides=per_class(clips, len(self.classes)),
+            names=lambda: ("a{}_s{}_t{}".format(*take) for take in takes),
+        )
+
     def files(self, raw: Path) -> Sequence[Path]:
         """The zip or `.mat` files below `raw`."""
         return archives.find(raw, PATTERN, self.request or "")
@@ -88,7 +107,10 @@ class UtdMhad:
 
     def _clip(self, recording: Recording) -> Clip:
         match = re.fullmatch(PATTERN, recording.name)
-        assert match is not None
+        if match is None:
+            raise DataError(f"{recording.name!r} is not a name of the form aX_sY_tZ_skeleton.mat",
+                            "keep the file names of the distribution",
+                            file=recording.where)  # fmt: skip
         action, subject, _ = (int(group) for group in match.groups())
         if not 1 <= action <= len(self.classes):
             raise DataError(f"action a{action}, the data set has 1 to 27", "remove the file",
@@ -97,7 +119,7 @@ class UtdMhad:
             name=recording.name.removesuffix("_skeleton.mat"),
             joints=self.skeleton(recording),
             label=action - 1,
-            sides={"xsub": "train" if subject in TRAIN_SUBJECTS else "test"},
+            sides=_sides(subject),
             subject=f"s{subject}",
         )
 
@@ -115,6 +137,10 @@ class UtdMhad:
                     savemat(buffer, {"d_skel": rng.normal(size=(20, 3, 41))})
                     name = f"Skeleton/a{action}_s{subject}_t1_skeleton.mat"
                     archive.writestr(name, buffer.getvalue())
+
+
+def _sides(subject: int) -> dict[str, Side]:
+    return {"xsub": "train" if subject in TRAIN_SUBJECTS else "test"}
 
 
 def _read_mat(recording: Recording) -> np.ndarray[Any, np.dtype[Any]]:

@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
 from starcli.contracts import Desk, NoSettings
-from starcli.errors import MissingError
+from starcli.errors import DataError
 from starcli.names import folded
 
 Texts = Mapping[str, str]
@@ -46,7 +46,7 @@ class Bundled:
             desk: Not used.
 
         Raises:
-            MissingError: An action or a part of it has no bundled description.
+            DataError: An action or a part of it has no bundled description.
         """
         found = _look_up(actions)
         _require_parts(actions, found, parts)
@@ -76,10 +76,10 @@ def _require_parts(actions: Sequence[str], found: Sequence[Texts], parts: Sequen
         raise _missing(absent[0], absent)
 
 
-def _missing(what: str, absent: Sequence[str]) -> MissingError:
+def _missing(what: str, absent: Sequence[str]) -> DataError:
     others = len(dict.fromkeys(absent)) - 1
     more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
-    return MissingError(f"no bundled description for {what}{more}", fix=FIX)
+    return DataError(f"no bundled description for {what}{more}", fix=FIX)
 
 
 @cache

@@ -36,7 +36,8 @@ class AlignedVaes(TrainedMethod):
 
     The codes of a class's facets side by side stand for the code of a clip of it, and each kind is
     decoded from the other's codes too. Then a softmax classifier learns codes drawn from texts, of
-    unseen classes too, and names clips by their mean codes. Clips of unseen classes are never read.
+    unseen classes too, and names clips by their mean codes. Clips of unseen classes are never read;
+    their texts are, as in the papers, and results are marked transductive.
 
     Validation chooses the epochs of the autoencoders; after every `judge_every` of them and after
     the last, the classifier is trained from zero, always for the same number of epochs of its own.
@@ -50,6 +51,7 @@ class AlignedVaes(TrainedMethod):
     text_layers: ClassVar[tuple[Sizes, Sizes]] = ((), ())
     """Hidden widths of the texts' encoders and decoders."""
     steps_per_epoch = 1
+    transductive: ClassVar[bool] = True
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The autoencoders and the classifier."""

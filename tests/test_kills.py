@@ -1,0 +1,190 @@
+"""Killed at any change of files, or on a full disk: run again, a command ends as undisturbed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from faults_at import Commands, Fault
+from torch import Tensor
+
+from starcli import imported
+from starcli.contracts import NoSettings
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts changes by /proc")
+STORE = ["--store", "store"]
+IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y"]
+BENCHMARK = ["benchmark", "cheap.toml"]
+SETTINGS = {
+    "run.workers": 1, "encoder.name": "minilm", "backbone.widths": [4], "backbone.strides": [4],
+    "pretrain.frames": 8, "pretrain.epochs": 1, "extract.batch": 8, "extract.shard_mb": 0.002,
+}  # fmt: skip
+TABLE = """
+seeds = [0]
+[settings]
+{}
+[[columns]]
+dataset = "poses"
+protocol = "xsub"
+splits = ["fold0"]
+[rows]
+eszsl = {{ method.name = "eszsl" }}
+"""
+
+
+def stage(name: str) -> list[str]:
+    chosen = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    return [name, "--dataset", "poses", *STORE, *chosen]
+
+
+class Toy:
+    """Vectors that a text's digest draws."""
+
+    api, revision, Settings = 1, 1, NoSettings
+    dim, limit = 6, None
+    unkeyed: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: NoSettings) -> None:
+        self.settings = settings
+
+    def fingerprint(self) -> str:
+        return "toy"
+
+    def length(self, text: str) -> int:
+        return len(text)
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        seeds = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts]
+        rows = [torch.randn(6, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return torch.nn.functional.normalize(torch.stack(rows), dim=1)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """A folder with eight actions of three people, a table, a store, and what runs commands."""
+    folder = tmp_path_factory.mktemp("kills")
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        for subject in "abc":
+            path = folder / "poses" / f"action {number}" / subject / "1.npy"
+            path.parent.mkdir(parents=True)
+            np.save(path, rng.normal(0.5 + number, 0.2, (10, 17, 2)))
+    values = "\n".join(f"{key} = {json.dumps(value)}" for key, value in SETTINGS.items())
+    (folder / "cheap.toml").write_text(TABLE.format(values))
+    made = Commands(folder)
+    for command in (IMPORT, [*BENCHMARK, "--out", "first"]):
+        ended = made.run(*command, "--store", "whole", fault="none")
+        assert ended.code == 0, ended.said
+    yield made
+    made.close()
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """What the store and the folder of tables have, but for times and locks."""
+    found: dict[str, Any] = {}
+    for path in (*(folder / "store").rglob("*"), *(folder / "out").rglob("*")):
+        if path.is_dir() or path.suffix in (".lock", ".jsonl"):
+            found[str(path)] = path.suffix
+        elif path.name == "meta.json":
+            meta = json.loads(path.read_text())
+            timed = ("created", "seconds", "seal")
+            found[str(path)] = {key: value for key, value in meta.items() if key not in timed}
+        else:
+            found[str(path)] = path.read_bytes()
+    return {path: value for path, value in found.items() if value != ".lock"}
+
+
+def fresh(folder: Path, without: Sequence[str]) -> None:
+    """A store as the first commands left it, but for some of its folders."""
+    for name in ("store", "out"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.copytree(folder / "whole", folder / "store")
+    for name in without:
+        shutil.rmtree(folder / "store" / name, ignore_errors=True)
+
+
+def survives(
+    commands: Commands, command: Sequence[str], without: Sequence[str], fault: Fault, most: int,
+    between: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Disturb a command at its changes, at most so many, and run it again."""
+    folder = commands.folder
+    fresh(folder, without)
+    undisturbed = commands.run(*command)
+    assert undisturbed.code == 0, undisturbed.said
+    wanted = content(folder)
+    points = np.linspace(1, undisturbed.changes, min(most, undisturbed.changes)).round()
+    print(len(points), "of", undisturbed.changes)
+    for at in map(int, points):
+        fresh(folder, without)
+        disturbed = commands.run(*command, at=at, fault=fault)
+        codes = (-signal.SIGKILL,) if fault == "kill" else (0, 6, 9)
+        assert disturbed.code in codes, (at, disturbed.said)
+        between()
+        again = commands.run(*command)
+        assert again.code == 0, (at, disturbed.said, again.said)
+        found = content(folder)
+        assert found.keys() == wanted.keys(), at
+        assert found == wanted, at
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 12)])
+def test_prepare(commands: Commands, fault: Fault, most: int) -> None:
+    survives(commands, stage("prepare"), ["prepare"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 24), ("full", 6)])
+def test_a_stage_of_several_shards(commands: Commands, fault: Fault, most: int) -> None:
+    final = next(
+        path for path in (commands.folder / "whole" / "extract").iterdir()
+        if json.loads((path / "meta.json").read_text())["recipe"]["task"]["role"] == "final"
+    )  # fmt: skip
+    assert len(list(final.glob("plain-*"))) > 1
+    survives(commands, stage("extract"), [f"extract/{final.name}"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 5)])
+def test_a_stage_of_one_file(commands: Commands, fault: Fault, most: int) -> None:
+    survives(commands, stage("embed"), ["embed"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 6)])
+def test_import(commands: Commands, fault: Fault, most: int) -> None:
+    survives(commands, [*IMPORT, *STORE, "--overwrite"], ["datasets"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 9)])
+def test_import_in_place_of_another(commands: Commands, fault: Fault, most: int) -> None:
+    """At every instant the name stands for the old data or for the new."""
+    seen = set()
+
+    def is_whole() -> None:
+        source = imported.load(commands.folder / "store", "poses")(NoSettings())
+        clips = [clip for each in source.recordings(None) for clip in source.clips(each)]
+        assert len(clips) == 24
+        seen.add(float(clips[0].joints.max()) > 0.1)
+
+    command = [*IMPORT, *STORE, "--overwrite", "--unit", "cm"]
+    survives(commands, command, [], fault, most, is_whole)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 12), ("full", 6)])
+def test_benchmark_of_what_is_cached(commands: Commands, fault: Fault, most: int) -> None:
+    survives(commands, [*BENCHMARK, "--out", "out", *STORE], ["runs"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 8), ("full", 3)])
+def test_benchmark(commands: Commands, fault: Fault, most: int) -> None:
+    stages = ["prepare", "describe", "embed", "pretrain", "extract", "train", "evaluate"]
+    command = [*BENCHMARK, "--out", "out", *STORE]
+    survives(commands, command, [*stages, "calibrate", "runs"], fault, most)

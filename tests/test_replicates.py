@@ -1,0 +1,172 @@
+"""Runs side by side: what is averaged, over what, and how far other folds lie apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Outcome
+from test_pipeline import TINY
+
+from starcli import pipeline, replicates
+from starcli.errors import UsageError
+from starcli.experiment import Experiment
+from starcli.report import MEASURES
+from starcli.settings import load
+from starcli.splits import family
+
+Cli = Callable[..., Outcome]
+
+
+def document(split: str, seed: int, zsl: float) -> dict[str, Any]:
+    gzsl = {"seen_accuracy": 0.5, "unseen_accuracy": zsl / 2, "harmonic_mean": zsl / 4}
+    return {
+        "dataset": "d", "protocol": "p", "split": split, "seed": seed, "selection": "validation",
+        "warning": None, "calibrator": {"name": "stacking"}, "zsl": {"accuracy": zsl}, "gzsl": gzsl,
+    }  # fmt: skip
+
+
+def identity(split: str = "fold0", seed: int = 0, **more: Any) -> dict[str, Any]:
+    own = {key.replace("__", "."): value for key, value in more.items()}
+    return {"dataset.name": "d", "dataset.split": split, "seed": seed, "method.name": "star",
+            "method.epochs": 3, "recordings": "x", **own}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("split", "name"),
+    [("fold0", "fold"), ("fold12", "fold"), ("smie-1", "smie-"), ("sa-dvae-3", "sa-dvae-"),
+     ("55/5", "55/5"), ("110/10", "110/10"), ("48/12", "48/12"), ("easy", "easy")],
+)  # fmt: skip
+def test_folds_are_told_apart_by_a_number_at_the_end(split: str, name: str) -> None:
+    assert family(split) == name
+
+
+def test_seeds_are_averaged() -> None:
+    documents = {"a": document("fold0", 0, 0.2), "b": document("fold0", 1, 0.5)}
+    found = replicates.summary(documents, {})
+    assert (found["over"], found["mean"]["ZSL"]) == ("seeds", pytest.approx(0.35))
+    assert found["std"]["ZSL"] == pytest.approx(0.3 / 2**0.5)
+    assert [fold["seeds"] for fold in found["folds"]] == [[0, 1]]
+    assert [row[0] for row in replicates.rows(found)] == [
+        "a", "b", "mean over seeds", "standard deviation over seeds",
+    ]  # fmt: skip
+
+
+def test_folds_are_averaged() -> None:
+    documents = {"a": document("fold0", 0, 0.2), "b": document("fold1", 0, 0.6)}
+    found = replicates.summary(documents, {})
+    assert (found["over"], found["mean"]["ZSL"]) == ("folds", pytest.approx(0.4))
+    assert found["std"]["ZSL"] == pytest.approx(0.4 / 2**0.5)
+    assert [row[0] for row in replicates.rows(found)][2:] == [
+        "mean over folds", "standard deviation over folds",
+    ]  # fmt: skip
+
+
+def test_of_folds_and_seeds_each_fold_counts_the_same() -> None:
+    """Three seeds of one fold, one of the other: (0.2 + 0.8) / 2, not the mean of four runs."""
+    documents = {f"a{seed}": document("fold0", seed, 0.1 * (seed + 1)) for seed in range(3)}
+    found = replicates.summary({**documents, "b": document("fold1", 0, 0.8)}, {})
+    assert (found["over"], found["mean"]["ZSL"]) == ("folds and seeds", pytest.approx(0.5))
+    assert found["std"]["ZSL"] == pytest.approx(0.6 / 2**0.5)
+    first, second = found["folds"]
+    assert (first["split"], first["seeds"]) == ("fold0", [0, 1, 2])
+    assert (first["mean"]["ZSL"], first["std"]["ZSL"]) == (pytest.approx(0.2), pytest.approx(0.1))
+    assert (second["mean"]["ZSL"], second["std"]["ZSL"]) == (0.8, None)
+    assert [row[:2] for row in replicates.rows(found)][4:] == [
+        ("fold0, mean over seeds 0, 1, 2", "20.0 %"),
+        ("fold0, standard deviation over seeds", "10.0 %"),
+        ("mean over 2 folds, each the mean over its seeds", "50.0 %"),
+        ("standard deviation over these folds", "42.4 %"),
+    ]
+
+
+def test_other_runs_are_compared() -> None:
+    documents = {"a": document("fold0", 0, 0.2), "b": document("fold0", 1, 0.5)}
+    found = replicates.summary(documents, {"parts": [6, 2]})
+    assert (found["mean"], found["std"], found["over"], found["folds"]) == (None, None, None, [])
+    assert [row[0] for row in replicates.rows(found)] == ["a", "b"]
+    title = replicates.title(documents, found)
+    assert "2 runs compared, not averaged, since they differ in parts 6 / 2: gamma" in title
+
+
+@pytest.mark.parametrize(
+    ("other", "differ"),
+    [
+        (identity(seed=1), {}),
+        (identity("fold3", seed=1), {}),
+        (identity("55/5"), {"dataset.split": ["fold", "55/5"]}),
+        (identity(method__epochs=4), {"method.epochs": [3, 4]}),
+        (identity(method__name="msf", method__lr=0.1), {"method.name": ["star", "msf"]}),
+        (identity(recordings="y", seed=1), {"recordings": ["x", "y"]}),
+        (identity(weights="w"), {"weights": [None, "w"]}),
+    ],
+)
+def test_what_runs_differ_in(other: dict[str, Any], differ: dict[str, Any]) -> None:
+    assert replicates.differing({"a": identity(), "b": other}) == differ
+
+
+def test_a_run_counts_once_under_two_names() -> None:
+    with pytest.raises(UsageError, match="runs 'a' and 'c' are the same") as caught:
+        replicates.differing({"a": identity(), "b": identity(seed=1), "c": identity()})
+    assert caught.value.fix == "leave one out"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Tiny runs of a quick method: two folds with a seed each, and one with another setting."""
+    place = tmp_path_factory.mktemp("replicates") / "store"
+    common = {k: v for k, v in TINY.items() if not k.startswith("method.")} | {
+        "run.store": place, "method.name": "eszsl",
+    }  # fmt: skip
+    for name, more in {
+        "b": {"dataset.split": "fold1", "seed": 1}, "c": {"method.gamma": 7.0}, "a": {},
+    }.items():  # fmt: skip
+        experiment = Experiment(load({**common, **more}))
+        pipeline.record(experiment, pipeline.run(experiment, "train")[0], name)
+    return str(place)
+
+
+def evaluated(cli: Cli, store: str, *runs: str) -> dict[str, Any]:
+    outcome = cli("evaluate", *runs, "--store", store, "--json")
+    assert outcome.code == 0, outcome.err
+    found: dict[str, Any] = json.loads(outcome.out)
+    return found
+
+
+def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str) -> None:
+    assert evaluated(cli, store, "a")["other_folds"] == []  # b is not evaluated yet
+    b = evaluated(cli, store, "b")
+    assert [run["run"] for run in b["other_folds"]] == ["a"]
+    (other,) = evaluated(cli, store, "a")["other_folds"]
+    measured = {short: b[group][key] for short, (group, key) in MEASURES.items()}
+    assert other == {"run": "b", "split": "fold1", "seed": 1, **measured}
+    table = " ".join(cli("evaluate", "a", "--store", store).out.split())
+    assert f"other folds of this data set, ZSL (1 run) │ {100 * other['ZSL']:.1f} %" in table
+    assert evaluated(cli, store, "c")["other_folds"] == []
+    Path(store, "runs", "damaged").mkdir()
+    Path(store, "runs", "damaged", "run.json").write_text("{")
+    assert evaluated(cli, store, "a")["other_folds"] == [other]
+
+
+def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str) -> None:
+    found = evaluated(cli, store, "a", "b")
+    assert (found["over"], found["differ"]) == ("folds and seeds", {})
+    compared = evaluated(cli, store, "a", "c")
+    assert (compared["mean"], compared["differ"]) == (None, {"method.gamma": [0.1, 7.0]})
+    table = cli("evaluate", "a", "c", "--store", store)
+    assert "mean" not in table.out.replace("harmonic mean", "")
+    assert table.out.count("│ a ") == table.out.count("│ c ") == 1
+
+
+def test_the_range_of_several_folds() -> None:
+    folds = [
+        {"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))
+    ]
+    assert replicates.spread_rows({"other_folds": folds}) == [
+        ("  other folds of this data set, ZSL (3 runs)", "57.5 % to 73.1 %"),
+        ("  other folds of this data set, H (3 runs)", "30.0 %"),
+    ]
+    assert replicates.spread_rows({"other_folds": []}) == []
