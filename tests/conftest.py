@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import site
@@ -69,6 +70,13 @@ def pytest_runtest_setup() -> None:
     """What a test draws does not depend on the tests before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(TORCH_SEED)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody's `starcli.toml` is read."""
+    with contextlib.chdir(tmp_path_factory.mktemp("empty")):
+        yield
 
 
 @pytest.fixture(autouse=True)

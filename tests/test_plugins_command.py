@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,7 +156,11 @@ def test_show_says_where_a_plugin_lies_and_what_it_takes() -> None:
     assert widths["meaning"] == "channels per block"
 
 
-@pytest.mark.parametrize("entry", registry.entries(), ids=lambda e: f"{e.kind}-{e.name}")
+@pytest.mark.parametrize(
+    "entry",
+    [e for e in registry.entries() if e.distribution == registry.OURS],
+    ids=lambda e: f"{e.kind}-{e.name}",
+)
 def test_everything_can_be_shown(entry: Entry) -> None:
     shown = inspection.facts(entry.kind, f"{entry.distribution}:{entry.name}")
     assert shown["summary"]
@@ -194,11 +195,7 @@ def test_new_writes_a_plugin_that_conforms(tmp_path: Path) -> None:
         "pyproject.toml", "README.md", "my_net.py", "test_my_net.py"
     ]  # fmt: skip
     assert all("$" not in file.read_text("utf-8") for file in files)
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)], cwd=folder,
-        env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder))
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
 

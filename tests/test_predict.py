@@ -340,13 +340,16 @@ def test_misuse(cli: Cli, run: starcli.Run, arguments: list[str], code: int) -> 
     assert outcome.code == json.loads(outcome.out)["error"]["exit_code"] == code
 
 
-def test_a_method_with_a_classifier_refuses_new_actions(cli: Cli, run: starcli.Run) -> None:
+def test_a_method_with_a_classifier_refuses_new_actions(
+    cli: Cli, run: starcli.Run, tmp_path: Path
+) -> None:
     few = {key: value for key, value in PLAIN.items() if not key.startswith("method.")}
     few |= {"method.epochs": 1, "method.text_codes": 2}
-    root = run.experiment.store.root
+    root = tmp_path / "store"  # of its own: in the others' this run would be the latest
+    shutil.copytree(run.experiment.store.root, root)
     starcli.train(store=root, settings=few, method="cada-vae", run="vae")
     outcome = cli("predict", "vae", "x.npy", "--actions", "a,b", "--describer", "names",
-                  *store_of(run))  # fmt: skip
+                  "--store", str(root))  # fmt: skip
     assert outcome.code == 2
     assert "has a classifier for the classes that it was trained with" in outcome.err
 
