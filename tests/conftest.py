@@ -29,6 +29,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if alone else None
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are counted, not shown: some hold the time, and workers must agree on every name."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a command printed and how it ended."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from conftest import Outcome
-from test_plugins_command import SKIP_OURS
 from test_registry import describer, install
 from test_workers import SETTINGS
 
@@ -24,6 +23,12 @@ PROC = Path("/proc")
 PATIENCE = 60
 """Seconds after which a process is taken for one that stays."""
 MARK = "PROCESSES_OF_TEST"
+SKIP_OURS = (
+    "import json, sys; from starcli import inspection, registry; "
+    "print(json.dumps(inspection.check([e for e in registry.entries() "
+    "if e.distribution != 'starcli'], float(sys.argv[1]))))"
+)
+"""`plugins --check` of what is not ours."""
 
 pytestmark = pytest.mark.skipif(
     not PROC.is_dir(), reason="there is no /proc, which lists the processes of a test"

@@ -30,6 +30,7 @@ def pair(name: str, shared: Path) -> tuple[Any, SkeletonBackbone, nn.Linear]:
     return port, ours, fc
 
 
+@pytest.mark.slow
 @BOTH
 def test_port_equals_the_reference(name: str, shared: Path) -> None:
     reference.assert_published(shared, name.replace("-", "_"), pair(name, shared)[0])

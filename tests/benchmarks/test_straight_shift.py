@@ -28,6 +28,7 @@ def _port(shared: Path) -> tuple[StraightShiftGcn, dict[str, Tensor]]:
     return port, tensors
 
 
+@pytest.mark.slow
 def test_port_reproduces_the_published_outputs(shared: Path) -> None:
     reference.assert_published(shared, NAME, _port(shared)[0])
 

@@ -49,6 +49,7 @@ def clips(batch: int, persons: int, layout: Layout = KINECT_V1, frames: int = 16
     return torch.randn(batch, 3, frames, len(layout.joints), persons, generator=source)
 
 
+@pytest.mark.slow
 def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     named = CtrGcn.published(reference.weights(shared, "ctr_gcn"))
     net, fc = CtrGcn(CtrGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)

@@ -167,6 +167,7 @@ def test_spatial_part_equals_a_hand_written_sum(width: int) -> None:
     torch.testing.assert_close(part(x)[0, :, 0], want, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shift_gcn_ntu60_xsub", "shift_gcn_ntu60_xview"])
 def test_published_weights_reproduce_the_published_outputs(shared: Path, name: str) -> None:
     named = ShiftGcn.published(reference.weights(shared, name))

@@ -102,6 +102,7 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
     torch.testing.assert_close(block(x), want, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     weights = reference.weights(shared, "st_gcn")
     net, fc = StGcn(StGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
