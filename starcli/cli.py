@@ -176,8 +176,9 @@ def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: 
         print_document({"ok": True, **({"plans": plans} if several else alone)})
         return
     for each in plans:
-        title = f"plan, seed {each.pop('seed')}" if several else "plan"
-        console.table(title, PLAN, [tuple(row.values()) for row in each.pop("plan")])
+        seed, steps = each.pop("seed"), each.pop("plan")
+        title = f"plan, seed {seed}" if several else "plan"
+        console.table(title, PLAN, [tuple(step.values()) for step in steps])
         for name, found in each.items():
             console.table(name, tuple(found), [tuple(found.values())])
 

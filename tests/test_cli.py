@@ -193,6 +193,8 @@ def test_several_seeds_have_a_plan_each(cli: Cli, tmp_path: Path) -> None:
     shared = {step["step"]: step["reason"] for step in second["plan"] if step["status"] != "run"}
     assert shared == dict.fromkeys(["prepare", "describe", "embed"], "runs for seed 0")
     assert {step["status"] for step in first["plan"]} == {"run"}
+    alone = cli("train", *TINY, "--dry-run")
+    assert (alone.code, alone.out.count("plan")) == (0, 1)
     shown = cli("train", *TINY, "--seeds", "0,1", "--dry-run").out
     assert "plan, seed 0" in shown and "plan, seed 1" in shown
     assert list(tmp_path.iterdir()) == []
