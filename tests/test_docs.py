@@ -188,7 +188,12 @@ def test_data_sets_and_splits_of_the_table_exist() -> None:
 
 @pytest.mark.parametrize(
     ("page", "kind"),
-    [("compare", "method"), ("descriptions", "describer"), ("encoders", "text-encoder")],
+    [
+        ("compare", "method"),
+        ("descriptions", "describer"),
+        ("encoders", "text-encoder"),
+        ("reader", "reader"),
+    ],
 )
 def test_tables_of_plugins_have_them_all(page: str, kind: Kind) -> None:
     text = (DOCS / f"how-to/{page}.md").read_text("utf-8")

@@ -20,7 +20,7 @@ from test_readme import own_clips
 
 from starcli import registry
 from starcli_plugins.datasets.ntu.source import Ntu60
-from tests.registry.test_registry import install
+from tests.registry.test_registry import install, with_path
 
 DOCS = ROOT / "docs"
 
@@ -168,7 +168,7 @@ class Reader:
         source = (project / f"{module}.py").read_text("utf-8")
         install(project, module, points, source)
         self.patch.syspath_prepend(str(project.absolute()))
-        self.patch.setenv("PYTHONPATH", str(project.absolute()))
+        self.patch.setenv("PYTHONPATH", with_path(project.absolute())["PYTHONPATH"])
         forget(Path.cwd())
 
 

@@ -21,6 +21,7 @@ from starcli.cli.figure import figure
 from starcli.cli.options import Config, Dataset, Device, Json, Raw, StorePath, Verify, path
 from starcli.cli.plugins import plugins
 from starcli.cli.predict import predict
+from starcli.cli.view import view
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _stage_command(stage: str) -> Callable[..., None]:
 
 for _stage in COMMANDS:
     app.command(_stage)(_stage_command(_stage))
-for _command in (evaluate, calibrate, predict, benchmark):
+for _command in (evaluate, calibrate, predict, view, benchmark):
     app.command()(_command)
 
 

@@ -27,7 +27,7 @@ def list_(
     ] = 60.0,
     as_json: Json = False,
 ) -> None:
-    """List the installed data sets, layouts, describers, encoders, backbones and methods."""
+    """List the installed data sets, readers, layouts, describers, encoders, backbones, methods."""
     if context.invoked_subcommand is not None:
         return
     from starcli import api, registry
@@ -93,19 +93,21 @@ def _shown(value: Any) -> str:
 
 @plugins.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the backbone, such as my-net.")],
+    name: Annotated[str, typer.Argument(help="Its name, such as my-net.")],
+    kind: Annotated[str, typer.Option(help="What it is: backbone or reader.")] = "backbone",
     folder: Annotated[
         Path | None,
         typer.Option(parser=path, help="Where to write it; default a new folder of that name."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a small backbone plugin with its test, ready for `pip install`."""
+    """Write a small plugin of a kind with its test, ready for `pip install`."""
     from starcli.cli import console
     from starcli.cli.app import print_document
-    from starcli.registry.scaffold import write
+    from starcli.registry.scaffold import USES, write
 
-    files = write(name, folder or Path(name))
+    chosen = _kind(kind)
+    files = write(chosen, name, folder or Path(name))
     if as_json:
         print_document({"ok": True, "files": [str(file) for file in files]})
         return
@@ -114,5 +116,5 @@ def new(
     place = folder or Path(name)
     console.note(
         f"install it with: pip install -e '{place}'; test it with: pytest '{place}'; "
-        f"use it with: starcli train --backbone {name}"
+        f"use it with: {USES[chosen].format(name=name)}"
     )

@@ -22,6 +22,7 @@ from starcli.contracts import Kind
 Rule = Callable[[type[Any], BaseModel], None]
 MODULES: Mapping[Kind, str] = {
     "dataset": "datasets",
+    "reader": "readers",
     "describer": "describers",
     "text-encoder": "encoders",
     "backbone": "backbones",

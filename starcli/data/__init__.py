@@ -1,1 +1,1 @@
-"""Recordings: read, checked, normalised, cut and split."""
+"""Recordings: read, repaired, mapped, checked, cut, split."""

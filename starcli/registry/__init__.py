@@ -17,6 +17,7 @@ from starcli.errors import IncompatibleError, MissingError, UsageError, suggest
 
 GROUPS: dict[Kind, str] = {
     "dataset": "starcli.datasets",
+    "reader": "starcli.readers",
     "layout": "starcli.data.layouts",
     "describer": "starcli.describers",
     "text-encoder": "starcli.text_encoders",
@@ -25,6 +26,7 @@ GROUPS: dict[Kind, str] = {
 }
 DATA: dict[Kind, tuple[str, ...]] = {
     "dataset": ("layout", "classes", "protocols", "splits", "preset", "request"),
+    "reader": ("title", "suffixes", "layouts", "several"),
     "text-encoder": ("limit",),
 }
 """What a plugin of a kind has beside `Settings` and `revision`."""
@@ -34,6 +36,13 @@ CALLS: dict[Kind, Mapping[str, tuple[str, ...]]] = {
         "files": ("raw",),
         "recordings": ("raw",),
         "clips": ("recording",),
+    },
+    "reader": {
+        "__init__": ("settings",),
+        "recognises": ("file",),
+        "frame_of": ("file",),
+        "read": ("files",),
+        "write_sample": ("poses", "path"),
     },
     "describer": {"__init__": ("settings",), "describe": ("actions", "parts", "desk")},
     "text-encoder": {

@@ -28,7 +28,7 @@ ASK = (
 )
 MARK = "starcli verdict: "
 """Before the answer: a plugin may print whatever it likes before it."""
-TOLD = ("facets", "views", "recipes", "protocols", "splits")
+TOLD = ("suffixes", "layouts", "facets", "views", "recipes", "protocols", "splits")
 """Class attributes that `show` prints where a plugin has them."""
 
 

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from starcli import registry
 from starcli.cli.app import app
+from starcli.contracts import Kind
 from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry, diagnostics
-from starcli.registry.scaffold import write
+from starcli.registry.scaffold import USES, write
 from tests.registry.test_registry import GOOD, describer, install, python
 
 HANG = "import time\ntime.sleep(600)\n"
@@ -202,9 +203,10 @@ def test_show_of_what_is_not_there(arguments: tuple[str, str], message: str) -> 
 
 
 @pytest.mark.slow
-def test_new_writes_a_plugin_that_conforms(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", USES)
+def test_new_writes_a_plugin_that_conforms(tmp_path: Path, kind: Kind) -> None:
     folder = tmp_path / "a folder" / "my-net"
-    files = write("my-net", folder)
+    files = write(kind, "my-net", folder)
     assert [file.name for file in files] == [
         "pyproject.toml",
         "README.md",
@@ -217,12 +219,13 @@ def test_new_writes_a_plugin_that_conforms(tmp_path: Path) -> None:
     assert "passed" in done.stdout
 
 
-def test_new_is_listed_once_installed(tmp_path: Path) -> None:
-    write("my-net", tmp_path / "my-net")
+@pytest.mark.parametrize("kind", USES)
+def test_new_is_listed_once_installed(tmp_path: Path, kind: Kind) -> None:
+    write(kind, "my-net", tmp_path / "my-net")
     install(
         tmp_path,
         "my_net",
-        "[starcli.backbones]\nmy-net = my_net:MyNet\n",
+        f"[{registry.GROUPS[kind]}]\nmy-net = my_net:MyNet\n",
         (tmp_path / "my-net" / "my_net.py").read_text("utf-8"),
     )
     assert verdict(tmp_path)["status"] == "ok"
@@ -231,16 +234,32 @@ def test_new_is_listed_once_installed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "My-Net", "my_net", "9net", "my--net", "../net", "class"])
 def test_new_refuses_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is no name for a plugin"):
-        write(name, tmp_path / "folder")
+        write("backbone", name, tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
 
 
 def test_new_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is a backbone 'st-gcn' already"):
-        write("st-gcn", tmp_path / "folder")
+        write("backbone", "st-gcn", tmp_path / "folder")
+    with pytest.raises(UsageError, match="there is a reader 'mediapipe' already"):
+        write("reader", "mediapipe", tmp_path / "folder")
     (tmp_path / "mine.txt").write_text("mine", "utf-8")
     with pytest.raises(UsageError, match="is there already and not empty"):
-        write("my-net", tmp_path)
+        write("backbone", "my-net", tmp_path)
     with pytest.raises(UsageError, match="is there already and not empty"):
-        write("my-net", tmp_path / "mine.txt")
+        write("backbone", "my-net", tmp_path / "mine.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_new_knows_kinds(tmp_path: Path) -> None:
+    folder = str(tmp_path / "mine")
+    made = run("plugins", "new", "my-poses", "--kind", "reader", "--folder", folder)
+    assert [Path(file).name for file in made["files"]][2:] == ["my_poses.py", "test_my_poses.py"]
+    for kind, message in [
+        ("method", "there is no template of a method"),
+        ("raeder", "no kind of plugin 'raeder'"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            CliRunner().invoke(
+                app, ["plugins", "new", "other", "--kind", kind], catch_exceptions=False
+            )

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from test_pipeline import TINY
 
-from starcli import registry
+from starcli import array_files, registry
 from starcli.contracts import Layout, NoSettings
 from starcli.data import imported, layouts
 from starcli.data.importing import arrays, options
@@ -434,10 +434,10 @@ def test_bad_npz_names_the_member_b08_b09(folder: Path, damage: str) -> None:
 def test_a_zip_bomb_is_refused_by_its_claim_b11(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(array_files, "MAX_BYTES", 2**20)
     np.savez_compressed(folder / "x.npz", a=np.zeros((100_000, 4, 3), np.float32))
     assert (folder / "x.npz").stat().st_size < 2**16
-    with pytest.raises(DataError, match=r"has 4,800,000 bytes, a clip has at most 1,048,576"):
+    with pytest.raises(DataError, match=r"has 4,800,000 bytes, at most 1,048,576 are read"):
         arrays.read(folder / "x.npz", "a")
 
 
@@ -453,7 +453,9 @@ def test_any_bytes_are_read_or_refused(tail: bytes, cut: int) -> None:
     whole = saved(clip())
     with io.BytesIO(whole[:cut] + tail) as file:
         try:
-            found = arrays._array(file, len(whole[:cut] + tail), "x.npy")
+            found = array_files._array(
+                file, len(whole[:cut] + tail), "x.npy", arrays.is_clip, arrays.WANT
+            )
         except DataError:
             return
     assert found.ndim in (3, 4)
@@ -818,7 +820,11 @@ def test_a_layout_without_six_parts_is_cut_into_its_finest(folder: Path) -> None
         (["train", "--dataset", "pose"], 2, "did you mean 'poses'?"),
         (IMPORT, 2, "there is a data set 'poses'"),
         (["data", "import", "new", "none", "--layout", "coco-17"], 3, "is no folder and no index"),
-        (["data", "import", "new", "poses", "--layout", "coco"], 2, "did you mean 'coco-17'?"),
+        (
+            ["data", "import", "new", "poses", "--layout", "mediapipe"],
+            2,
+            "did you mean 'mediapipe-33'?",
+        ),
         (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "no.toml: cannot be read"),
         (["data", "import", "new", "poses"], 2, "--layout"),
         (["data", "import", "new", "poses", "--layout", "kinect-v2"], 3, "joints are [20, 1, 17"),

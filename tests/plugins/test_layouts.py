@@ -7,9 +7,21 @@ from collections import Counter
 import pytest
 
 from starcli.contracts import Layout
-from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
+from starcli_plugins.layouts import (
+    AZURE_32,
+    BODY_25,
+    COCO_17,
+    COCO_18,
+    H36M_17,
+    HALPE_26,
+    KINECT_V1,
+    KINECT_V2,
+    LAYOUTS,
+    MEDIAPIPE_33,
+    SMPL_22,
+    ZED_38,
+)
 
-LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
 EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 KINECTS = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
 POSES = pytest.mark.parametrize("layout", [COCO_17, MEDIAPIPE_33], ids=lambda x: x.name)
@@ -185,25 +197,55 @@ def test_joints_of_poses_stand_at_the_published_numbers() -> None:
     assert {n: MEDIAPIPE_33.joints[n] for n in pose} == pose
 
 
-@POSES
-def test_parts_of_poses_hold_the_joints_named(layout: Layout) -> None:
-    belongs = {
-        "head": ("nose", "eye", "ear", "mouth"),
-        "hand": ("pinky", "index", "thumb"),
-        "arm": ("shoulder", "elbow", "wrist"),
-        "hip": ("hip",),
-        "leg": ("knee",),
-        "foot": ("ankle", "heel", "foot"),
-    }
+HANDLESS = [COCO_17, COCO_18, BODY_25, HALPE_26, H36M_17, SMPL_22]
+"""Wrists stand in for the hands."""
+SPINES = [KINECT_V1, KINECT_V2, AZURE_32, H36M_17, SMPL_22, ZED_38]
+"""The spine is the hip part, as in the paper; elsewhere the hips are."""
+BELONGS = {
+    "head": (
+        "nose",
+        "eye",
+        "ear",
+        "mouth",
+        "head",
+        "neck",
+        "face",
+        "chest",
+        "shoulder",
+        "upper",
+        "centre",
+    ),
+    "hand": ("pinky", "index", "thumb", "hand"),
+    "arm": ("clavicle", "shoulder", "elbow", "wrist"),
+    "hip": ("base", "mid", "lower", "hip", "centre", "spine"),
+    "leg": ("hip", "knee"),
+    "foot": ("ankle", "heel", "foot", "toe"),
+}
+
+
+@EVERY
+def test_parts_hold_the_joints_named(layout: Layout) -> None:
+    sided = {"left", "right"}
     for part, group in layout.parts[6].items():
         for joint in group:
-            words = layout.joints[joint].split()
-            # COCO has no hands: the wrists stand in for them.
-            alone = layout is COCO_17 and part == "hand" and "wrist" in words
-            assert alone or set(words) & set(belongs[part])
+            words = set(layout.joints[joint].split())
+            assert words & set(BELONGS[part]) or (
+                layout in HANDLESS and part == "hand" and "wrist" in words
+            )
+            if "shoulder" in words or "hip" in words:  # of a side, or of the spine
+                limb = {"shoulder": "arm", "hip": "leg" if layout in SPINES else "hip"}
+                spine = {"shoulder": "head", "hip": "hip"}
+                (word,) = words & {"shoulder", "hip"}
+                assert part == (limb if words & sided else spine)[word]
 
 
-@POSES
+def test_hands_are_wrists_only_where_there_are_no_hands() -> None:
+    for layout in LAYOUTS:
+        hands = {layout.joints[j] for j in layout.parts[6]["hand"]}
+        assert ({"left wrist", "right wrist"} == hands) == (layout in HANDLESS)
+
+
+@EVERY
 def test_bones_point_at_the_centre(layout: Layout) -> None:
     parent = dict(layout.bones)
     for joint in range(len(layout.joints)):
@@ -223,3 +265,145 @@ def test_sides_mirror_each_other(layout: Layout) -> None:
     bones = {named(bone) for bone in layout.bones}
     assert {tuple(mirrored(name) for name in bone) for bone in bones} == bones
     assert len(set(layout.joints)) == len(layout.joints)
+
+
+@EVERY
+def test_both_sides_of_a_joint_are_in_the_same_part(layout: Layout) -> None:
+    part = {layout.joints[j]: name for name, group in layout.parts[6].items() for j in group}
+    for joint in layout.joints:
+        if "left" in joint.split():
+            assert part[joint] == part[joint.replace("left", "right")]
+    assert [layout.joints[j] for j in layout.across] == ["left shoulder", "right shoulder"]
+
+
+TO_COCO_17 = [
+    (BODY_25, [0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11]),
+    (COCO_18, [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]),
+    (HALPE_26, list(range(17))),
+    (MEDIAPIPE_33, [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]),
+    (AZURE_32, [27, 28, 30, 29, 31, 5, 12, 6, 13, 7, 14, 18, 22, 19, 23, 20, 24]),
+    (ZED_38, [5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]),
+]
+"""Where the writers of OpenPose and the makers' lists have COCO's keypoints."""
+
+
+@pytest.mark.parametrize(("layout", "numbers"), TO_COCO_17, ids=lambda x: getattr(x, "name", ""))
+def test_keypoints_of_coco_stand_at_the_published_numbers(
+    layout: Layout, numbers: list[int]
+) -> None:
+    assert tuple(layout.joints[n] for n in numbers) == COCO_17.joints
+
+
+TO_KINECT_V2 = [
+    (
+        AZURE_32,
+        {
+            0: 0,
+            1: 1,
+            2: 3,
+            3: 26,
+            4: 5,
+            5: 6,
+            6: 7,
+            7: 8,
+            8: 12,
+            9: 13,
+            10: 14,
+            11: 15,
+            12: 18,
+            13: 19,
+            14: 20,
+            15: 21,
+            16: 22,
+            17: 23,
+            18: 24,
+            19: 25,
+            21: 9,
+            22: 10,
+            23: 16,
+            24: 17,
+        },
+    ),
+    (
+        SMPL_22,
+        {
+            0: 0,
+            1: 6,
+            2: 12,
+            3: 15,
+            4: 16,
+            5: 18,
+            6: 20,
+            8: 17,
+            9: 19,
+            10: 21,
+            12: 1,
+            13: 4,
+            14: 7,
+            15: 10,
+            16: 2,
+            17: 5,
+            18: 8,
+            19: 11,
+        },
+    ),
+    (
+        H36M_17,
+        {
+            0: 0,
+            1: 7,
+            4: 11,
+            5: 12,
+            6: 13,
+            8: 14,
+            9: 15,
+            10: 16,
+            12: 4,
+            13: 5,
+            14: 6,
+            16: 1,
+            17: 2,
+            18: 3,
+            20: 8,
+        },
+    ),
+    (
+        ZED_38,
+        {
+            0: 0,
+            1: 2,
+            2: 4,
+            4: 12,
+            5: 14,
+            6: 16,
+            8: 13,
+            9: 15,
+            10: 17,
+            12: 18,
+            13: 20,
+            14: 22,
+            16: 19,
+            17: 21,
+            18: 23,
+            21: 34,
+            22: 30,
+            23: 35,
+            24: 31,
+        },
+    ),
+    (BODY_25, {0: 8}),
+    (HALPE_26, {0: 19}),
+]
+"""Joints of Kinect v2 that another layout has itself -> their numbers in it."""
+
+
+@pytest.mark.parametrize(("layout", "numbers"), TO_KINECT_V2, ids=lambda x: getattr(x, "name", ""))
+def test_joints_that_kinect_has_too_have_its_names(layout: Layout, numbers: dict[int, int]) -> None:
+    same = {
+        v2: layout.joints.index(name)
+        for v2, name in enumerate(KINECT_V2.joints)
+        if name in layout.joints
+    }
+    assert {v2: same[v2] for v2 in numbers} == numbers
+    limbs = {4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18}
+    assert set(same) - limbs == set(numbers) - limbs

@@ -56,16 +56,20 @@ def install(folder: Path, name: str, points: str, source: str = GOOD, metadata: 
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment,
+        env=with_path(folder),
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def with_path(folder: Path) -> dict[str, str]:
+    """The environment, with a folder of modules before all others."""
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def load(folder: Path, kind: str, name: str) -> tuple[dict[str, Any], str]:

@@ -1,4 +1,4 @@
-"""A small backbone plugin to begin with: a distribution of its own, with its test."""
+"""A small plugin to begin with: a distribution of its own, with its test."""
 
 from __future__ import annotations
 
@@ -9,51 +9,64 @@ from pathlib import Path
 from string import Template
 
 from starcli import registry
+from starcli.contracts import Kind
 from starcli.errors import UsageError, writes_to
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+USES: dict[Kind, str] = {
+    "backbone": "starcli train --backbone {name}",
+    "reader": "starcli plugins show reader {name}",
+}
+"""Kinds that there is a template of -> a command that uses such a plugin."""
 FILES = {
     "pyproject.toml.in": "pyproject.toml",
     "README.md.in": "README.md",
-    "module.py.in": "{module}.py",
+    "{kind}.py.in": "{module}.py",
     "test_module.py.in": "test_{module}.py",
 }
 """File of the template -> file that it becomes."""
 
 
-def write(name: str, folder: Path) -> list[Path]:
-    """Write the template under a name.
+def write(kind: Kind, name: str, folder: Path) -> list[Path]:
+    """Write the template of a kind under a name.
 
     Args:
-        name: Name of the backbone: lower case letters, digits and hyphens.
+        kind: Kind of the plugin.
+        name: Its name: lower case letters, digits and hyphens.
         folder: An empty folder, or one that does not exist.
 
     Returns:
         The files.
 
     Raises:
-        UsageError: The name is taken or none, or the folder is not empty.
+        UsageError: There is no such template, the name is taken or none, or the folder is not
+            empty.
         OutputError: The folder cannot be written.
     """
     module = name.replace("-", "_")
+    if kind not in USES:
+        raise UsageError(f"there is no template of a {kind}", f"there are: {', '.join(USES)}")
     if not NAME.fullmatch(name) or keyword.iskeyword(module):
         raise UsageError(
             f"'{name}' is no name for a plugin",
             "lower case letters, digits and hyphens, such as my-net",
         )
-    if registry.matches("backbone", name):
-        raise UsageError(f"there is a backbone '{name}' already", "choose another name")
+    if registry.matches(kind, name):
+        raise UsageError(f"there is a {kind} '{name}' already", "choose another name")
     words = {
+        "kind": kind,
+        "group": registry.GROUPS[kind],
         "name": name,
         "module": module,
         "plugin": "".join(word.capitalize() for word in name.split("-")),
+        "use": USES[kind].format(name=name),
     }
     with writes_to(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} is there already and not empty", "name another --folder")
         folder.mkdir(parents=True, exist_ok=True)
         return [
-            _write(source, folder / target.format(**words), words)
+            _write(source.format(**words), folder / target.format(**words), words)
             for source, target in FILES.items()
         ]
 

@@ -103,13 +103,34 @@ def read(path: Path) -> dict[str, Any]:
         DataError: Not a pickle of protocol 2 to 5, damaged, in want of a function, an object or an
             instruction that annotations do not need, or without the two fields.
     """
-    content = _run(path)
+    content = load(path)
     fields = content if isinstance(content, dict) else {}
     clips, split = fields.get("annotations"), fields.get("split")
     if not isinstance(clips, list) or not isinstance(split, dict):
         found = ", ".join(map(shown, fields)) or shown(content)
         raise DataError(f"found {found[:200]}, want annotations and split", REFETCH, file=path)
-    return {"annotations": [_with_arrays(clip) for clip in clips], "split": split}
+    return {"annotations": clips, "split": split}
+
+
+def load(path: Path) -> Any:
+    """What a pickle of lists, dicts, numbers and arrays describes.
+
+    Returns:
+        The object; arrays are where annotations have them, in a dict or in the dicts of a list.
+
+    Raises:
+        DataError: Not a pickle of protocol 2 to 5, damaged, or in want of a function, an object or
+            an instruction that annotations do not need.
+    """
+    content = _with_arrays(_run(path))
+    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
+        content["annotations"] = [_with_arrays(clip) for clip in content["annotations"]]
+    return [_with_arrays(clip) for clip in content] if isinstance(content, list) else content
+
+
+def save(path: Path, content: Mapping[str, Any], protocol: int = 2) -> None:
+    """Write a pickle of annotations; pyskl's protocol is 2."""
+    path.write_bytes(pickle.dumps(content, protocol))
 
 
 def write(
@@ -137,7 +158,7 @@ def write(
         for name, label, joints in clips
     ]
     lists = {part: list(names) for part, names in split.items()}
-    path.write_bytes(pickle.dumps({"split": lists, "annotations": annotations}, protocol))
+    save(path, {"split": lists, "annotations": annotations}, protocol)
 
 
 def _run(path: Path) -> Any:

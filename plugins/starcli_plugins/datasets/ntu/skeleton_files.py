@@ -84,24 +84,37 @@ def read(data: bytes, where: str) -> Bodies:
     Raises:
         DataError: It is not a whole `.skeleton` file of 25 joints, or holds no body but of zeros.
     """
-    return _grouped(_usual(data) or skeleton_parser.read(data, where), where)
+    return _grouped(rows(data, where), where)
 
 
-def _grouped(rows: Rows, where: str) -> Bodies:
-    if not rows.joints.any():
+def rows(data: bytes, where: str) -> Rows:
+    """The bodies of all frames as the file has them, those of all zeros included.
+
+    Args:
+        data: The file's bytes.
+        where: The file, for messages.
+
+    Raises:
+        DataError: It is not a whole `.skeleton` file of 25 joints.
+    """
+    return _usual(data) or skeleton_parser.read(data, where)
+
+
+def _grouped(found: Rows, where: str) -> Bodies:
+    if not found.joints.any():
         raise DataError(
             "no body in any frame, like the clips on the official list of missing skeletons",
             LEAVE_OUT,
             file=where,
         )
-    kept, frames = np.unique(rows.frames, return_inverse=True)
-    order = {id: number for number, id in enumerate(dict.fromkeys(rows.ids))}
-    owner = np.array([order[id] for id in rows.ids])
+    kept, frames = np.unique(found.frames, return_inverse=True)
+    order = {id: number for number, id in enumerate(dict.fromkeys(found.ids))}
+    owner = np.array([order[id] for id in found.ids])
     bodies = tuple(
-        Body(id, frames[owner == number], rows.joints[owner == number])
+        Body(id, frames[owner == number], found.joints[owner == number])
         for id, number in order.items()
     )
-    return Bodies(len(kept), rows.declared - len(kept), bodies)
+    return Bodies(len(kept), found.declared - len(kept), bodies)
 
 
 _COLUMNS = re.compile(rb"\x01\x01+(?:\x0a\x01\x0c{25}\x01*)+")

@@ -1,0 +1,1 @@
+"""Readers of pose files, one format a file."""

@@ -1,0 +1,65 @@
+"""HDF5 files, read with the package h5py of an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from starcli.errors import DataError, MissingError
+from starcli.poses import PoseFile
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def is_hdf5(file: PoseFile) -> bool:
+    """Whether a file is HDF5."""
+    return file.head.startswith(MAGIC)
+
+
+@contextmanager
+def opened(file: PoseFile, extra: str) -> Iterator[Any]:
+    """The file, open for reading.
+
+    Args:
+        file: The file.
+        extra: The extra of starcli that has h5py.
+
+    Raises:
+        MissingError: h5py is not installed.
+        DataError: The file is damaged.
+    """
+    try:
+        h5py = import_module("h5py")
+    except ImportError as error:
+        raise MissingError(
+            "reading HDF5 needs the package h5py",
+            f"pip install 'starcli[{extra}]'",
+            file=file.name,
+        ) from error
+    try:
+        with h5py.File(file.path, "r") as found:
+            yield found
+    except (DataError, MissingError):
+        raise
+    except Exception as error:  # h5py raises whatever the damage leads it to
+        raise file.wrong(f"cannot be read ({error})", "export it again") from error
+
+
+def has(file: PoseFile, *paths: str) -> bool:
+    """Whether a file has one of some groups or data sets; without h5py, whether it may have.
+
+    Args:
+        file: The file.
+        paths: Their paths inside the file.
+    """
+    if not is_hdf5(file):
+        return False
+    try:
+        with opened(file, "") as found:
+            return any(path in found for path in paths)
+    except DataError:
+        return False
+    except MissingError:  # names of what is at the top are near the beginning
+        return any(path.partition("/")[0].encode() in file.head for path in paths)

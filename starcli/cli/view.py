@@ -1,0 +1,188 @@
+"""`starcli view`: clips as moving skeletons."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from starcli.cli.options import Config, Json, Raw, StorePath
+from starcli.cli.options import path as as_path
+from starcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from starcli.contracts import Layout
+    from starcli.viewing.places import Seen
+    from starcli.viewing.skeletons import Shown
+
+ENDINGS = (".html", ".png", ".gif")
+Place = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE|DATASET|RUN",
+        help="A file, folder or zip of poses, a data set, or a run, "
+        "whose test clips are shown; ./NAME is a folder that is called like one of these.",
+    ),
+]
+Clips = Annotated[int, typer.Option(min=1, help="At most so many clips, from all over the place.")]
+Names = Annotated[list[str] | None, typer.Option("--clip", help="Name of a clip; repeatable.")]
+Frames = Annotated[int, typer.Option(min=1, help="Frames of each clip in a .png.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        parser=as_path, help="A page .html, contact sheet .png or .gif; default NAME.html here."
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+Open = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
+Reader = Annotated[str | None, typer.Option(help="Format of files; default found by content.")]
+LayoutName = Annotated[
+    str | None,
+    typer.Option("--layout", help="Joints of files: a name of `starcli plugins`, or a .toml."),
+]
+UpAxis = Annotated[
+    Literal["x", "-x", "y", "-y", "z", "-z"] | None,
+    typer.Option("--up", help="Axis of files that points up."),
+]
+UnitName = Annotated[
+    Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"] | None,
+    typer.Option("--unit", help="Unit of files."),
+]
+People = Annotated[
+    str | None,
+    typer.Option(
+        help="Who of files: largest, most-motion, or a name; default the two who move most."
+    ),
+]
+Mirrored = Annotated[bool, typer.Option("--mirrored", help="The axes of files are mirrored.")]
+Swap = Annotated[
+    bool, typer.Option("--swap-sides", help="The names of left and right are exchanged in files.")
+]
+
+
+def view(
+    place: Place,
+    out: Out = None,
+    clip: Names = None,
+    clips: Clips = 20,
+    frames: Frames = 8,
+    overwrite: Overwrite = False,
+    open_: Open = False,
+    reader: Reader = None,
+    layout: LayoutName = None,
+    up: UpAxis = None,
+    unit: UnitName = None,
+    people: People = None,
+    mirrored: Mirrored = False,
+    swap_sides: Swap = False,
+    raw: Raw = None,
+    store: StorePath = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF."""
+    from starcli.cli import console
+    from starcli.data.importing.conversion import Meaning
+    from starcli.viewing.places import Wanted, look
+
+    target = _target(out, place, overwrite)
+    meaning = Meaning(_layout(layout), None, up, unit, people, mirrored, swap_sides)
+    seen = look(place, Wanted(clip or (), clips, raw, reader, meaning), store, config)
+    shown = seen.clips[:1] if target.suffix.lower() == ".gif" else seen.clips
+    _write(target, seen.title, shown, frames)
+    if as_json:
+        _print_document(target, seen, shown)
+    else:
+        print(target)
+    if seen.more or len(shown) < len(seen.clips):
+        console.note(
+            f"there are more clips than these {len(shown)}: choose with --clip NAME, or "
+            "show more with --clips NUMBER"
+        )
+    if open_ and not webbrowser.open(target.absolute().as_uri()):
+        console.note("no browser could be opened")
+    _end_bad(seen)
+
+
+def _target(out: Path | None, place: str, overwrite: bool) -> Path:
+    """The file that is to be written."""
+    if out is None:
+        name = os.path.basename(os.path.abspath(place)) or "view"
+        out = Path(f"{Path(name).stem if os.path.isfile(place) else name}.html")
+    if out.suffix.lower() not in ENDINGS:
+        raise UsageError(
+            f"expected a file {', '.join(ENDINGS)}, got '{out.suffix}'",
+            "name another with --out",
+            file=out,
+        )
+    if out.is_dir():
+        raise UsageError("is a folder", "name a file with --out", file=out)
+    if out.exists() and not overwrite:
+        raise UsageError(
+            "already exists", "replace it with --overwrite, or name another with --out", file=out
+        )
+    return out
+
+
+def _layout(name: str | None) -> Layout | None:
+    from starcli import registry
+    from starcli.data import layouts
+
+    if name is None:
+        return None
+    return layouts.read(Path(name)) if name.endswith(".toml") else registry.layout(name)
+
+
+def _write(target: Path, title: str, clips: Sequence[Shown], frames: int) -> None:
+    """Write the kind of file that its name ends in."""
+    from starcli.store.artifacts import save_text, save_whole
+    from starcli.viewing.page import page
+    from starcli.viewing.sheet import gif, sheet
+
+    kind = target.suffix.lower()
+    if kind == ".html":
+        save_text(target, page(title, clips), "--out")
+    elif kind == ".png":
+        save_whole(target, partial(sheet, title=title, clips=clips, frames=frames), "--out")
+    else:
+        save_whole(target, partial(gif, title=title, clip=clips[0]), "--out")
+
+
+def _print_document(target: Path, seen: Seen, shown: Sequence[Shown]) -> None:
+    from starcli.cli.app import print_document
+
+    print_document(
+        {
+            "ok": True,
+            "file": str(target),
+            "title": seen.title,
+            "more": seen.more,
+            "clips": [
+                {
+                    "name": clip.name,
+                    "class": clip.label,
+                    "frames": len(clip.joints),
+                    "layout": clip.layout.name,
+                    "facts": clip.facts,
+                }
+                for clip in shown
+            ],
+            "bad": [error.document()["error"] for error in seen.bad],
+        }
+    )
+
+
+def _end_bad(seen: Seen) -> None:
+    """Name what could not be read, and end with the code of that."""
+    from starcli.cli import console
+    from starcli.cli.app import SKIPPED
+
+    for error in seen.bad:
+        console.note(f"left out: {error}; {error.fix}")
+    if seen.bad:
+        raise typer.Exit(SKIPPED)

@@ -1,0 +1,255 @@
+"""What a reader gave -> a clip as data sets have it: metres, y up, people in slots, no gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from starcli.contracts import Layout
+from starcli.data import body
+from starcli.data.body import Body
+from starcli.data.importing import gaps, people
+from starcli.data.mapping import joint_map
+from starcli.errors import DataError
+from starcli.poses import METRES, Axes, Poses, Unit, turned
+
+Values = npt.NDArray[np.float64]
+Joints = npt.NDArray[np.float32]
+Up = Literal["x", "-x", "y", "-y", "z", "-z"]
+TRUNK = 0.5
+"""Length that the trunk of a body is given where no unit says how long it is, metres."""
+ASPECT = 16 / 9
+"""Width to height of a picture whose size nobody knows."""
+UPRIGHT: dict[Up, Axes] = {
+    "y": ("x", "y", "z"),
+    "-y": ("x", "-y", "-z"),
+    "z": ("x", "z", "-y"),
+    "-z": ("x", "-z", "y"),
+    "x": ("-y", "x", "z"),
+    "-x": ("y", "-x", "z"),
+}
+"""The axis that points up -> the turn after which y does."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a user says of recordings, above what their files say.
+
+    Args:
+        layout: Which joints they are in.
+        target: The layout that they become; None for their own.
+        up: The axis that points up.
+        usual_up: The same for recordings whose files do not say it.
+        unit: What coordinates are in.
+        people: Who is meant: `largest`, `most-motion`, or a name.
+        mirrored: Whether the axes are mirrored, so that left of the picture is right.
+        swap_sides: Whether names of left and right are exchanged.
+    """
+
+    layout: Layout | None = None
+    target: Layout | None = None
+    up: Up | None = None
+    usual_up: Up | None = None
+    unit: Unit | None = None
+    people: str | None = None
+    mirrored: bool = False
+    swap_sides: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a recording once it is converted.
+
+    Args:
+        layout: Name of the layout that its file is in.
+        frames: Number of frames.
+        people: Number of people.
+        fps: Frames a second; None where nobody says.
+        unit: What coordinates were in.
+        axes: Which axis became x, y and z.
+        missing: Share of joints that were not seen.
+        body: What its joints say of the body.
+        notes: What was done by rule, a line each.
+    """
+
+    layout: str
+    frames: int
+    people: int
+    fps: float | None
+    unit: Unit
+    axes: Axes
+    missing: float
+    body: Body
+    notes: tuple[str, ...]
+
+
+def convert(
+    poses: Poses, layout_of: Callable[[str], Layout], meaning: Meaning, where: str
+) -> tuple[Joints, Facts]:
+    """A clip [T, M, V, 3], metres, y up, and what is known of it.
+
+    Args:
+        poses: What its reader gave.
+        layout_of: Finds layouts by name.
+        meaning: What the user says of it.
+        where: The file, for messages.
+
+    Raises:
+        DataError: Nobody is in it, its joints are not those of its layout, or it is no body.
+    """
+    layout = meaning.layout or layout_of(poses.layout)
+    if poses.joints.shape[2] != len(layout.joints):
+        raise DataError(
+            f"has {poses.joints.shape[2]} joints, layout {layout.name} has {len(layout.joints)}",
+            "name another with --layout",
+            file=where,
+        )
+    seen = people.without_ghosts(gaps.without_doubtful(poses.joints, poses.confidence))
+    numbers = np.arange(len(seen)) if poses.frames is None else poses.frames
+    everybody = people.followed(seen, poses.people, numbers)
+    meant = people.chosen(everybody, meaning.people)
+    placed, unit, axes, notes = _placed(
+        gaps.spread(meant.joints, numbers, where), layout, poses, meaning, where
+    )
+    done = gaps.filled(placed, layout)
+    if not len(done.joints):
+        raise DataError("has no person in any frame", "leave the recording out", file=where)
+    facts = Facts(
+        layout=layout.name,
+        frames=len(done.joints),
+        people=done.joints.shape[1],
+        fps=poses.fps,
+        unit=unit,
+        axes=axes,
+        missing=done.missing,
+        body=body.report(placed, layout),
+        notes=(*poses.notes, *notes, *_said(everybody, meant, done, numbers)),
+    )
+    joints = done.joints
+    if meaning.target is not None and meaning.target.name != layout.name:
+        joints = joint_map(layout, meaning.target).apply(joints)
+    return np.ascontiguousarray(joints, np.float32), facts
+
+
+def _said(
+    everybody: people.Followed, meant: people.Followed, done: gaps.Filled, numbers: people.Numbers
+) -> list[str]:
+    """What was done by rule, a line each."""
+    found = []
+    if everybody.relinked:
+        found.append(f"people change places in {everybody.relinked} frames and were linked again")
+    if left_out := len(everybody.names) - len(meant.names):
+        found.append(
+            f"{left_out} of {len(everybody.names)} people are left out; kept: "
+            f"{', '.join(meant.names)}"
+        )
+    if holes := int(numbers[-1] - numbers[0]) + 1 - len(numbers):
+        found.append(f"frame numbers jump: {holes} frames are left out in the file")
+    if done.cut:
+        found.append(f"{done.cut} frames without anybody at the ends were cut")
+    if done.absent:
+        found.append(f"somebody is gone for {done.absent} frames")
+    if done.long_gaps:
+        found.append(f"{done.long_gaps} gaps of a joint are longer than {gaps.LONGEST} frames")
+    if done.never:
+        found.append(f"never seen, estimated from others: {', '.join(done.never)}")
+    return found
+
+
+def _placed(
+    joints: Values, layout: Layout, poses: Poses, meaning: Meaning, where: str
+) -> tuple[Values, Unit, Axes, list[str]]:
+    """The joints [T, M, V, 3] in metres with y up, their unit and axes, and what was assumed."""
+    unit, notes = meaning.unit or poses.unit, list[str]()
+    flat = joints.shape[-1] == 2 or unit in ("pixel", "image")
+    if flat:
+        joints, notes = _of_picture(joints[..., :2], unit, poses, layout)
+    axes = _axes(joints, layout, poses, meaning, flat=flat)
+    upright = turned(joints, axes)
+    if meaning.mirrored:
+        upright = upright * np.array([-1.0, 1.0, 1.0])
+    if meaning.swap_sides:
+        upright = upright[:, :, twins(layout)]
+    if unit in METRES:
+        return upright * METRES[unit], unit, axes, notes
+    length = body.trunk(upright, layout)
+    if flat:
+        return _scaled(upright, length, where), unit or "pixel", axes, notes
+    return (*_measured(upright, length, where), axes, notes)
+
+
+def _measured(joints: Values, length: float, where: str) -> tuple[Values, Unit]:
+    """Joints in metres by the unit that their body's size speaks for, and that unit."""
+    unit = body.unit_of(length)
+    if unit is None:
+        raise DataError(
+            f"a trunk of {length:.3g} is a body's in no unit",
+            "name the unit with --unit, or the joints' layout with --layout",
+            file=where,
+        )
+    return joints * METRES[unit], unit
+
+
+def _of_picture(
+    joints: Values, unit: Unit | None, poses: Poses, layout: Layout
+) -> tuple[Values, list[str]]:
+    """Joints of a picture [T, M, V, 3] whose x and y have one scale, z being 0."""
+    notes = []
+    if unit is None and _is_share(joints):
+        unit = "image"
+    if unit == "image":
+        width, height = poses.image_size or (ASPECT, 1.0)
+        joints = joints * (np.array([width, height]) / height)
+        if poses.image_size is None:
+            notes.append("the picture's size is not known: taken as 16:9")
+    return np.concatenate([joints, np.where(np.isnan(joints[..., :1]), np.nan, 0.0)], -1), notes
+
+
+def _is_share(joints: Values) -> bool:
+    """Whether all coordinates lie about where shares of a picture do."""
+    finite = joints[np.isfinite(joints)]
+    return bool(len(finite)) and finite.min() > -1.0 and finite.max() < 2.0
+
+
+def _axes(joints: Values, layout: Layout, poses: Poses, meaning: Meaning, *, flat: bool) -> Axes:
+    """Which of the file's axes become x, y and z."""
+    if meaning.up is not None:
+        return UPRIGHT[meaning.up]
+    if poses.axes is not None:
+        return poses.axes
+    if flat:
+        return ("-x", "-y", "z")
+    return UPRIGHT[meaning.usual_up or upward(joints, layout) or "y"]
+
+
+def upward(joints: Values, layout: Layout) -> Up | None:
+    """The axis along which bodies stand; None where that cannot be seen."""
+    found = body.up_axis(joints, layout)
+    if found is None:
+        return None
+    axis, sign = found
+    up: tuple[Up, Up, Up] = ("x", "y", "z")
+    down: tuple[Up, Up, Up] = ("-x", "-y", "-z")
+    return up[axis] if sign > 0 else down[axis]
+
+
+def twins(layout: Layout) -> list[int]:
+    """For each joint, the same one of the other side."""
+    swap = {"left": "right", "right": "left"}
+    names = [" ".join(swap.get(word, word) for word in name.split()) for name in layout.joints]
+    return [layout.joints.index(name) for name in names]
+
+
+def _scaled(joints: Values, length: float, where: str) -> Values:
+    """Joints of no known unit, made as large as a body is."""
+    if not length > 0:
+        raise DataError(
+            "no frame shows hips and shoulders, from which its scale would follow",
+            "leave the recording out",
+            file=where,
+        )
+    return joints * (TRUNK / length)

@@ -1,0 +1,167 @@
+"""Clips as one HTML page that needs nothing else: no server, no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import TypedDict
+
+import numpy as np
+
+from starcli.viewing.skeletons import DARK, LIGHT, Shown, Skeleton, Values, View
+
+MOST_FRAMES = 1000
+"""Frames of a clip in a page; of longer ones, every second, third or nth is taken."""
+LARGEST, NOT_SEEN = 32767, -32768
+STILLS, CELL = 5, 100
+"""Frames of a clip for browsers without JavaScript, and the size of each."""
+
+
+class Packed(TypedDict):
+    """Joints as 16-bit integers: metres = middle + integer * step."""
+
+    middle: list[float]
+    step: float
+    joints: str
+
+
+def packed(joints: Values) -> Packed:
+    """Joints [T, M, V, 3], NaN where not seen, as base64 of little-endian int16.
+
+    The step is as fine as the extent of the clip allows: half a millimetre for 32 metres.
+    """
+    low, high = np.nanmin(joints, (0, 1, 2)), np.nanmax(joints, (0, 1, 2))
+    middle = (low.astype(np.float64) + high) / 2
+    step = max(float((high - low).max()) / 2 / LARGEST, 1e-6)
+    scaled = np.round((joints - middle) / step).clip(-LARGEST, LARGEST)
+    whole = np.where(np.isfinite(scaled), scaled, NOT_SEEN).astype("<i2")
+    return {
+        "middle": middle.tolist(),
+        "step": step,
+        "joints": base64.b64encode(whole.tobytes()).decode(),
+    }
+
+
+def unpacked(clip: Packed, shape: tuple[int, ...]) -> Values:
+    """What `packed` was given, as the page's script reads it."""
+    whole = np.frombuffer(base64.b64decode(clip["joints"]), "<i2").reshape(shape)
+    metres = np.array(clip["middle"]) + whole * clip["step"]
+    return np.where(whole == NOT_SEEN, np.nan, metres).astype(np.float32)
+
+
+def page(title: str, clips: Sequence[Shown]) -> str:
+    """The page of clips.
+
+    Args:
+        title: What stands above them; like all names, any text.
+        clips: One or more.
+    """
+    script, style = _part("skeleton.js"), _colours() + _part("page.css")
+    return Template(_part("page.html")).substitute(
+        policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'",
+        title=html.escape(title),
+        style=style,
+        script=script,
+        data=_json(_document(clips)),
+        stills="\n".join(_stills(clip) for clip in clips),
+    )
+
+
+@cache
+def _part(name: str) -> str:
+    return (files("starcli") / "viewing" / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """What lets a browser run this script, or use this style, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _colours() -> str:
+    """The colours of the parts as variables of the page's style."""
+    light, dark = (
+        "".join(f"--part-{n}: {colour}; " for n, colour in enumerate(colours))
+        for colours in (LIGHT, DARK)
+    )
+    return (
+        f":root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}\n"
+        + "".join(f".part-{n} {{ stroke: var(--part-{n}); }}\n" for n in range(len(LIGHT)))
+    )
+
+
+def _json(value: object) -> str:
+    """JSON that cannot end the element it is in."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _document(clips: Sequence[Shown]) -> dict[str, object]:
+    """What the script reads; each skeleton is there once."""
+    skeletons = list(dict.fromkeys(clip.skeleton for clip in clips))
+    return {
+        "skeletons": [_skeleton(skeleton) for skeleton in skeletons],
+        "clips": [_clip(clip, skeletons.index(clip.skeleton)) for clip in clips],
+    }
+
+
+def _skeleton(skeleton: Skeleton) -> dict[str, object]:
+    return {
+        "joints": skeleton.joints,
+        "bones": skeleton.bones,
+        "parts": skeleton.parts,
+        "part": skeleton.part,
+        "sides": skeleton.sides,
+        "marked": skeleton.marked,
+    }
+
+
+def _clip(clip: Shown, skeleton: int) -> dict[str, object]:
+    every = -(-len(clip.joints) // MOST_FRAMES)
+    joints = clip.visible[::every]
+    return {
+        "caption": clip.caption,
+        "facts": clip.facts,
+        "skeleton": skeleton,
+        "shape": joints.shape,
+        "every": every,
+        "fps": clip.fps,
+        "views": [_view(view) for view in clip.views],
+        **packed(joints),
+    }
+
+
+def _view(view: View) -> dict[str, object]:
+    return {"name": view.name, "caption": view.caption, "right": view.right, "up": view.up}
+
+
+def _stills(clip: Shown) -> str:
+    """A few frames of a clip from the front as SVG, for browsers without JavaScript."""
+    joints, size = clip.followed()
+    frames = clip.frames(STILLS)
+    drawn = "".join(_still(clip, joints[frame], size, n) for n, frame in enumerate(frames))
+    name = html.escape(clip.caption)
+    return (
+        f'<figure><figcaption>{name}</figcaption><svg role="img" aria-label="{name}: '
+        f'{len(frames)} frames from the front" viewBox="0 0 {len(frames) * CELL} {CELL}">'
+        f"{drawn}</svg></figure>"
+    )
+
+
+def _still(clip: Shown, joints: Values, size: float, place: int) -> str:
+    """One frame [M, V, 3] as a line for each part and side."""
+    flat = 0.9 * clip.views[0].project(joints) / size
+    lines: dict[str, list[str]] = {}
+    for person in np.stack([(place + 0.5 + flat[..., 0]) * CELL, (0.95 - flat[..., 1]) * CELL], -1):
+        for child, parent in clip.skeleton.bones:
+            ends = person[[child, parent]]
+            if np.isfinite(ends).all():
+                kind = f"part-{clip.skeleton.part[child]} {clip.skeleton.sides[child]}"
+                (x, y), (u, v) = ends.round(1).tolist()
+                lines.setdefault(kind, []).append(f"M{x:g} {y:g}L{u:g} {v:g}")
+    return "".join(f'<path class="{kind}" d="{"".join(d)}"/>' for kind, d in lines.items())
