@@ -91,7 +91,14 @@ def view(
     from starcli.viewing.places import Wanted, look
 
     target = _target(out, place, overwrite)
-    meaning = Meaning(_layout(layout), None, up, unit, people, mirrored, swap_sides)
+    meaning = Meaning(
+        layout=_layout(layout),
+        up=up,
+        unit=unit,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+    )
     seen = look(place, Wanted(clip or (), clips, raw, reader, meaning), store, config)
     shown = seen.clips[:1] if target.suffix.lower() == ".gif" else seen.clips
     _write(target, seen.title, shown, frames)
@@ -140,7 +147,7 @@ def _layout(name: str | None) -> Layout | None:
 
 def _write(target: Path, title: str, clips: Sequence[Shown], frames: int) -> None:
     """Write the kind of file that its name ends in."""
-    from starcli.store.artifacts import save_text, save_whole
+    from starcli.files import save_text, save_whole
     from starcli.viewing.page import page
     from starcli.viewing.sheet import gif, sheet
 

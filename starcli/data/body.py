@@ -83,7 +83,8 @@ def point(joints: Values, layout: Layout, *names: str) -> Values | None:
     for name in names:
         found = [n for n in (name, f"left {name}", f"right {name}") if n in layout.joints]
         if found:
-            return joints[:, :, [layout.joints.index(n) for n in found]].mean(2)
+            middle: Values = joints[:, :, [layout.joints.index(n) for n in found]].mean(2)
+            return middle
     return None
 
 

@@ -123,7 +123,9 @@ class JointMap:
             joints: [..., V of the source, axes].
         """
         absent = np.isnan(joints)
-        out = np.einsum("ts,...sc->...tc", self.weights, np.where(absent, 0.0, joints))
+        out: npt.NDArray[np.float64] = np.einsum(
+            "ts,...sc->...tc", self.weights, np.where(absent, 0.0, joints)
+        )
         lacking = np.einsum("ts,...sc->...tc", self.weights != 0, absent.astype(np.float64)) > 0
         out[lacking] = np.nan
         return out

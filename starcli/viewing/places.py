@@ -19,6 +19,7 @@ from starcli.data.importing.sources import Source
 from starcli.errors import AbsentError, DataError, StarError, UsageError, suggest
 from starcli.experiment import FINAL, Experiment, make_source
 from starcli.settings.resolve import load, load_recorded, run_section
+from starcli.store import runs
 from starcli.store.artifacts import Artifact, Store
 from starcli.viewing.skeletons import Shown, spread
 
@@ -94,15 +95,15 @@ def look(place: str, wanted: Wanted, store: Path | None = None, config: Path | N
         loaded = load({**given, "dataset.name": place}, config)
         raw = wanted.raw or loaded.settings.run.raw
         return _dataset(make_source(loaded), place, raw, Store(root), wanted)
-    runs = Store(root).runs()
-    if runs and (place == "latest" or place in runs):
+    known = runs.names(root)
+    if known and (place == "latest" or place in known):
         _require_plain(place, "run", wanted)
-        name, recorded = Store(root).load_run(None if place == "latest" else place)
+        name, recorded = runs.load_run(root, None if place == "latest" else place)
         experiment = Experiment(load_recorded(recorded["settings"], section), recorded)
         return _run(experiment, name, recorded["steps"]["prepare"], wanted)
     if os.path.lexists(place) or os.path.basename(place) != place or "." in place:
         return _files(Path(place), wanted)
-    names = [*(entry.name for entry in registry.entries("dataset")), *imported.names(root), *runs]
+    names = [*(entry.name for entry in registry.entries("dataset")), *imported.names(root), *known]
     raise UsageError(f"no file, data set or run '{place}'", suggest(place, names))
 
 

@@ -84,7 +84,7 @@ def filled(joints: Values, layout: Layout, longest: int = LONGEST) -> Filled:
         layout: Its joints.
         longest: Frames of the longest time for which somebody may be gone.
     """
-    total, seen = len(joints), np.isfinite(joints).all(-1)
+    total, seen = len(joints), np.asarray(np.isfinite(joints).all(-1))
     somebody = np.flatnonzero(seen.any((1, 2)))
     if not len(somebody):
         return Filled(np.zeros_like(joints[:0]), 1.0, 0, 0, total, ())
@@ -93,7 +93,7 @@ def filled(joints: Values, layout: Layout, longest: int = LONGEST) -> Filled:
     out = np.zeros_like(joints)
     lacking, there, long_gaps, absent, never = 0, 0, 0, 0, set[str]()
     for person in range(joints.shape[1]):
-        visible = seen[:, person].any(-1)
+        visible = np.asarray(seen[:, person].any(-1))
         rows = np.flatnonzero(_bridged(visible, longest))
         if not len(rows):
             continue

@@ -12,6 +12,7 @@ from starcli.errors import UsageError
 
 Values = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 LEAST_JOINTS = 4
 """A person of fewer joints in a frame is a ghost."""
 PATIENCE = 30
@@ -55,7 +56,7 @@ def followed(
         names: What the file calls the M people; None where slots mean nothing.
         frames: int64 [T], numbers of the frames.
     """
-    there = np.isfinite(joints).all(-1).any(-1)
+    there: Mask = np.asarray(np.isfinite(joints).all(-1).any(-1))
     if there.sum(1).max(initial=0) <= 1 and names is None:
         return Followed(_first(joints, there), ("1",))
     slots = np.full(there.shape, -1)
@@ -74,10 +75,11 @@ def followed(
     return Followed(out, _distinct(called), relinked)
 
 
-def _first(joints: Values, there: npt.NDArray[np.bool_]) -> Values:
+def _first(joints: Values, there: Mask) -> Values:
     """The only person of each frame, whatever slot it is in [T, 1, V, axes]."""
     slot = there.argmax(1)
-    return joints[np.arange(len(joints)), slot][:, None]
+    out: Values = joints[np.arange(len(joints)), slot][:, None]
+    return out
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
@@ -188,5 +190,5 @@ def _motions(joints: Values) -> Values:
     count = finite.sum(0)
     mean = np.where(finite, joints, 0.0).sum(0) / np.maximum(count, 1)
     spread = (np.where(finite, joints - mean, 0.0) ** 2).sum(0)
-    frames = finite.all(-1).any(2).sum(0)
+    frames = np.asarray(finite.all(-1)).any(2).sum(0)
     return np.asarray(frames * (1e-12 + spread.sum((1, 2))))
