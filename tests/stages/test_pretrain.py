@@ -15,6 +15,7 @@ from torch import nn
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.data.transforms import resample_all
+from starcli.data.views import Views
 from starcli.errors import DataError, OutOfMemoryError, UsageError
 from starcli.settings.schema import PretrainSection
 from starcli.stages import pretrain
@@ -308,7 +309,7 @@ def test_memory_that_runs_out_names_the_setting_to_lower(
     def exhausted(*args: Any, **more: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr(pretrain.Views, "augmented", exhausted)
+    monkeypatch.setattr(Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:
         pipeline.run(tiny(tmp_path), "pretrain")
     assert caught.value.message == "out of memory in pretrain/validation"
