@@ -166,6 +166,7 @@ def evaluated(cli: Cli, store: str, *runs: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str) -> None:
     assert evaluated(cli, store, "a")["other_folds"] == []  # b is not evaluated yet
     b = evaluated(cli, store, "b")
