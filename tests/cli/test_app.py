@@ -486,6 +486,7 @@ def shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirected", "arguments", "code", "said"),
     [

@@ -167,6 +167,7 @@ def evaluated(cli: Cli, store: str, *runs: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str, tmp_path: Path) -> None:
     store = str(shutil.copytree(store, tmp_path / "store"))  # others evaluate in theirs
     assert evaluated(cli, store, "a")["other_folds"] == []  # b is not evaluated yet

@@ -257,6 +257,7 @@ def test_a_permission_is_not_cached(trained: Path, tmp_path: Path) -> None:
         result(store, backbone__weights=path)
 
 
+@pytest.mark.slow
 def test_results_of_unknown_weights_are_marked(cli: Cli, trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "silent.pt"
     torch.save(load_file(weights_file(trained, tmp_path)), path)
