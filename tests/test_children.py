@@ -220,6 +220,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_prepare_that_was_killed_leaves_no_lock(start: Callable[..., Command], cli: Cli) -> None:
     command = start("-c", STOPPED, *PREPARE)
     command.running(lambda: len(command.others()) == 2)
@@ -249,6 +250,7 @@ def ranks(command: Command) -> list[int]:
     return [pid for rank in "01" for pid, told in found if f"RANK={rank}" in told]
 
 
+@pytest.mark.slow
 def test_processes_that_train_end_with_their_launcher(start: Callable[..., Command]) -> None:
     command = start(*FOREVER)
     command.running(lambda: len(ranks(command)) == 2)
@@ -256,6 +258,7 @@ def test_processes_that_train_end_with_their_launcher(start: Callable[..., Comma
     command.ends(-signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_a_training_with_a_message(
     start: Callable[..., Command], tmp_path: Path
 ) -> None:
@@ -306,12 +309,14 @@ def jobs(command: Command) -> list[int]:
     return [pid for pid, told in found if any("spawn_main" in word for word in told)]
 
 
+@pytest.mark.slow
 def test_jobs_end_with_their_benchmark(benchmark: Command) -> None:
     benchmark.running(lambda: len(jobs(benchmark)) == 2)
     benchmark.process.kill()
     benchmark.ends(-signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command, tmp_path: Path) -> None:
     benchmark.running(lambda: len(list(tmp_path.glob("works-*"))) == 2)
     os.kill(jobs(benchmark)[0], signal.SIGKILL)

@@ -155,6 +155,7 @@ def importing(folder: Path, source: str) -> None:
     import_touches_nothing(plugin, Net.Settings())
 
 
+@pytest.mark.slow
 def test_importing_our_plugins_touches_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_importing_our_plugins_touches_nothing(
     importing(tmp_path, "\n".join(f"import {name}" for name in sorted(modules)))
 
 
+@pytest.mark.slow
 def test_an_import_that_writes_asks_the_network_or_draws_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ What killed processes leave there, and is no checkpoint, is removed by the next 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -90,10 +91,15 @@ def prune_dataset(place: Path) -> None:
     named: set[str] = set()
     if (place / DATASET).exists():
         try:
-            content = json.loads((place / DATASET).read_text("utf-8"))
-            named = {shard["file"].partition("/")[0] for shard in content["shards"]}
+            data = (place / DATASET).read_bytes()
+            shards = {shard["file"] for shard in json.loads(data)["shards"]}
+            named = {hashlib.sha256(data).hexdigest()[:16]}
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return
+        if not all((place / name).is_dir() for name in named):
+            named = shards  # beside the description, where earlier versions put them
+            if not all((place / name).is_file() for name in named):
+                return
     for path in place.glob("*"):
         if path.name in named:
             continue

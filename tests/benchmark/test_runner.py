@@ -267,6 +267,7 @@ def test_an_estimate_is_the_mean_of_the_most_similar(tmp_path: Path) -> None:
     assert cost().plus(cost(plugin="c")).document()["unknown_steps"] == 1
 
 
+@pytest.mark.slow
 def test_a_bug_in_one_row_is_told_and_leaves_the_rest(
     cli: Cli, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

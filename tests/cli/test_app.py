@@ -483,9 +483,10 @@ def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) ->
 
 def shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirected", "arguments", "code", "said"),
     [

@@ -142,6 +142,7 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     assert "(oracle, never a result)" in drawn.legends[0].get_texts()[1].get_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [[], ["--select", "oracle"], ["--gamma", "0.01"], ["--calibrator", "gate"]]
 )

@@ -346,6 +346,7 @@ def test_misuse(cli: Cli, run: starcli.Run, arguments: list[str], code: int) -> 
     assert outcome.code == json.loads(outcome.out)["error"]["exit_code"] == code
 
 
+@pytest.mark.slow
 def test_a_method_with_a_classifier_refuses_new_actions(
     cli: Cli, run: starcli.Run, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_an_unknown_view_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         pipeline.plan(tiny(tmp_path), "extract")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"batch": 3}, {"batch": 1}, {"shard_mb": 0.003}])
 def test_tokens_depend_neither_on_batches_nor_on_files(
     tmp_path: Path, changes: dict[str, Any]
@@ -107,6 +108,7 @@ def test_the_size_of_files_is_no_part_of_the_key(tmp_path: Path) -> None:
     assert one[-1].recipe["extract"]["shard_mb"] == 64.0  # as keys have always had it
 
 
+@pytest.mark.slow
 def test_shards_of_another_size_are_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "group", "source", "end", "who", "what"), CASES)
 def test_a_wrong_answer_names_the_plugin(
     tmp_path: Path,

@@ -15,6 +15,7 @@ from torch import nn
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.data.transforms import resample_all
+from starcli.data.views import Views
 from starcli.errors import DataError, OutOfMemoryError, UsageError
 from starcli.settings.schema import PretrainSection
 from starcli.stages import pretrain
@@ -256,6 +257,7 @@ def test_a_permission_is_not_cached(trained: Path, tmp_path: Path) -> None:
         result(store, backbone__weights=path)
 
 
+@pytest.mark.slow
 def test_results_of_unknown_weights_are_marked(cli: Cli, trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "silent.pt"
     torch.save(load_file(weights_file(trained, tmp_path)), path)
@@ -308,7 +310,7 @@ def test_memory_that_runs_out_names_the_setting_to_lower(
     def exhausted(*args: Any, **more: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr(pretrain.Views, "augmented", exhausted)
+    monkeypatch.setattr(Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:
         pipeline.run(tiny(tmp_path), "pretrain")
     assert caught.value.message == "out of memory in pretrain/validation"

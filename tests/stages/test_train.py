@@ -92,6 +92,7 @@ def test_the_chosen_inference_reaches_the_reported_run(tmp_path: Path) -> None:
     assert final.tensors()["share"].item() == chosen.variant
 
 
+@pytest.mark.slow
 def test_results_of_a_transductive_method_are_marked(cli: Cli) -> None:
     assert cli("train", *TRAIN, "--set", "method.semantic_classes=all").code == 0
     for report in (["evaluate"], ["calibrate"]):
@@ -103,6 +104,7 @@ def test_results_of_a_transductive_method_are_marked(cli: Cli) -> None:
         assert "TRANSDUCTIVE" in document["warning"]
 
 
+@pytest.mark.slow
 def test_other_results_are_not_marked(cli: Cli) -> None:
     assert cli("train", *TRAIN, "--ablate", "spp").code == 0
     document = json.loads(cli("evaluate", "--json").out)

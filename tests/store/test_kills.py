@@ -20,7 +20,10 @@ from torch import Tensor
 from starcli.contracts import NoSettings
 from starcli.data import imported
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts changes by /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="counts changes by /proc"),
+    pytest.mark.slow,
+]
 STORE = ["--store", "store"]
 IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y"]
 BENCHMARK = ["benchmark", "cheap.toml"]

@@ -108,6 +108,7 @@ def test_one_panel_where_all_facets_say_the_same() -> None:
     assert torch.equal(panels["mean of leg"], cosines(BANK)["leg"])
 
 
+@pytest.mark.slow
 def test_similar_prints_the_nearest_classes_of_every_facet(cli: Cli) -> None:
     done = cli("embed", "--similar", "  CLAP overhead  while marching in place ")
     assert done.code == 0, done.err
@@ -118,6 +119,7 @@ def test_similar_prints_the_nearest_classes_of_every_facet(cli: Cli) -> None:
         assert any(line.startswith(f"│ {facet} ") for line in lines)
 
 
+@pytest.mark.slow
 def test_similar_as_one_document(cli: Cli) -> None:
     name = "clap overhead while marching in place"
     done = cli("embed", "--similar", name, "--json")
@@ -165,6 +167,7 @@ def test_warnings_are_said_once_made_and_when_asked_for(cli: Cli) -> None:
     assert json.loads(cli("embed", *options, "--json").out)["summary"]["notes"]
 
 
+@pytest.mark.slow
 def test_cut_is_a_flag(cli: Cli) -> None:
     options = ("--set", "text.part_template={text} " + "again " * 300)
     done = cli("embed", *options)

@@ -51,6 +51,7 @@ for name in ("st-gcn", "ctr-gcn", "shift-gcn"):
 """
 
 
+@pytest.mark.slow
 def test_no_process_leaves_a_file_behind(tmp_path: Path) -> None:
     """PyTorch Geometric would leave a module for each class of operators."""
     done = subprocess.run(

@@ -99,6 +99,7 @@ def test_who_does_not_declare_it_breaks_the_rule() -> None:
         unseen_text_is_not_learned_from(silent, plugin.Settings(**{**SMALL["msf"], **short("msf")}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_it_learns_seen_classes_and_names_unseen_ones_by_their_text(name: str) -> None:
     method = make(name)
