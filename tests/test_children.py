@@ -135,16 +135,17 @@ def test_a_pool_ends_with_its_process(
 
 SLOW = """
 import sys, time, typer
-from starcli import __main__ as commands, recordings
+from starcli import __main__ as commands
+from starcli.data import reading
 if sys.stderr.isatty():  # as the first process of a terminal, which its end ends
     import fcntl, termios
     fcntl.ioctl(2, termios.TIOCSCTTY, 0)
-every = [recordings.Group(number, ()) for number in range(2 * recordings.WORTH)]
+every = [reading.Group(number, ()) for number in range(2 * reading.WORTH)]
 def work(group):
     open(f"works-{group.number}", "w").close()
     time.sleep(600)
 commands.app = typer.Typer()
-commands.app.command()(lambda: list(recordings.each_group(work, every, 2)))
+commands.app.command()(lambda: list(reading.each_group(work, every, 2)))
 commands.main()
 """
 """A command whose two readers never end."""
@@ -191,13 +192,14 @@ def test_a_terminal_that_is_gone_ends_a_command(
 
 NOHUP = """
 import signal
-from starcli import __main__ as commands, workers
+from starcli import __main__ as commands
+from starcli.training import distributed
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 commands.app = lambda standalone_mode: signal.raise_signal(signal.SIGHUP)
 try:
     commands.main()
 finally:
-    print(workers._heard())
+    print(distributed._heard())
 """
 
 
@@ -211,10 +213,10 @@ def test_a_hang_up_that_is_ignored_stays_so(start: Callable[..., Command]) -> No
 PREPARE = ("prepare", "--set", "dataset.subjects=2", "--set", "run.workers=2", "--store", "store")
 STOPPED = """
 import time
-from starcli.data import reading as recordings
+from starcli.data import reading
 from starcli.__main__ import main
 from starcli_plugins.datasets.simulated.source import Simulated
-recordings.GROUP = 4
+reading.GROUP = 4
 Simulated.clips = lambda self, recording: time.sleep(600)
 main()
 """
@@ -284,12 +286,12 @@ eszsl = { method.name = "eszsl" }
 BENCHMARK = """
 import time
 from pathlib import Path
-from starcli.benchmark import runner as running
+from starcli.benchmark import runner
 from starcli.__main__ import main
 def run(self, cell):
     Path(f"works-{cell.split}").touch()
     time.sleep(600)
-running.Runner.run = run
+runner.Runner.run = run
 if __name__ == "__main__":
     main()
 """

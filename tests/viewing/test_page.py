@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from standing import STICK, clip, joints
+from tests.viewing.standing import STICK, clip, joints
 
 from starcli.viewing import page as pages
 from starcli.viewing.page import packed, page, unpacked

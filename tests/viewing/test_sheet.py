@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from standing import STICK, clip, joints
+from tests.viewing.standing import STICK, clip, joints
 
 from starcli.errors import UsageError
 from starcli.viewing import sheet as sheets

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from standing import POSE, STICK, clip, joints
+from tests.viewing.standing import POSE, STICK, clip, joints
 
 from starcli.contracts import Layout
 from starcli.errors import DataError
