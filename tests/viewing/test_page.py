@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.viewing.standing import STICK, clip, joints
 
 from starcli.viewing import page as pages
 from starcli.viewing.page import packed, page, unpacked
 from starcli.viewing.skeletons import DARK, LIGHT, Shown
+from tests.viewing.standing import STICK, clip, joints
 
 VOID = {"meta", "input", "br"}
 EVIL = "</script><script>alert('1')</script> <b onclick=x> & \"quoted\" $title ${data} \u2028"

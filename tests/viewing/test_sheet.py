@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from tests.viewing.standing import STICK, clip, joints
 
 from starcli.errors import UsageError
 from starcli.viewing import sheet as sheets
 from starcli.viewing.sheet import CELL, EDGE, HEAD, WIDE, gif, sheet
 from starcli.viewing.skeletons import LIGHT, Shown
+from tests.viewing.standing import STICK, clip, joints
 
 
 def pixels(path: Path) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.viewing.standing import POSE, STICK, clip, joints
 
 from starcli.contracts import Layout
 from starcli.errors import DataError
@@ -25,6 +24,7 @@ from starcli.viewing.skeletons import (
     spread,
 )
 from starcli_plugins.layouts import KINECT_V2, LAYOUTS
+from tests.viewing.standing import POSE, STICK, clip, joints
 
 HIPS, HEAD, LEFT, RIGHT = range(4)
 Values = npt.NDArray[np.float64]
