@@ -88,7 +88,8 @@ def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
 @cache
 def _touched(module: str) -> list[str]:
     """What the import of a module touches, in a process of its own."""
-    if "torch" not in inspect.getsource(sys.modules[module]):
+    known = sys.modules.get(module)
+    if known is not None and "torch" not in inspect.getsource(known):
         # Torch takes seconds to import, which many modules never do.
         found = _imported(module)
         if found is not None:
