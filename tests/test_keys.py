@@ -1,0 +1,65 @@
+"""Keys of results stay as they are: what a store holds is found by later versions too.
+
+A key changes where a revision is raised, a setting is added to a recipe, or a text or its encoder
+changes; then the keys here change in the same commit, which says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from starcli.experiment import Experiment
+from starcli.pipeline import plan
+from starcli.settings.resolve import load
+
+KEYS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = {
+    "defaults": (
+        {},
+        {
+            "prepare": "98ae55fdfd36850d",
+            "describe": "3acc70251e4716b0",
+            "embed": "6c49812e08f7493a",
+            "pretrain/validation": "9aadd32d04841820",
+            "extract/validation": "f7ff66126c77b738",
+            "train/validation": "9fed8eb39914ea73",
+            "pretrain": "04b5ab17e49aa46a",
+            "extract": "a30e496b2403c462",
+            "train": "c4f2681463f6b9bb",
+            "evaluate": "0b144cc9b4582f7b",
+            "calibrate": "610390ebb06592f2",
+        },
+    ),
+    "four parts, ctr-gcn, another seed": (
+        {"parts": 4, "backbone.name": "ctr-gcn", "seed": 3},
+        {
+            "prepare": "98ae55fdfd36850d",
+            "describe": "07e82334d3798b76",
+            "embed": "e112118d839c6bef",
+            "pretrain": "c6c7c13ea5cea41a",
+            "extract": "52d74f6ec101a6af",
+            "train": "f1b5089cdf5b3156",
+            "calibrate": "e82d2ebd23e6cac6",
+        },
+    ),
+    "shift-gcn, eszsl": (
+        {"backbone.name": "shift-gcn", "method.name": "eszsl"},
+        {
+            "pretrain": "1e182fc15cfe9da1",
+            "extract": "aeb1423e66a50ed2",
+            "train": "afb7776a50d07c39",
+            "calibrate": "e1195fe77c6ce57c",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_stay(name: str, tmp_path: Path) -> None:
+    flags, keys = KEYS[name]
+    loaded = load({"run.store": tmp_path, "encoder.name": "glove-50", **flags})
+    found = {p.step.name: p.key for p in plan(Experiment(loaded), "calibrate", explain=False)}
+    assert {step: found[step] for step in keys} == keys
