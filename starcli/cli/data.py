@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from starcli.cli.options import Config, Json, StorePath, path
+from starcli.cli.options import (
+    Config,
+    Json,
+    LayoutName,
+    Mirrored,
+    People,
+    Reader,
+    StorePath,
+    Swap,
+    UnitName,
+    UpAxis,
+    path,
+)
 
 if TYPE_CHECKING:
     from starcli.contracts import DatasetSource
@@ -158,6 +170,60 @@ def _source(
 
     given = {"dataset.name": name} | ({} if store is None else {"run.store": store})
     return make_source(load({**dict(map(parse_assignment, settings or [])), **given}, config))
+
+
+@data.command()
+def inspect(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", parser=path, help="File, folder, zip or index of poses."),
+    ],
+    reader: Reader = None,
+    layout: LayoutName = None,
+    class_pattern: Annotated[
+        str | None,
+        typer.Option(help="Class in names: a regular expression such as 'take_(?P<class>[a-z]+)'."),
+    ] = None,
+    up: UpAxis = None,
+    unit: UnitName = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, help="Frames a second, where no file says them.")
+    ] = None,
+    people: People = None,
+    mirrored: Mirrored = False,
+    swap_sides: Swap = False,
+    as_json: Json = False,
+) -> None:
+    """Say what recordings of poses are, and what contradicts a body; nothing is written."""
+    from starcli.cli import console
+    from starcli.cli.app import print_document
+    from starcli.data import layouts
+    from starcli.data.importing.conversion import Meaning
+    from starcli.data.importing.inspection import inspect as look
+
+    meaning = Meaning(
+        layout=None if layout is None else layouts.named(layout),
+        up=up,
+        unit=unit,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+    )
+    found = look(source, meaning, reader=reader, pattern=class_pattern, fps=fps)
+    if as_json:
+        print_document({"ok": True, **found})
+        return
+    shown = {**found, "missing": f"{100 * found['missing']:.1f} % of joints"}
+    shown["classes"] = ", ".join(found["classes"])
+    rows = [
+        (key, "not known" if value is None else str(value))
+        for key, value in shown.items()
+        if key != "warnings"
+    ]
+    console.table(str(source), ("what", "value"), rows)
+    for warning in found["warnings"]:
+        console.note(warning)
+    console.note(f"see it move: starcli view {source}")
 
 
 @data.command("import")

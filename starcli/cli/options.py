@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -36,6 +36,30 @@ Verify = Annotated[
     bool, typer.Option("--verify", help="Read all results whole, to see that none is damaged.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+Reader = Annotated[str | None, typer.Option(help="Format of files; default found by content.")]
+LayoutName = Annotated[
+    str | None,
+    typer.Option("--layout", help="Joints of files: a name of `starcli plugins`, or a .toml."),
+]
+UpAxis = Annotated[
+    Literal["x", "-x", "y", "-y", "z", "-z"] | None,
+    typer.Option("--up", help="Axis of files that points up."),
+]
+UnitName = Annotated[
+    Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"] | None,
+    typer.Option("--unit", help="Unit of files."),
+]
+People = Annotated[
+    str | None,
+    typer.Option(
+        help="Who of files: largest, most-motion, or a name; default the two who move most."
+    ),
+]
+Mirrored = Annotated[bool, typer.Option("--mirrored", help="The axes of files are mirrored.")]
+Swap = Annotated[
+    bool, typer.Option("--swap-sides", help="The names of left and right are exchanged in files.")
+]
 
 
 def extended(command: Callable[..., None], more: Callable[..., None]) -> Callable[..., None]:

@@ -7,16 +7,27 @@ import webbrowser
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starcli.cli.options import Config, Json, Raw, StorePath
+from starcli.cli.options import (
+    Config,
+    Json,
+    LayoutName,
+    Mirrored,
+    People,
+    Raw,
+    Reader,
+    StorePath,
+    Swap,
+    UnitName,
+    UpAxis,
+)
 from starcli.cli.options import path as as_path
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from starcli.contracts import Layout
     from starcli.viewing.places import Seen
     from starcli.viewing.skeletons import Shown
 
@@ -40,29 +51,6 @@ Out = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 Open = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
-Reader = Annotated[str | None, typer.Option(help="Format of files; default found by content.")]
-LayoutName = Annotated[
-    str | None,
-    typer.Option("--layout", help="Joints of files: a name of `starcli plugins`, or a .toml."),
-]
-UpAxis = Annotated[
-    Literal["x", "-x", "y", "-y", "z", "-z"] | None,
-    typer.Option("--up", help="Axis of files that points up."),
-]
-UnitName = Annotated[
-    Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"] | None,
-    typer.Option("--unit", help="Unit of files."),
-]
-People = Annotated[
-    str | None,
-    typer.Option(
-        help="Who of files: largest, most-motion, or a name; default the two who move most."
-    ),
-]
-Mirrored = Annotated[bool, typer.Option("--mirrored", help="The axes of files are mirrored.")]
-Swap = Annotated[
-    bool, typer.Option("--swap-sides", help="The names of left and right are exchanged in files.")
-]
 
 
 def view(
@@ -87,12 +75,13 @@ def view(
 ) -> None:
     """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF."""
     from starcli.cli import console
+    from starcli.data import layouts
     from starcli.data.importing.conversion import Meaning
     from starcli.viewing.places import Wanted, look
 
     target = _target(out, place, overwrite)
     meaning = Meaning(
-        layout=_layout(layout),
+        layout=None if layout is None else layouts.named(layout),
         up=up,
         unit=unit,
         people=people,
@@ -134,15 +123,6 @@ def _target(out: Path | None, place: str, overwrite: bool) -> Path:
             "already exists", "replace it with --overwrite, or name another with --out", file=out
         )
     return out
-
-
-def _layout(name: str | None) -> Layout | None:
-    from starcli import registry
-    from starcli.data import layouts
-
-    if name is None:
-        return None
-    return layouts.read(Path(name)) if name.endswith(".toml") else registry.layout(name)
 
 
 def _write(target: Path, title: str, clips: Sequence[Shown], frames: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from starcli import files
+from starcli import files, registry
 from starcli.contracts import Layout
 from starcli.errors import DataError
 
@@ -30,6 +30,16 @@ def read(path: Path) -> Layout:
         DataError: It cannot be read, or is no layout.
     """
     return parse(files.toml(path), path)
+
+
+def named(name: str) -> Layout:
+    """The layout that a name of `starcli plugins`, or a TOML file, stands for.
+
+    Raises:
+        DataError: The file cannot be read, or is no layout.
+        UsageError: There is no such layout.
+    """
+    return read(Path(name)) if name.endswith(".toml") else registry.layout(name)
 
 
 def parse(tree: object, where: Path) -> Layout:

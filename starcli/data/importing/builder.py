@@ -79,7 +79,7 @@ def make(
     """
     target = imported.folder(store) / name
     _check_name(name, target, overwrite)
-    layout = _layout(wish.layout)
+    layout = layouts.named(wish.layout)
     clips = entries(wish.source)
     names = options.classes(wish.classes, clips)
     labels = options.labels(clips, names)
@@ -127,10 +127,6 @@ def _check_name(name: str, target: Path, overwrite: bool) -> None:
             f"there is a data set '{name}' in {target.parent}",
             "choose another name, or replace it with --overwrite",
         )
-
-
-def _layout(name: str) -> Layout:
-    return layouts.read(Path(name)) if name.endswith(".toml") else registry.layout(name)
 
 
 def _skeletons(

@@ -29,10 +29,6 @@ SIDES: Mapping[str, Side] = {
 }
 """Folders that divide recordings, and the side that each is."""
 PATTERN_KEYS = {"class", "subject", "view"}
-TREE = (
-    "put recordings into folders CLASS or CLASS/SUBJECT, name the part of their names with "
-    "--class-pattern, or write an index: file,class"
-)
 TIME = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 
 

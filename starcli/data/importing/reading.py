@@ -10,8 +10,7 @@ from starcli import registry
 from starcli.contracts import Layout
 from starcli.data.importing.conversion import Facts, Joints, Meaning, Up, convert, upward
 from starcli.data.importing.index import Entry
-from starcli.data.importing.labels import TREE, Labelled
-from starcli.errors import DataError
+from starcli.data.importing.labels import Labelled
 from starcli.poses import Poses
 
 LOOKED_AT = 12
@@ -112,10 +111,3 @@ def _agreed_up(items: Sequence[Labelled], known: dict[str, Layout], fps: float |
             if up := upward(poses.joints, known[poses.layout]):
                 votes[up] += 1
     return votes.most_common(1)[0][0] if votes else None
-
-
-def require_classes(found: Sequence[Clip]) -> None:
-    """Refuse clips that nobody has said the class of."""
-    for clip in found:
-        if not clip.entry.action:
-            raise DataError("nothing says of which class it is", TREE, file=clip.entry.name)

@@ -133,7 +133,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _is_added(path: PurePosixPath) -> bool:
     """Whether a file was added by a system, or hidden by it."""
-    return any(part in ADDED or part.startswith(".") for part in path.parts)
+    return any(part in ADDED or (part.startswith(".") and part != "..") for part in path.parts)
 
 
 def _below(root: Path) -> list[PoseFile]:

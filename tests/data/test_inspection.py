@@ -1,0 +1,153 @@
+"""What recordings are said to be, by readers of real formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Outcome
+
+from starcli.conformance.bodies import sample
+from starcli.data.importing.conversion import Meaning
+from starcli.data.importing.inspection import inspect
+from starcli.data.importing.labels import of_index
+from starcli.data.importing.sources import find, readers, unpacked
+from starcli.errors import DataError
+from starcli_plugins.datasets.simulated.source import Simulated
+from starcli_plugins.readers.azure_kinect import AzureKinect
+from starcli_plugins.readers.openpose import OpenPose
+
+Cli = Callable[..., Outcome]
+NUMBERS = sample("body-25", 2, 1).frames
+assert NUMBERS is not None
+FRAMES = int(NUMBERS[-1] - NUMBERS[0]) + 1
+"""Of a sample, which leaves one out."""
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """Two classes by two people as OpenPose writes them: a file a frame, a folder a clip."""
+    reader = OpenPose(OpenPose.Settings())
+    for action in ("wave", "kick"):
+        for person in ("ann", "bob"):
+            folder = tmp_path / "clips" / action / person / "take1"
+            folder.mkdir(parents=True)
+            reader.write_sample(sample("body-25", 2, 1), folder / "take1.json")
+    (tmp_path / "clips" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (tmp_path / "clips" / "wave" / "ann" / "._1.json").write_bytes(b"\0\5")
+    return tmp_path / "clips"
+
+
+def test_folders_of_frames_are_recordings_and_say_class_and_subject(clips: Path) -> None:
+    found = inspect(clips, Meaning())
+    assert (found["reader"], found["layout"], found["clips"]) == ("openpose", "body-25", 4)
+    assert found["classes"] == ["kick", "wave"]
+    assert (found["unit"], found["people"]) == ("pixel", 1)
+    assert found["frames"] == 4 * FRAMES
+    assert found["warnings"] == [
+        "frame numbers jump: 1 frames are left out in the file (kick/ann/take1 and 3 more)"
+    ]
+
+
+def test_a_file_of_one_frame_too_few_is_the_same_recording(clips: Path) -> None:
+    files = sorted(clips.rglob("wave/ann/take1/*.json"))
+    files[1].unlink()
+    sources = find(clips, readers()).sources
+    assert [source.name for source in sources] == [
+        "kick/ann/take1",
+        "kick/bob/take1",
+        "wave/ann/take1",
+        "wave/bob/take1",
+    ]
+    assert len(sources[2].files) == len(sources[3].files) - 1
+
+
+def test_what_contradicts_a_body_is_said_with_the_way_out(cli: Cli, tmp_path: Path) -> None:
+    """A simulated clip as Azure Kinect writes it, its axes mirrored."""
+    from starcli.data.mapping import joint_map
+    from starcli.poses import IMAGE, Poses, turned
+    from starcli_plugins.layouts import AZURE_32, KINECT_V2
+
+    source = Simulated(Simulated.Settings())
+    clip = next(iter(source.clips(source.recordings(None)[0]))).joints[:, :1].astype(np.float64)
+    joints = joint_map(KINECT_V2, AZURE_32).apply(clip) + np.array([0.0, 0.0, 2.0])
+    for name, sign in (("right", 1.0), ("mirrored", -1.0)):
+        raw = turned(joints * np.array([sign, 1, 1]), IMAGE) * 1000
+        AzureKinect(AzureKinect.Settings()).write_sample(
+            Poses(raw, "azure-32", unit="mm", axes=IMAGE, people=("1",)), tmp_path / f"{name}.json"
+        )
+    document: dict[str, Any] = json.loads(
+        cli("data", "inspect", str(tmp_path / "right.json"), "--json").out
+    )
+    assert (document["reader"], document["unit"], document["warnings"]) == (
+        "azure-kinect",
+        "mm",
+        [],
+    )
+    said = cli("data", "inspect", str(tmp_path / "mirrored.json"))
+    assert said.code == 0
+    assert "left and right contradict the axes" in said.err
+    assert "--swap-sides" in said.err
+    mended = cli("data", "inspect", str(tmp_path / "mirrored.json"), "--mirrored", "--json")
+    assert json.loads(mended.out)["warnings"] == []
+
+
+def test_an_index_cuts_long_files_into_clips(clips: Path) -> None:
+    index = clips / "index.csv"
+    index.write_text(
+        "file,start,end,class,\nwave\\ann\\take1,1,3,wave,\nwave/bob/take1,2,6,hello,\n,,,,\n"
+    )
+    items = of_index(index, readers())
+    assert [(i.entry.action, i.interval and i.interval.seconds) for i in items] == [
+        ("wave", False),
+        ("hello", False),
+    ]
+    assert inspect(index, Meaning())["frames"] == 2 + 4  # numbers 1 2, and 2 3 5 with a gap
+    index.write_text("file,start,end,class\nwave/ann/take1,0.0,0.1,wave\n")
+    with pytest.raises(DataError, match="no frames a second") as caught:
+        inspect(index, Meaning())
+    assert (caught.value.line, "--fps" in caught.value.fix) == (2, True)
+    assert inspect(index, Meaning(), fps=30)["frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nowhere"], 3, "no such file or folder"),
+        (["clips", "--reader", "bvh"], 3, "known are: BVH"),
+        (["clips", "--reader", "nothing"], 2, "no reader 'nothing'"),
+        (["clips", "--class-pattern", "(?P<class>x)"], 3, "does not match --class-pattern"),
+        (["clips", "--class-pattern", "("], 2, "--class-pattern"),
+        (["clips", "--people", "nobody"], 2, "nobody has this name"),
+        (["clips", "--layout", "coco-17"], 3, "has 25 joints, layout coco-17 has 17"),
+    ],
+)
+def test_bad_input(
+    cli: Cli,
+    clips: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(clips.parent)
+    done = cli("data", "inspect", *arguments)
+    assert done.code == code
+    assert said in done.err
+
+
+def test_a_zip_is_read_and_one_that_leads_out_is_refused(clips: Path, tmp_path: Path) -> None:
+    import shutil
+    import zipfile
+
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", clips)
+    assert inspect(Path(archive), Meaning())["clips"] == 4
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("../out.json", "{}")
+    with pytest.raises(DataError, match="leads out of the archive"), unpacked(Path(archive)):
+        pass
+    assert not (tmp_path.parent / "out.json").exists()
