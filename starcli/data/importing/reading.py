@@ -57,17 +57,17 @@ def clips(
         DataError: Something is damaged, of another layout than the others, or no person.
     """
     known = layouts()
-    meaning = replace(meaning, usual_up=_agreed_up(items, known, fps))
+    meaning = replace(meaning, usual_up=_agreed_up(items, meaning.layout, known, fps))
     target = meaning.target
     for number, item in enumerate(items, start=1):
         for entry, poses in _recordings(item, fps):
-            layout = known[poses.layout]
+            layout = meaning.layout or known[poses.layout]
             if target is None:
                 target = layout
             elif meaning.target is None and layout.name != target.name:
                 raise entry.wrong(
                     f"is in {layout.name}, others are in {target.name}",
-                    f"map all to one layout with --layout {target.name}",
+                    f"name the layout of all with --layout, such as --layout {target.name}",
                 )
             joints, facts = convert(
                 poses, known.__getitem__, replace(meaning, target=target), _where(entry)
@@ -100,14 +100,17 @@ def _recordings(item: Labelled, fps: float | None) -> Iterator[tuple[Entry, Pose
         raise entry.wrong(what, "check its name")
 
 
-def _agreed_up(items: Sequence[Labelled], known: dict[str, Layout], fps: float | None) -> Up | None:
+def _agreed_up(
+    items: Sequence[Labelled], said: Layout | None, known: dict[str, Layout], fps: float | None
+) -> Up | None:
     """The axis that points up in most recordings whose files do not say it."""
     votes: Counter[Up] = Counter()
     step = max(1, len(items) // LOOKED_AT)
     for item in items[::step]:
         for _, poses in _recordings(item, fps):
-            if poses.axes is not None or poses.joints.shape[-1] == 2:
+            layout = said or known[poses.layout]
+            if poses.axes is not None or poses.joints.shape[2:] != (len(layout.joints), 3):
                 break
-            if up := upward(poses.joints, known[poses.layout]):
+            if up := upward(poses.joints, layout):
                 votes[up] += 1
     return votes.most_common(1)[0][0] if votes else None
