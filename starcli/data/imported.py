@@ -20,13 +20,13 @@ from starcli import registry
 from starcli.contracts import Clip, Layout, NoSettings, Recording
 from starcli.data import layouts
 from starcli.errors import DataError, UsageError, suggest
-from starcli.store import verification
+from starcli.store import unfinished, verification
 from starcli.totals import Totals, per_class
 
 FORMAT = 1
 """Version of the files."""
 NAME = r"[a-z0-9][a-z0-9-]{0,99}"
-FILE = "dataset.json"
+FILE = unfinished.DATASET
 SMALL = 2000
 """Clips below which a data set is small."""
 SMALL_PRESET = {

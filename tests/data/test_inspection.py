@@ -140,6 +140,19 @@ def test_bad_input(
     assert said in done.err
 
 
+def test_a_column_that_is_no_protocol_is_named(clips: Path) -> None:
+    index = clips / "index.csv"
+    index.write_text("file,class,xsub\nwave/ann/take1,wave,train\nwave/bob/take1,wave,maybe\n")
+    with pytest.raises(DataError, match="'xsub' is 'maybe', expected train or test") as caught:
+        of_index(index, readers())
+    assert caught.value.line == 3
+    index.write_text("file,class,xsub\nwave/ann/take1,wave,train\nwave/bob/take1,wave,val\n")
+    assert [dict(item.entry.sides) for item in of_index(index, readers())] == [
+        {"xsub": "train"},
+        {"xsub": "test"},
+    ]
+
+
 def test_a_zip_is_read_and_one_that_leads_out_is_refused(clips: Path, tmp_path: Path) -> None:
     import shutil
     import zipfile

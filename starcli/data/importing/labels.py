@@ -28,6 +28,8 @@ SIDES: Mapping[str, Side] = {
     "validation": "test",
 }
 """Folders that divide recordings, and the side that each is."""
+COLUMNS = {"file", "class", "subject", "view", "start", "end"}
+"""Columns of an index with a meaning of their own; any other is named after a protocol."""
 PATTERN_KEYS = {"class", "subject", "view"}
 TIME = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 
@@ -196,12 +198,18 @@ def _indexed(
                 line=line,
             )
     name, _, key = row["file"].replace("\\", "/").partition("#")
-    sides = {
-        protocol: SIDES[side.lower()]
-        for protocol, side in row.items()
-        if protocol not in ("file", "class", "subject", "view", "start", "end")
-        and side.lower() in SIDES
-    }
+    sides: dict[str, Side] = {}
+    for protocol, side in row.items():
+        if protocol in COLUMNS:
+            continue
+        if side.lower() not in SIDES:
+            raise DataError(
+                f"'{protocol}' is '{side}', expected train or test",
+                "columns are file, class, subject, view, start, end, and protocols",
+                file=path,
+                line=line,
+            )
+        sides[protocol] = SIDES[side.lower()]
     entry = Entry(
         row["file"],
         path.parent / name,
