@@ -71,7 +71,7 @@ def recorded(run: starcli.Run) -> np.ndarray[tuple[int, ...], np.dtype[np.float3
     source = run.experiment.source
     clips = (clip for recording in source.recordings(None) for clip in source.clips(recording))
     wanted = "wave to a crowd while dancing sideways"
-    chosen = (c for c in clips if c.sides["xsub"] == "test" and source.classes[c.label] == wanted)
+    chosen = (c for c in clips if c.subsets["xsub"] == "test" and source.classes[c.label] == wanted)
     return next(chosen).joints
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 API = 1
 """Version of these contracts; a plugin states the version it was written for as `api`."""
 
-Side = Literal["train", "test"]
+Subset = Literal["train", "test"]
 Kind = Literal["dataset", "reader", "layout", "describer", "text-encoder", "backbone", "method"]
 KINDS: tuple[Kind, ...] = (
     "dataset",
@@ -99,14 +99,14 @@ class Clip:
         joints: float32 [frames, M, V, 3], metres, y up; an absent person is all zeros, and a clip
             may leave out the last persons where they are absent throughout.
         label: Class id, counted from 0.
-        sides: Protocol name -> side of the protocol that the clip is on.
+        subsets: Protocol name -> subset of the protocol that the clip is in.
         subject: Who performs it; validation clips are held out by subject.
     """
 
     name: str
     joints: npt.NDArray[np.float32]
     label: int
-    sides: Mapping[str, Side]
+    subsets: Mapping[str, Subset]
     subject: str
 
 
@@ -211,8 +211,8 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What a method's training reports to, and where it may stop and continue.
+class TrainingCallbacks:
+    """Callbacks and stopping rules of a training run.
 
     Args:
         epochs: Number of epochs to train; None for the method's own number.
@@ -301,7 +301,7 @@ class DatasetSource(Plugin, Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
+class DescriberContext:
     """What a describer works with.
 
     Args:
@@ -319,17 +319,17 @@ class Describer(Plugin, Protocol):
 
     A class may also have `facets`, what it describes in place of the parts; `unkeyed`, names of
     settings that cannot change an answer; `fingerprint()`, what changes whenever the content that
-    its settings only name does; and `estimate(actions, parts, desk)`, what asking would take:
+    its settings only name does; and `estimate(actions, parts, context)`, what asking would take:
     name -> number, made without asking.
     """
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """For each action, what each part does in it: part name -> one sentence.
 
         Raises:
-            RemoteError: A service did not answer, or not as asked; what came is on the desk.
+            RemoteError: A service did not answer, or not as asked; what came is on the context.
         """
 
 
@@ -417,7 +417,7 @@ class Method(Plugin, Protocol):
     one space.
     """
 
-    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+    def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Learn from clips of seen classes."""
 
     def score(self, tokens: Tensor) -> Tensor:

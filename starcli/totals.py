@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 
-SIDES: tuple[Side, ...] = ("train", "test")
+SUBSETS: tuple[Subset, ...] = ("train", "test")
 
 
 class Counts(NamedTuple):
-    """How many clips the sides of a protocol have, and the classes of a split on them."""
+    """How many clips the subsets of a protocol have, and the classes of a split on them."""
 
     train: int
     test: int
@@ -30,7 +30,7 @@ class Totals:
         recordings: Number of recordings, where they are other things than clips.
         subjects: Number of people.
         views: Number of cameras.
-        sides: Protocol -> side -> number of clips of each class [C].
+        subsets: Protocol -> subset -> number of clips of each class [C].
         names: Gives the names of all clips.
     """
 
@@ -38,20 +38,20 @@ class Totals:
     recordings: int | None = None
     subjects: int | None = None
     views: int | None = None
-    sides: Mapping[str, Mapping[Side, Sequence[int]]] = field(default_factory=dict)
+    subsets: Mapping[str, Mapping[Subset, Sequence[int]]] = field(default_factory=dict)
     names: Callable[[], Iterable[str]] | None = None
 
     def counts(self, protocol: str, unseen: Collection[int]) -> Counts | None:
-        """Sizes of the sides of a protocol and of their seen and unseen classes.
+        """Sizes of the subsets of a protocol and of their seen and unseen classes.
 
         Args:
             protocol: Name of the protocol.
             unseen: Ids of the unseen classes.
         """
-        if protocol not in self.sides:
+        if protocol not in self.subsets:
             return None
-        train, test = (self.sides[protocol][side] for side in SIDES)
-        unseen_train, unseen_test = (sum(side[c] for c in unseen) for side in (train, test))
+        train, test = (self.subsets[protocol][subset] for subset in SUBSETS)
+        unseen_train, unseen_test = (sum(subset[c] for c in unseen) for subset in (train, test))
         return Counts(
             train=sum(train),
             test=sum(test),
@@ -62,20 +62,20 @@ class Totals:
 
 
 def per_class(
-    clips: Iterable[tuple[int, Mapping[str, Side]]], classes: int
-) -> dict[str, dict[Side, list[int]]]:
-    """Protocol -> side -> number of clips of each class [C].
+    clips: Iterable[tuple[int, Mapping[str, Subset]]], classes: int
+) -> dict[str, dict[Subset, list[int]]]:
+    """Protocol -> subset -> number of clips of each class [C].
 
     Args:
-        clips: Class id of each clip, and protocol -> the side that it is on.
+        clips: Class id of each clip, and protocol -> the subset that it is in.
         classes: C.
     """
-    found: dict[str, dict[Side, list[int]]] = {}
-    for label, sides in clips:
-        for protocol, side in sides.items():
+    found: dict[str, dict[Subset, list[int]]] = {}
+    for label, subsets in clips:
+        for protocol, subset in subsets.items():
             if protocol not in found:
-                found[protocol] = {each: [0] * classes for each in SIDES}
-            found[protocol][side][label] += 1
+                found[protocol] = {each: [0] * classes for each in SUBSETS}
+            found[protocol][subset][label] += 1
     return found
 
 

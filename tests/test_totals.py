@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.totals import CountedDataset, Counts, Totals, per_class
 
-TRAIN: dict[str, Side] = {"xsub": "train", "xview": "test"}
-TEST: dict[str, Side] = {"xsub": "test", "xview": "test"}
+TRAIN: dict[str, Subset] = {"xsub": "train", "xview": "test"}
+TEST: dict[str, Subset] = {"xsub": "test", "xview": "test"}
 CLIPS = [(0, TRAIN), (0, TRAIN), (0, TEST), (2, TRAIN), (2, TEST), (2, TEST)]
 
 
@@ -18,7 +18,7 @@ def test_clips_are_counted_by_protocol_side_and_class() -> None:
 
 
 def test_sizes_of_a_split() -> None:
-    totals = Totals(clips=6, sides=per_class(CLIPS, 3))
+    totals = Totals(clips=6, subsets=per_class(CLIPS, 3))
     assert totals.counts("xsub", (2,)) == Counts(
         train=3, test=3, seen_train=2, unseen_test=2, seen_test=1
     )

@@ -269,13 +269,13 @@ def import_(
     """Make a data set of your own recordings, for `starcli train --dataset NAME`."""
     from starcli.cli import console
     from starcli.cli.app import print_document
-    from starcli.data.importing.builder import Wish, make
+    from starcli.data.importing.builder import ImportRequest, make
 
     place = _store(store, config)
     train = {"xsub": _listed(train_subjects), "xview": _listed(train_views)}
-    wish = Wish(source, layout, classes, train, unseen or (), up, unit)
+    request = ImportRequest(source, layout, classes, train, unseen or (), up, unit)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        made = make(name, wish, place, overwrite=overwrite, progress=report)
+        made = make(name, request, place, overwrite=overwrite, progress=report)
     facts = summary(name, made)
     if as_json:
         print_document({"ok": True, **facts})
@@ -296,7 +296,7 @@ def _listed(text: str | None) -> list[str]:
 def summary(name: str, made: type[Imported]) -> dict[str, Any]:
     """What an imported data set has, as `--json` prints it."""
     rows = made.rows.values()
-    sides = {p: [row["sides"][p] for row in rows] for p in made.protocols}
+    subsets = {p: [row["sides"][p] for row in rows] for p in made.protocols}
     return {
         "dataset": name,
         "path": str(made.folder),
@@ -307,7 +307,7 @@ def summary(name: str, made: type[Imported]) -> dict[str, Any]:
         "without_clips": [made.classes[c] for c in made.missing_classes],
         "subjects": sorted({row["subject"] for row in rows} - {""}),
         "protocols": {
-            p: {s: side.count(s) for s in ("train", "test")} for p, side in sides.items()
+            p: {s: subset.count(s) for s in ("train", "test")} for p, subset in subsets.items()
         },
         "splits": {split: [made.classes[c] for c in ids] for split, ids in made.splits.items()},
     }

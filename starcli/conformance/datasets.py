@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from starcli.contracts import BadClip, Clip, Recording
 from starcli.errors import StarError
-from starcli.totals import SIDES, CountedDataset, Totals
+from starcli.totals import SUBSETS, CountedDataset, Totals
 
 ENOUGH = 24
 """Clips that are looked at: samples are small, but a data set made on the fly may be large."""
@@ -76,7 +76,7 @@ def parts_are_disjoint(plugin: type[Any], settings: BaseModel) -> None:
 
 
 def clips_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
-    """Finite float32 [frames, M, V, 3], a known label, a side of every protocol, own names."""
+    """Finite float32 [frames, M, V, 3], a known label, a subset of every protocol, own names."""
     with sample(plugin, settings) as (source, raw):
         found = read(source, raw)
         assert found, "its sample has no clips"
@@ -87,8 +87,8 @@ def clips_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> Non
             assert joints == len(source.layout.joints), f"{clip.name}: {joints} joints"
             assert np.isfinite(clip.joints).all() and clip.joints.any(), clip.name
             assert 0 <= clip.label < len(source.classes), f"{clip.name}: label {clip.label}"
-            assert set(clip.sides) == set(source.protocols), f"{clip.name}: {clip.sides}"
-            assert set(clip.sides.values()) <= {"train", "test"}, f"{clip.name}: {clip.sides}"
+            assert set(clip.subsets) == set(source.protocols), f"{clip.name}: {clip.subsets}"
+            assert set(clip.subsets.values()) <= {"train", "test"}, f"{clip.name}: {clip.subsets}"
         assert len({clip.name for clip in found}) == len(found), "two clips have one name"
 
 
@@ -158,10 +158,10 @@ def totals_add_up(plugin: type[Any], settings: BaseModel) -> None:
     """What is known of the complete data set agrees with itself and with classes and protocols."""
     source: Any = plugin(settings)
     totals = source.totals if isinstance(source, CountedDataset) else Totals()
-    assert set(totals.sides) <= set(source.protocols), f"totals know {list(totals.sides)}"
-    for protocol, sides in totals.sides.items():
-        assert all(len(sides[side]) == len(source.classes) for side in SIDES), protocol
-        assert totals.clips == sum(sum(sides[side]) for side in SIDES), protocol
+    assert set(totals.subsets) <= set(source.protocols), f"totals know {list(totals.subsets)}"
+    for protocol, subsets in totals.subsets.items():
+        assert all(len(subsets[subset]) == len(source.classes) for subset in SUBSETS), protocol
+        assert totals.clips == sum(sum(subsets[subset]) for subset in SUBSETS), protocol
     if totals.names is not None:
         names = list(totals.names())
         assert len(set(names)) == len(names) == totals.clips, f"{len(names)} names"

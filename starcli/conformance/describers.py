@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 
 ACTIONS = ("sit down", "throw")
 PARTS = ("head", "hand", "arm", "hip", "leg", "foot")
@@ -19,7 +19,7 @@ def facets(plugin: type[Any]) -> tuple[str, ...]:
 
 def every_part_has_a_text(plugin: type[Any], settings: BaseModel) -> None:
     """Each action gets exactly the parts, or the describer's own facets, one line each."""
-    answers = plugin(settings).describe(ACTIONS, facets(plugin), Desk())
+    answers = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
     assert len(answers) == len(ACTIONS)
     for action, texts in zip(ACTIONS, answers, strict=True):
         assert tuple(sorted(texts)) == tuple(sorted(facets(plugin))), f"{action}: {list(texts)}"
@@ -30,15 +30,20 @@ def every_part_has_a_text(plugin: type[Any], settings: BaseModel) -> None:
 
 def an_action_is_described_alone(plugin: type[Any], settings: BaseModel) -> None:
     """What is said of an action does not depend on the actions asked about beside it."""
-    together = plugin(settings).describe(ACTIONS, facets(plugin), Desk())
+    together = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
     for action, texts in zip(ACTIONS, together, strict=True):
-        assert plugin(settings).describe((action,), facets(plugin), Desk()) == [texts], action
+        assert plugin(settings).describe((action,), facets(plugin), DescriberContext()) == [
+            texts
+        ], action
 
 
 def order_is_kept(plugin: type[Any], settings: BaseModel) -> None:
     """Answers come in the order of the actions."""
-    forward = plugin(settings).describe(ACTIONS, facets(plugin), Desk())
-    assert plugin(settings).describe(ACTIONS[::-1], facets(plugin), Desk()) == forward[::-1]
+    forward = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
+    assert (
+        plugin(settings).describe(ACTIONS[::-1], facets(plugin), DescriberContext())
+        == forward[::-1]
+    )
 
 
 RULES = (every_part_has_a_text, an_action_is_described_alone, order_is_kept)

@@ -17,7 +17,7 @@ from starcli.contracts import (
     Problem,
     TextBank,
     TokenSet,
-    Watch,
+    TrainingCallbacks,
     is_transductive,
     views_of,
 )
@@ -94,7 +94,7 @@ def _fitted(plugin: type[Any], settings: BaseModel, *, seed: int = 0, **more: An
     place = torch.arange(len(labels)) % CLIPS
     chosen = ((labels < len(SEEN)) & (place < 2 * CLIPS // 3)).nonzero()[:, 0]
     method = plugin(settings, problem, seed)
-    method.fit(_tokens(plugin, settings, chosen, **more), Watch(), seed=seed)
+    method.fit(_tokens(plugin, settings, chosen, **more), TrainingCallbacks(), seed=seed)
     return method.eval()
 
 
@@ -219,7 +219,7 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
     def fitted(bank: TextBank) -> tuple[dict[str, Tensor], Any]:
         method = plugin(settings, replace(problem, bank=bank), 0)
         before = {name: value.clone() for name, value in method.state_dict().items()}
-        method.fit(_tokens(plugin, settings, seen), Watch(epochs=1), seed=0)
+        method.fit(_tokens(plugin, settings, seen), TrainingCallbacks(epochs=1), seed=0)
         return before, method.eval()
 
     start, method = fitted(problem.bank)

@@ -80,7 +80,7 @@ class Imported:
         return Totals(
             clips=len(rows),
             subjects=len({row["subject"] for row in rows} - {""}) or None,
-            sides=per_class(clips, len(self.classes)),
+            subsets=per_class(clips, len(self.classes)),
             names=lambda: self.rows,
         )
 
@@ -119,7 +119,7 @@ class Imported:
             name=recording.name,
             joints=checked(joints, self.layout, recording.where),
             label=row["label"],
-            sides=row["sides"],
+            subsets=row["sides"],
             subject=row["subject"],
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from starcli.contracts import BadClip, DatasetSource, Progress
 from starcli.data.reading import Group, bad_row, each_group, groups
 from starcli.errors import DataError
-from starcli.totals import SIDES, CountedDataset, Totals
+from starcli.totals import SUBSETS, CountedDataset, Totals
 
 Table = tuple[str, Sequence[str], list[list[str]]]
 """Title, columns and rows."""
@@ -65,7 +65,7 @@ def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]
             for split, ids in source.splits.items()
             if (counts := known.counts(protocol, ids))
         }
-        for protocol in known.sides
+        for protocol in known.subsets
     }
 
 
@@ -76,13 +76,13 @@ class Found:
     Args:
         clips: Names of the clips that can be read.
         classes: Class ids of theirs.
-        sides: (protocol, side) -> number of clips.
+        subsets: (protocol, subset) -> number of clips.
         bad: What cannot be read, and why.
     """
 
     clips: list[str] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
-    sides: Counter[tuple[str, str]] = field(default_factory=Counter)
+    subsets: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -106,7 +106,7 @@ def check(
     for part in each_group(partial(_look, source), every, workers):
         found.clips.extend(part.clips)
         found.classes.update(part.classes)
-        found.sides.update(part.sides)
+        found.subsets.update(part.subsets)
         found.bad.extend(part.bad)
         done += len(part.clips) + len(part.bad)
         progress("check", min(done, total), total)
@@ -121,7 +121,7 @@ def check(
         "recordings": total,
         "classes": len(found.classes),
         "complete": complete(source),
-        "sides": _sides(source, found.sides),
+        "sides": _subsets(source, found.subsets),
         "missing": sorted(wanted - set(found.clips) - unreadable),
         "unexpected": sorted(set(found.clips) - wanted) if wanted else [],
         "unreadable": sorted(found.bad, key=lambda row: str(row["recording"])),
@@ -134,18 +134,18 @@ def _clips_named(recording: str) -> Iterator[str]:
     yield from ("_".join(words[: n + 1]) for n in range(len(words)))
 
 
-def _sides(source: DatasetSource, sides: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    """Clips on each side of each protocol, and how many it has when complete."""
-    known = totals(source).sides
+def _subsets(source: DatasetSource, subsets: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Clips on each subset of each protocol, and how many it has when complete."""
+    known = totals(source).subsets
     return [
         {
             "protocol": protocol,
-            "side": side,
-            "found": sides.get((protocol, side), 0),
-            "expected": sum(known[protocol][side]) if protocol in known else None,
+            "side": subset,
+            "found": subsets.get((protocol, subset), 0),
+            "expected": sum(known[protocol][subset]) if protocol in known else None,
         }
         for protocol in source.protocols
-        for side in SIDES
+        for subset in SUBSETS
     ]
 
 
@@ -160,7 +160,7 @@ def _look(source: DatasetSource, group: Group) -> Found:
                     continue
                 found.clips.append(clip.name)
                 found.classes.add(clip.label)
-                found.sides.update(clip.sides.items())
+                found.subsets.update(clip.subsets.items())
         except DataError as error:
             found.bad.append(bad_row(recording.name, error))
     return found

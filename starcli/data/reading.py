@@ -215,7 +215,7 @@ def _row(
         "name": clip.name,
         "label": clip.label,
         "subject": clip.subject,
-        "sides": dict(clip.sides),
+        "sides": dict(clip.subsets),
         "place": [shard, start, frames, persons],
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.errors import DataError
 from starcli.training.loop import derive
 
@@ -29,13 +29,13 @@ class ClipIndex:
     Args:
         names: N names.
         labels: N class ids.
-        sides: Protocol -> N sides.
+        subsets: Protocol -> N subsets.
         subjects: N subjects.
     """
 
     names: Sequence[str]
     labels: Sequence[int]
-    sides: Mapping[str, Sequence[Side]]
+    subsets: Mapping[str, Sequence[Subset]]
     subjects: Sequence[str]
 
 
@@ -57,23 +57,23 @@ class Task:
 
 
 def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Sequence[int]) -> Task:
-    """The task of a protocol and split: learn from its training side, be judged on its test side.
+    """The task of a protocol and split: learn from its training subset, judged on its test subset.
 
     Raises:
-        DataError: Seen and unseen overlap, a side that is needed has no clips, or the recordings
-            do not say the sides of the protocol.
+        DataError: Seen and unseen overlap, a subset that is needed has no clips, or the recordings
+            do not say the subsets of the protocol.
     """
-    if protocol not in index.sides:
+    if protocol not in index.subsets:
         raise DataError(
             f"these recordings do not say which clips train in protocol {protocol}",
-            f"they do for: {', '.join(index.sides)}",
+            f"they do for: {', '.join(index.subsets)}",
         )
     both = set(seen) & set(unseen)
     if both:
         raise DataError(f"classes {sorted(both)} are both seen and unseen", "mend the split")
-    side = index.sides[protocol]
-    train = [i for i, s in enumerate(side) if s == "train" and index.labels[i] in set(seen)]
-    test = [i for i, s in enumerate(side) if s == "test"]
+    subset = index.subsets[protocol]
+    train = [i for i, s in enumerate(subset) if s == "train" and index.labels[i] in set(seen)]
+    test = [i for i, s in enumerate(subset) if s == "test"]
     return _task(index, seen, unseen, train, test)
 
 

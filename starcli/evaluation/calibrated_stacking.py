@@ -18,7 +18,7 @@ from starcli.errors import DataError
 from starcli.evaluation.metrics import (
     Floats,
     Ints,
-    Judged,
+    ScoredClips,
     best_of,
     gaps,
     harmonic_mean,
@@ -65,7 +65,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Best:
+class GammaChoice:
     """A place on a curve where the harmonic mean is the highest, or about as good.
 
     Args:
@@ -97,20 +97,20 @@ class Stacking:
 
     gamma: float
 
-    def margins(self, judged: Judged) -> Floats:
+    def margins(self, scored: ScoredClips) -> Floats:
         """What gamma is compared with [N]."""
-        return gaps(judged)
+        return gaps(scored)
 
-    def predict(self, judged: Judged) -> Ints:
+    def predict(self, scored: ScoredClips) -> Ints:
         """Classes [N]."""
-        return predict(judged, self.gamma)
+        return predict(scored, self.gamma)
 
     def document(self) -> dict[str, Any]:
         """The calibrator as JSON."""
         return {"name": "stacking", **asdict(self)}
 
 
-def fit(folds: Sequence[Judged]) -> tuple[Stacking, Curve, Best]:
+def fit(folds: Sequence[ScoredClips]) -> tuple[Stacking, Curve, GammaChoice]:
     """Gamma in the middle of where the mean H over the folds of validation is about highest.
 
     Args:
@@ -124,27 +124,27 @@ def fit(folds: Sequence[Judged]) -> tuple[Stacking, Curve, Best]:
     return Stacking(best.gamma), curve, best
 
 
-def sweep(judged: Judged, margins: Floats | None = None) -> Curve:
+def sweep(scored: ScoredClips, margins: Floats | None = None) -> Curve:
     """The exact curve of S, U and H over gamma.
 
     Args:
-        judged: Scores with the truth.
+        scored: Scores with the truth.
         margins: What gamma is compared with [N]: a clip goes to a seen class where it is higher.
             None for the gaps between best seen and best unseen scores.
 
     Raises:
         DataError: Clips of seen or of unseen classes are missing.
     """
-    seen_rows, unseen_rows = judged.is_seen, judged.is_unseen
+    seen_rows, unseen_rows = scored.is_seen, scored.is_unseen
     for rows, kind in ((seen_rows, "seen"), (unseen_rows, "unseen")):
         if not rows.any():
             raise DataError(
                 f"no clips of {kind} classes: GZSL needs both seen and unseen ones",
                 "check protocol and split",
             )
-    margins = gaps(judged) if margins is None else margins
-    seen_right = seen_rows & (best_of(judged.scores, judged.seen) == judged.labels)
-    unseen_right = unseen_rows & (best_of(judged.scores, judged.unseen) == judged.labels)
+    margins = gaps(scored) if margins is None else margins
+    seen_right = seen_rows & (best_of(scored.scores, scored.seen) == scored.labels)
+    unseen_right = unseen_rows & (best_of(scored.scores, scored.unseen) == scored.labels)
     gammas = np.unique(margins)
     lost = np.searchsorted(np.sort(margins[seen_right]), gammas, side="right")
     won = np.searchsorted(np.sort(margins[unseen_right]), gammas, side="right")
@@ -173,7 +173,7 @@ def mean(curves: Sequence[Curve]) -> Curve:
     return Curve(gammas, over_folds("seen"), over_folds("unseen"), over_folds("harmonic"), area)
 
 
-def choose(curve: Curve, as_good: float = 1.0) -> Best:
+def choose(curve: Curve, as_good: float = 1.0) -> GammaChoice:
     """The interval around the first highest H in which H is at least a share of it.
 
     A curve that is flat tells nothing: then its smallest breakpoint is taken and marked.
@@ -195,14 +195,16 @@ def choose(curve: Curve, as_good: float = 1.0) -> Best:
     flat = bool((harmonic == harmonic[0]).all())
     gamma = float(curve.gammas[0]) if flat else float(np.mean(inside))
     there = harmonic[np.searchsorted(curve.gammas, gamma, side="right")]
-    return Best(gamma, low, high, float(there), not flat)
+    return GammaChoice(gamma, low, high, float(there), not flat)
 
 
-def doubts(judged: Judged, margins: Floats, gamma: float, chosen: Best | None) -> list[str]:
+def caveats(
+    scored: ScoredClips, margins: Floats, gamma: float, chosen: GammaChoice | None
+) -> list[str]:
     """What a reader must know before trusting a gamma's numbers; empty where all is well.
 
     Args:
-        judged: Scores of the test clips.
+        scored: Scores of the test clips.
         margins: What gamma is compared with there [N].
         gamma: The value in use.
         chosen: How it was chosen; None where the user fixed it.
@@ -210,7 +212,7 @@ def doubts(judged: Judged, margins: Floats, gamma: float, chosen: Best | None) -
     found = []
     if chosen is not None and not chosen.identifiable:
         found.append("H is the same for every gamma: gamma is not identifiable")
-    if not separate(judged.scores):
+    if not separate(scored.scores):
         found.append("scores do not separate classes: of equal scores the lowest class id counts")
     low, high = margins.min(), margins.max()
     if not low <= gamma <= high:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from starcli.evaluation.calibrated_stacking import AS_GOOD, Best, Curve, choose, mean, sweep
-from starcli.evaluation.metrics import Floats, Ints, Judged, predict_within
+from starcli.evaluation.calibrated_stacking import AS_GOOD, Curve, GammaChoice, choose, mean, sweep
+from starcli.evaluation.metrics import Floats, Ints, ScoredClips, predict_within
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Temperatures that are tried, in units of the deviation of the validation scores."""
@@ -41,30 +41,30 @@ class Gate:
     bias: float
     gamma: float
 
-    def margins(self, judged: Judged) -> Floats:
+    def margins(self, scored: ScoredClips) -> Floats:
         """Log-odds that each clip is of a seen class [N], which gamma is compared with."""
-        odds: Floats = features(judged, self.temperature) @ np.array(self.weights) + self.bias
+        odds: Floats = features(scored, self.temperature) @ np.array(self.weights) + self.bias
         return odds
 
-    def predict(self, judged: Judged) -> Ints:
+    def predict(self, scored: ScoredClips) -> Ints:
         """Classes [N]."""
-        return predict_within(judged, self.margins(judged) > self.gamma)
+        return predict_within(scored, self.margins(scored) > self.gamma)
 
     def document(self) -> dict[str, Any]:
         """The calibrator as JSON."""
         return {"name": "gate", **asdict(self)}
 
 
-def features(judged: Judged, temperature: float) -> Floats:
+def features(scored: ScoredClips, temperature: float) -> Floats:
     """Highest probability within the seen and within the unseen classes [N, 2]."""
     highest = []
-    for ids in (judged.seen, judged.unseen):
-        scores = judged.scores[:, sorted(ids)] / temperature
+    for ids in (scored.seen, scored.unseen):
+        scores = scored.scores[:, sorted(ids)] / temperature
         highest.append(1 / np.exp(scores - scores.max(1, keepdims=True)).sum(1))
     return np.stack(highest, 1)
 
 
-def fit(folds: Sequence[Judged]) -> tuple[Gate, Curve, Best]:
+def fit(folds: Sequence[ScoredClips]) -> tuple[Gate, Curve, GammaChoice]:
     """The gate of the highest mean H over the folds, its threshold chosen as gamma is.
 
     Args:
@@ -78,7 +78,7 @@ def fit(folds: Sequence[Judged]) -> tuple[Gate, Curve, Best]:
     return max(fitted, key=lambda one: one[2].harmonic_mean)
 
 
-def _fit(folds: Sequence[Judged], temperature: float) -> tuple[Gate, Curve, Best]:
+def _fit(folds: Sequence[ScoredClips], temperature: float) -> tuple[Gate, Curve, GammaChoice]:
     from sklearn.linear_model import LogisticRegression
 
     inputs = np.concatenate([features(fold, temperature) for fold in folds])

@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredClips:
     """Scores of test clips with the truth.
 
     Args:
@@ -62,10 +62,10 @@ def best_of(scores: Floats, classes: Sequence[int]) -> Ints:
     return best
 
 
-def gaps(judged: Judged) -> Floats:
+def gaps(scored: ScoredClips) -> Floats:
     """How far each clip's best seen score is above its best unseen score [N]."""
     best_seen, best_unseen = (
-        judged.scores[:, sorted(ids)].max(1) for ids in (judged.seen, judged.unseen)
+        scored.scores[:, sorted(ids)].max(1) for ids in (scored.seen, scored.unseen)
     )
     above: Floats = best_seen - best_unseen
     return above
@@ -76,29 +76,29 @@ def separate(scores: Floats) -> bool:
     return bool((scores != scores[:, :1]).any())
 
 
-def predict(judged: Judged, gamma: float) -> Ints:
+def predict(scored: ScoredClips, gamma: float) -> Ints:
     """Classes [N] after gamma is taken from every seen class (calibrated stacking, eq. 9)."""
-    shifted = judged.scores.copy()
-    shifted[:, list(judged.seen)] -= gamma
-    return best_of(shifted, [*judged.seen, *judged.unseen])
+    shifted = scored.scores.copy()
+    shifted[:, list(scored.seen)] -= gamma
+    return best_of(shifted, [*scored.seen, *scored.unseen])
 
 
-def zero_shot_accuracy(judged: Judged) -> float:
+def zero_shot_accuracy(scored: ScoredClips) -> float:
     """Top-1 accuracy over clips of unseen classes, choosing among unseen classes."""
-    rows = judged.is_unseen
-    return _accuracy(best_of(judged.scores[rows], judged.unseen), judged.labels[rows])
+    rows = scored.is_unseen
+    return _accuracy(best_of(scored.scores[rows], scored.unseen), scored.labels[rows])
 
 
-def predict_within(judged: Judged, to_seen: npt.NDArray[np.bool_]) -> Ints:
+def predict_within(scored: ScoredClips, to_seen: npt.NDArray[np.bool_]) -> Ints:
     """Classes [N], each clip's best among the seen or among the unseen ones, as decided [N]."""
-    chosen = (best_of(judged.scores, ids) for ids in (judged.seen, judged.unseen))
+    chosen = (best_of(scored.scores, ids) for ids in (scored.seen, scored.unseen))
     return np.where(to_seen, *chosen)
 
 
-def generalized(judged: Judged, predicted: Ints) -> tuple[float, float, float]:
+def generalized(scored: ScoredClips, predicted: Ints) -> tuple[float, float, float]:
     """S, U and their harmonic mean H of predicted classes [N], per clip."""
-    rows = judged.is_seen, judged.is_unseen
-    seen, unseen = (_accuracy(predicted[r], judged.labels[r]) for r in rows)
+    rows = scored.is_seen, scored.is_unseen
+    seen, unseen = (_accuracy(predicted[r], scored.labels[r]) for r in rows)
     return seen, unseen, float(harmonic_mean(seen, unseen))
 
 

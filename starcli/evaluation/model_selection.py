@@ -11,26 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from starcli.evaluation.calibrated_stacking import AS_GOOD
-from starcli.evaluation.metrics import Floats, Judged, require_finite
+from starcli.evaluation.metrics import Floats, ScoredClips, require_finite
 from starcli.store.artifacts import Artifact
 
 
 @dataclass(frozen=True)
-class Nested:
+class SelectedModel:
     """What all nested runs chose together.
 
     Args:
         epochs: Number of epochs.
         variant: The method's open number; None where it has none.
-        judged: Every run's scores with both.
+        scored: Every run's scores with both.
     """
 
     epochs: int
     variant: float | None
-    judged: list[Judged]
+    scored: list[ScoredClips]
 
 
-def open_judged(artifact: Artifact, position: tuple[int, int] | None = None) -> Judged:
+def open_scored(artifact: Artifact, position: tuple[int, int] | None = None) -> ScoredClips:
     """Scores and labels that an artifact holds.
 
     Args:
@@ -45,10 +45,10 @@ def open_judged(artifact: Artifact, position: tuple[int, int] | None = None) -> 
     scores: Floats = stored.double().numpy()
     require_finite(scores, artifact.data()["clips"])
     labels = tensors["labels"].numpy().astype(np.int64)
-    return Judged(scores, labels, summary["seen"], summary["unseen"])
+    return ScoredClips(scores, labels, summary["seen"], summary["unseen"])
 
 
-def open_folds(nested: Sequence[Artifact]) -> Nested:
+def select_model(nested: Sequence[Artifact]) -> SelectedModel:
     """The number of epochs, and the variant, chosen on all nested runs together.
 
     Args:
@@ -56,10 +56,10 @@ def open_folds(nested: Sequence[Artifact]) -> Nested:
     """
     epoch, variant = choose([fold.summary["areas"] for fold in nested])
     first = nested[0].summary
-    return Nested(
+    return SelectedModel(
         epochs=int(first["judged_epochs"][epoch]),
         variant=first["variants"][variant] if first["variants"] else None,
-        judged=[open_judged(fold, (epoch, variant)) for fold in nested],
+        scored=[open_scored(fold, (epoch, variant)) for fold in nested],
     )
 
 

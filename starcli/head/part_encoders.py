@@ -17,7 +17,7 @@ SLICE = 32
 """Clips that a CPU works on at a time, so that what they need stays in its cache."""
 
 
-class Folded(NamedTuple):
+class PrecomputedProducts(NamedTuple):
     """What a branch computes from its weights alone, once for all clips.
 
     Args:
@@ -34,8 +34,8 @@ class Folded(NamedTuple):
     offset: Tensor
 
 
-class _Rowwise(torch.autograd.Function):
-    """The FFN, each attribute's output only along its own row of `Folded.rows` (eq. 3).
+class DiagonalFFN(torch.autograd.Function):
+    """The FFN, each attribute's output only along its own row of the products (eq. 3).
 
     In its own words autograd would hold and add up several arrays [B, m, width] per slice.
     """
@@ -63,8 +63,8 @@ class PartBranch(nn.Module):
 
     Eq. 3 is read as the diagonal of P W phi^T, one number per attribute, because only so the
     visual and semantic sides have the same length m. Matrix products are taken in the cheapest
-    order: all that does not depend on the clip first (`Folded`), so that keys, the output map of
-    the attention and the second map of the FFN are never computed per clip.
+    order: all that does not depend on the clip first (`PrecomputedProducts`), so that keys, the
+    output map of the attention and the second map of the FFN are never computed per clip.
 
     Shapes: tokens [B, S, D] of S = L * joints of the part -> [B, m].
 
@@ -91,46 +91,46 @@ class PartBranch(nn.Module):
         self.outer = nn.Linear(width, width)
         self.projection = nn.Parameter(torch.randn(width, width) * scale)
         self.dropout = nn.Dropout(dropout)
-        self._kept: tuple[list[tuple[int, int]], Folded] | None = None
+        self._kept: tuple[list[tuple[int, int]], PrecomputedProducts] | None = None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens of the part [B, S, D] -> F_v^e [B, m]."""
-        folded = self._folded()
+        products = self._products()
         size = SLICE if tokens.device.type == "cpu" else len(tokens)
-        return torch.cat([self._attend(some, folded) for some in torch.split(tokens, size)])
+        return torch.cat([self._attend(some, products) for some in torch.split(tokens, size)])
 
-    def _attend(self, tokens: Tensor, folded: Folded) -> Tensor:
+    def _attend(self, tokens: Tensor, products: PrecomputedProducts) -> Tensor:
         batch, steps, heads = *tokens.shape[:2], self.heads
-        attention = functional.linear(tokens, folded.queries).transpose(1, 2).softmax(2)
+        attention = functional.linear(tokens, products.queries).transpose(1, 2).softmax(2)
         value = self.value(tokens).view(batch, steps, heads, -1).transpose(1, 2)
         mixed = attention.view(batch, heads, -1, steps) @ value
         mixed = self.dropout(mixed.transpose(1, 2).reshape(-1, self.prompts.shape[1]))
         inner, bias, rows = (
-            x.to(mixed.dtype) for x in (folded.inner, self.inner.bias, folded.rows)
+            x.to(mixed.dtype) for x in (products.inner, self.inner.bias, products.rows)
         )
-        features: Tensor = _Rowwise.apply(mixed, inner, bias, rows)  # type: ignore[no-untyped-call]
-        return features + folded.offset
+        features: Tensor = DiagonalFFN.apply(mixed, inner, bias, rows)  # type: ignore[no-untyped-call]
+        return features + products.offset
 
-    def fold(self) -> Folded:
+    def precompute(self) -> PrecomputedProducts:
         """The products that do not depend on the clip."""
         heads, size = self.heads, self.prompts.shape[1] // self.heads
         query = self.query(self.prompts).view(-1, heads, size).transpose(0, 1)
         key = self.key.weight.view(heads, size, -1) / math.sqrt(size)
         rows = self.prompts @ self.projection
-        return Folded(
+        return PrecomputedProducts(
             queries=torch.bmm(query, key).flatten(0, 1),
             inner=self.inner.weight @ self.out.weight,
             rows=rows @ self.outer.weight,
             offset=rows @ self.outer.bias,
         )
 
-    def _folded(self) -> Folded:
-        """`fold`, at inference only after the weights have changed."""
+    def _products(self) -> PrecomputedProducts:
+        """`precompute`, at inference only after the weights have changed."""
         if torch.is_grad_enabled():
-            return self.fold()
+            return self.precompute()
         state = [(p.data_ptr(), p._version) for p in self.parameters()]
         if self._kept is None or self._kept[0] != state:
-            self._kept = state, self.fold()
+            self._kept = state, self.precompute()
         return self._kept[1]
 
 

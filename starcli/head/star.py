@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import DataError, UsageError
 from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.settings import HeadSettings
@@ -227,7 +227,7 @@ class Star(nn.Module):
     def _semantic_entropy(self, parts: Tensor, names: Tensor, kind: str) -> Tensor:
         """Eq. 6, over the seen classes that are given or over all."""
         if self.settings.semantic_classes == "all":
-            parts, names = self.semantic(self._everyone())
+            parts, names = self.semantic(self._all_classes())
         own = torch.arange(len(names), device=names.device)
         return self._entropy(similarity(parts, names, kind), own)
 
@@ -247,19 +247,19 @@ class Star(nn.Module):
         """L_MPCE + alpha L_SCE + beta L_GCE (eq. 8)."""
         return torch.stack([*self.terms(tokens, targets).values()]).sum()
 
-    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+    def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Train on clips of seen classes.
 
         Args:
             train: Their joint tokens; labels are ids into all classes.
-            watch: Number of epochs, reports and checkpoint.
+            callbacks: Number of epochs, reports and checkpoint.
             seed: Seed of order and dropout.
         """
         device, s = self.mean.device, self.settings
         self.seen = self.seen.to(device)
         position = {int(c): i for i, c in enumerate(self.seen)}
         targets = torch.tensor([position[int(label)] for label in train.labels], device=device)
-        self._survey(train)
+        self._fit_standardiser(train)
 
         def loss(ids: Tensor, draws: Tensor) -> dict[str, Tensor]:
             return self.terms(self._batch(train, ids, draws).to(device), targets[ids.to(device)])
@@ -273,7 +273,7 @@ class Star(nn.Module):
             batch=s.batch,
             epochs=s.epochs,
             seed=derive(seed, "star"),
-            watch=watch,
+            callbacks=callbacks,
             rate=schedule(s.schedule, s.epochs, s.milestones, s.warmup),
         )
 
@@ -293,7 +293,7 @@ class Star(nn.Module):
             self.parameters(), s.lr, momentum=0.9, nesterov=True, weight_decay=s.weight_decay
         )
 
-    def _survey(self, train: TokenSet) -> None:
+    def _fit_standardiser(self, train: TokenSet) -> None:
         """Mean and deviation of every channel over the training tokens, read in slices."""
         total = square = torch.zeros_like(self.mean, dtype=torch.float64, device="cpu")
         count = 0
@@ -339,12 +339,12 @@ class Star(nn.Module):
     def _mixed(self, tokens: Tensor, shares: Sequence[Tensor]) -> Tensor:
         """(1 - share) global score + share of the parts' mean score, for every share."""
         kind, visual = self.settings.similarity, self.visual(tokens)
-        parts, names = self.semantic(self._everyone())
+        parts, names = self.semantic(self._all_classes())
         by_name = similarity(visual.sum(0), names, kind)
         by_part = similarity(visual, parts, kind).mean(0)
         return torch.stack([by_name.lerp(by_part, share) for share in shares])
 
-    def _everyone(self) -> Tensor:
+    def _all_classes(self) -> Tensor:
         return torch.arange(len(self.name_vectors), device=self.mean.device)
 
 

@@ -20,7 +20,7 @@ from starcli.data.splits import ClipIndex
 from starcli.errors import DataError, MissingError, StarError, UsageError
 from starcli.evaluation import calibrated_stacking
 from starcli.evaluation.metrics import require_finite
-from starcli.evaluation.model_selection import open_folds
+from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.files import text
 from starcli.prediction.reader import Incoming, Reader
@@ -131,8 +131,8 @@ class Predictor:
         seen = set(self.experiment.seen)
         if seen.isdisjoint(self.candidates) or seen.issuperset(self.candidates):
             return 0.0
-        nested = open_folds([results[f"train/{role}"] for role in self.experiment.folds])
-        return calibrated_stacking.fit(nested.judged)[0].gamma
+        nested = select_model([results[f"train/{role}"] for role in self.experiment.folds])
+        return calibrated_stacking.fit(nested.scored)[0].gamma
 
     def role(self, candidate: int) -> str:
         """What a class is to the run: `seen`, `unseen`, or `new`."""

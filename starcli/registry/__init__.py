@@ -44,7 +44,7 @@ CALLS: dict[Kind, Mapping[str, tuple[str, ...]]] = {
         "read": ("files",),
         "write_sample": ("poses", "path"),
     },
-    "describer": {"__init__": ("settings",), "describe": ("actions", "parts", "desk")},
+    "describer": {"__init__": ("settings",), "describe": ("actions", "parts", "context")},
     "text-encoder": {
         "__init__": ("settings",),
         "fingerprint": (),

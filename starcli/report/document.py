@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from starcli.evaluation.model_selection import open_folds, open_judged
+from starcli.evaluation.model_selection import open_scored, select_model
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.style import save
@@ -38,9 +38,9 @@ def measured(
     found: dict[str, Any] = stored.data()
     if choice == Choice():
         return found | {"curves": stored.data("curves")}
-    nested = open_folds([results[f"train/{role}"] for role in experiment.folds])
-    judged = open_judged(results["evaluate"])
-    return found | measure(nested.judged, judged, choice, len(experiment.source.classes))
+    nested = select_model([results[f"train/{role}"] for role in experiment.folds])
+    judged = open_scored(results["evaluate"])
+    return found | measure(nested.scored, judged, choice, len(experiment.source.classes))
 
 
 def document(

@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 from starcli.errors import DataError, UsageError
 from starcli.evaluation import calibrated_stacking, gate, metrics
-from starcli.evaluation.calibrated_stacking import Best, Curve, Stacking
+from starcli.evaluation.calibrated_stacking import Curve, GammaChoice, Stacking
 from starcli.evaluation.gate import Gate
-from starcli.evaluation.metrics import Ints, Judged
-from starcli.evaluation.model_selection import open_folds, open_judged
+from starcli.evaluation.metrics import Ints, ScoredClips
+from starcli.evaluation.model_selection import open_scored, select_model
 from starcli.experiment import Experiment, Job
 
 REVISION = 4
 
-_FIT: dict[str, Callable[[Sequence[Judged]], tuple[Stacking | Gate, Curve, Best]]] = {
+_FIT: dict[str, Callable[[Sequence[ScoredClips]], tuple[Stacking | Gate, Curve, GammaChoice]]] = {
     "stacking": calibrated_stacking.fit,
     "gate": gate.fit,
 }
@@ -63,21 +63,23 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 
 def run(job: Job) -> None:
     """Store what the choice on validation finds, which no test clip has influenced."""
-    nested = open_folds(job.nested)
-    judged = open_judged(job.inputs["scores"])
-    found = measure(nested.judged, judged, Choice(), len(job.experiment.source.classes))
+    nested = select_model(job.nested)
+    scored = open_scored(job.inputs["scores"])
+    found = measure(nested.scored, scored, Choice(), len(job.experiment.source.classes))
     curves = found.pop("curves")
     job.draft.json({"epochs": nested.epochs, **found})
     job.draft.json(curves, "curves")
     job.draft.summary = {"gamma": found["gamma"]["gamma"]}
 
 
-def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int) -> dict[str, Any]:
+def measure(
+    folds: Sequence[ScoredClips], scored: ScoredClips, choice: Choice, count: int
+) -> dict[str, Any]:
     """Choose on validation, or as asked, and measure on test.
 
     Args:
         folds: Scores of the nested runs.
-        judged: Scores of the test clips.
+        scored: Scores of the test clips.
         choice: How to balance.
         count: C.
 
@@ -88,20 +90,20 @@ def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int)
     Raises:
         DataError: There are no test clips of seen classes, or none of unseen ones.
     """
-    if not judged.is_seen.any():
-        accuracy = 100 * metrics.zero_shot_accuracy(judged)
+    if not scored.is_seen.any():
+        accuracy = 100 * metrics.zero_shot_accuracy(scored)
         raise DataError(
             f"no test clips of seen classes, and GZSL needs both; ZSL accuracy is {accuracy:.1f} %",
             "check protocol and split",
         )
     fitted, validation, best = _FIT[choice.calibrator](folds)
-    margins = fitted.margins(judged)
-    test = calibrated_stacking.sweep(judged, margins)
+    margins = fitted.margins(scored)
+    test = calibrated_stacking.sweep(scored, margins)
     oracle = calibrated_stacking.choose(test)
     chosen = oracle if choice.select == "oracle" else best
     gamma = chosen.gamma if choice.gamma is None else choice.gamma
     used = replace(fitted, gamma=gamma)
-    report = accuracies(judged, used.predict(judged), count)
+    report = accuracies(scored, used.predict(scored), count)
     report["gzsl"]["gamma"] = gamma
     return {
         "selection": choice.selection,
@@ -113,28 +115,28 @@ def measure(folds: Sequence[Judged], judged: Judged, choice: Choice, count: int)
             "gamma": gamma - oracle.gamma,
             "harmonic_mean": oracle.harmonic_mean - report["gzsl"]["harmonic_mean"],
         },
-        "doubts": calibrated_stacking.doubts(
-            judged, margins, gamma, chosen if choice.gamma is None else None
+        "doubts": calibrated_stacking.caveats(
+            scored, margins, gamma, chosen if choice.gamma is None else None
         ),
         "curves": {"validation": validation.document(), "test": test.document()},
     }
 
 
-def accuracies(judged: Judged, predicted: Ints, count: int) -> dict[str, Any]:
+def accuracies(scored: ScoredClips, predicted: Ints, count: int) -> dict[str, Any]:
     """Accuracies of test clips, as fractions.
 
     Args:
-        judged: Scores and labels of the test clips.
+        scored: Scores and labels of the test clips.
         predicted: Classes [N] chosen among seen and unseen ones.
         count: C.
     """
-    seen, unseen, harmonic = metrics.generalized(judged, predicted)
-    rows = judged.is_unseen
-    zsl, labels = metrics.best_of(judged.scores[rows], judged.unseen), judged.labels[rows]
+    seen, unseen, harmonic = metrics.generalized(scored, predicted)
+    rows = scored.is_unseen
+    zsl, labels = metrics.best_of(scored.scores[rows], scored.unseen), scored.labels[rows]
     return {
         "zsl": {
-            "accuracy": metrics.zero_shot_accuracy(judged),
-            "chance": 1 / len(judged.unseen),
+            "accuracy": metrics.zero_shot_accuracy(scored),
+            "chance": 1 / len(scored.unseen),
             "clips": int(rows.sum()),
             **_by_class(zsl, labels, count),
         },
@@ -142,8 +144,8 @@ def accuracies(judged: Judged, predicted: Ints, count: int) -> dict[str, Any]:
             "seen_accuracy": seen,
             "unseen_accuracy": unseen,
             "harmonic_mean": harmonic,
-            "clips": len(judged.labels),
-            **_by_class(predicted, judged.labels, count),
+            "clips": len(scored.labels),
+            **_by_class(predicted, scored.labels, count),
         },
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.experiment import Experiment, Job
 from starcli.store.artifacts import Artifact, Recipe
 from starcli.text.descriptions import read, require
@@ -29,8 +29,8 @@ def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
 def run(job: Job) -> None:
     """Ask for a sentence per class and part, and keep what the describer says of its answers."""
     classes, parts = job.experiment.actions, facets(job.experiment)
-    desk = Desk(job.checkpoint, job.progress)
-    texts = job.experiment.make("describer").describe(classes, parts, desk)
+    context = DescriberContext(job.checkpoint, job.progress)
+    texts = job.experiment.make("describer").describe(classes, parts, context)
     actions = dict(zip(classes, texts, strict=True))
     require(actions, classes, parts, "the describer's answer")
     job.draft.json({"actions": actions})
@@ -49,8 +49,8 @@ def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | N
     describer = experiment.make("describer")
     if not hasattr(describer, "estimate"):
         return None
-    desk = Desk(experiment.store.following("describe", planned).checkpoint)
-    found: Mapping[str, float] = describer.estimate(experiment.actions, facets(experiment), desk)
+    context = DescriberContext(experiment.store.following("describe", planned).checkpoint)
+    found: Mapping[str, float] = describer.estimate(experiment.actions, facets(experiment), context)
     return found
 
 

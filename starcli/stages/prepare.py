@@ -68,13 +68,15 @@ def _store(job: Job, every: Sequence[Group]) -> None:
     if not columns["names"]:
         raise DataError("the data set has no clips", source.request or "check --raw")
     _refuse_twice(columns["names"])
-    sides = columns.pop("sides")
-    protocols = [p for p in source.protocols if p in sides[0]]
+    subsets = columns.pop("sides")
+    protocols = [p for p in source.protocols if p in subsets[0]]
     for name in columns["shards"]:
         job.draft.adopt(job.checkpoint / f"{name}.safetensors")
-    job.draft.json({**columns, "sides": {p: [s[p] for s in sides] for p in protocols}}, indent=None)
+    job.draft.json(
+        {**columns, "sides": {p: [s[p] for s in subsets] for p in protocols}}, indent=None
+    )
     job.draft.summary = {
-        "clips": len(sides),
+        "clips": len(subsets),
         "layout": source.layout.name,
         "axes": "rows V 3, metres; the rows of a clip are frames x persons",
         "skipped": [row["recording"] for row in bad],

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
@@ -156,7 +156,7 @@ def _train(
     job: Job, model: Classifier, clips: ClipSet, task: Task, seed: int, judge: _Judge
 ) -> dict[str, Any]:
     e = job.experiment
-    options = e.settings.pretrain
+    options, smoothing = e.settings.pretrain, e.settings.pretrain.label_smoothing
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     parallel = e.workers.parallel(model)
     views = e.views(clips)
@@ -167,8 +167,7 @@ def _train(
     def loss(ids: Tensor, draws: Tensor) -> Tensor:
         batch = views.augmented([task.train[i] for i in ids.tolist()], draws)
         logits = parallel(batch.to(e.device))
-        wanted = targets[ids].to(e.device)
-        return cross_entropy(logits, wanted, label_smoothing=options.label_smoothing)
+        return cross_entropy(logits, targets[ids].to(e.device), label_smoothing=smoothing)
 
     def after_epoch(epoch: int) -> float | None:
         if job.role == FINAL:
@@ -177,7 +176,6 @@ def _train(
 
     journal = job.journal()
     rate = schedule(options.schedule, options.epochs, options.milestones, options.warmup)
-    watch = Watch(None, after_epoch, job.checkpoint, job.progress, record=journal.record)
     history = run_epochs(
         model,
         loss,
@@ -188,7 +186,9 @@ def _train(
         epochs=options.epochs,
         seed=seed,
         rate=rate,
-        watch=watch,
+        callbacks=TrainingCallbacks(
+            None, after_epoch, job.checkpoint, job.progress, record=journal.record
+        ),
         average=average,
         numerics=numerics,
         workers=e.workers,

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starcli.contracts import Problem, TokenSet, Watch
+from starcli.contracts import Problem, TokenSet, TrainingCallbacks
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task
 from starcli.errors import UsageError, writes_to
 from starcli.evaluation.calibrated_stacking import sweep
-from starcli.evaluation.metrics import Judged, require_finite
-from starcli.evaluation.model_selection import choose, open_folds
+from starcli.evaluation.metrics import ScoredClips, require_finite
+from starcli.evaluation.model_selection import choose, select_model
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
@@ -73,13 +73,15 @@ def run(job: Job) -> None:
     method = build(e, job.inputs["bank"], width, task.seen, task.unseen)
     seed = derive(e.settings.seed, "train", job.role)
     journal = job.journal()
-    watch = Watch(None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record)
+    callbacks = TrainingCallbacks(
+        None, checkpoint=job.checkpoint, progress=job.progress, record=journal.record
+    )
     learned = {"seen": task.seen, "unseen": task.unseen}
     if job.role == FINAL:
-        chosen = open_folds(job.nested)
+        chosen = select_model(job.nested)
         if chosen.variant is not None:
             method.choose(chosen.variant)
-        method.fit(train, replace(watch, epochs=chosen.epochs), seed=seed)
+        method.fit(train, replace(callbacks, epochs=chosen.epochs), seed=seed)
         journal.close(job.draft.path)
         job.draft.tensors({k: v.cpu() for k, v in method.state_dict().items()})
         job.draft.summary = {"epochs": chosen.epochs, "variant": chosen.variant, **learned}
@@ -87,16 +89,16 @@ def run(job: Job) -> None:
     test = open_tokens(job.inputs["tokens"], clips, task.test)
     watcher = _Watcher(e, method, test, task, job.checkpoint)
     patience = e.settings.validation.patience
-    watch = replace(watch, after_epoch=watcher.after_epoch, patience=patience)
-    method.fit(train, watch, seed=seed)
+    callbacks = replace(callbacks, after_epoch=watcher.after_epoch, patience=patience)
+    method.fit(train, callbacks, seed=seed)
     journal.close(job.draft.path)
-    judged, scores, areas = watcher.collected()
+    epochs, scores, areas = watcher.collected()
     job.draft.tensors({"scores": scores, "labels": test.labels})
     job.draft.json({"clips": list(test.names)})
     job.draft.summary = {
         "axes": "epochs variants N C",
-        "epochs": judged[choose([areas])[0]],
-        "judged_epochs": judged,
+        "epochs": epochs[choose([areas])[0]],
+        "judged_epochs": epochs,
         "area_by_epoch": list(map(max, areas)),
         "variants": list(_variants(method)),
         "areas": areas,
@@ -179,8 +181,8 @@ class _Watcher:
 
     def _areas(self, scores: Tensor) -> list[float]:
         labels, task = self.test.labels.numpy(), self.task
-        judged = (Judged(s.double().numpy(), labels, task.seen, task.unseen) for s in scores)
-        return [sweep(each).area for each in judged]
+        scored = (ScoredClips(s.double().numpy(), labels, task.seen, task.unseen) for s in scores)
+        return [sweep(each).area for each in scored]
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"scores-{epoch:05d}.safetensors"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from starcli.errors import NumericalError, UsageError
 from starcli.training.checkpoint import Checkpoint, History
 from starcli.training.distributed import Workers
@@ -126,13 +126,13 @@ def run_epochs(
     batch: int,
     epochs: int,
     seed: int,
-    watch: Watch,
+    callbacks: TrainingCallbacks,
     rate: Rate = warm_cosine,
     average: AveragedModel | None = None,
     numerics: Numerics | None = None,
     workers: Workers | None = None,
 ) -> History:
-    """Train a model for `watch.epochs` of the `epochs` that its schedule is laid out for.
+    """Train a model for `callbacks.epochs` of the `epochs` that its schedule is laid out for.
 
     Every draw comes from (seed, epoch, step), so that a training continued from its last
     checkpoint gives the same weights as an undisturbed one. An epoch's batches are of equal size
@@ -147,14 +147,14 @@ def run_epochs(
         batch: B, over all processes.
         epochs: Length of the schedule.
         seed: Seed of order, augmentation and dropout.
-        watch: How many epochs, who is told, when to stop, where the checkpoint is kept.
+        callbacks: How many epochs, who is told, when to stop, where the checkpoint is kept.
         rate: The schedule.
         average: Follows the model, which gets its weights in the end.
         numerics: Precision.
         workers: The processes that share each batch; each computes its loss on its share.
 
     Returns:
-        The mean loss of every epoch, and what `watch.after_epoch` said of it.
+        The mean loss of every epoch, and what `callbacks.after_epoch` said of it.
 
     Raises:
         NumericalError: The loss or a weight is NaN or infinite; the last checkpoint stays.
@@ -168,14 +168,14 @@ def run_epochs(
         math.ceil(size / batch),
         epochs,
         seed,
-        watch,
+        callbacks,
         rate,
         average,
         numerics or Numerics(),
         workers or Workers(),
     )
-    last = epochs if watch.epochs is None else min(epochs, watch.epochs)
-    while loop.history.epoch < last and not loop.history.stale(watch.patience):
+    last = epochs if callbacks.epochs is None else min(epochs, callbacks.epochs)
+    while loop.history.epoch < last and not loop.history.stale(callbacks.patience):
         loop.run_epoch(last)
     if average is not None:
         model.load_state_dict(average.module.state_dict())
@@ -196,7 +196,7 @@ class _Loop:
         steps: int,
         epochs: int,
         seed: int,
-        watch: Watch,
+        callbacks: TrainingCallbacks,
         rate: Rate,
         average: AveragedModel | None,
         numerics: Numerics,
@@ -209,11 +209,11 @@ class _Loop:
             )
         self.model, self.loss, self.optimizer, self.average = model, loss, optimizer, average
         self.what, self.size, self.steps, self.epochs = what, size, steps, epochs
-        self.seed, self.watch, self.rate = seed, watch, rate
+        self.seed, self.callbacks, self.rate = seed, callbacks, rate
         self.numerics, self.workers = numerics, workers
         self.scaler = numerics.scaler()
         self.peaks = [group["lr"] for group in optimizer.param_groups]
-        self.checkpoint = Checkpoint(watch.checkpoint, model, optimizer, average, self.scaler)
+        self.checkpoint = Checkpoint(callbacks.checkpoint, model, optimizer, average, self.scaler)
         self.history = self.checkpoint.load()
         # Also a meeting: nobody may write a checkpoint that another process has yet to read.
         here = self.history.epoch, self.history.step
@@ -226,7 +226,7 @@ class _Loop:
 
     def run_epoch(self, last: int) -> None:
         """The rest of the epoch under way, and its checkpoint."""
-        at, watch = self.history, self.watch
+        at, callbacks = self.history, self.callbacks
         self.model.train()
         saved = since = time.monotonic()
         order, draws = _epoch(self.size, derive(self.seed, "epoch", at.epoch))
@@ -237,14 +237,14 @@ class _Loop:
                 )
                 at.add(self._step(ids, draws[ids]), len(ids))
             at.seconds, since = at.seconds + time.monotonic() - since, time.monotonic()
-            watch.progress(self.what, at.epoch * self.steps + at.step, last * self.steps)
-            if at.step < self.steps and time.monotonic() - saved >= watch.interval:
+            callbacks.progress(self.what, at.epoch * self.steps + at.step, last * self.steps)
+            if at.step < self.steps and time.monotonic() - saved >= callbacks.interval:
                 self._save()
                 saved = time.monotonic()
         self.model.eval()
-        measures = at.close(watch.after_epoch(at.epoch + 1) if self.workers.leads else None)
+        measures = at.close(callbacks.after_epoch(at.epoch + 1) if self.workers.leads else None)
         if self.workers.leads:
-            watch.record(at.epoch, measures)
+            callbacks.record(at.epoch, measures)
         self._save()
 
     def _save(self) -> None:

@@ -30,7 +30,7 @@ def _summed(value: Tensor) -> Tensor:
     return total
 
 
-class _Together(_BatchNorm):
+class _SyncBatchNorm(_BatchNorm):
     """A batch norm that sums its statistics over all processes.
 
     Differs from `torch.nn.SyncBatchNorm`, which exists on CUDA only: plain all-reduces, that any
@@ -77,17 +77,17 @@ class _Together(_BatchNorm):
         self.running_var.lerp_(variance, share)
 
 
-class _Together1d(_Together, nn.BatchNorm1d):
+class _SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
     """In place of BatchNorm1d."""
 
 
-class _Together2d(_Together, nn.BatchNorm2d):
+class _SyncBatchNorm2d(_SyncBatchNorm, nn.BatchNorm2d):
     """In place of BatchNorm2d."""
 
 
 _TOGETHER: dict[type[nn.Module], type[nn.Module]] = {
-    nn.BatchNorm1d: _Together1d,
-    nn.BatchNorm2d: _Together2d,
+    nn.BatchNorm1d: _SyncBatchNorm1d,
+    nn.BatchNorm2d: _SyncBatchNorm2d,
 }
 
 

@@ -273,7 +273,7 @@ def test_a_bug_in_one_row_is_told_and_leaves_the_rest(
 ) -> None:
     from starcli_plugins.methods.eszsl import Eszsl
 
-    def broken(self: Any, train: Any, watch: Any, *, seed: int) -> None:
+    def broken(self: Any, train: Any, callbacks: Any, *, seed: int) -> None:
         raise ZeroDivisionError("by nought")
 
     monkeypatch.setattr(Eszsl, "fit", broken)

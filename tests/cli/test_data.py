@@ -101,8 +101,8 @@ def test_what_is_known_of_each_data_set(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A data set of six clips."""
-    sides = per_class(((c.label, NTU60.sides(c)) for c in NAMES), 60)
-    totals = Totals(clips=6, sides=sides, names=lambda: map(str, NAMES))
+    subsets = per_class(((c.label, NTU60.subsets(c)) for c in NAMES), 60)
+    totals = Totals(clips=6, subsets=subsets, names=lambda: map(str, NAMES))
     monkeypatch.setattr(Ntu60, "totals", totals)
 
 
@@ -121,8 +121,8 @@ def test_a_complete_folder_passes(cli: Cli, tmp_path: Path) -> None:
     found = json.loads(outcome.out)
     assert (found["clips"], found["expected"]) == (6, 6)
     assert [found[kind] for kind in ("missing", "unexpected", "unreadable")] == [[], [], []]
-    sides = {(r["protocol"], r["side"]): (r["expected"], r["found"]) for r in found["sides"]}
-    assert sides == {
+    subsets = {(r["protocol"], r["side"]): (r["expected"], r["found"]) for r in found["sides"]}
+    assert subsets == {
         ("xsub", "train"): (6, 6),
         ("xsub", "test"): (0, 0),
         ("xview", "train"): (3, 3),
@@ -218,5 +218,9 @@ def test_arrays_without_names_are_only_counted(cli: Cli, tmp_path: Path) -> None
     assert (found["clips"], found["expected"]) == (3, 56_578)
     assert "56,575 clips too few" in found["error"]["message"]
     assert found["missing"] == found["unexpected"] == []
-    sides = {(r["protocol"], r["side"]): r["found"] for r in found["sides"]}
-    assert (sides["xsub", "train"], sides["xsub", "test"], sides["xview", "train"]) == (2, 1, 0)
+    subsets = {(r["protocol"], r["side"]): r["found"] for r in found["sides"]}
+    assert (subsets["xsub", "train"], subsets["xsub", "test"], subsets["xview", "train"]) == (
+        2,
+        1,
+        0,
+    )

@@ -54,9 +54,9 @@ def verdict(folder: Path, seconds: float = 60) -> dict[str, Any]:
             "written for plugin API 2, this starcli has 1",
         ),
         (
-            GOOD.replace("(self, actions, parts, desk)", "(self)"),
+            GOOD.replace("(self, actions, parts, context)", "(self)"),
             "incompatible",
-            "describe cannot be called with (actions, parts, desk)",
+            "describe cannot be called with (actions, parts, context)",
         ),
         (GOOD.replace("def describe", "def tell"), "incompatible", "lacks describe"),
         (

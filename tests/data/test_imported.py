@@ -24,7 +24,7 @@ from starcli import array_files, registry
 from starcli.contracts import Layout, NoSettings
 from starcli.data import imported, layouts
 from starcli.data.importing import arrays, options
-from starcli.data.importing.builder import Wish, make, upright
+from starcli.data.importing.builder import ImportRequest, make, upright
 from starcli.data.importing.index import entries
 from starcli.errors import DataError, StarError, UsageError
 
@@ -65,12 +65,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def wish(folder: Path, source: str = "clips", **more: Any) -> Wish:
-    return Wish(folder / source, str(folder / "stick.toml"), **more)
+def request(folder: Path, source: str = "clips", **more: Any) -> ImportRequest:
+    return ImportRequest(folder / source, str(folder / "stick.toml"), **more)
 
 
 def made(folder: Path, source: str = "clips", **more: Any) -> imported.Imported:
-    return make("mine", wish(folder, source, **more), folder / "store")(NoSettings())
+    return make("mine", request(folder, source, **more), folder / "store")(NoSettings())
 
 
 def clips_of(source: imported.Imported) -> dict[str, Any]:
@@ -92,15 +92,15 @@ def test_a_folder_of_clips_becomes_a_data_set(folder: Path) -> None:
     assert list(found) == sorted(found)
     assert len(found) == 8
     one = found["wave/bob/1.npy"]
-    assert (one.label, one.subject, one.sides) == (3, "bob", {"xsub": "test"})
-    assert found["wave/ann/1.npy"].sides == {"xsub": "train"}
+    assert (one.label, one.subject, one.subsets) == (3, "bob", {"xsub": "test"})
+    assert found["wave/ann/1.npy"].subsets == {"xsub": "train"}
     assert one.joints.dtype == np.float32
     np.testing.assert_array_equal(one.joints, clip(3.5)[:, None])
     assert {p: p.read_bytes() for p in before} == before
     assert sorted(p.name for p in (folder / "store" / "datasets").iterdir()) == ["mine"]
     totals = source.totals
     assert (totals.clips, totals.subjects, totals.views) == (8, 2, None)
-    assert totals.sides == {"xsub": {"train": [1, 1, 1, 1], "test": [1, 1, 1, 1]}}
+    assert totals.subsets == {"xsub": {"train": [1, 1, 1, 1], "test": [1, 1, 1, 1]}}
     assert totals.names is not None
     assert sorted(totals.names()) == list(found)
 
@@ -126,8 +126,8 @@ def test_an_index_says_file_class_subject_view_and_sides(folder: Path) -> None:
     assert source.classes == ("wave", "BOW")
     assert source.protocols == ("mine", "xsub", "xview")
     assert [found[n].label for n in ("a b.npy", "c,d.npy", "e.npz#x", "sub/f.npz")] == [1, 0, 0, 1]
-    assert found["a b.npy"].sides == {"mine": "test", "xsub": "test", "xview": "train"}
-    assert found["c,d.npy"].sides == {"mine": "train", "xsub": "train", "xview": "test"}
+    assert found["a b.npy"].subsets == {"mine": "test", "xsub": "test", "xview": "train"}
+    assert found["c,d.npy"].subsets == {"mine": "train", "xsub": "train", "xview": "test"}
     np.testing.assert_array_equal(found["e.npz#x"].joints, clip(3)[:, None])
     np.testing.assert_array_equal(found["sub/f.npz"].joints, clip(4)[:, None])
 
@@ -140,7 +140,7 @@ def test_a_json_index_says_the_same_as_csv(folder: Path) -> None:
     ]
     lines = ["file,class,subject", *(",".join(map(str, row.values())) for row in rows)]
     one = made(folder, index(folder, json.dumps(rows), "index.json"))
-    two = make("two", wish(folder, index(folder, "\n".join(lines))), folder / "store")
+    two = make("two", request(folder, index(folder, "\n".join(lines))), folder / "store")
     assert one.digest == two.digest
     assert one.rows["e.npz#z"]["sides"] == {"xsub": "test"}
 
@@ -206,9 +206,9 @@ def test_without_subjects_or_views_every_other_clip_of_a_class_trains(folder: Pa
     rows = "".join(f"{n}.npy,bow\n{n}b.npy,wave\n" for n in range(3))
     source = made(folder, index(folder, "file,class\n" + rows))
     assert source.protocols == ("half",)
-    sides = {name: c.sides["half"] for name, c in clips_of(source).items()}
-    assert [sides[f"{n}.npy"] for n in range(3)] == ["train", "test", "train"]
-    assert [sides[f"{n}b.npy"] for n in range(3)] == ["train", "test", "train"]
+    subsets = {name: c.subsets["half"] for name, c in clips_of(source).items()}
+    assert [subsets[f"{n}.npy"] for n in range(3)] == ["train", "test", "train"]
+    assert [subsets[f"{n}b.npy"] for n in range(3)] == ["train", "test", "train"]
     assert {c.subject for c in clips_of(source).values()} == {""}
 
 
@@ -547,7 +547,7 @@ def test_bad_layouts_are_refused(folder: Path, old: str, new: str, said: str) ->
 )
 def test_names_that_cannot_be_used_f19(folder: Path, name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        make(name, wish(folder), folder / "store")
+        make(name, request(folder), folder / "store")
     assert not (folder / "store").exists()
 
 
@@ -557,7 +557,7 @@ def test_a_data_set_is_replaced_only_on_request_f11(folder: Path) -> None:
         made(folder)
     assert "--overwrite" in caught.value.fix
     np.save(folder / "clips" / "bow" / "ann" / "1.npy", clip(9))
-    second = make("mine", wish(folder), folder / "store", overwrite=True)(NoSettings())
+    second = make("mine", request(folder), folder / "store", overwrite=True)(NoSettings())
     assert second.digest != first.digest
     assert clips_of(second)["bow/ann/1.npy"].joints[0, 0, 0, 0] == 9
     assert [p.name for p in (folder / "store" / "datasets").iterdir()] == ["mine"]
@@ -567,13 +567,13 @@ def test_a_failed_replacement_keeps_what_was_there_f11(folder: Path) -> None:
     first = made(folder)
     (folder / "clips" / "wave" / "bob" / "1.npy").write_bytes(b"")
     with pytest.raises(DataError):
-        make("mine", wish(folder), folder / "store", overwrite=True)
+        make("mine", request(folder), folder / "store", overwrite=True)
     assert imported.load(folder / "store", "mine").digest == first.digest
     assert [p.name for p in (folder / "store" / "datasets").iterdir()] == ["mine"]
 
 
 def test_importing_again_gives_the_same_bytes(folder: Path) -> None:
-    first, second = made(folder), make("two", wish(folder), folder / "store")
+    first, second = made(folder), make("two", request(folder), folder / "store")
     assert first.digest == second.digest
 
 
@@ -587,7 +587,7 @@ def test_file_names_of_any_kind_f18(folder: Path) -> None:
     long = "n" * 300
     row = f"file,class\n{long}.npy,bow\n{long}.npz,bow\nx.npy,wave\ny.npy,wave\n"
     with pytest.raises(DataError, match="cannot be read"):
-        make("two", wish(folder, index(folder, row)), folder / "store")
+        make("two", request(folder, index(folder, row)), folder / "store")
 
 
 @pytest.mark.parametrize("path", ["x.npy", "a/b/c/x.npy"])
@@ -615,7 +615,7 @@ def test_subjects_and_views_that_nobody_is(
 
 
 def test_a_protocol_without_a_test_side_is_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match="protocol xsub: every clip is on the side 'train'"):
+    with pytest.raises(DataError, match="protocol xsub: every clip is in the subset 'train'"):
         made(folder, train={"xsub": ["ann", "bob"]})
 
 
@@ -633,7 +633,7 @@ def test_other_processes_read_the_same_data_set_or_none(folder: Path) -> None:
     again = pickle.loads(sent)
     assert clips_of(again).keys() == clips_of(source).keys()
     np.save(folder / "clips" / "bow" / "ann" / "1.npy", clip(9))
-    make("mine", wish(folder), folder / "store", overwrite=True)
+    make("mine", request(folder), folder / "store", overwrite=True)
     with pytest.raises(DataError, match="changed while it was read"):
         pickle.loads(sent)
 
@@ -666,7 +666,7 @@ def test_a_flipped_bit_in_a_shard_is_found_e11(folder: Path) -> None:
     with pytest.raises(DataError, match="its bytes are not those that were written") as caught:
         clips_of(source)
     assert caught.value.file == str(shard)
-    make("mine", wish(folder), folder / "store", overwrite=True)  # the same again mends it
+    make("mine", request(folder), folder / "store", overwrite=True)  # the same again mends it
     assert len(clips_of(source)) == 8
 
 
@@ -689,7 +689,7 @@ def test_data_sets_of_earlier_versions_are_read_and_replaced(folder: Path) -> No
     assert found.keys() == clips.keys()
     for name, clip in clips.items():
         np.testing.assert_array_equal(found[name].joints, clip.joints)
-    make("mine", wish(folder), folder / "store", overwrite=True)
+    make("mine", request(folder), folder / "store", overwrite=True)
     assert len([*source.folder.iterdir()]) == 2
     assert clips_of(imported.load(folder / "store", "mine")(NoSettings())).keys() == clips.keys()
 
@@ -703,7 +703,7 @@ def test_a_flipped_letter_of_the_description_is_found_e11(folder: Path) -> None:
 
 
 def test_one_damaged_data_set_leaves_the_list_of_others(cli: Cli, folder: Path) -> None:
-    make("good", wish(folder), folder / "store")
+    make("good", request(folder), folder / "store")
     path = made(folder).folder / "dataset.json"
     path.write_text("{}")
     table = cli("data", "list", "--store", str(folder / "store"))

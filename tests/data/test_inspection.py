@@ -147,7 +147,7 @@ def test_a_column_that_is_no_protocol_is_named(clips: Path) -> None:
         of_index(index, readers())
     assert caught.value.line == 3
     index.write_text("file,class,xsub\nwave/ann/take1,wave,train\nwave/bob/take1,wave,val\n")
-    assert [dict(item.entry.sides) for item in of_index(index, readers())] == [
+    assert [dict(item.entry.subsets) for item in of_index(index, readers())] == [
         {"xsub": "train"},
         {"xsub": "test"},
     ]

@@ -13,7 +13,7 @@ def index(classes: int, subjects: int, repeats: int = 2) -> ClipIndex:
     return ClipIndex(
         names=[f"c{c}s{s}r{r}" for c, s, r in rows],
         labels=[c for c, _, _ in rows],
-        sides={"xsub": ["test" if s % 3 == 2 else "train" for _, s, _ in rows]},
+        subsets={"xsub": ["test" if s % 3 == 2 else "train" for _, s, _ in rows]},
         subjects=[f"s{s}" for _, s, _ in rows],
     )
 
@@ -64,7 +64,7 @@ def test_nested_task_keeps_to_training_clips_of_seen_classes(
 
 def test_one_subject_alone_is_divided_by_clips() -> None:
     clips = index(classes=6, subjects=3)
-    one = ClipIndex(clips.names, clips.labels, clips.sides, ["me"] * len(clips.names))
+    one = ClipIndex(clips.names, clips.labels, clips.subsets, ["me"] * len(clips.names))
     final = final_task(one, "xsub", (0, 1, 2, 3), (4, 5))
     task = validation_task(one, final, classes=0.25, clips=0.25, seed=0)
     assert task.train

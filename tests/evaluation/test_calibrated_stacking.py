@@ -11,14 +11,14 @@ from starcli.errors import DataError, NumericalError
 from starcli.evaluation.calibrated_stacking import (
     Curve,
     Stacking,
+    caveats,
     choose,
-    doubts,
     fit,
     mean,
     sweep,
 )
 from starcli.evaluation.metrics import (
-    Judged,
+    ScoredClips,
     class_mean,
     confusion,
     gaps,
@@ -31,9 +31,9 @@ from starcli.evaluation.metrics import (
 )
 
 
-def judged(scores: list[list[float]], labels: list[int]) -> Judged:
+def judged(scores: list[list[float]], labels: list[int]) -> ScoredClips:
     """Classes 0 and 1 are seen, 2 and 3 unseen."""
-    return Judged(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
+    return ScoredClips(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
 
 
 EXAMPLE = judged(
@@ -253,8 +253,8 @@ def test_a_class_without_clips_does_not_count_in_the_class_mean() -> None:
 
 def test_doubts() -> None:
     good = choose(sweep(EXAMPLE))
-    assert doubts(EXAMPLE, gaps(EXAMPLE), good.gamma, good) == []
-    high, low = (doubts(EXAMPLE, gaps(EXAMPLE), gamma, None) for gamma in (0.5, -1.0))
+    assert caveats(EXAMPLE, gaps(EXAMPLE), good.gamma, good) == []
+    high, low = (caveats(EXAMPLE, gaps(EXAMPLE), gamma, None) for gamma in (0.5, -1.0))
     assert high == [
         "gamma 0.5 is outside the gaps of the test clips, -0.2 to 0.4: "
         "every clip goes to unseen classes"
@@ -262,7 +262,7 @@ def test_doubts() -> None:
     assert low[0].endswith("every clip goes to seen classes")
     constant = judged([[1.0] * 4] * 3, [0, 1, 2])
     flat = choose(sweep(constant))
-    said = doubts(constant, gaps(constant), flat.gamma, flat)
+    said = caveats(constant, gaps(constant), flat.gamma, flat)
     assert len(said) == 2
     assert "not identifiable" in said[0]
     assert "do not separate classes" in said[1]

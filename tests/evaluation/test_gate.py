@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from starcli.evaluation.calibrated_stacking import choose
 from starcli.evaluation.gate import Gate, features, fit
-from starcli.evaluation.metrics import Judged, generalized
+from starcli.evaluation.metrics import ScoredClips, generalized
 
 
-def judged(scores: list[list[float]], labels: list[int]) -> Judged:
+def judged(scores: list[list[float]], labels: list[int]) -> ScoredClips:
     """Classes 0 and 1 are seen, 2 and 3 unseen."""
-    return Judged(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
+    return ScoredClips(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
 
 
 SURE = 1 / (1 + math.exp(-2))
@@ -69,7 +69,7 @@ def test_the_scale_of_scores_does_not_matter(
 ) -> None:
     labels = [0, 2, *(random.choice([0, 1, 2, 3]) for _ in drawn[2:])]
     case = judged([[float(v) for v in row] for row in drawn], labels)
-    scaled = Judged(case.scores * scale, case.labels, case.seen, case.unseen)
+    scaled = ScoredClips(case.scores * scale, case.labels, case.seen, case.unseen)
     (one, curve, best), (other, _, other_best) = fit([case]), fit([scaled])
     assert other_best.harmonic_mean == pytest.approx(best.harmonic_mean)
     assert other.predict(scaled).tolist() == one.predict(case).tolist()
@@ -86,7 +86,7 @@ def test_the_threshold_is_in_the_middle_of_what_is_as_good() -> None:
 
 
 def test_folds_count_the_same_whatever_their_number_of_clips() -> None:
-    twice = Judged(
+    twice = ScoredClips(
         np.concatenate([SEPARABLE.scores] * 2),
         np.concatenate([SEPARABLE.labels] * 2),
         SEPARABLE.seen,

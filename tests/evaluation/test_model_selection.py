@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from starcli.errors import NumericalError
-from starcli.evaluation.model_selection import choose, open_folds
+from starcli.evaluation.model_selection import choose, select_model
 from starcli.store.artifacts import Artifact, Store
 
 
@@ -19,12 +19,12 @@ def nested(store: Store, name: str, areas: list[Any], **summary: Any) -> Artifac
     with store.writing("train", {"name": name}) as draft:
         draft.tensors({"scores": summary.pop("scores", scores), "labels": torch.tensor([0, 1])})
         draft.json({"clips": ["a", "b"]})
-        judged = list(range(1, len(areas) + 1))
+        scored = list(range(1, len(areas) + 1))
         by_variant = [area if isinstance(area, list) else [area] for area in areas]
         draft.summary = {
             "areas": by_variant,
             "variants": [],
-            "judged_epochs": judged,
+            "judged_epochs": scored,
             "seen": [0],
             "unseen": [1],
             **summary,
@@ -70,11 +70,11 @@ def test_scores_are_those_of_the_common_epoch(tmp_path: Path) -> None:
         nested(store, "a", [0.1, 0.2, 0.9, 0.9, 0.9]),
         nested(store, "b", [0.0, 0.0, 0.1, 0.2, 0.3], judged_epochs=[10, 20, 30, 40, 50]),
     ]
-    chosen = open_folds(folds)
+    chosen = select_model(folds)
     assert (chosen.epochs, chosen.variant) == (5, None)
-    assert [float(fold.scores[0, 0]) for fold in chosen.judged] == [4.0, 4.0]
-    assert (list(chosen.judged[0].seen), list(chosen.judged[0].unseen)) == ([0], [1])
-    assert open_folds(folds[::-1]).epochs == 50
+    assert [float(fold.scores[0, 0]) for fold in chosen.scored] == [4.0, 4.0]
+    assert (list(chosen.scored[0].seen), list(chosen.scored[0].unseen)) == ([0], [1])
+    assert select_model(folds[::-1]).epochs == 50
 
 
 def test_variants_are_chosen_with_the_epoch_on_all_folds(tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_variants_are_chosen_with_the_epoch_on_all_folds(tmp_path: Path) -> None
         nested(Store(tmp_path), name, areas, variants=[0.0, 1.0], scores=scores)
         for name, areas in (("a", first), ("b", second))
     ]
-    chosen = open_folds(folds)
+    chosen = select_model(folds)
     assert (chosen.epochs, chosen.variant) == (2, 1.0)
-    assert [float(fold.scores[0, 0]) for fold in chosen.judged] == [3.0, 3.0]
+    assert [float(fold.scores[0, 0]) for fold in chosen.scored] == [3.0, 3.0]
 
 
 def test_a_stored_score_that_is_no_number_names_its_clip(tmp_path: Path) -> None:
     bad = torch.zeros(1, 1, 2, 2)
     bad[0, 0, 1, 0] = torch.nan
     with pytest.raises(NumericalError, match="scores of 1 clips are not finite, first of 'b'"):
-        open_folds([nested(Store(tmp_path), "a", [0.5], scores=bad)])
+        select_model([nested(Store(tmp_path), "a", [0.5], scores=bad)])

@@ -207,9 +207,9 @@ def test_attributes_of_runs_are_those_of_evaluate(
     small, large = found["points"]
     assert (small["m"], small["runs"]) == (4, ["m4"])
     assert (large["m"], large["runs"], large["seeds"]) == (6, ["m6", "m6-s1"], [0, 1])
-    judged = [document(cli("evaluate", run, "--store", store, "--json")) for run in large["runs"]]
-    assert large["ZSL"]["values"] == [each["zsl"]["accuracy"] for each in judged]
-    assert large["H"]["values"] == [each["gzsl"]["harmonic_mean"] for each in judged]
+    scored = [document(cli("evaluate", run, "--store", store, "--json")) for run in large["runs"]]
+    assert large["ZSL"]["values"] == [each["zsl"]["accuracy"] for each in scored]
+    assert large["H"]["values"] == [each["gzsl"]["harmonic_mean"] for each in scored]
 
 
 def test_confusion_by_hand() -> None:
@@ -270,15 +270,15 @@ def test_confusion_of_one_run_by_hand() -> None:
 @pytest.mark.slow
 def test_confusion_of_the_latest_run(figure: Callable[..., Outcome], cli: Cli, store: str) -> None:
     found = document(figure("confusion", "--json"))
-    judged = document(cli("evaluate", "--store", store, "--json"))
-    names = judged["classes"]["names"]
-    assert found["runs"][0]["run"] == judged["run"] == "m4"
+    scored = document(cli("evaluate", "--store", store, "--json"))
+    names = scored["classes"]["names"]
+    assert found["runs"][0]["run"] == scored["run"] == "m4"
     assert sorted(found["all"]["classes"]) == sorted(names)
-    right = dict(zip(names, judged["gzsl"]["per_class_accuracy"], strict=True))
+    right = dict(zip(names, scored["gzsl"]["per_class_accuracy"], strict=True))
     assert np.diagonal(found["all"]["confusion"]) == pytest.approx(
         [right[name] for name in found["all"]["classes"]]
     )
-    assert found["all"]["seen"] == len(judged["classes"]["seen"])
+    assert found["all"]["seen"] == len(scored["classes"]["seen"])
 
 
 @pytest.mark.slow
@@ -287,10 +287,10 @@ def test_confusion_of_runs_is_zero_shot(
 ) -> None:
     found = document(figure("confusion", "plain", "m4", "--json"))
     for run in found["runs"]:
-        judged = document(cli("evaluate", run["run"], "--store", store, "--json"))
-        unseen = judged["classes"]["unseen"]
-        assert found["classes"] == [judged["classes"]["names"][c] for c in unseen]
-        right = [judged["zsl"]["per_class_accuracy"][c] for c in unseen]
+        scored = document(cli("evaluate", run["run"], "--store", store, "--json"))
+        unseen = scored["classes"]["unseen"]
+        assert found["classes"] == [scored["classes"]["names"][c] for c in unseen]
+        right = [scored["zsl"]["per_class_accuracy"][c] for c in unseen]
         assert np.diagonal(run["confusion"]) == pytest.approx(right)
         assert np.sum(run["confusion"], axis=1) == pytest.approx(np.ones(len(unseen)))
 

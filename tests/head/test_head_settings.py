@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from starcli.conformance.methods import learns_from_unseen_text
-from starcli.contracts import Watch, is_transductive
+from starcli.contracts import TrainingCallbacks, is_transductive
 from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.star import Star
 from tests.head.test_star import make_head, random_tokens, toy_set
@@ -19,7 +19,7 @@ TARGETS = torch.tensor([0, 1, 2])
 @pytest.mark.parametrize("name", ["attention", "vap", "spp", "mpce", "sce", "gce"])
 def test_every_ablation_trains_and_scores(name: str) -> None:
     head, train = make_head(ablate=(name,)), toy_set()
-    head.fit(train, Watch(), seed=0)
+    head.fit(train, TrainingCallbacks(), seed=0)
     assert head.score(train.shards[0]).isfinite().all()
 
 
@@ -124,8 +124,10 @@ def test_the_papers_optimiser_and_schedule(monkeypatch: pytest.MonkeyPatch) -> N
     )
     optimizer = head._optimizer()
     monkeypatch.setattr(head, "_optimizer", lambda: optimizer)
-    watch = Watch(after_epoch=lambda epoch: rates.append(optimizer.param_groups[0]["lr"]))
-    head.fit(toy_set(), watch, seed=0)
+    callbacks = TrainingCallbacks(
+        after_epoch=lambda epoch: rates.append(optimizer.param_groups[0]["lr"])
+    )
+    head.fit(toy_set(), callbacks, seed=0)
     assert isinstance(optimizer, torch.optim.SGD)
     group = optimizer.param_groups[0]
     assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 5e-4)

@@ -124,7 +124,7 @@ def test_inference_follows_every_change_of_the_weights() -> None:
     branch.double()
     check()
     with torch.inference_mode():
-        first, again = branch._folded(), branch._folded()
+        first, again = branch._products(), branch._products()
     assert first is again
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from starcli.contracts import Problem, TextBank, TokenSet, Watch, views_of
+from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks, views_of
 from starcli.errors import DataError, UsageError
-from starcli.evaluation.metrics import Judged, predict
+from starcli.evaluation.metrics import ScoredClips, predict
 from starcli.head.star import Star, similarity
 from starcli_plugins.layouts import KINECT_V1
 
@@ -249,7 +249,7 @@ def test_prediction_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "visual", lambda tokens: visual)
     monkeypatch.setattr(head, "semantic", lambda classes: (torch.zeros(2, 4, 2), names))
     scores = head.score(torch.zeros(1)).double().numpy()
-    judged = Judged(scores, np.array([1]), SEEN, UNSEEN)
+    judged = ScoredClips(scores, np.array([1]), SEEN, UNSEEN)
     assert scores.tolist() == [[2.0, 1.5, 0.5, 0.0]]
     assert [int(predict(judged, gamma)[0]) for gamma in (0.0, 0.4, 0.6)] == [0, 0, 1]
 
@@ -299,14 +299,14 @@ def test_augmented_copies_take_a_clips_place_in_half_of_the_draws() -> None:
     assert views_of(Star, other.settings) == ()
     torch.testing.assert_close(other._batch(plain, ids, draws), plain.batch(ids))
     for learner in (head, other):
-        learner.fit(both, Watch(), seed=0)
+        learner.fit(both, TrainingCallbacks(), seed=0)
     assert not torch.equal(head.name_projector[0].weight, other.name_projector[0].weight)
 
 
 def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:
     first, second, train = make_head(epochs=30), make_head(epochs=30), toy_set()
     for head in (first, second):
-        head.fit(train, Watch(), seed=5)
+        head.fit(train, TrainingCallbacks(), seed=5)
     scores = first.score(train.shards[0])
     seen = torch.tensor(SEEN)
     predicted = seen[scores[:, seen].argmax(1)]
@@ -316,7 +316,7 @@ def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:
 
 def test_tokens_are_standardised_over_the_training_clips() -> None:
     head, train = make_head(epochs=1), toy_set()
-    head.fit(train, Watch(), seed=0)
+    head.fit(train, TrainingCallbacks(), seed=0)
     flat = train.shards[0].flatten(0, 2)
     torch.testing.assert_close(head.mean, flat.mean(0), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(head.std, flat.std(0, correction=0), atol=1e-5, rtol=1e-4)
@@ -333,7 +333,7 @@ def test_initial_weights_follow_the_seed_and_leave_the_global_generator_alone() 
 
 def test_tokens_may_stay_as_they_are() -> None:
     head = make_head(epochs=1, standardise=False)
-    head.fit(toy_set(), Watch(), seed=0)
+    head.fit(toy_set(), TrainingCallbacks(), seed=0)
     assert (head.mean == 0).all()
     assert (head.std == 1).all()
 

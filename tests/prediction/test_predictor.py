@@ -19,7 +19,7 @@ from starcli import pipeline
 from starcli.contracts import TextBank
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import predict as named_by
-from starcli.evaluation.model_selection import open_judged
+from starcli.evaluation.model_selection import open_scored
 from starcli.prediction.predictor import Predictor, extend, read_actions
 
 PLAIN = {**TINY, "text.name_template": "{parts}"}
@@ -38,7 +38,7 @@ def clips(run: starcli.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = run.experiment.source
     for recording in source.recordings(None):
         (clip,) = source.clips(recording)
-        if clip.sides["xsub"] == "test":
+        if clip.subsets["xsub"] == "test":
             np.save(folder / f"{clip.name}.npy", clip.joints)
     return folder
 
@@ -59,7 +59,7 @@ def require_same_as_evaluate(run: starcli.Run, found: dict[str, Any]) -> int:
     """Compare all scores and the best class of each test clip; how many there were."""
     e = run.experiment
     results, _ = pipeline.run(e, "calibrate")
-    judged, names = open_judged(results["evaluate"]), results["evaluate"].data()["clips"]
+    judged, names = open_scored(results["evaluate"]), results["evaluate"].data()["clips"]
     gamma = results["calibrate"].summary["gamma"]
     assert found["gamma"] == gamma
     best, compared = named_by(judged, gamma), 0

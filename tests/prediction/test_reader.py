@@ -11,7 +11,7 @@ import pytest
 
 from starcli import registry
 from starcli.contracts import NoSettings, Recording
-from starcli.data.importing.builder import Wish, make
+from starcli.data.importing.builder import ImportRequest, make
 from starcli.data.normalise import Joints
 from starcli.errors import DataError, StarError
 from starcli.prediction.reader import Incoming, Reader
@@ -86,8 +86,8 @@ def test_own_clips_are_turned_and_scaled_as_when_they_were_imported(
             path = tmp_path / "clips" / name / subject / "1.npy"
             path.parent.mkdir(parents=True)
             np.save(path, rng.uniform(0, 50, (5, 17, 3)))
-    wish = Wish(tmp_path / "clips", "coco-17", up=up, unit=unit)
-    source = make("mine", wish, tmp_path / "store")(NoSettings())
+    request = ImportRequest(tmp_path / "clips", "coco-17", up=up, unit=unit)
+    source = make("mine", request, tmp_path / "store")(NoSettings())
     want = [clip.joints for r in source.recordings(None) for clip in source.clips(r)]
     found = read(source, tmp_path / "clips")
     assert len(found) == 6

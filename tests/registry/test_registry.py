@@ -30,7 +30,7 @@ class Talker:
     api, revision = 1, 1
     class Settings(BaseModel): pass
     def __init__(self, settings): pass
-    def describe(self, actions, parts, desk): return []
+    def describe(self, actions, parts, context): return []
 """
 LOAD = """
 import json, sys

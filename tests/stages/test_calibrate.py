@@ -15,7 +15,7 @@ from test_pipeline import TRAIN, tiny
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.errors import DataError, UsageError
-from starcli.evaluation.metrics import Judged
+from starcli.evaluation.metrics import ScoredClips
 from starcli.experiment import Experiment
 from starcli.report import document as report
 from starcli.settings.resolve import load
@@ -25,9 +25,9 @@ Cli = Callable[..., Outcome]
 TWO = {"validation__folds": 2, "pretrain__epochs": 2}
 
 
-def judged(scores: list[list[float]], labels: list[int]) -> Judged:
+def judged(scores: list[list[float]], labels: list[int]) -> ScoredClips:
     """Classes 0 and 1 are seen, 2 and 3 unseen."""
-    return Judged(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
+    return ScoredClips(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
 
 
 NESTED = judged([[1.0, 0, 0.4, 0], [0.9, 0, 0, 0.7], [0.5, 0, 0, 0.4]], [0, 0, 3])
@@ -77,15 +77,15 @@ def test_every_fold_keeps_its_classes_from_encoder_and_head(two: tuple[Path, lis
 
 def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) -> None:
     from starcli.evaluation import calibrated_stacking
-    from starcli.evaluation.model_selection import open_folds
+    from starcli.evaluation.model_selection import select_model
 
     experiment = tiny(two[0], **TWO)
     results, _ = pipeline.run(experiment, "calibrate")
     nested = [results[f"train/{role}"] for role in experiment.folds]
-    chosen = open_folds(nested)
+    chosen = select_model(nested)
     assert results["train"].summary["epochs"] == chosen.epochs
     found = results["calibrate"].data()
-    curve = calibrated_stacking.mean([calibrated_stacking.sweep(f) for f in chosen.judged])
+    curve = calibrated_stacking.mean([calibrated_stacking.sweep(f) for f in chosen.scored])
     best = calibrated_stacking.choose(curve, 0.9)
     assert found["epochs"] == chosen.epochs
     assert found["gamma"] == best.document()

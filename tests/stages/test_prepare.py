@@ -302,8 +302,8 @@ def test_a_protocol_that_the_recordings_do_not_say_is_refused(
     clips = [c for r in source.recordings(raw) for c in source.clips(r)]
     path = tmp_path / "NTU60_CS.npz"
     parts = {
-        side: [(c.label, c.joints) for c in clips if c.sides["xsub"] == side]
-        for side in ("train", "test")
+        subset: [(c.label, c.joints) for c in clips if c.subsets["xsub"] == subset]
+        for subset in ("train", "test")
     }
     ctr_npz.write(path, parts["train"], parts["test"])
     outcome = cli("pretrain", "--dataset", "ntu60", "--raw", str(path), "--protocol", "xview")

@@ -17,7 +17,7 @@ from conftest import ROOT
 from test_pipeline import tiny
 
 from starcli import pipeline
-from starcli.contracts import TokenSet, Watch
+from starcli.contracts import TokenSet, TrainingCallbacks
 from starcli.errors import NumericalError
 from starcli.files import digest
 from starcli.head.star import Star
@@ -32,12 +32,12 @@ class StoppedError(Exception):
     pass
 
 
-def fit(watch: Watch) -> Star:
+def fit(callbacks: TrainingCallbacks) -> Star:
     head = make_head(epochs=2, dropout=0.3)
     tokens = random_tokens(CLIPS)
     labels = torch.tensor([0, 2, 3] * 4)[:CLIPS]
     train = TokenSet([tokens[:6], tokens[6:]], torch.arange(CLIPS), labels, list("abcdefghij"))
-    head.fit(train, watch, seed=0)
+    head.fit(train, callbacks, seed=0)
     return head
 
 
@@ -53,14 +53,14 @@ def test_the_head_continues_from_every_step(tmp_path: Path, steps: int) -> None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        fit(Watch(checkpoint=tmp_path, interval=0, progress=interrupt))
-    assert same(fit(Watch(checkpoint=tmp_path, interval=0)), fit(Watch()))
+        fit(TrainingCallbacks(checkpoint=tmp_path, interval=0, progress=interrupt))
+    assert same(fit(TrainingCallbacks(checkpoint=tmp_path, interval=0)), fit(TrainingCallbacks()))
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from tests.stages.test_resume import fit
 from starcli.store.artifacts import save_tensors
 
@@ -69,7 +69,7 @@ def progress(what, done, total):
     begun.append(done)
     if len(begun) == 3:  # in the third step of this process, before its checkpoint
         os.kill(os.getpid(), signal.SIGKILL)
-head = fit(Watch(checkpoint=folder / "checkpoint", interval=0, progress=progress))
+head = fit(TrainingCallbacks(checkpoint=folder / "checkpoint", interval=0, progress=progress))
 save_tensors(head.state_dict(), folder / "done.safetensors")
 """
 
@@ -94,7 +94,7 @@ def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path
         assert python(KILLED, str(tmp_path)).returncode == -signal.SIGKILL
     done = python(KILLED, str(tmp_path))
     assert done.returncode == 0, done.stderr
-    save_tensors(fit(Watch()).state_dict(), tmp_path / "undisturbed.safetensors")
+    save_tensors(fit(TrainingCallbacks()).state_dict(), tmp_path / "undisturbed.safetensors")
     bytes_of = [(tmp_path / f"{n}.safetensors").read_bytes() for n in ("done", "undisturbed")]
     assert bytes_of[0] == bytes_of[1]
 
@@ -204,7 +204,7 @@ import sys
 from pathlib import Path
 import torch
 from safetensors import safe_open
-from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.head.star import Star
 from starcli_plugins.layouts import KINECT_V2
 
@@ -229,7 +229,7 @@ most = 0.0
 def progress(what, done, total):
     global most
     most = max(most, anonymous())
-head.fit(train, Watch(progress=progress), seed=0)
+head.fit(train, TrainingCallbacks(progress=progress), seed=0)
 print(most)
 """
 

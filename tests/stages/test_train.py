@@ -12,7 +12,7 @@ from test_pipeline import TRAIN, Cli, tiny
 from starcli import pipeline
 from starcli.contracts import TokenSet
 from starcli.errors import NumericalError
-from starcli.evaluation.model_selection import open_folds
+from starcli.evaluation.model_selection import select_model
 from starcli.stages import train
 
 CPU = torch.device("cpu")
@@ -87,7 +87,7 @@ def test_the_chosen_inference_reaches_the_reported_run(tmp_path: Path) -> None:
     results, _ = pipeline.run(experiment, "calibrate")
     nested, final = (results[name] for name in ("train/validation", "train"))
     assert nested.summary["variants"] == [0.0, 0.25, 0.5, 0.75, 1.0]
-    chosen = open_folds([nested])
+    chosen = select_model([nested])
     assert final.summary["variant"] == chosen.variant
     assert final.tensors()["share"].item() == chosen.variant
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from starcli.errors import DataError, NumericalError, OutputError, UsageError
 from starcli.training.checkpoint import NAME, PREVIOUS, History
 from starcli.training.distributed import Workers
@@ -63,7 +63,12 @@ class Problem:
         return value
 
     def train(
-        self, watch: Watch | None = None, *, seed: int = 0, epochs: int = EPOCHS, **more: Any
+        self,
+        callbacks: TrainingCallbacks | None = None,
+        *,
+        seed: int = 0,
+        epochs: int = EPOCHS,
+        **more: Any,
     ) -> Problem:
         if self.decay:
             more["average"] = moving_average(self.model, self.decay)
@@ -76,7 +81,7 @@ class Problem:
             batch=BATCH,
             epochs=epochs,
             seed=seed,
-            watch=watch or Watch(),
+            callbacks=callbacks or TrainingCallbacks(),
             **more,
         )
         return self
@@ -100,9 +105,9 @@ def test_continued_equals_undisturbed(tmp_path: Path, optimizer: str, epoch: int
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        first.train(Watch(checkpoint=tmp_path, after_epoch=after, progress=interrupt))
+        first.train(TrainingCallbacks(checkpoint=tmp_path, after_epoch=after, progress=interrupt))
     torch.randn(3)  # another process has another global state
-    continued = Problem(optimizer).train(Watch(checkpoint=tmp_path))
+    continued = Problem(optimizer).train(TrainingCallbacks(checkpoint=tmp_path))
     assert continued.weights() == Problem(optimizer).train().weights()
     done = epoch if epoch < EPOCHS else EPOCHS - 1
     assert len(continued.seen) == (EPOCHS - done) * 3
@@ -110,32 +115,32 @@ def test_continued_equals_undisturbed(tmp_path: Path, optimizer: str, epoch: int
 
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
-    done = Problem().train(Watch(checkpoint=tmp_path))
-    again = Problem().train(Watch(checkpoint=tmp_path))
+    done = Problem().train(TrainingCallbacks(checkpoint=tmp_path))
+    again = Problem().train(TrainingCallbacks(checkpoint=tmp_path))
     assert again.seen == []
     assert again.weights() == done.weights()
     assert sorted(p.name for p in tmp_path.iterdir()) == [PREVIOUS, NAME]
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    Problem().train(Watch(epochs=1, checkpoint=tmp_path))
+    Problem().train(TrainingCallbacks(epochs=1, checkpoint=tmp_path))
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"checkpoint\.safetensors"):
-        Problem().train(Watch(checkpoint=tmp_path))
+        Problem().train(TrainingCallbacks(checkpoint=tmp_path))
 
 
 def test_a_half_written_checkpoint_is_not_read(tmp_path: Path) -> None:
-    Problem().train(Watch(epochs=2, checkpoint=tmp_path))
+    Problem().train(TrainingCallbacks(epochs=2, checkpoint=tmp_path))
     (tmp_path / "checkpoint.tmp").write_bytes(b"half")
-    continued = Problem().train(Watch(checkpoint=tmp_path))
+    continued = Problem().train(TrainingCallbacks(checkpoint=tmp_path))
     assert continued.weights() == Problem().train().weights()
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError) as caught:
-        Problem().train(Watch(checkpoint=tmp_path / "file" / "checkpoint"))
+        Problem().train(TrainingCallbacks(checkpoint=tmp_path / "file" / "checkpoint"))
     assert caught.value.exit_code == 6
 
 
@@ -156,23 +161,25 @@ def test_every_epoch_reads_every_clip_once_in_an_order_of_its_own() -> None:
 
 def test_fewer_epochs_follow_the_same_schedule() -> None:
     problem, states = Problem(), []
-    problem.train(Watch(after_epoch=lambda epoch: states.append((epoch, problem.weights()))))
+    problem.train(
+        TrainingCallbacks(after_epoch=lambda epoch: states.append((epoch, problem.weights())))
+    )
     assert [epoch for epoch, _ in states] == [1, 2, 3, 4]
     for epochs, state in states:
-        assert Problem().train(Watch(epochs=epochs)).weights() == state
-    assert Problem().train(Watch(epochs=99)).weights() == problem.weights()
+        assert Problem().train(TrainingCallbacks(epochs=epochs)).weights() == state
+    assert Problem().train(TrainingCallbacks(epochs=99)).weights() == problem.weights()
     assert Problem().train(epochs=2).weights() != states[1][1]
 
 
 def test_progress_counts_steps() -> None:
     calls: list[tuple[str, int, int]] = []
-    Problem().train(Watch(epochs=2, progress=lambda *call: calls.append(call)))
+    Problem().train(TrainingCallbacks(epochs=2, progress=lambda *call: calls.append(call)))
     assert calls == [("tiny", done, 6) for done in range(1, 7)]
 
 
 def test_the_model_is_ready_to_score_after_each_epoch() -> None:
     problem, modes = Problem(), []
-    problem.train(Watch(after_epoch=lambda epoch: modes.append(problem.model.training)))
+    problem.train(TrainingCallbacks(after_epoch=lambda epoch: modes.append(problem.model.training)))
     assert modes == [False] * EPOCHS
     assert not problem.model.training
 
@@ -257,10 +264,10 @@ def test_continued_inside_an_epoch_equals_undisturbed(
         if done == steps + 1:
             raise StoppedError
 
-    watch = Watch(checkpoint=tmp_path, progress=interrupt, interval=0)
+    callbacks = TrainingCallbacks(checkpoint=tmp_path, progress=interrupt, interval=0)
     with pytest.raises(StoppedError):
-        first.train(watch)
-    continued = Problem(decay=decay).train(Watch(checkpoint=tmp_path, interval=0))
+        first.train(callbacks)
+    continued = Problem(decay=decay).train(TrainingCallbacks(checkpoint=tmp_path, interval=0))
     undisturbed = Problem(decay=decay).train()
     assert continued.weights() == undisturbed.weights()
     assert continued.history == undisturbed.history
@@ -270,10 +277,10 @@ def test_continued_inside_an_epoch_equals_undisturbed(
 def test_a_damaged_last_checkpoint_leaves_the_one_before(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Problem().train(Watch(epochs=2, checkpoint=tmp_path))
+    Problem().train(TrainingCallbacks(epochs=2, checkpoint=tmp_path))
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes()[:-9])
-    continued = Problem().train(Watch(checkpoint=tmp_path))
+    continued = Problem().train(TrainingCallbacks(checkpoint=tmp_path))
     assert len(continued.seen) == 9
     assert continued.weights() == Problem().train().weights()
     assert "going on from the one before it" in caplog.text
@@ -287,14 +294,14 @@ def test_weights_that_are_no_number_do_not_replace_a_good_checkpoint(tmp_path: P
             problem.model[0].weight.data[0, 0] = math.nan  # type: ignore[union-attr,index]
 
     with pytest.raises(NumericalError, match="is not finite after epoch 2"):
-        problem.train(Watch(checkpoint=tmp_path, after_epoch=spoil))
-    continued = Problem().train(Watch(checkpoint=tmp_path))
+        problem.train(TrainingCallbacks(checkpoint=tmp_path, after_epoch=spoil))
+    continued = Problem().train(TrainingCallbacks(checkpoint=tmp_path))
     assert len(continued.seen) == 9
     assert continued.weights() == Problem().train().weights()
 
 
 def test_the_history_holds_mean_losses_and_what_was_said() -> None:
-    problem = Problem().train(Watch(after_epoch=lambda epoch: epoch / 10))
+    problem = Problem().train(TrainingCallbacks(after_epoch=lambda epoch: epoch / 10))
     sizes = [4, 3, 3]
     for epoch in range(EPOCHS):
         values = problem.values[3 * epoch : 3 * epoch + 3]
@@ -378,8 +385,8 @@ AREAS = [0.1, 0.4, 0.2, 0.3, 0.9, 0.9]
 def test_training_stops_where_it_does_not_get_better(tmp_path: Path, stop: int) -> None:
     """Also where it is interrupted after a step and continued."""
 
-    def watch(**more: Any) -> Watch:
-        return Watch(after_epoch=lambda epoch: AREAS[epoch - 1], patience=2, **more)
+    def watch(**more: Any) -> TrainingCallbacks:
+        return TrainingCallbacks(after_epoch=lambda epoch: AREAS[epoch - 1], patience=2, **more)
 
     def interrupt(what: str, done: int, total: int) -> None:
         if done == stop:
@@ -393,16 +400,19 @@ def test_training_stops_where_it_does_not_get_better(tmp_path: Path, stop: int) 
     continued = Problem().train(watch(checkpoint=tmp_path, interval=0), epochs=6)
     assert continued.weights() == whole.weights()
     assert continued.history == whole.history
-    assert len(Problem().train(Watch(after_epoch=watch().after_epoch), epochs=6).seen) == 18
+    assert (
+        len(Problem().train(TrainingCallbacks(after_epoch=watch().after_epoch), epochs=6).seen)
+        == 18
+    )
 
 
 def test_measures_of_every_epoch_are_recorded(tmp_path: Path) -> None:
     rows: list[tuple[int, dict[str, float]]] = []
-    watch = Watch(
+    callbacks = TrainingCallbacks(
         after_epoch=lambda epoch: epoch / 8 if epoch % 2 else None,
         record=lambda epoch, measures: rows.append((epoch, dict(measures))),
     )
-    problem = Problem().train(watch)
+    problem = Problem().train(callbacks)
     assert [epoch for epoch, _ in rows] == [1, 2, 3, 4]
     assert [row["loss"] for _, row in rows] == problem.history.losses
     assert [row.get("criterion") for _, row in rows] == [0.125, None, 0.375, None]
@@ -419,7 +429,7 @@ def test_a_loss_of_several_terms_is_their_sum_and_each_is_recorded() -> None:
         return {"fit": 0.75 * value, "rest": 0.25 * value}
 
     problem.loss = loss  # type: ignore[assignment,method-assign]
-    problem.train(Watch(record=lambda epoch, measures: rows.append(dict(measures))))
+    problem.train(TrainingCallbacks(record=lambda epoch, measures: rows.append(dict(measures))))
     plain = Problem().train()
     for row, whole in zip(rows, plain.history.losses, strict=True):
         assert row["loss"] == pytest.approx(whole, rel=1e-5)

@@ -120,7 +120,7 @@ class SkeletonBackbone(nn.Module):
         return tokens.mean(1)
 
 
-def folds(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
+def fusable(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
     """Whether a batch norm may be folded into the map beside it: in eval mode without gradients.
 
     With gradients, operations stay in the published order: a few of the millions of values before
@@ -129,7 +129,7 @@ def folds(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
     return not norm.training and not torch.is_grad_enabled()
 
 
-def fold(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def fuse_batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """A batch norm in eval mode as y = scale * x + offset, both [C]."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
@@ -143,11 +143,11 @@ def affine(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
 
 
 def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
-    """A convolution and the batch norm after it, one convolution where `folds` allows it."""
-    if not folds(norm):
+    """A convolution and the batch norm after it, one convolution where `fusable` allows it."""
+    if not fusable(norm):
         out: Tensor = norm(conv_like(x, conv, conv.weight, conv.bias))
         return out
-    return scaled_conv(x, conv, *fold(norm))
+    return scaled_conv(x, conv, *fuse_batch_norm(norm))
 
 
 def scaled_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, offset: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ from starcli_plugins.backbones.base import (
     conv_like,
     conv_norm,
     convs,
-    fold,
-    folds,
+    fusable,
+    fuse_batch_norm,
     renamed,
     scaled_conv,
 )
@@ -65,7 +65,7 @@ class MultiScaleConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, T, V] -> [N, C, T // stride, V]."""
-        if folds(self.norm):
+        if fusable(self.norm):
             return self._folded(x)
         inner, point = self._entered(x)
         near, far, peak = self.entry_norm(inner).relu_().chunk(3, 1)
@@ -87,7 +87,7 @@ class MultiScaleConv(nn.Module):
     def _folded(self, x: Tensor) -> Tensor:
         near, far, peak = conv_norm(x, self.entry, self.entry_norm).relu_().chunk(3, 1)
         peak = peak_of_three(peak, self.stride)
-        scale, offset = (value.chunk(4) for value in fold(self.norm))
+        scale, offset = (value.chunk(4) for value in fuse_batch_norm(self.norm))
         peak = torch.addcmul(offset[2][:, None, None], peak, scale[2][:, None, None])
         return torch.cat(
             [
@@ -143,10 +143,10 @@ class Block(nn.Module):
     def _mixed(self, x: Tensor) -> Tensor:
         """Graph convolution, norm and residual, before the ReLU."""
         rest = x if self.down is None else conv_norm(x, *self.down)
-        if not folds(self.norm):
+        if not fusable(self.norm):
             out: Tensor = self.norm(self.spatial(x))
             return out.add_(rest)
-        scale, offset = fold(self.norm)
+        scale, offset = fuse_batch_norm(self.norm)
         mixed: Tensor = self.spatial(x, scale)
         return mixed.add_(rest).add_(offset[:, None, None])
 

@@ -17,8 +17,8 @@ from starcli_plugins.backbones.base import (
     SkeletonBackbone,
     affine,
     conv_norm,
-    fold,
-    folds,
+    fusable,
+    fuse_batch_norm,
 )
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 
@@ -85,7 +85,7 @@ class SpatialPart(nn.Module):
 
     def _mapped(self, x: Tensor) -> Tensor:
         """[B, T, V, in] -> [B, T, V, out]."""
-        if torch.is_grad_enabled() and not self.training:  # in the published order, see `folds`
+        if torch.is_grad_enabled() and not self.training:  # in the published order, see `fusable`
             assert self.linear.bias is not None
             return x @ self.linear.weight[:, :, 0, 0].T + self.linear.bias
         out: Tensor = self.linear(x.permute(0, 3, 1, 2))
@@ -93,10 +93,10 @@ class SpatialPart(nn.Module):
 
     def _normalised(self, x: Tensor) -> Tensor:
         """[B, T, V, out] -> the same, normalised per joint and channel."""
-        if not folds(self.norm):
+        if not fusable(self.norm):
             out: Tensor = self.norm(x.reshape(-1, self.norm.num_features))
             return out.view(x.shape)
-        scale, offset = (value.view(x.shape[2:]) for value in fold(self.norm))
+        scale, offset = (value.view(x.shape[2:]) for value in fuse_batch_norm(self.norm))
         return affine(x, scale, offset)
 
 
@@ -119,17 +119,17 @@ class TemporalPart(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T, V] -> [B, C, T // stride, V]."""
         x = self.linear(self.shift_in(self._normalised(x))).relu_()
-        if folds(self.norm_out):
+        if fusable(self.norm_out):
             return self.shift_out(x, self.norm_out)  # type: ignore[no-any-return]
         out: Tensor = self.norm_out(self.shift_out(x))
         return out
 
     def _normalised(self, x: Tensor) -> Tensor:
-        if not folds(self.norm_in):
+        if not fusable(self.norm_in):
             out: Tensor = self.norm_in(x)
             return out
         # Not folded into the shift: what it reads outside the clip is zero after this norm.
-        scale, offset = fold(self.norm_in)
+        scale, offset = fuse_batch_norm(self.norm_in)
         return affine(x.permute(0, 2, 3, 1), scale, offset).permute(0, 3, 1, 2)
 
 

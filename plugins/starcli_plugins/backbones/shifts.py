@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.backbones.base import fold
+from starcli_plugins.backbones.base import fuse_batch_norm
 from starcli_plugins.backbones.graph import Operator
 
 
@@ -120,7 +120,7 @@ class TemporalShift(nn.Module):
         A depthwise convolution with two taps other than zero per channel: one pass over memory,
         and no pass in which gradients are scattered.
         """
-        if torch.is_grad_enabled() and not self.training:  # in the published order, see `folds`
+        if torch.is_grad_enabled() and not self.training:  # in the published order, see `fusable`
             return self.reference(x)
         whole, part = self._position()
         # An offset that is no number makes a loss that is none, which training says in its own way.
@@ -133,7 +133,7 @@ class TemporalShift(nn.Module):
         taps = taps + part[:, None] * (tap == whole[:, None] + 1)
         bias = None
         if norm is not None:
-            scale, bias = fold(norm)
+            scale, bias = fuse_batch_norm(norm)
             taps = taps * scale[:, None]
         return functional.conv2d(
             x, taps[:, None, :, None], bias, (self.stride, 1), (reach, 0), groups=len(taps)

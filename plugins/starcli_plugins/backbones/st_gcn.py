@@ -18,7 +18,7 @@ from starcli_plugins.backbones.base import (
     NetworkSettings,
     SkeletonBackbone,
     conv_norm,
-    fold,
+    fuse_batch_norm,
     renamed,
 )
 from starcli_plugins.backbones.graph import Operator, dense, from_dense, skeleton_graph
@@ -80,7 +80,7 @@ class PartitionConv(Operator):
         if norm is None or norm.training:
             out = self._mix(x, self.lift.weight, self._constant())
             return out if norm is None else norm(out)
-        scale, offset = fold(norm)
+        scale, offset = fuse_batch_norm(norm)
         weight = self.lift.weight * scale.repeat(self.groups)[:, None, None, None]
         return self._mix(x, weight, self._constant() * scale + offset)
 

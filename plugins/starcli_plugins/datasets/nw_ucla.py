@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings, Recording, Side
+from starcli.contracts import Clip, NoSettings, Recording, Subset
 from starcli.data.normalise import Joints, checked
 from starcli.errors import DataError
 from starcli.totals import Totals, per_class
@@ -84,12 +84,12 @@ class NwUcla:
     def totals(self) -> Totals:
         """The clips of the distribution."""
         takes = sorted(_takes())
-        clips = ((ACTION_NUMBERS.index(action), _sides(view)) for action, _, _, view in takes)
+        clips = ((ACTION_NUMBERS.index(action), _subsets(view)) for action, _, _, view in takes)
         return Totals(
             clips=len(takes),
             subjects=len(SUBJECTS),
             views=len(VIEWS),
-            sides=per_class(clips, len(self.classes)),
+            subsets=per_class(clips, len(self.classes)),
             names=lambda: ("a{:02}_s{:02}_e{:02}_v{:02}".format(*take) for take in takes),
         )
 
@@ -145,7 +145,7 @@ class NwUcla:
             name=recording.name.removesuffix(".json"),
             joints=self._joints(content, recording),
             label=label,
-            sides=_sides(view),
+            subsets=_subsets(view),
             subject=f"s{subject:02d}",
         )
 
@@ -173,7 +173,7 @@ def _takes() -> Iterator[tuple[int, int, int, int]]:
             yield *take[:2], episode, take[2]
 
 
-def _sides(view: int) -> dict[str, Side]:
+def _subsets(view: int) -> dict[str, Subset]:
     return {"xview": "train" if view in TRAIN_VIEWS else "test"}
 
 

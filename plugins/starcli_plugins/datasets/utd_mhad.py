@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import Clip, NoSettings, Recording, Side
+from starcli.contracts import Clip, NoSettings, Recording, Subset
 from starcli.data.normalise import Joints, checked
 from starcli.errors import DataError
 from starcli.totals import Totals, per_class
@@ -92,12 +92,12 @@ class UtdMhad:
         """Every subject does every action four times, but for three takes."""
         actions = range(1, len(self.classes) + 1)
         takes = [t for t in itertools.product(actions, SUBJECTS, TRIALS) if t not in NEVER_RECORDED]
-        clips = ((action - 1, _sides(subject)) for action, subject, _ in takes)
+        clips = ((action - 1, _subsets(subject)) for action, subject, _ in takes)
         return Totals(
             clips=len(takes),
             subjects=len(SUBJECTS),
             views=1,
-            sides=per_class(clips, len(self.classes)),
+            subsets=per_class(clips, len(self.classes)),
             names=lambda: ("a{}_s{}_t{}".format(*take) for take in takes),
         )
 
@@ -143,7 +143,7 @@ class UtdMhad:
             name=recording.name.removesuffix("_skeleton.mat"),
             joints=self.skeleton(recording),
             label=action - 1,
-            sides=_sides(subject),
+            subsets=_subsets(subject),
             subject=f"s{subject}",
         )
 
@@ -163,7 +163,7 @@ class UtdMhad:
                     archive.writestr(name, buffer.getvalue())
 
 
-def _sides(subject: int) -> dict[str, Side]:
+def _subsets(subject: int) -> dict[str, Subset]:
     return {"xsub": "train" if subject in TRAIN_SUBJECTS else "test"}
 
 

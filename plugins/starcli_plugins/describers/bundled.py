@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
 from starcli.class_names import folded
-from starcli.contracts import Desk, NoSettings
+from starcli.contracts import DescriberContext, NoSettings
 from starcli.errors import DataError
 
 Texts = Mapping[str, str]
@@ -36,14 +36,14 @@ class Bundled:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """The bundled sentence of each part of each action.
 
         Args:
             actions: Names of the actions; case, spacing and Unicode form do not matter.
             parts: Names of the parts to describe.
-            desk: Not used.
+            context: Not used.
 
         Raises:
             DataError: An action or a part of it has no bundled description.

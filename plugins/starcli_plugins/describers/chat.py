@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import MissingError
 from starcli_plugins.describers.llm.ask import ask_all, collect, unasked
 from starcli_plugins.describers.llm.cache import Answers
@@ -82,14 +82,14 @@ class Chat:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """What the model says of each part of each action.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts.
-            desk: Where answers are kept, with model, date, prompt and all that came.
+            context: Where answers are kept, with model, date, prompt and all that came.
 
         Raises:
             DataError: A name is too long for one, or has control characters.
@@ -98,23 +98,23 @@ class Chat:
         """
         s = self.settings
         asked = questions(actions, parts, s.mode, s.words)
-        server = Endpoint(s, self._key(), desk.progress)
-        answers = ask_all(server, asked, desk, s.concurrency)
+        server = Endpoint(s, self._key(), context.progress)
+        answers = ask_all(server, asked, context, s.concurrency)
         return collect(server, asked, answers, actions, parts)
 
     def estimate(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> dict[str, float]:
         """What asking for all that is not kept yet would take: requests, tokens, cost.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts.
-            desk: Where answers of an interrupted run are.
+            context: Where answers of an interrupted run are.
         """
         s = self.settings
-        server = Endpoint(s, None, desk.progress)
-        asked = unasked(server, questions(actions, parts, s.mode, s.words), Answers(desk.folder))
+        server = Endpoint(s, None, context.progress)
+        asked = unasked(server, questions(actions, parts, s.mode, s.words), Answers(context.folder))
         letters = sum(len(message["content"]) for q in asked for message in q.messages)
         sent = letters // LETTERS_PER_TOKEN
         back = round(sum(len(q.parts) for q in asked) * s.words * TOKENS_PER_WORD)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.text.descriptions import digest, read, require
 
 
@@ -39,14 +39,14 @@ class File:
         return digest(read(self.settings.path))
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """The file's text of each part of each action.
 
         Args:
             actions: Names of the actions, written as in the file.
             parts: Names of the parts to describe; the file may have others too.
-            desk: Not used.
+            context: Not used.
 
         Raises:
             DataError: The file cannot be read, or has no text for one of them.

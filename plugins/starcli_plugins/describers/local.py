@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import MissingError
 from starcli_plugins.describers.llm.ask import Reply, ask_all, collect
 from starcli_plugins.describers.llm.prompts import Message, Mode, Question, questions
@@ -46,14 +46,14 @@ class Local:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """What the model says of each part of each action.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts.
-            desk: Where answers are kept, with model, date, prompt and all that came.
+            context: Where answers are kept, with model, date, prompt and all that came.
 
         Raises:
             DataError: A name is too long for one, or has control characters.
@@ -63,7 +63,7 @@ class Local:
         s = self.settings
         asked = questions(actions, parts, s.mode, s.words)
         model = Generator(s)
-        answers = ask_all(model, asked, desk)
+        answers = ask_all(model, asked, context)
         return collect(model, asked, answers, actions, parts)
 
 

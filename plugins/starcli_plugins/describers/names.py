@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from starcli.contracts import Desk, NoSettings
+from starcli.contracts import DescriberContext, NoSettings
 
 
 class Names:
@@ -23,13 +23,13 @@ class Names:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """The name of each action as the text of each part.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts to describe.
-            desk: Not used.
+            context: Not used.
         """
         return [dict.fromkeys(parts, action) for action in actions]

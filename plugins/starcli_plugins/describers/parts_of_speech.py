@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from starcli.class_names import folded
-from starcli.contracts import Desk, NoSettings
+from starcli.contracts import DescriberContext, NoSettings
 
 BODY = re.compile(r"((?:right|left|two) (?:arm|hand)) (.+)")
 """Names such as "right arm throw", which say first who moves."""
@@ -77,14 +77,14 @@ class PartsOfSpeech:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """The verb and the noun of each name.
 
         Args:
             actions: Names of the actions.
             parts: Which of `facets` are wanted.
-            desk: Not used.
+            context: Not used.
         """
         split = (dict(zip(self.facets, verb_and_noun(action), strict=True)) for action in actions)
         return [{part: both[part] for part in parts} for both in split]

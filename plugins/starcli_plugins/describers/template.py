@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 
 PLACEHOLDERS = {"name", "part"}
 
@@ -63,14 +63,14 @@ class Template:
         self.settings = settings
 
     def describe(
-        self, actions: Sequence[str], parts: Sequence[str], desk: Desk
+        self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> list[dict[str, str]]:
         """The filled-in template of each part of each action.
 
         Args:
             actions: Names of the actions.
             parts: Names of the parts to describe.
-            desk: Not used.
+            context: Not used.
         """
         own, common = self.settings.texts, self.settings.text
         return [

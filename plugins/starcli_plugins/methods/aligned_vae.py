@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from starcli.contracts import TextBank, TokenSet, Watch
+from starcli.contracts import TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
 from starcli.training.loop import derive
 from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
@@ -119,27 +119,27 @@ class AlignedVaes(TrainedMethod):
         terms = self.losses(clips, self.seen[targets])
         return torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
 
-    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+    def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Train the autoencoders on clips of seen classes, then the classifier.
 
         Args:
             train: Their joint tokens; labels are ids into all classes.
-            watch: Number of epochs, reports and checkpoint.
+            callbacks: Number of epochs, reports and checkpoint.
             seed: Seed of order, codes and classifier.
         """
         clips, targets = self.prepare(train)
-        last = min(self.settings.epochs, watch.epochs or self.settings.epochs)
+        last = min(self.settings.epochs, callbacks.epochs or self.settings.epochs)
 
         def judge(epoch: int) -> float | None:
             if epoch % self.settings.judge_every and epoch < last:
                 return None
             self.fit_classifier(clips, targets, seed)
-            return watch.after_epoch(epoch)
+            return callbacks.after_epoch(epoch)
 
         steps = self.cycle()
         self.steps_per_epoch = steps or -(-len(clips) // self.settings.batch)
         self.steps.zero_()
-        self.learn(clips, targets, replace(watch, after_epoch=judge), seed, steps)
+        self.learn(clips, targets, replace(callbacks, after_epoch=judge), seed, steps)
 
     def cycle(self) -> int | None:
         """Batches of an epoch; None: every clip once."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli.contracts import Problem, TextBank, TokenSet, Watch
+from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
 from starcli.training.loop import derive, run_epochs, warm_cosine
 
@@ -171,25 +171,30 @@ class TrainedMethod(PooledMethod):
         """The optimiser of all weights."""
         return torch.optim.Adam(self.parameters(), self.settings.lr)
 
-    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+    def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Train on clips of seen classes.
 
         Args:
             train: Their joint tokens; labels are ids into all classes.
-            watch: Number of epochs, reports and checkpoint.
+            callbacks: Number of epochs, reports and checkpoint.
             seed: Seed of order and noise.
         """
-        self.learn(*self.prepare(train), watch, seed)
+        self.learn(*self.prepare(train), callbacks, seed)
 
     def learn(
-        self, clips: Tensor, targets: Tensor, watch: Watch, seed: int, steps: int | None = None
+        self,
+        clips: Tensor,
+        targets: Tensor,
+        callbacks: TrainingCallbacks,
+        seed: int,
+        steps: int | None = None,
     ) -> None:
         """Train on what `prepare` gave.
 
         Args:
             clips: Features [N, D], those of each view beside them.
             targets: Positions [N] in the list of seen classes.
-            watch: Number of epochs, reports and checkpoint.
+            callbacks: Number of epochs, reports and checkpoint.
             seed: Seed of order and noise.
             steps: Batches of an epoch, in which clips come up several times or not at all; None:
                 every clip comes up once.
@@ -208,7 +213,7 @@ class TrainedMethod(PooledMethod):
             batch=s.batch,
             epochs=s.epochs,
             size=len(clips) if steps is None else steps * s.batch,
-            watch=watch,
+            callbacks=callbacks,
             seed=derive(seed, "method"),
             rate=lambda progress: 1.0 if warm is None else warm_cosine(progress, warm),
         )

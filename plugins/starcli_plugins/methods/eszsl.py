@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
-from starcli.contracts import TokenSet, Watch
+from starcli.contracts import TokenSet, TrainingCallbacks
 from starcli_plugins.methods.base import PooledMethod
 
 
@@ -37,18 +37,18 @@ class Eszsl(PooledMethod):
         self.weight: Tensor
         self.register_buffer("weight", torch.zeros(token_dim, text_dim))
 
-    def fit(self, train: TokenSet, watch: Watch, *, seed: int) -> None:
+    def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Solve for V; there is one epoch, and nothing is drawn.
 
         Args:
             train: Joint tokens of clips of seen classes.
-            watch: Told when it is done.
+            callbacks: Told when it is done.
             seed: Unused.
         """
         clips, targets = self.prepare(train)
         self.weight.copy_(self.solve(clips.double(), targets))
-        watch.progress("train", 1, 1)
-        watch.after_epoch(1)
+        callbacks.progress("train", 1, 1)
+        callbacks.after_epoch(1)
 
     def solve(self, clips: Tensor, targets: Tensor) -> Tensor:
         """V [D, E] of features [N, D] with targets [N]."""

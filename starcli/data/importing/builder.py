@@ -38,7 +38,7 @@ CHECK = "check --unit and --layout, or repair or remove the clip"
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImportRequest:
     """What is to be imported, and how it is meant.
 
     Args:
@@ -61,13 +61,18 @@ class Wish:
 
 
 def make(
-    name: str, wish: Wish, store: Path, *, overwrite: bool = False, progress: Progress = silent
+    name: str,
+    request: ImportRequest,
+    store: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
 ) -> type[imported.Imported]:
     """Copy a user's recordings into the store, whole or not at all.
 
     Args:
         name: What the data set is called from now on.
-        wish: What is to be imported.
+        request: What is to be imported.
         store: The folder of all results.
         overwrite: Replace a data set of this name.
         progress: Told about every clip.
@@ -79,36 +84,36 @@ def make(
     """
     target = imported.folder(store) / name
     _check_name(name, target, overwrite)
-    layout = layouts.named(wish.layout)
-    clips = entries(wish.source)
-    names = options.classes(wish.classes, clips)
+    layout = layouts.named(request.layout)
+    clips = entries(request.source)
+    names = options.classes(request.classes, clips)
     labels = options.labels(clips, names)
     about = {
         "format": imported.FORMAT,
         "layout": layouts.tree(layout),
-        "up": wish.up,
-        "unit": wish.unit,
+        "up": request.up,
+        "unit": request.unit,
         "classes": names,
-        "splits": options.splits(wish.unseen, names, labels),
+        "splits": options.splits(request.unseen, names, labels),
     }
-    sides = options.sides(clips, labels, wish.train)
+    subsets = options.subsets(clips, labels, request.train)
     rows = [
         {
             "name": clip.name,
             "label": label,
             "subject": clip.subject,
-            "sides": {protocol: side[n] for protocol, side in sides.items()},
+            "sides": {protocol: subset[n] for protocol, subset in subsets.items()},
         }
         for n, (clip, label) in enumerate(zip(clips, labels, strict=True))
     ]
     sweep(store)
     with working(store, "datasets", name, "import", wait=True) as work, writes_to(target):
         _check_name(name, target, overwrite)  # another process may have been waited for
-        skeletons = _skeletons(clips, wish, layout, progress)
+        skeletons = _skeletons(clips, request, layout, progress)
         places, shards = _write_shards(skeletons, work / "files")
         for row, place in zip(rows, places, strict=True):
             row["place"] = place
-        content = {**about, "protocols": list(sides), "clips": rows, "shards": shards}
+        content = {**about, "protocols": list(subsets), "clips": rows, "shards": shards}
         save_text(work / imported.FILE, canonical(content))
         _put(work, target)
     return imported.load(store, name)
@@ -130,13 +135,13 @@ def _check_name(name: str, target: Path, overwrite: bool) -> None:
 
 
 def _skeletons(
-    clips: Sequence[Entry], wish: Wish, layout: Layout, progress: Progress
+    clips: Sequence[Entry], request: ImportRequest, layout: Layout, progress: Progress
 ) -> Iterator[Joints]:
     """Each clip [frames, M, V, 3], metres, y up."""
     for number, clip in enumerate(clips, start=1):
         where = f"{clip.file}#{clip.key}" if clip.key else str(clip.file)
         try:
-            joints = upright(arrays.read(clip.file, clip.key), wish.up, wish.unit)
+            joints = upright(arrays.read(clip.file, clip.key), request.up, request.unit)
             sound = checked(joints, layout, where)
         except DataError as error:
             fix = CHECK if error.file == where and error.frame else error.fix

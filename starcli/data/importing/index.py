@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.data.importing import arrays
 from starcli.errors import DataError
 from starcli.files import strict_json, text
@@ -35,7 +35,7 @@ class Entry:
         action: Name of its class.
         subject: Who performs it; empty where nobody says.
         view: The camera; empty where nobody says.
-        sides: Protocol -> side.
+        subsets: Protocol -> subset.
         place: The index and the line in it, for messages.
     """
 
@@ -45,7 +45,7 @@ class Entry:
     action: str
     subject: str = ""
     view: str = ""
-    sides: Mapping[str, Side] = field(default_factory=dict)
+    subsets: Mapping[str, Subset] = field(default_factory=dict)
     place: tuple[Path, int | None] = (Path(), None)
 
     def wrong(self, message: str, fix: str) -> DataError:
@@ -159,7 +159,7 @@ def _columns(names: Iterable[str], path: Path, line: int | None) -> list[str]:
 def _entry(row: Mapping[str, str], path: Path, line: int | None, which: str = "") -> Entry:
     """A row of an index, its empty optional fields being nothing said."""
     row = {key: value.strip() for key, value in row.items()}
-    sides: dict[str, Side] = {}
+    subsets: dict[str, Subset] = {}
     for key, value in row.items():
         if key in ("file", "class") and not value:
             raise DataError(f"{which}'{key}' is empty", "fill it in", file=path, line=line)
@@ -171,7 +171,7 @@ def _entry(row: Mapping[str, str], path: Path, line: int | None, which: str = ""
                     file=path,
                     line=line,
                 )
-            sides[key] = "train" if value == "train" else "test"
+            subsets[key] = "train" if value == "train" else "test"
     inside = re.fullmatch(ARRAY, row["file"])
     name, key = inside.groups() if inside else (row["file"], "")
     file = path.parent / name
@@ -189,7 +189,7 @@ def _entry(row: Mapping[str, str], path: Path, line: int | None, which: str = ""
         row["class"],
         row.get("subject", ""),
         row.get("view", ""),
-        sides,
+        subsets,
         (path, line),
     )
 

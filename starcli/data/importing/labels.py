@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.data.importing.index import Entry
 from starcli.data.importing.sources import Source, find, readers
 from starcli.errors import DataError, UsageError
 from starcli.files import text
 from starcli.poses import Poses, Reader
 
-SIDES: Mapping[str, Side] = {
+SUBSETS: Mapping[str, Subset] = {
     "train": "train",
     "training": "train",
     "test": "test",
@@ -27,7 +27,7 @@ SIDES: Mapping[str, Side] = {
     "valid": "test",
     "validation": "test",
 }
-"""Folders that divide recordings, and the side that each is."""
+"""Folders that divide recordings, and the subset that each is."""
 COLUMNS = {"file", "class", "subject", "view", "start", "end"}
 """Columns of an index with a meaning of their own; any other is named after a protocol."""
 PATTERN_KEYS = {"class", "subject", "view"}
@@ -81,7 +81,7 @@ class Labelled:
     """A recording to be imported, and what is said of it.
 
     Args:
-        entry: Name, class, subject, view and sides, as far as they are known.
+        entry: Name, class, subject, view and subsets, as far as they are known.
         source: Its files and their reader.
         interval: The part that is meant; None for all of it.
     """
@@ -142,11 +142,13 @@ def _entry(source: Source, place: Path, expression: re.Pattern[str] | None) -> E
     folders = list(
         path.parts if len(source.files) > 1 and len(path.parts) == 1 else path.parts[:-1]
     )
-    sides: dict[str, Side] = {}
-    if folders and folders[0].lower() in SIDES:
-        sides = {"folder": SIDES[folders.pop(0).lower()]}
+    subsets: dict[str, Subset] = {}
+    if folders and folders[0].lower() in SUBSETS:
+        subsets = {"folder": SUBSETS[folders.pop(0).lower()]}
     action, subject = (*folders, "", "")[:2]
-    return replace(said, action=action, subject=subject if len(folders) == 2 else "", sides=sides)
+    return replace(
+        said, action=action, subject=subject if len(folders) == 2 else "", subsets=subsets
+    )
 
 
 def of_index(path: Path, known: Mapping[str, Reader]) -> list[Labelled]:
@@ -198,18 +200,18 @@ def _indexed(
                 line=line,
             )
     name, _, key = row["file"].replace("\\", "/").partition("#")
-    sides: dict[str, Side] = {}
-    for protocol, side in row.items():
+    subsets: dict[str, Subset] = {}
+    for protocol, subset in row.items():
         if protocol in COLUMNS:
             continue
-        if side.lower() not in SIDES:
+        if subset.lower() not in SUBSETS:
             raise DataError(
-                f"'{protocol}' is '{side}', expected train or test",
+                f"'{protocol}' is '{subset}', expected train or test",
                 "columns are file, class, subject, view, start, end, and protocols",
                 file=path,
                 line=line,
             )
-        sides[protocol] = SIDES[side.lower()]
+        subsets[protocol] = SUBSETS[subset.lower()]
     entry = Entry(
         row["file"],
         path.parent / name,
@@ -217,7 +219,7 @@ def _indexed(
         row["class"],
         row.get("subject", ""),
         row.get("view", ""),
-        sides,
+        subsets,
         (path, line),
     )
     try:

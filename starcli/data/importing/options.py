@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from starcli.class_names import folded
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.data.importing.index import Entry
 from starcli.errors import DataError, UsageError, suggest
 from starcli.files import strict_json, text, toml
@@ -20,8 +20,8 @@ HALF = "half"
 BY = {"xsub": "subject", "xview": "view"}
 """Protocol -> what it divides the clips by."""
 
-Sides = Mapping[str, Sequence[Side]]
-"""Protocol -> the side of every clip."""
+Subsets = Mapping[str, Sequence[Subset]]
+"""Protocol -> the subset of every clip."""
 Named = tuple[str, Path, int | None]
 """A class name, and the file and line that it stands in."""
 
@@ -86,9 +86,9 @@ def labels(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
     return [ids[folded(entry.action)] for entry in entries]
 
 
-def sides(
+def subsets(
     entries: Sequence[Entry], labels: Sequence[int], train: Mapping[str, Sequence[str]]
-) -> Sides:
+) -> Subsets:
     """The protocols: those of the index, then by subject, by view, or, failing that, by halves.
 
     Args:
@@ -98,10 +98,12 @@ def sides(
             order, where it has none.
 
     Raises:
-        DataError: A protocol has no clips on a side.
+        DataError: A protocol has no clips in a subset.
         UsageError: A subject or view does not exist.
     """
-    found: dict[str, Sequence[Side]] = {p: [e.sides[p] for e in entries] for p in entries[0].sides}
+    found: dict[str, Sequence[Subset]] = {
+        p: [e.subsets[p] for e in entries] for p in entries[0].subsets
+    }
     for protocol, what in BY.items():
         given = train.get(protocol, ())
         values = [str(getattr(entry, what)) for entry in entries]
@@ -112,16 +114,16 @@ def sides(
             found[protocol] = _by(what, values, given)
     if not found:
         found[HALF] = _halves(labels)
-    for protocol, side in found.items():
-        if len(set(side)) < 2:
+    for protocol, subset in found.items():
+        if len(set(subset)) < 2:
             raise entries[0].wrong(
-                f"protocol {protocol}: every clip is on the side '{side[0]}'",
+                f"protocol {protocol}: every clip is in the subset '{subset[0]}'",
                 "have clips that train and clips that test",
             )
     return found
 
 
-def _by(what: str, values: Sequence[str], given: Sequence[str]) -> list[Side]:
+def _by(what: str, values: Sequence[str], given: Sequence[str]) -> list[Subset]:
     known = sorted(set(values))
     for value in given:
         if value not in known:
@@ -130,10 +132,10 @@ def _by(what: str, values: Sequence[str], given: Sequence[str]) -> list[Side]:
     return ["train" if value in train else "test" for value in values]
 
 
-def _halves(labels: Sequence[int]) -> list[Side]:
+def _halves(labels: Sequence[int]) -> list[Subset]:
     """Every other clip of each class trains."""
     seen: dict[int, int] = {}
-    found: list[Side] = []
+    found: list[Subset] = []
     for label in labels:
         seen[label] = seen.get(label, 0) + 1
         found.append("train" if seen[label] % 2 else "test")

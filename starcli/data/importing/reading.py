@@ -22,7 +22,7 @@ class Clip:
     """A clip of a recording.
 
     Args:
-        entry: Its name, class, subject, view and sides.
+        entry: Its name, class, subject, view and subsets.
         joints: float32 [T, M, V, 3], metres, y up.
         facts: What is known of it.
         format: Name of its reader.

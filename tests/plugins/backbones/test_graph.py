@@ -17,7 +17,7 @@ from starcli.errors import DataError
 from starcli_plugins.backbones.base import (
     SkeletonBackbone,
     conv_norm,
-    fold,
+    fuse_batch_norm,
     renamed,
     scaled_conv,
 )
@@ -222,7 +222,7 @@ def test_folded_norm_is_the_norm_in_eval_mode(bias: bool) -> None:
     conv = nn.Conv2d(3, 5, (3, 1), (2, 1), (2, 0), (2, 1), bias=bias)
     norm, x = nn.BatchNorm2d(5).eval(), torch.randn(2, 3, 9, 4)
     spread(norm)
-    scale, offset = fold(norm)
+    scale, offset = fuse_batch_norm(norm)
     y = torch.randn(2, 5, 3, 4)
     torch.testing.assert_close(y * scale[:, None, None] + offset[:, None, None], norm(y))
     torch.testing.assert_close(conv_norm(x, conv, norm), norm(conv(x)), atol=1e-5, rtol=1e-4)

@@ -114,7 +114,7 @@ def keypoint(path: Path) -> npt.NDArray[Any]:
 def test_what_is_written_is_read_in_the_order_of_names(tmp_path: Path, protocol: int) -> None:
     found = everything(made(tmp_path, protocol))
 
-    assert [(name, label, sides) for name, label, _, sides in found] == [
+    assert [(name, label, subsets) for name, label, _, subsets in found] == [
         (NAMES[0], 2, {"xsub": "train", "xview": "test"}),
         (NAMES[1], 0, {"xsub": "test", "xview": "train"}),
         (NAMES[2], 1, {"xsub": "train", "xview": "train"}),
@@ -656,7 +656,7 @@ def test_bad_annotations_are_named_and_the_others_read(tmp_path: Path) -> None:
         "none": "keypoint is None",
         "zeros": "only zeros",
         "twice listed": "listed twice in xsub",
-        "nowhere": "on no side of xsub",
+        "nowhere": "in no subset of xsub",
         "lacking": "no annotation",
     }
     assert {name for name, fault in found.items() if fault} == set(faults)
@@ -674,9 +674,9 @@ def test_clips_that_are_not_wanted_are_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("split", "said"),
     [
-        ({}, f"{NAMES[0]}: is on no side of any protocol"),
-        ({"xsub_train": []}, f"{NAMES[0]}: is on no side of xsub"),
-        ({"xsub_train": NAMES[:1], "xset_val": []}, f"{NAMES[0]}: is on no side of xset"),
+        ({}, f"{NAMES[0]}: is in no subset of any protocol"),
+        ({"xsub_train": []}, f"{NAMES[0]}: is in no subset of xsub"),
+        ({"xsub_train": NAMES[:1], "xset_val": []}, f"{NAMES[0]}: is in no subset of xset"),
         ({"xsub_train": NAMES[:1], "xsub_val": NAMES[:1]}, f"{NAMES[0]}: is listed twice in xsub"),
         ({"xsub_train": NAMES[:1] * 2}, f"{NAMES[0]}: is listed twice in xsub"),
         ({"xsub_train": NAMES[:2]}, f"{NAMES[1]}: a list of xsub has it"),

@@ -53,7 +53,7 @@ def everything(path: Path) -> list[Row]:
 
 
 def sound() -> dict[str, npt.NDArray[Any]]:
-    """Arrays of one clip on each side."""
+    """Arrays of one clip on each subset."""
     x, y = np.ones((1, 4, 150), np.float32), np.eye(5)[[3]]
     return {"x_train": x, "y_train": y, "x_test": x + 1, "y_test": y}
 

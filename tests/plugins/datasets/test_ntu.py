@@ -46,8 +46,8 @@ def test_a_clip_is_what_its_name_says(tmp_path: Path) -> None:
     assert [c.name for c in (one, two, three)] == list(NAMES)
     assert [c.label for c in (one, two, three)] == [0, 54, 59]
     assert [c.subject for c in (one, two, three)] == ["P001", "P003", "P008"]
-    assert one.sides == {"xsub": "train", "xview": "test"}
-    assert two.sides == {"xsub": "test", "xview": "train"}
+    assert one.subsets == {"xsub": "train", "xview": "test"}
+    assert two.subsets == {"xsub": "test", "xview": "train"}
     assert [c.joints.shape for c in (one, two)] == [(20, 1, 25, 3), (20, 2, 25, 3)]
     assert not one.joints[0, 0, 1].any()  # mid-spine at the origin
 
@@ -59,7 +59,7 @@ def test_zips_and_folders_hold_the_same_clips(tmp_path: Path) -> None:
     with zipfile.ZipFile(next(zips.iterdir())) as archive:
         archive.extractall(loose)
     for one, other in zip(clips_of(SIXTY, zips), clips_of(SIXTY, loose), strict=True):
-        assert (one.name, one.label, one.sides) == (other.name, other.label, other.sides)
+        assert (one.name, one.label, one.subsets) == (other.name, other.label, other.subsets)
         np.testing.assert_array_equal(one.joints, other.joints)
 
 
@@ -144,11 +144,11 @@ def test_the_arrays_of_ctr_gcn_hold_the_clips_of_one_protocol(tmp_path: Path) ->
     path = tmp_path / "NTU60_CS.npz"
     ctr_npz.write(path, [(train.label, train.joints)], [(test.label, test.joints)])
     for raw in (path, tmp_path):
-        found = {clip.sides["xsub"]: clip for clip in clips_of(SIXTY, raw)}
-        for side, want in (("train", train), ("test", test)):
-            assert set(found[side].sides) == {"xsub"}
-            assert found[side].label == want.label
-            np.testing.assert_array_equal(found[side].joints, want.joints)
+        found = {clip.subsets["xsub"]: clip for clip in clips_of(SIXTY, raw)}
+        for subset, want in (("train", train), ("test", test)):
+            assert set(found[subset].subsets) == {"xsub"}
+            assert found[subset].label == want.label
+            np.testing.assert_array_equal(found[subset].joints, want.joints)
     refused(BOTH, path, "NTU120_CSub.npz")
     shutil.copy(path, tmp_path / "NTU60_CV.npz")
     refused(SIXTY, tmp_path, "NTU60_CS.npz, NTU60_CV.npz", "--raw")
@@ -157,9 +157,9 @@ def test_the_arrays_of_ctr_gcn_hold_the_clips_of_one_protocol(tmp_path: Path) ->
 def test_the_annotations_of_pyskl_hold_the_same_clips(tmp_path: Path) -> None:
     clips = list(clips_of(SIXTY, unpacked(tmp_path / "raw", *NAMES)))
     split = {
-        f"{protocol}_{part}": [c.name for c in clips if c.sides[protocol] == side]
+        f"{protocol}_{part}": [c.name for c in clips if c.subsets[protocol] == subset]
         for protocol in ("xsub", "xview")
-        for part, side in (("train", "train"), ("val", "test"))
+        for part, subset in (("train", "train"), ("val", "test"))
     }
     path = tmp_path / "ntu60_3danno.pkl"
     # pyskl does not move clips to the origin; the preset's `centre` does.
@@ -170,7 +170,7 @@ def test_the_annotations_of_pyskl_hold_the_same_clips(tmp_path: Path) -> None:
     annotations.write(path, away, split)
     for raw in (path, tmp_path):
         for clip, want in zip(clips_of(SIXTY, raw), clips, strict=True):
-            assert (clip.name, clip.label, clip.sides) == (want.name, want.label, want.sides)
+            assert (clip.name, clip.label, clip.subsets) == (want.name, want.label, want.subsets)
             moved = centre(clip.joints, SIXTY.layout)
             np.testing.assert_allclose(moved, want.joints, atol=4e-3)  # float16 metres
 

@@ -119,7 +119,7 @@ def test_expected_clips_and_the_missing_ones_make_the_official_totals() -> None:
 
 
 def test_expected_clips_are_the_ones_of_the_public_list() -> None:
-    """Counts do not tell one performer of a side from another; a digest of all names does.
+    """Counts do not tell one performer of a subset from another; a digest of all names does.
 
     The performers were compared with `data/ntu120/statistics/performer.txt` of CTR-GCN, which has
     321,401 characters: the performer of each usable clip, one a line, in the order of names.
@@ -144,8 +144,8 @@ def test_totals_are_the_tally_of_the_expected_clips(facts: Facts) -> None:
     """They are counted without a look at each, so that this looks at each."""
     clips = list(facts.expected())
     totals = facts.totals
-    tally = per_class(((c.label, facts.sides(c)) for c in clips), len(facts.classes))
-    assert totals.sides == tally
+    tally = per_class(((c.label, facts.subsets(c)) for c in clips), len(facts.classes))
+    assert totals.subsets == tally
     assert totals.clips == len(clips)
     assert (totals.subjects, totals.views) == {NTU60: (40, 3), NTU120: (106, 3)}[facts]
     assert totals.names is not None
@@ -161,15 +161,17 @@ def test_expected_clips_parse(facts: Facts) -> None:
 
 
 def test_sides() -> None:
-    assert NTU60.sides(ClipName(1, 1, 1, 1, 1)) == {"xsub": "train", "xview": "test"}
-    assert NTU60.sides(ClipName(1, 2, 3, 1, 1)) == {"xsub": "test", "xview": "train"}
-    assert NTU60.sides(ClipName(1, 3, 3, 1, 1)) == {"xsub": "test", "xview": "train"}
-    assert NTU120.sides(ClipName(1, 2, 103, 1, 1)) == {"xsub": "train", "xset": "test"}
-    assert NTU120.sides(ClipName(32, 2, 106, 1, 1)) == {"xsub": "test", "xset": "train"}
+    assert NTU60.subsets(ClipName(1, 1, 1, 1, 1)) == {"xsub": "train", "xview": "test"}
+    assert NTU60.subsets(ClipName(1, 2, 3, 1, 1)) == {"xsub": "test", "xview": "train"}
+    assert NTU60.subsets(ClipName(1, 3, 3, 1, 1)) == {"xsub": "test", "xview": "train"}
+    assert NTU120.subsets(ClipName(1, 2, 103, 1, 1)) == {"xsub": "train", "xset": "test"}
+    assert NTU120.subsets(ClipName(32, 2, 106, 1, 1)) == {"xsub": "test", "xset": "train"}
 
 
 def test_performers_of_the_train_side() -> None:
-    trains = {p for p in range(1, 107) if NTU120.sides(ClipName(1, 1, p, 1, 1))["xsub"] == "train"}
+    trains = {
+        p for p in range(1, 107) if NTU120.subsets(ClipName(1, 1, p, 1, 1))["xsub"] == "train"
+    }
     assert len(trains) == 53
     assert {p for p in trains if p <= 40} == XSUB_60
 

@@ -72,9 +72,9 @@ def test_totals_are_those_of_the_distribution(clips: list[Clip]) -> None:
     assert (totals.clips, totals.subjects, totals.views) == (1484, 10, 3)
     assert totals.names is not None
     assert list(totals.names()) == sorted(clip.name for clip in clips)
-    for side in ("train", "test"):
-        found = Counter(clip.label for clip in clips if clip.sides["xview"] == side)
-        assert totals.sides["xview"][side] == [found[label] for label in range(10)]
+    for subset in ("train", "test"):
+        found = Counter(clip.label for clip in clips if clip.subsets["xview"] == subset)
+        assert totals.subsets["xview"][subset] == [found[label] for label in range(10)]
     counts = totals.counts("xview", SOURCE.splits["8/2"])
     assert counts is not None
     assert (counts.train, counts.test) == (1020, 464)
@@ -87,8 +87,8 @@ def test_a_name_in_other_case_is_named_a28(tmp_path: Path) -> None:
 
 
 def test_views_1_and_2_train_and_view_3_tests(clips: list[Clip]) -> None:
-    sides = Counter((clip.name[-3:], clip.sides["xview"]) for clip in clips)
-    assert sides == {("v01", "train"): 516, ("v02", "train"): 504, ("v03", "test"): 464}
+    subsets = Counter((clip.name[-3:], clip.subsets["xview"]) for clip in clips)
+    assert subsets == {("v01", "train"): 516, ("v02", "train"): 504, ("v03", "test"): 464}
 
 
 def test_clips_are_float32_of_one_person_and_may_have_a_single_frame(clips: list[Clip]) -> None:
@@ -179,7 +179,7 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
     assert [clip.name for clip in forms[0]] == sorted(chosen)
     for other in forms[1:]:
         for one, two in zip(forms[0], other, strict=True):
-            assert (one.name, one.label, one.sides) == (two.name, two.label, two.sides)
+            assert (one.name, one.label, one.subsets) == (two.name, two.label, two.subsets)
             np.testing.assert_array_equal(one.joints, two.joints)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -190,7 +190,7 @@ def test_file_may_have_a_byte_order_mark(encoding: str, tmp_path: Path) -> None:
     (clip,) = clips_of(tmp_path)
 
     assert (clip.name, clip.label, clip.subject) == (NAME[:-5], 6, "s03")
-    assert clip.sides == {"xview": "train"}
+    assert clip.subsets == {"xview": "train"}
     np.testing.assert_array_equal(clip.joints[:, 0], np.array(GOOD, np.float32))
 
 
@@ -304,5 +304,5 @@ def test_sample_reads_back(tmp_path: Path) -> None:
     clips = list(clips_of(tmp_path))
 
     assert Counter(clip.label for clip in clips) == dict.fromkeys(range(10), 6)
-    assert Counter(clip.sides["xview"] for clip in clips) == {"train": 40, "test": 20}
+    assert Counter(clip.subsets["xview"] for clip in clips) == {"train": 40, "test": 20}
     assert len({clip.name for clip in clips}) == 60

@@ -246,7 +246,7 @@ def test_a_video_that_is_left_out_as_a_whole_is_not_read(tmp_path: Path) -> None
     assert clips(tmp_path, phase=2) == []
 
 
-# Who is on which side.
+# Who is on which subset.
 
 
 def test_sides_follow_the_list_and_the_view(tmp_path: Path) -> None:
@@ -257,10 +257,10 @@ def test_sides_follow_the_list_and_the_view(tmp_path: Path) -> None:
         "Training videos:\r\n0002-L, 0002-M,0002-R, \r\n\r\nValidation videos:\r\n0007-L\r\n"
     )
 
-    sides = {clip.name[:6]: clip.sides for clip in clips(raw)}
+    subsets = {clip.name[:6]: clip.subsets for clip in clips(raw)}
 
-    # A video that neither list names is on the test side, as in the published preparation.
-    assert sides == {
+    # A video that neither list names is on the test subset, as in the published preparation.
+    assert subsets == {
         "0002-L": {"xsub": "train", "xview": "test"},
         "0002-M": {"xsub": "train", "xview": "train"},
         "0003-R": {"xsub": "test", "xview": "train"},
@@ -313,8 +313,8 @@ def test_sample_reads_back_from_folders_and_zips(tmp_path: Path) -> None:
     plain = clips(loose)
 
     assert Counter(c.label for c in plain) == dict.fromkeys(range(51), 9)
-    assert Counter(c.sides["xsub"] for c in plain) == {"train": 306, "test": 153}
-    assert Counter(c.sides["xview"] for c in plain) == {"train": 306, "test": 153}
+    assert Counter(c.subsets["xsub"] for c in plain) == {"train": 306, "test": 153}
+    assert Counter(c.subsets["xview"] for c in plain) == {"train": 306, "test": 153}
     assert [c.name for c in plain] == sorted({c.name for c in plain})
     assert {c.joints.shape[1] for c in plain} == {1, 2}
     neck, knee = (np.mean([c.joints[:, 0, j, 1].mean() for c in plain]) for j in (2, 13))
@@ -333,7 +333,7 @@ def test_sample_reads_back_from_folders_and_zips(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     for raw in (whole, whole / "all.zip", parts, mixed):
         for one, two in zip(plain, clips(raw), strict=True):
-            assert (one.name, one.label, one.sides) == (two.name, two.label, two.sides)
+            assert (one.name, one.label, one.subsets) == (two.name, two.label, two.subsets)
             np.testing.assert_array_equal(one.joints, two.joints)
         files = source().files(raw)
         assert len(set(files)) == len(files) and all(path.is_file() for path in files)
@@ -355,7 +355,7 @@ def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
     assert set(range(51)) - {c.label for c in found} == set(source(2).missing_classes)
     assert Counter(c.label for c in found) == dict.fromkeys({c.label for c in found}, 9)
     assert {c.subject for c in found} == {"N02", "N03", "N04"}
-    assert {c.name[:6] for c in found if c.sides["xsub"] == "test"} == {"A02N04"}
+    assert {c.name[:6] for c in found if c.subsets["xsub"] == "test"} == {"A02N04"}
 
 
 @pytest.mark.slow
@@ -600,7 +600,7 @@ def test_a_video_in_other_case_is_read_and_its_twin_told_a28(
     assert [clip.name for clip in clips(raw)] == [want.name]
     assert f"{VIDEO.lower()}.txt, a copy of" in caplog.text
     (raw / SKELETONS / f"{VIDEO}.txt").unlink()
-    assert [(clip.name, clip.sides) for clip in clips(raw)] == [(want.name, want.sides)]
+    assert [(clip.name, clip.subsets) for clip in clips(raw)] == [(want.name, want.subsets)]
     (raw / SKELETONS / f"{VIDEO}.txt").write_text(text(video(20)))
     refused(raw, f"{VIDEO}.txt", f"{VIDEO.lower()}.txt", "different contents")
 

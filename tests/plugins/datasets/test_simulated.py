@@ -32,7 +32,7 @@ from starcli_plugins.layouts import KINECT_V2
 
 JSON = Path(starcli_plugins.describers.__file__).parent / "descriptions" / "simulated.json"
 Claim = Callable[[Array], np.bool_]
-SIDES = ("train", "test")
+SUBSETS = ("train", "test")
 CLAIMS = {
     "head": ("head",),
     "hand": ("hand tip", "hand"),
@@ -130,17 +130,19 @@ def test_limbs_are_rigid_and_feet_on_the_floor(seed: int, subject: int, action: 
     child, parent = np.array(list(PARENT.items())).T
     wanted = np.linalg.norm(performer.body.offsets[child], axis=-1)
     assert np.allclose(np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1), wanted)
-    soles = [INDEX[f"{side} {joint}"] for side in ("left", "right") for joint in ("ankle", "foot")]
+    soles = [
+        INDEX[f"{subset} {joint}"] for subset in ("left", "right") for joint in ("ankle", "foot")
+    ]
     assert np.allclose((joints[:, soles, 1] - [0.08, 0.03, 0.08, 0.03]).min(-1), 0)
 
 
 def test_a_camera_changes_nothing_but_the_yaw() -> None:
     joints = perform(Performer.of(0, 1), ACTIONS["swing a lasso while tapping a foot"], _rng())
     front, left, right = (film(joints, view, _rng(), 0.0) for view in (1, 2, 3))
-    for side, yaw in ((left, 45), (right, -45)):
-        assert np.allclose(side[..., 1], front[..., 1])
-        assert np.allclose(bones(side), bones(front))
-        line = [shot[0, 8] - shot[0, 4] for shot in (front, side)]
+    for subset, yaw in ((left, 45), (right, -45)):
+        assert np.allclose(subset[..., 1], front[..., 1])
+        assert np.allclose(bones(subset), bones(front))
+        line = [shot[0, 8] - shot[0, 4] for shot in (front, subset)]
         angles = [np.arctan2(across[2], across[0]) for across in line]
         assert (angles[0] - angles[1]) % (2 * np.pi) == pytest.approx(np.deg2rad(yaw % 360))
 
@@ -237,10 +239,14 @@ def test_actions_differ_in_two_parts_and_use_every_primitive() -> None:
 
 
 def test_sides_hold_out_subjects_and_views(clips: list[Clip]) -> None:
-    subjects = {side: {c.subject for c in clips if c.sides["xsub"] == side} for side in SIDES}
+    subjects = {
+        subset: {c.subject for c in clips if c.subsets["xsub"] == subset} for subset in SUBSETS
+    }
     assert subjects["train"] == {"P001", "P003", "P005", "P007"}
     assert subjects["test"] == {"P002", "P004", "P006", "P008"}
-    views = {side: {c.name[4:8] for c in clips if c.sides["xview"] == side} for side in SIDES}
+    views = {
+        subset: {c.name[4:8] for c in clips if c.subsets["xview"] == subset} for subset in SUBSETS
+    }
     assert views == {"train": {"C002", "C003"}, "test": {"C001"}}
 
 
@@ -259,7 +265,7 @@ def test_other_primitives_have_clearly_other_sentences() -> None:
 
 def test_the_nearest_centroid_beats_chance_on_other_subjects(clips: list[Clip]) -> None:
     labels = np.array([clip.label for clip in clips])
-    train = np.array([clip.sides["xsub"] == "train" for clip in clips])
+    train = np.array([clip.subsets["xsub"] == "train" for clip in clips])
     features = np.stack([_features(clip) for clip in clips])
     centroids = np.stack([features[train & (labels == label)].mean(0) for label in range(30)])
     gaps = np.linalg.norm(features[~train][:, None] - centroids, axis=-1)

@@ -68,14 +68,14 @@ def test_counts_are_the_published_ones(clips: list[Clip]) -> None:
 
 
 def test_totals_are_those_of_the_distribution(clips: list[Clip]) -> None:
-    """861 clips in 27 classes by 8 people, one by one, and where they are on which side."""
+    """861 clips in 27 classes by 8 people, one by one, and where they are on which subset."""
     totals = SOURCE.totals
     assert (totals.clips, totals.subjects, totals.views) == (861, 8, 1)
     assert totals.names is not None
     assert set(totals.names()) == {clip.name for clip in clips}
-    for side in ("train", "test"):
-        found = Counter(clip.label for clip in clips if clip.sides["xsub"] == side)
-        assert totals.sides["xsub"][side] == [found[label] for label in range(27)]
+    for subset in ("train", "test"):
+        found = Counter(clip.label for clip in clips if clip.subsets["xsub"] == subset)
+        assert totals.subsets["xsub"][subset] == [found[label] for label in range(27)]
     counts = totals.counts("xsub", SOURCE.splits["fold0"])
     assert counts is not None
     assert (counts.train, counts.test) == (431, 430)
@@ -89,9 +89,9 @@ def test_a_name_in_other_case_is_named_a28(tmp_path: Path) -> None:
 
 
 def test_odd_subjects_train_and_even_ones_test(clips: list[Clip]) -> None:
-    assert all(set(clip.sides) == {"xsub"} for clip in clips)
-    assert Counter(clip.sides["xsub"] for clip in clips) == {"train": 431, "test": 430}
-    train = {clip.subject for clip in clips if clip.sides["xsub"] == "train"}
+    assert all(set(clip.subsets) == {"xsub"} for clip in clips)
+    assert Counter(clip.subsets["xsub"] for clip in clips) == {"train": 431, "test": 430}
+    train = {clip.subject for clip in clips if clip.subsets["xsub"] == "train"}
     assert train == {"s1", "s3", "s5", "s7"}
 
 
@@ -124,7 +124,7 @@ def test_joints_are_where_a_body_has_them(clips: list[Clip]) -> None:
     torso = ["head", "shoulder centre", "spine", "hip centre", "left knee", "left ankle"]
     for upper, lower in pairwise(torso):
         assert above(upper, lower) > 0.97, (upper, lower)
-    # The subjects face the camera, so every left joint lies on the same side of its right one.
+    # The subjects face the camera, so every left joint lies on the same subset of its right one.
     for joint in ("shoulder", "hip", "knee"):
         left, right = across[:, JOINTS[f"left {joint}"]], across[:, JOINTS[f"right {joint}"]]
         assert (left < right).mean() > 0.95, joint
@@ -141,14 +141,14 @@ def test_bones_keep_their_length(clips: list[Clip]) -> None:
 def test_right_hand_moves_most_where_the_name_says_right_hand(clips: list[Clip]) -> None:
     for label in (2, 7, 8, 9):
         moved = {
-            side: np.mean(
+            subset: np.mean(
                 [
-                    c.joints[:, 0, JOINTS[f"{side} hand"]].std(0).sum()
+                    c.joints[:, 0, JOINTS[f"{subset} hand"]].std(0).sum()
                     for c in clips
                     if c.label == label
                 ]
             )
-            for side in ("left", "right")
+            for subset in ("left", "right")
         }
         assert moved["right"] > 2 * moved["left"], SOURCE.classes[label]
 
@@ -182,7 +182,7 @@ def test_zip_its_folder_and_an_unpacked_folder_are_the_same(shared: Path, tmp_pa
     assert [clip.name for clip in forms[0]] == sorted(chosen)
     for other in forms[1:]:
         for one, two in zip(forms[0], other, strict=True):
-            assert (one.name, one.label, one.sides) == (two.name, two.label, two.sides)
+            assert (one.name, one.label, one.subsets) == (two.name, two.label, two.subsets)
             np.testing.assert_array_equal(one.joints, two.joints)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -281,5 +281,5 @@ def test_sample_reads_back(tmp_path: Path) -> None:
     clips = list(clips_of(tmp_path))
 
     assert Counter(clip.label for clip in clips) == dict.fromkeys(range(27), 2)
-    assert Counter(clip.sides["xsub"] for clip in clips) == {"train": 27, "test": 27}
+    assert Counter(clip.subsets["xsub"] for clip in clips) == {"train": 27, "test": 27}
     assert len({clip.name for clip in clips}) == 54

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from starcli.class_names import folded
-from starcli.contracts import Desk, Plugin
+from starcli.contracts import DescriberContext, Plugin
 from starcli.errors import DataError
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
 from starcli_plugins.datasets.nw_ucla import NwUcla
@@ -52,7 +52,7 @@ EVERY_PART = pytest.mark.parametrize("part", MEMBERS)
 
 
 def describe(actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
-    return Bundled(Bundled.Settings()).describe(actions, parts, Desk())
+    return Bundled(Bundled.Settings()).describe(actions, parts, DescriberContext())
 
 
 @cache

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import DataError, MissingError, RemoteError, StarError
 from starcli_plugins.describers.chat import Chat
 from starcli_plugins.describers.llm.client import Endpoint
@@ -118,7 +118,7 @@ def ask(
     **own: Any,
 ) -> list[dict[str, str]]:
     settings = {"model": "tiny", "base_url": server.url, "concurrency": 1, **own}
-    return Chat(Chat.Settings(**settings)).describe(actions, parts, Desk(folder))
+    return Chat(Chat.Settings(**settings)).describe(actions, parts, DescriberContext(folder))
 
 
 def refused(server: Server, folder: Path | None = None, **own: Any) -> RemoteError:
@@ -473,12 +473,14 @@ def test_d15_a_redirect_is_not_followed(server: Server, waits: list[float]) -> N
 def test_d16_without_a_key_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(MissingError, match="variable OPENAI_API_KEY is not set") as caught:
-        Chat(Chat.Settings(model="m")).describe(ACTIONS, PARTS, Desk())
+        Chat(Chat.Settings(model="m")).describe(ACTIONS, PARTS, DescriberContext())
     assert caught.value.exit_code == 4
     assert "--describer bundled" in caught.value.fix
     monkeypatch.setenv("MINE", "k\u00e9y")
     with pytest.raises(MissingError, match="MINE holds no key"):
-        Chat(Chat.Settings(model="m", key_variable="MINE")).describe(ACTIONS, PARTS, Desk())
+        Chat(Chat.Settings(model="m", key_variable="MINE")).describe(
+            ACTIONS, PARTS, DescriberContext()
+        )
 
 
 def test_a_server_of_ones_own_needs_no_key(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,7 +501,7 @@ def test_an_address_with_secrets_or_without_a_host_is_refused(url: str) -> None:
 def test_the_estimate_counts_what_is_not_kept(server: Server, tmp_path: Path) -> None:
     prices = {"price_in": 2.0, "price_out": 10.0}
     chat = Chat(Chat.Settings(model="tiny", base_url=server.url, **prices))  # type: ignore[arg-type]
-    found = chat.estimate(ACTIONS, PARTS, Desk(tmp_path))
+    found = chat.estimate(ACTIONS, PARTS, DescriberContext(tmp_path))
     letters = sum(len(m["content"]) for m in _messages(server))
     server.bodies.clear()
     # 4 letters a token, 25 words of 1.5 tokens an answer.
@@ -510,7 +512,7 @@ def test_the_estimate_counts_what_is_not_kept(server: Server, tmp_path: Path) ->
         "cost": round((letters // 4 * 2 + 150 * 10) / 1e6, 4),
     }
     ask(server, tmp_path, actions=["throw"])
-    assert chat.estimate(ACTIONS, PARTS, Desk(tmp_path))["requests"] == 2
+    assert chat.estimate(ACTIONS, PARTS, DescriberContext(tmp_path))["requests"] == 2
 
 
 def _messages(server: Server) -> Iterator[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import Outcome
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import DataError
 from starcli_plugins.describers.file import File
 
@@ -25,9 +25,12 @@ def made(path: Path, actions: Any = TEXTS) -> File:
 
 def test_only_what_is_asked_for_is_needed(tmp_path: Path) -> None:
     file = made(tmp_path / "a.json")
-    assert file.describe(["run", "throw"], ["leg"], Desk()) == [{"leg": "b"}, {"leg": "It stays."}]
+    assert file.describe(["run", "throw"], ["leg"], DescriberContext()) == [
+        {"leg": "b"},
+        {"leg": "It stays."},
+    ]
     with pytest.raises(DataError, match="class 'sit': no description") as caught:
-        file.describe(["throw", "sit"], ["leg"], Desk())
+        file.describe(["throw", "sit"], ["leg"], DescriberContext())
     assert caught.value.file == str(tmp_path / "a.json")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import MissingError, RemoteError
 from starcli_plugins.describers.llm.ask import Reply
 from starcli_plugins.describers.llm.prompts import Question
@@ -105,7 +105,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *texts: str) -> list[Mapping[str, 
 
 
 def describe(local: Local, folder: Path, actions: Sequence[str] = ("throw",)) -> Any:
-    return local.describe(actions, ("arm", "leg"), Desk(folder))
+    return local.describe(actions, ("arm", "leg"), DescriberContext(folder))
 
 
 def test_answers_are_checked_and_kept_as_those_of_a_server(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli_plugins.datasets.ntu.classes import CLASSES
 from starcli_plugins.datasets.nw_ucla import NwUcla
 from starcli_plugins.datasets.pku.source import PkuMmd
@@ -44,7 +44,7 @@ def test_verb_and_noun(name: str, verb: str, noun: str) -> None:
 def test_the_facets_stand_in_for_parts() -> None:
     describer = PartsOfSpeech(PartsOfSpeech.Settings())
     assert describer.facets == ("verb", "noun")
-    assert describer.describe(["tear up paper"], describer.facets, Desk()) == [
+    assert describer.describe(["tear up paper"], describer.facets, DescriberContext()) == [
         {"verb": "tear up", "noun": "paper"}
     ]
 

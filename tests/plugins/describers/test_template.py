@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli_plugins.describers.template import Template
 
 
 def test_name_and_part_are_filled_in() -> None:
     settings = Template.Settings(text="{part}: {name}!", texts={"leg": "legs of {name}"})
-    said = Template(settings).describe(["throw", "{part}"], ["arm", "leg"], Desk())
+    said = Template(settings).describe(["throw", "{part}"], ["arm", "leg"], DescriberContext())
     assert said == [
         {"arm": "arm: throw!", "leg": "legs of throw"},
         {"arm": "arm: {part}!", "leg": "legs of {part}"},

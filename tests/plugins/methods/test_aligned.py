@@ -6,7 +6,7 @@ import pytest
 import torch
 import toy_problem as toy
 
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from starcli_plugins.methods.synse import SynSE
 from starcli_plugins.methods.vae import Gaussian, wasserstein
 
@@ -106,7 +106,7 @@ def test_it_is_judged_every_few_epochs_with_a_classifier_of_that_epoch() -> None
         if epoch < 5:
             torch.nn.init.zeros_(method.classifier.weight)
 
-    method.fit(toy.clips(toy.SEEN, 2, 1), Watch(after_epoch=look), seed=0)
+    method.fit(toy.clips(toy.SEEN, 2, 1), TrainingCallbacks(after_epoch=look), seed=0)
     assert said == [2, 4, 5]
     assert method.classifier.weight.any()
     assert int(method.steps) == 10

@@ -4,7 +4,7 @@ import pytest
 import torch
 import toy_problem as toy
 
-from starcli.contracts import Watch
+from starcli.contracts import TrainingCallbacks
 from starcli_plugins.methods.eszsl import Eszsl
 
 pytestmark = pytest.mark.numerical
@@ -47,7 +47,7 @@ def test_the_closed_form_is_the_minimum_of_the_regularised_squares() -> None:
 
 def test_the_score_is_the_bilinear_form() -> None:
     method = Eszsl(Eszsl.Settings(), toy.problem(), 0)
-    method.fit(toy.clips(toy.SEEN, 3, 1), Watch(), seed=0)
+    method.fit(toy.clips(toy.SEEN, 3, 1), TrainingCallbacks(), seed=0)
     clips = torch.randn(2, 3 * toy.WIDTH, generator=torch.Generator().manual_seed(4))
     scores = method.compare(clips)
     by_hand = [float(c @ method.weight @ t) for c in clips for t in method.text[0]]
@@ -57,5 +57,5 @@ def test_the_score_is_the_bilinear_form() -> None:
 def test_it_is_judged_once() -> None:
     said: list[int] = []
     method = Eszsl(Eszsl.Settings(), toy.problem(), 0)
-    method.fit(toy.clips(toy.SEEN, 3, 1), Watch(after_epoch=said.append), seed=0)
+    method.fit(toy.clips(toy.SEEN, 3, 1), TrainingCallbacks(after_epoch=said.append), seed=0)
     assert said == [1]

@@ -14,7 +14,7 @@ from test_pipeline import TINY
 
 from starcli import pipeline, registry
 from starcli.conformance.methods import learns_from_unseen_text, unseen_text_is_not_learned_from
-from starcli.contracts import TextBank, TokenSet, Watch, is_transductive, views_of
+from starcli.contracts import TextBank, TokenSet, TrainingCallbacks, is_transductive, views_of
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
@@ -74,7 +74,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quickly(name: str, seed: int = 0, **settings: Any) -> Any:
     """A method after a training that is over at once."""
     method = make(name, seed, **{**short(name), **settings})
-    method.fit(toy.clips(toy.SEEN, 2, 1, VIEWS), Watch(), seed=3)
+    method.fit(toy.clips(toy.SEEN, 2, 1, VIEWS), TrainingCallbacks(), seed=3)
     return method
 
 
@@ -103,7 +103,7 @@ def test_who_does_not_declare_it_breaks_the_rule() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_it_learns_seen_classes_and_names_unseen_ones_by_their_text(name: str) -> None:
     method = make(name)
-    method.fit(toy.clips(toy.SEEN, 8, 1, VIEWS), Watch(), seed=3)
+    method.fit(toy.clips(toy.SEEN, 8, 1, VIEWS), TrainingCallbacks(), seed=3)
     seen, unseen = toy.clips(toy.SEEN, 3, 2), toy.clips(toy.UNSEEN, 10, 4)
     scores = method.score(seen.shards[0])
     assert scores.shape == (60, toy.CLASSES)
@@ -170,7 +170,7 @@ def test_clips_of_unseen_classes_are_never_read(name: str) -> None:
         beside_unseen(known), views={k: beside_unseen(v) for k, v in known.views.items()}
     )
     method = make(name, **short(name))
-    method.fit(hidden, Watch(), seed=3)
+    method.fit(hidden, TrainingCallbacks(), seed=3)
     tokens = toy.clips(toy.UNSEEN, 1, 5).shards[0]
     torch.testing.assert_close(method.score(tokens), quickly(name).score(tokens), rtol=0, atol=0)
 
@@ -187,10 +187,10 @@ def test_it_is_judged_in_training_as_it_is_in_the_end(name: str) -> None:
         found[epoch] = method.score(tokens)
 
     train = toy.clips(toy.SEEN, 2, 1, VIEWS)
-    method.fit(train, Watch(after_epoch=look), seed=3)
+    method.fit(train, TrainingCallbacks(after_epoch=look), seed=3)
     assert sorted(found) == ([1] if name == "eszsl" else [1, 2, 3])
     again = make(name, **{**short(name), **every})
-    again.fit(train, Watch(epochs=min(2, len(found))), seed=3)
+    again.fit(train, TrainingCallbacks(epochs=min(2, len(found))), seed=3)
     expected = found[min(2, len(found))]
     torch.testing.assert_close(again.score(tokens), expected, rtol=0, atol=0)
 
@@ -205,9 +205,11 @@ def test_an_interrupted_training_continues_to_the_same_weights(name: str, tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stopped.fit(train, Watch(checkpoint=tmp_path, progress=stop, interval=0), seed=3)
+        stopped.fit(
+            train, TrainingCallbacks(checkpoint=tmp_path, progress=stop, interval=0), seed=3
+        )
     going_on = make(name, **short(name))
-    going_on.fit(train, Watch(checkpoint=tmp_path), seed=3)
+    going_on.fit(train, TrainingCallbacks(checkpoint=tmp_path), seed=3)
     expected = quickly(name).state_dict()
     for key, value in going_on.state_dict().items():
         torch.testing.assert_close(value, expected[key], rtol=0, atol=0, msg=key)

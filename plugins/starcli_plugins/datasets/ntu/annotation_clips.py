@@ -1,4 +1,4 @@
-"""The clips of annotation files: their names, sides, labels and joints, each checked."""
+"""The clips of annotation files: their names, subsets, labels and joints, each checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from starcli.contracts import BadClip, Side
+from starcli.contracts import BadClip, Subset
 from starcli.data.normalise import Joints, checked
 from starcli.errors import LEAVE_OUT, DataError
 from starcli_plugins.layouts import KINECT_V2
@@ -29,17 +29,17 @@ class Annotated(NamedTuple):
         label: Class id.
         joints: [frames, M, V, 3], metres, without frames at the end in which nobody is there, and
             without a second person who never is.
-        sides: Protocol -> side; `val` is test.
+        subsets: Protocol -> subset; `val` is test.
     """
 
     name: str
     label: int
     joints: Joints
-    sides: Mapping[str, Side]
+    subsets: Mapping[str, Subset]
 
 
-Listed = Sequence[tuple[str, Side]]
-"""The protocols and sides whose lists have a clip."""
+Listed = Sequence[tuple[str, Subset]]
+"""The protocols and subsets whose lists have a clip."""
 
 
 def annotated(
@@ -49,12 +49,12 @@ def annotated(
 
     Args:
         clips: The annotations.
-        split: Protocol and side, such as `xsub_val`, -> names of clips.
+        split: Protocol and subset, such as `xsub_val`, -> names of clips.
         path: The file, for messages.
         wanted: Says of a name whether the clip is looked at.
 
     Raises:
-        DataError: The split is not of sides of protocols and lists of names.
+        DataError: The split is not of subsets of protocols and lists of names.
     """
     named, bad = by_name(clips, path)
     listed = listed_in(split, path)
@@ -80,8 +80,8 @@ def annotated(
 def _checked(
     name: str, clip: Mapping[str, Any], listed: Listed, protocols: Sequence[str], where: str
 ) -> Annotated:
-    sides = sides_of(listed, protocols, where)
-    return Annotated(name, label_of(clip, where), joints_of(clip, where), sides)
+    subsets = subsets_of(listed, protocols, where)
+    return Annotated(name, label_of(clip, where), joints_of(clip, where), subsets)
 
 
 def by_name(
@@ -137,13 +137,13 @@ def listed_in(split: Mapping[Any, Any], path: Path) -> dict[str, Listed]:
     """The lists that each name is on.
 
     Args:
-        split: Protocol and side, such as `xsub_val`, -> names of clips.
+        split: Protocol and subset, such as `xsub_val`, -> names of clips.
         path: The file, for messages.
 
     Raises:
-        DataError: A part is not a side of a protocol, or not a list of names.
+        DataError: A part is not a subset of a protocol, or not a list of names.
     """
-    listed: dict[str, list[tuple[str, Side]]] = {}
+    listed: dict[str, list[tuple[str, Subset]]] = {}
     for part, names in split.items():
         match = SPLITS.fullmatch(part) if isinstance(part, str) else None
         if match is None:
@@ -154,29 +154,29 @@ def listed_in(split: Mapping[Any, Any], path: Path) -> dict[str, Listed]:
             )
         if not isinstance(names, list) or not all(map(_is_name, names)):
             raise DataError(f"{part} is not a list of names", REFETCH, file=path)
-        side: Side = "train" if match[2] == "train" else "test"
+        subset: Subset = "train" if match[2] == "train" else "test"
         for name in names:
-            listed.setdefault(name, []).append((match[1], side))
+            listed.setdefault(name, []).append((match[1], subset))
     return {name: tuple(lists) for name, lists in listed.items()}
 
 
-def sides_of(listed: Listed, protocols: Sequence[str], where: str) -> dict[str, Side]:
-    """The side of a clip in every protocol, of which it has one.
+def subsets_of(listed: Listed, protocols: Sequence[str], where: str) -> dict[str, Subset]:
+    """The subset of a clip in every protocol, of which it has one.
 
     Args:
         listed: The lists that have it.
         protocols: The protocols that the file has lists of.
         where: The clip, for messages.
     """
-    sides = dict(listed)
-    if len(sides) < len(listed):
+    subsets = dict(listed)
+    if len(subsets) < len(listed):
         twice = next(p for n, (p, _) in enumerate(listed) if p in dict(listed[:n]))
         raise DataError(f"is listed twice in {twice}", REFETCH, file=where)
-    if missing := [protocol for protocol in protocols if protocol not in sides]:
-        raise DataError(f"is on no side of {', '.join(missing)}", REFETCH, file=where)
-    if not sides:
-        raise DataError("is on no side of any protocol", REFETCH, file=where)
-    return sides
+    if missing := [protocol for protocol in protocols if protocol not in subsets]:
+        raise DataError(f"is in no subset of {', '.join(missing)}", REFETCH, file=where)
+    if not subsets:
+        raise DataError("is in no subset of any protocol", REFETCH, file=where)
+    return subsets
 
 
 def label_of(clip: Mapping[str, Any], where: str) -> int:

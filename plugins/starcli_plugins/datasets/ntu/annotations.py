@@ -82,10 +82,10 @@ def rows(
 
     Yields:
         The clips. One that is damaged, a duplicate with other contents, or made of 2-D poses, or
-        whose side of a protocol is not known, is a bad clip.
+        whose subset of a protocol is not known, is a bad clip.
 
     Raises:
-        DataError: The file cannot be read, or its lists of names are not of sides of protocols.
+        DataError: The file cannot be read, or its lists of names are not of subsets of protocols.
     """
     content = read(path)
     yield from annotated(content["annotations"], content["split"], path, wanted)
@@ -96,7 +96,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Returns:
         `annotations`, a list with a dict of `frame_dir` (the name), `label`, `keypoint`
-        [M, T, V, 3] and `total_frames` for each clip, and `split`, a dict from protocol and side,
+        [M, T, V, 3] and `total_frames` for each clip, and `split`, a dict from protocol and subset,
         such as `xsub_val`, to names. Nothing inside them is checked yet.
 
     Raises:
@@ -145,7 +145,7 @@ def write(
     Args:
         path: The `.pkl`.
         clips: Name, class id and joints [frames, M, V, 3] of each.
-        split: Protocol and side, such as `xsub_val`, -> names of clips.
+        split: Protocol and subset, such as `xsub_val`, -> names of clips.
         protocol: Of the pickle; pyskl's is 2.
     """
     annotations = [

@@ -21,7 +21,7 @@ from starcli_plugins.datasets.io.npz_members import BLOCK, REMAKE, Member, membe
 from starcli_plugins.layouts import KINECT_V2
 
 PROTOCOLS = {"cs": "xsub", "csub": "xsub", "cv": "xview", "cset": "xset"}
-SIDES = ("test", "train")
+SUBSETS = ("test", "train")
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 PERSONS, JOINTS = 2, len(KINECT_V2.joints)
 WIDTH = PERSONS * JOINTS * 3
@@ -54,7 +54,7 @@ def is_npz(path: Path) -> bool:
 
 
 def protocol_of(path: Path) -> str | None:
-    """The protocol whose sides a file holds, by its name: CS or CSub, CV, CSet."""
+    """The protocol whose subsets a file holds, by its name: CS or CSub, CV, CSet."""
     return PROTOCOLS.get(path.stem.rpartition("_")[2].lower())
 
 
@@ -70,13 +70,13 @@ def recordings(path: Path) -> list[Recording]:
             larger than the file can hold.
     """
     found = []
-    for side in SIDES:
-        x, y = _arrays(path, side)
+    for subset in SUBSETS:
+        x, y = _arrays(path, subset)
         count = len(x)
         step = ROWS if x.stored and y.stored else max(count, 1)
         for start in range(0, count, step):
             stop = min(start + step, count)
-            found.append(Recording(f"{side}-{start:08d}", path, x.name, start, stop))
+            found.append(Recording(f"{subset}-{start:08d}", path, x.name, start, stop))
     if not found:
         raise DataError("has no clips", REMAKE, file=path)
     return found
@@ -100,15 +100,15 @@ def rows(recording: Recording) -> Iterator[Row | BadClip]:
     Raises:
         DataError: The file is damaged.
     """
-    side = recording.member.removeprefix("x_").removesuffix(".npy")
-    x, y = _arrays(recording.file, side)
+    subset = recording.member.removeprefix("x_").removesuffix(".npy")
+    x, y = _arrays(recording.file, subset)
     if recording.start == 0:
         x.verify()
         y.verify()
     row, span = recording.start, (recording.start, recording.stop)
     for values, labels in zip(x.blocks(*span), y.blocks(*span), strict=True):
         for value, hot in zip(values, labels, strict=True):
-            name, at = f"{side}-{row:08d}", f"[{row}]"
+            name, at = f"{subset}-{row:08d}", f"[{row}]"
             try:
                 found: Row | BadClip = Row(
                     name, _label(hot, y.where + at), _clip(value, x.where + at)
@@ -172,10 +172,10 @@ def _clip(row: npt.NDArray[Any], where: str) -> Joints:
     return joints[:frames, :persons].copy()
 
 
-def _arrays(path: Path, side: str) -> tuple[Member, Member]:
-    """The poses and labels of one side, once their headers are known to be right."""
+def _arrays(path: Path, subset: str) -> tuple[Member, Member]:
+    """The poses and labels of one subset, once their headers are known to be right."""
     arrays = members(path, KEYS)
-    x, y = arrays[f"x_{side}"], arrays[f"y_{side}"]
+    x, y = arrays[f"x_{subset}"], arrays[f"y_{subset}"]
     if len(x.shape) != 3 or x.shape[2] != WIDTH or not 1 <= x.shape[1] <= MAX_FRAMES:
         raise x.wrong(f"[N, up to {MAX_FRAMES} frames, {WIDTH}]")
     if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):

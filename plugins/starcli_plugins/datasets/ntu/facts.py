@@ -16,9 +16,9 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from starcli.contracts import Side
+from starcli.contracts import Subset
 from starcli.errors import DataError
-from starcli.totals import SIDES, Totals, per_class
+from starcli.totals import SUBSETS, Totals, per_class
 from starcli_plugins.datasets.clip_tables import numbers, rows
 from starcli_plugins.datasets.ntu.classes import CLASSES
 from starcli_plugins.datasets.ntu.missing import MISSING
@@ -82,7 +82,7 @@ TRAIN_PERFORMERS = frozenset(
         103,
     }
 )
-"""Train side of xsub in both data sets: the 20 of NTU RGB+D 60 come first."""
+"""Train subset of xsub in both data sets: the 20 of NTU RGB+D 60 come first."""
 TRAIN_CAMERAS = frozenset({2, 3})
 CAMERAS, REPLICATIONS = (1, 2, 3), (1, 2)
 
@@ -191,8 +191,8 @@ class Facts:
                 )
         return clip
 
-    def sides(self, clip: ClipName) -> dict[str, Side]:
-        """Protocol name -> side of the protocol that a clip is on."""
+    def subsets(self, clip: ClipName) -> dict[str, Subset]:
+        """Protocol name -> subset of the protocol that a clip is in."""
         trains = {
             "xsub": clip.performer in TRAIN_PERFORMERS,
             "xview": clip.camera in TRAIN_CAMERAS,
@@ -212,36 +212,36 @@ class Facts:
     def totals(self) -> Totals:
         """The clips with usable skeletons, counted without a look at each."""
         missing = [clip for clip in without_skeleton() if clip.setup <= self.last.setup]
-        missing_of = per_class(((c.label, self.sides(c)) for c in missing), len(self.classes))
+        missing_of = per_class(((c.label, self.subsets(c)) for c in missing), len(self.classes))
         takes = self._takes()
-        sides: dict[str, dict[Side, list[int]]] = {
+        subsets: dict[str, dict[Subset, list[int]]] = {
             protocol: {
-                side: [
-                    takes[protocol, side, label >= 60] - missing_of[protocol][side][label]
+                subset: [
+                    takes[protocol, subset, label >= 60] - missing_of[protocol][subset][label]
                     for label in range(len(self.classes))
                 ]
-                for side in SIDES
+                for subset in SUBSETS
             }
             for protocol in self.protocols
         }
         return Totals(
-            clips=sum(sum(numbers) for numbers in sides[self.protocols[0]].values()),
+            clips=sum(sum(numbers) for numbers in subsets[self.protocols[0]].values()),
             subjects=self.last.performer,
             views=self.last.camera,
-            sides=sides,
+            subsets=subsets,
             names=lambda: map(str, self.expected()),
         )
 
-    def _takes(self) -> Counter[tuple[str, Side, bool]]:
-        """(Protocol, side, whether of the addition) -> takes of each action, missing ones too."""
-        takes: Counter[tuple[str, Side, bool]] = Counter()
+    def _takes(self) -> Counter[tuple[str, Subset, bool]]:
+        """(Protocol, subset, whether of the addition) -> takes of each action, missing ones too."""
+        takes: Counter[tuple[str, Subset, bool]] = Counter()
         for setup, performers in _performers().items():
             if setup <= self.last.setup:
                 action = _actions(setup)[0]
                 for camera, performer in product(CAMERAS, performers):
-                    sides = self.sides(ClipName(setup, camera, performer, 1, action))
-                    for protocol, side in sides.items():
-                        takes[protocol, side, action > 60] += len(REPLICATIONS)
+                    subsets = self.subsets(ClipName(setup, camera, performer, 1, action))
+                    for protocol, subset in subsets.items():
+                        takes[protocol, subset, action > 60] += len(REPLICATIONS)
         return takes
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from starcli.contracts import BadClip, Clip, NoSettings, Recording, Side
+from starcli.contracts import BadClip, Clip, NoSettings, Recording, Subset
 from starcli.data.normalise import Joints
 from starcli.errors import DataError
 from starcli.totals import Totals
@@ -120,7 +120,7 @@ class Ntu:
                 name=str(name),
                 joints=self.skeleton(recording),
                 label=name.label,
-                sides=self.facts.sides(name),
+                subsets=self.facts.subsets(name),
                 subject=f"P{name.performer:03d}",
             )
 
@@ -140,12 +140,12 @@ class Ntu:
         protocol = ctr_npz.protocol_of(recording.file)
         if protocol is None or recording.file.name not in self.arrays:
             raise DataError(
-                "its name does not say which sides it holds, or is of other data",
+                "its name does not say which subsets it holds, or is of other data",
                 f"{self.facts.name} reads {' or '.join(self.arrays)}",
                 file=recording.file,
             )
         for row in ctr_npz.rows(recording):
-            side: Side = "train" if row.name.startswith("train") else "test"
+            subset: Subset = "train" if row.name.startswith("train") else "test"
             if isinstance(row, BadClip):
                 yield row
             elif row.label >= len(self.facts.classes):
@@ -159,7 +159,7 @@ class Ntu:
                     ),
                 )
             else:
-                yield Clip(row.name, row.joints, row.label, {protocol: side}, subject=row.name)
+                yield Clip(row.name, row.joints, row.label, {protocol: subset}, subject=row.name)
 
     def _of_annotations(self, recording: Recording) -> Iterator[Clip | BadClip]:
         for found in pyskl.rows(recording.file, self._is_wanted):
@@ -178,9 +178,9 @@ class Ntu:
                 )
         except DataError as error:
             return BadClip(found.name, error)
-        sides = {p: side for p, side in found.sides.items() if p in self.facts.protocols}
+        subsets = {p: subset for p, subset in found.subsets.items() if p in self.facts.protocols}
         joints = self.fill_persons(found.joints)
-        return Clip(found.name, joints, found.label, sides, f"P{name.performer:03d}")
+        return Clip(found.name, joints, found.label, subsets, f"P{name.performer:03d}")
 
     @property
     def totals(self) -> Totals:

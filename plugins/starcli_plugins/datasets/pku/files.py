@@ -56,7 +56,7 @@ class Videos(NamedTuple):
     Args:
         skeletons: Skeleton files, named after and in the order of their videos.
         labels: Video -> label file.
-        training: Videos of the training side of the cross-subject protocol.
+        training: Videos of the training subset of the cross-subject protocol.
     """
 
     skeletons: Sequence[Recording]
@@ -168,27 +168,27 @@ def read_training(place: Recording) -> frozenset[str]:
     """The training videos of a list: a heading, their names, a heading, the other names.
 
     Raises:
-        DataError: The list has another form, or a video on both sides.
+        DataError: The list has another form, or a video in both subsets.
     """
     fix = f"use the list of the data set; {AGAIN}"
-    sides: list[set[str]] = []
+    subsets: list[set[str]] = []
     for number, line in _lines(place):
         names = [name for name in re.split(r"[,\s]+", line.decode()) if name]
         strange = [n for n in names if not re.fullmatch("|".join(VIDEOS.values()), n)]
         if len(strange) == len(names):
-            sides += [set()] if names else []
-        elif strange or not sides:
+            subsets += [set()] if names else []
+        elif strange or not subsets:
             said = f"'{strange[0][:20]}' is no video" if strange else "videos without a heading"
             raise DataError(said, fix, file=place.where, line=number)
         else:
-            sides[-1].update(names)
-    if len(sides) != 2 or not all(sides):
+            subsets[-1].update(names)
+    if len(subsets) != 2 or not all(subsets):
         raise DataError(
-            f"{len(sides)} lists of videos, want training and validation", fix, file=place.where
+            f"{len(subsets)} lists of videos, want training and validation", fix, file=place.where
         )
-    if both := sides[0] & sides[1]:
+    if both := subsets[0] & subsets[1]:
         raise DataError(f"{min(both)} is on both sides", fix, file=place.where)
-    return frozenset(sides[0])
+    return frozenset(subsets[0])
 
 
 def read_labels(place: Recording) -> list[Label]:

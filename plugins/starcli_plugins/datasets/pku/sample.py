@@ -18,7 +18,7 @@ FOLDERS = {
 """Phase -> folder of skeletons, folder of labels, list of training videos."""
 CAMERAS = {"L": 2, "M": 1, "R": 3}
 NUMBERS = (2, 3, 4)
-"""Videos 0002 to 0004 or N02 to N04; the last one is on the test side."""
+"""Videos 0002 to 0004 or N02 to N04; the last one is in the test subset."""
 STEP = 5
 """Every fifth frame of a performance is kept."""
 PAUSE = 3
@@ -37,17 +37,17 @@ def write(raw: Path, phase: int, actions: Sequence[int], pairs: Collection[int])
     skeletons, labels, split = (raw / name for name in FOLDERS[phase])
     for folder in (skeletons, labels, split.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    sides: dict[bool, list[str]] = {True: [], False: []}
+    subsets: dict[bool, list[str]] = {True: [], False: []}
     for number in NUMBERS:
         for view, camera in CAMERAS.items():
             video = f"{number:04d}-{view}" if phase == 1 else f"A02N{number:02d}-{view}"
             lines, frames = _video(number, camera, actions, pairs)
             np.savetxt(skeletons / f"{video}.txt", frames, fmt="%.6f")
             (labels / f"{video}.txt").write_text("".join(lines))
-            sides[number != NUMBERS[-1]].append(video)
+            subsets[number != NUMBERS[-1]].append(video)
     split.write_text(
-        f"Training videos:\n{', '.join(sides[True])}\n"
-        f"Validation videos:\n{', '.join(sides[False])}\n"
+        f"Training videos:\n{', '.join(subsets[True])}\n"
+        f"Validation videos:\n{', '.join(subsets[False])}\n"
     )
 
 

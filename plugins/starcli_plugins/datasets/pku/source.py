@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Clip, Recording, Side
+from starcli.contracts import Clip, Recording, Subset
 from starcli.data.normalise import Joints
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.totals import Totals
@@ -205,7 +205,7 @@ class PkuMmd:
         return tuple(dict.fromkeys(place.file for place in found))
 
     def recordings(self, raw: Path | None) -> Sequence[Recording]:
-        """The skeleton files, one per video; their labels and sides are kept.
+        """The skeleton files, one per video; their labels and subsets are kept.
 
         Raises:
             DataError: A file has no partner, or the list of training videos is missing.
@@ -234,7 +234,7 @@ class PkuMmd:
                 name=f"{video}-{label.line:03d}",
                 joints=cut(joints, label, place.where),
                 label=label.action - 1,
-                sides=self._sides(video),
+                subsets=self._subsets(video),
                 subject=_subject(video),
             )
 
@@ -245,7 +245,7 @@ class PkuMmd:
             raise DataError("nobody is there in any frame", LEAVE_OUT, file=recording.where)
         return clip
 
-    def _sides(self, video: str) -> dict[str, Side]:
+    def _subsets(self, video: str) -> dict[str, Subset]:
         return {
             "xsub": "train" if video in self._training else "test",
             "xview": "test" if video.endswith(TEST_VIEW) else "train",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Clip, Recording, Side
+from starcli.contracts import Clip, Recording, Subset
 from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.simulated.body import AXES, INDEX, Array, Body, turned
@@ -208,12 +208,12 @@ class Simulated:
         """What its settings ask for."""
         names = [recording.name for recording in self.recordings(None)]
         numbers = map(_numbers, names)
-        clips = ((action - 1, _sides(view, subject)) for view, subject, _, action in numbers)
+        clips = ((action - 1, _subsets(view, subject)) for view, subject, _, action in numbers)
         return Totals(
             clips=len(names),
             subjects=self.settings.subjects,
             views=len(VIEWS),
-            sides=per_class(clips, len(self.classes)),
+            subsets=per_class(clips, len(self.classes)),
             names=lambda: names,
         )
 
@@ -243,7 +243,7 @@ class Simulated:
             name=recording.name,
             joints=joints[:, None].astype(np.float32),
             label=action - 1,
-            sides=_sides(view, subject),
+            subsets=_subsets(view, subject),
             subject=f"P{subject:03d}",
         )
 
@@ -257,7 +257,7 @@ def _numbers(name: str) -> tuple[int, int, int, int]:
     return view, subject, repetition, action
 
 
-def _sides(view: int, subject: int) -> dict[str, Side]:
+def _subsets(view: int, subject: int) -> dict[str, Subset]:
     return {
         "xsub": "train" if subject % 2 else "test",
         "xview": "test" if view == TEST_VIEW else "train",

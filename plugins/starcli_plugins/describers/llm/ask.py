@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from starcli.contracts import Desk
+from starcli.contracts import DescriberContext
 from starcli.errors import RemoteError
 from starcli_plugins.describers.llm.cache import Answers
 from starcli_plugins.describers.llm.prompts import Message, Question
@@ -74,24 +74,26 @@ def unasked(model: Model, questions: Sequence[Question], answers: Answers) -> li
     return [q for q in questions if answers.get(key_of(model, q)) is None]
 
 
-def ask_all(model: Model, questions: Sequence[Question], desk: Desk, workers: int = 1) -> Answers:
+def ask_all(
+    model: Model, questions: Sequence[Question], context: DescriberContext, workers: int = 1
+) -> Answers:
     """Get an answer to every question.
 
     Args:
         model: Who is asked.
         questions: What is asked.
-        desk: Where answers are kept, and who is told.
+        context: Where answers are kept, and who is told.
         workers: Questions at a time.
 
     Raises:
         RemoteError: The model cannot be asked, or had no usable answer to some question; every
             other answer is kept.
     """
-    answers = Answers(desk.folder)
+    answers = Answers(context.folder)
     waiting = unasked(model, questions, answers)
     failed: dict[Question, str] = {}
     done = len(questions) - len(waiting)
-    desk.progress("ask", done, len(questions))
+    context.progress("ask", done, len(questions))
     pool = ThreadPoolExecutor(workers)
     try:
         futures = {pool.submit(_first_fault_stops, model, q, answers): q for q in waiting}
@@ -100,7 +102,7 @@ def ask_all(model: Model, questions: Sequence[Question], desk: Desk, workers: in
                 problem = future.result()
                 if problem is not None:
                     failed[futures[future]] = problem
-            desk.progress("ask", number, len(questions))
+            context.progress("ask", number, len(questions))
     except BaseException:
         model.stop()
         raise
@@ -152,9 +154,9 @@ def _answer(model: Model, question: Question, answers: Answers) -> str | None:
 
 
 def _again(reply: Reply, problem: str) -> list[Message]:
-    wish = f"That cannot be used: {problem}. Answer again, as asked at first."
+    request = f"That cannot be used: {problem}. Answer again, as asked at first."
     said = [{"role": "assistant", "content": reply.text[:QUOTED]}] if reply.text else []
-    return [*said, {"role": "user", "content": wish}]
+    return [*said, {"role": "user", "content": request}]
 
 
 def _failure(failed: Sequence[tuple[Question, str]]) -> RemoteError:
