@@ -32,7 +32,7 @@ PLACES = {
     errno.EPERM,
     errno.EROFS,
 }
-"""What the system says of a place that cannot be used, which is no bug wherever it is met."""
+"""What the system says of a place that cannot be used, which is not a bug wherever it is met."""
 PATIENCE_SECONDS = 3.0
 """How long the leading process has to say first why all failed."""
 STOPS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -117,7 +117,7 @@ def _left(leaving: SystemExit) -> int:
 
 
 def _reader_left() -> int:
-    """Whoever read the output has gone: that is no failure, and nothing more can be printed."""
+    """Whoever read the output has gone: that is not a failure, and nothing more can be printed."""
     _silence(1)
     return 0
 

@@ -60,7 +60,7 @@ def read(
     key: str = "",
     *,
     shaped: Callable[[Shape], bool] = lambda shape: True,
-    want: str = "numbers",
+    expected: str = "numbers",
     name: str = "",
 ) -> npt.NDArray[Any]:
     """An array of numbers, as the file has it.
@@ -68,8 +68,8 @@ def read(
     Args:
         path: An `.npy` or `.npz`.
         key: The array of an `.npz`; may be left out where it has one only.
-        shaped: Whether a shape is the one that is wanted.
-        want: What is wanted, for messages.
+        shaped: Whether a shape is the one that is expected.
+        expected: What is expected, for messages.
         name: What the file is called in messages; its path where left out.
 
     Raises:
@@ -77,7 +77,7 @@ def read(
     """
     where = f"{name or path}#{key}" if key else name or str(path)
     with _opened(path, key, where) as (file, size):
-        return _array(file, size, where, shaped, want)
+        return _array(file, size, where, shaped, expected)
 
 
 def _is_archive(path: Path) -> bool:
@@ -109,7 +109,7 @@ def _require_file(path: Path, where: str) -> None:
     except (OSError, ValueError) as error:  # a name that the system does not take
         raise _unreadable(where, error) from error
     if not there:
-        what = "is no regular file" if path.exists() else "no such file"
+        what = "is not a regular file" if path.exists() else "no such file"
         raise DataError(what, "check the path", file=where)
 
 
@@ -129,7 +129,7 @@ def _member(archive: zipfile.ZipFile, key: str, where: str) -> zipfile.ZipInfo:
 
 
 def _array(
-    file: IO[bytes], size: int, where: str, shaped: Callable[[Shape], bool], want: str
+    file: IO[bytes], size: int, where: str, shaped: Callable[[Shape], bool], expected: str
 ) -> npt.NDArray[Any]:
     """The array of an open `.npy` file of `size` bytes."""
     start = io.BytesIO(file.read(min(size, MAX_HEADER)))
@@ -137,7 +137,7 @@ def _array(
     if dtype.hasobject:
         raise DataError("contains Python objects, refused", AGAIN, file=where)
     if dtype.kind not in "fiu" or not shaped(shape):
-        raise DataError(f"is {dtype} {list(shape)}, want {want}", AGAIN, file=where)
+        raise DataError(f"expected {expected}, got {dtype} {list(shape)}", AGAIN, file=where)
     claimed, held = math.prod(shape) * dtype.itemsize, size - start.tell()
     if claimed != held:
         raise DataError(

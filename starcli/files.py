@@ -116,7 +116,7 @@ def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> 
 
     Args:
         path: The file.
-        object_of: Makes an object of its keys and values; None to refuse keys that are there twice.
+        object_of: Makes an object of its keys and values; None to refuse duplicate keys.
 
     Raises:
         DataError: It cannot be read, or is not such JSON.
@@ -127,7 +127,7 @@ def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> 
         if len(made) < len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise DataError(f"an object has key '{twice}' twice", "remove one", file=path)
+            raise DataError(f"duplicate key '{twice}'", "remove one", file=path)
         return made
 
     def refuse(number: str) -> NoReturn:
@@ -140,7 +140,7 @@ def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> 
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"not readable JSON ({error})",
-            "mend the file",
+            "fix the file",
             file=path,
             line=getattr(error, "lineno", None),
         ) from error

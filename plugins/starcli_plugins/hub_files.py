@@ -120,16 +120,16 @@ def _convert(folder: Path, kind: Kind) -> str:
 
 def _require_every_byte(path: Path) -> None:
     """Raise ValueError where a safetensors file is shorter or longer than its header says."""
-    have = path.stat().st_size
+    size = path.stat().st_size
     with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        want = 8 + size
-        if want <= have:
-            header = json.loads(file.read(size))
+        length = int.from_bytes(file.read(8), "little")
+        expected = 8 + length
+        if expected <= size:
+            header = json.loads(file.read(length))
             header.pop("__metadata__", None)
-            want += max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    if have != want:
-        raise ValueError(f"{path.name} has {have} bytes, want {want}")
+            expected += max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if size != expected:
+        raise ValueError(f"{path.name}: expected {expected} bytes, got {size}")
 
 
 def load(kind: Any, folder: Path, unused: str = "", **options: Any) -> Any:

@@ -164,7 +164,7 @@ def shard(every: Sequence[Cell], part: str | None) -> list[Cell]:
         return list(every)
     number, _, count = part.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UsageError(f"--shard '{part}' is no part of a whole", "for example --shard 2/8")
+        raise UsageError(f"invalid shard '{part}'", "use N/COUNT, for example --shard 2/8")
     return [cell for group in together[int(number) - 1 :: int(count)] for cell in group]
 
 

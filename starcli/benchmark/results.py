@@ -151,7 +151,7 @@ def merged(paths: Sequence[Path]) -> Document:
         paths: Their files.
 
     Raises:
-        DataError: One is no such document; they are of different tables, settings or recordings;
+        DataError: One is not such a document; they are of different tables, settings or recordings;
             a cell is in two of them.
     """
     parts = [(path, _part(path)) for path in paths]
@@ -220,7 +220,7 @@ def _part(path: Path) -> Document:
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "it"
         raise DataError(
-            f"is no result of starcli benchmark, see {where}",
+            f"is not a result of starcli benchmark, see {where}",
             "name files that --shard wrote",
             file=path,
         ) from error

@@ -141,7 +141,7 @@ def read(name: str) -> Table:
     except ValidationError as error:
         raise UsageError(
             "; ".join(map(_problem, error.errors())),
-            f"mend the file; its keys are {', '.join(_File.model_fields)}",
+            f"fix the file; its keys are {', '.join(_File.model_fields)}",
             file=path,
         ) from error
     return _checked(_table(path, content))

@@ -89,7 +89,7 @@ def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
     name = experiment.settings.dataset.name
     error = DataError(
         f"{len(faults)} faults as descriptions of {name} in {len(needed)} parts",
-        "mend them; the form is printed by starcli describe --schema",
+        "fix them; the form is printed by starcli describe --schema",
         file=file,
     )
     if as_json:

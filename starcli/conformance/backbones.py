@@ -55,10 +55,10 @@ def clips(batch: int = 3, persons: int = 2, layout: Layout = CHAIN) -> Tensor:
     return torch.randn(batch, 3, FRAMES, len(layout.joints), persons, generator=source)
 
 
-def close(got: Tensor, want: Tensor, what: str) -> None:
+def close(got: Tensor, expected: Tensor, what: str) -> None:
     """Equal but for rounding."""
-    largest = float(want.abs().max())
-    difference = float((got - want).abs().max())
+    largest = float(expected.abs().max())
+    difference = float((got - expected).abs().max())
     assert difference <= 1e-4 * max(largest, 1e-6), f"{what}: differs by {difference:.3g}"
 
 
@@ -68,8 +68,10 @@ def tokens_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> No
     for layout in (CHAIN, STAR):
         net = network(plugin, settings, layout)
         tokens = net(clips(layout=layout))
-        want = (3, FRAMES // net.stride, len(layout.joints), net.dim)
-        assert tuple(tokens.shape) == want, f"shape {tuple(tokens.shape)}, promised {want}"
+        expected = (3, FRAMES // net.stride, len(layout.joints), net.dim)
+        assert tuple(tokens.shape) == expected, (
+            f"expected {expected} as promised, got {tuple(tokens.shape)}"
+        )
         assert tokens.dtype == torch.float32
         assert torch.isfinite(tokens).all()
 

@@ -17,10 +17,10 @@ TEXTS = (
 LONG = " ".join(["The arm goes up and the arm goes down."] * 400)
 
 
-def close(got: Tensor, want: Tensor, what: str) -> None:
+def close(got: Tensor, expected: Tensor, what: str) -> None:
     """Equal but for rounding."""
-    difference = float((got - want).abs().max())
-    assert difference <= 1e-4 * float(want.abs().max()), f"{what}: differs by {difference:.3g}"
+    difference = float((got - expected).abs().max())
+    assert difference <= 1e-4 * float(expected.abs().max()), f"{what}: differs by {difference:.3g}"
 
 
 def vectors_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:

@@ -152,7 +152,7 @@ def rows_are_scored_alone(plugin: type[Any], settings: BaseModel) -> None:
 
 def seeds_reproduce(plugin: type[Any], settings: BaseModel) -> None:
     """The same seed learns the same, whatever was drawn before, and draws nothing globally."""
-    _, want, _ = _result(plugin, settings)
+    _, expected, _ = _result(plugin, settings)
     before = torch.get_rng_state()
     torch.rand(3)
     middle = torch.get_rng_state()
@@ -162,7 +162,7 @@ def seeds_reproduce(plugin: type[Any], settings: BaseModel) -> None:
     place = torch.arange(CLIPS * (len(SEEN) + len(UNSEEN))) % CLIPS
     with torch.no_grad():
         got = method.score(toy(_facets(plugin))[1]["plain"][place >= 2 * CLIPS // 3])
-    assert torch.equal(got, want), "two runs with one seed differ"
+    assert torch.equal(got, expected), "two runs with one seed differ"
 
 
 def other_clips_are_never_read(plugin: type[Any], settings: BaseModel) -> None:
@@ -182,8 +182,8 @@ def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
     state = {name: value.contiguous() for name, value in method.state_dict().items()}
     other.load_state_dict(load(save(state)))
     with torch.no_grad():
-        want, got = method.score(views["plain"][:4]), other.eval().score(views["plain"][:4])
-    assert torch.allclose(got, want, rtol=1e-5, atol=1e-6)
+        expected, got = method.score(views["plain"][:4]), other.eval().score(views["plain"][:4])
+    assert torch.allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 def further_classes_leave_the_others_alone(plugin: type[Any], settings: BaseModel) -> None:
@@ -228,8 +228,8 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
     other = plugin(settings, problem, 0)
     other.load_state_dict({**start, **learned})
     with torch.no_grad():
-        want, got = method.score(views["plain"]), other.eval().score(views["plain"])
-    return not torch.equal(got, want)
+        expected, got = method.score(views["plain"]), other.eval().score(views["plain"])
+    return not torch.equal(got, expected)
 
 
 def unseen_text_is_not_learned_from(plugin: type[Any], settings: BaseModel) -> None:

@@ -124,7 +124,7 @@ def its_files_are_recognised(plugin: type[Any], settings: BaseModel) -> None:
 
 
 def other_files_are_not_recognised(plugin: type[Any], settings: BaseModel) -> None:
-    """Whatever is no pose file is not recognised, and no error."""
+    """Whatever is not a pose file is not recognised, and no error."""
     reader, array = plugin(settings), io.BytesIO()
     np.save(array, np.array(["no", "poses"]))
     with tempfile.TemporaryDirectory() as folder:
@@ -184,16 +184,16 @@ def compare(found: Poses, poses: Poses, what: str) -> None:
     """Both tell of the same, as far as the format can."""
     rows = np.flatnonzero(~np.isnan(found.joints).all(axis=(1, 2, 3)))
     assert poses.frames is not None
-    assert len(rows) == len(poses.frames), f"{what}: {len(rows)} frames, want {len(poses.frames)}"
+    assert len(rows) == len(poses.frames), f"{what}: {len(rows)} of {len(poses.frames)} frames"
     if found.frames is not None:
         numbers = found.frames[rows]
         assert np.array_equal(numbers - numbers[0], poses.frames - poses.frames[0]), what
-    got, want = placed(found)[rows], placed(poses)
-    assert got.shape == want.shape, f"{what}: joints {got.shape}, want {want.shape}"
+    got, expected = placed(found)[rows], placed(poses)
+    assert got.shape == expected.shape, f"{what}: expected joints {expected.shape}, got {got.shape}"
     missing = np.isnan(poses.joints).any(-1)
     assert np.array_equal(np.isnan(found.joints[rows]).any(-1), missing), f"{what}: joints not seen"
-    size = float(np.nanmax(want) - np.nanmin(want))
-    error = float(np.abs(got - want)[~missing].max())
+    size = float(np.nanmax(expected) - np.nanmin(expected))
+    error = float(np.abs(got - expected)[~missing].max())
     assert error <= TOLERANCE * size, f"{what}: joints differ by {error:.3g}"
 
 

@@ -12,7 +12,7 @@ from starcli.contracts import Layout
 from starcli.errors import DataError
 
 KEYS = ("name", "joints", "bones", "parts", "origin", "centre", "across")
-FIX = "mend the layout; joints are named, or counted from 0"
+FIX = "fix the layout; joints are named, or counted from 0"
 RESERVED = "name"
 """The facet of the whole class; a part of this name could not be told from it."""
 
@@ -27,7 +27,7 @@ def read(path: Path) -> Layout:
             `centre`, `across` (left, right), and a table `parts.K` of K parts for every partition.
 
     Raises:
-        DataError: It cannot be read, or is no layout.
+        DataError: It cannot be read, or is not a layout.
     """
     return parse(files.toml(path), path)
 
@@ -36,7 +36,7 @@ def named(name: str) -> Layout:
     """The layout that a name of `starcli plugins`, or a TOML file, stands for.
 
     Raises:
-        DataError: The file cannot be read, or is no layout.
+        DataError: The file cannot be read, or is not a layout.
         UsageError: There is no such layout.
     """
     return read(Path(name)) if name.endswith(".toml") else registry.layout(name)
@@ -50,11 +50,11 @@ def parse(tree: object, where: Path) -> Layout:
         where: The file, for messages.
 
     Raises:
-        DataError: A key is missing or unknown, bones are no tree, parts are no partition.
+        DataError: A key is missing or unknown, bones are not a tree, parts not a partition.
     """
     if not isinstance(tree, Mapping) or set(tree) != set(KEYS):
-        found = ", ".join(tree) if isinstance(tree, Mapping) else type(tree).__name__
-        raise DataError(f"a layout has {', '.join(KEYS)}; found {found}", FIX, file=where)
+        got = ", ".join(tree) if isinstance(tree, Mapping) else type(tree).__name__
+        raise DataError(f"a layout: expected {', '.join(KEYS)}, got {got}", FIX, file=where)
     reader = _Reader(where, _names(tree["joints"], where))
     layout = Layout(
         name=reader.text(tree["name"], "name"),
@@ -93,10 +93,10 @@ def _names(value: object, where: Path) -> tuple[str, ...]:
     if len(names) < 2 or not all(
         isinstance(n, str) and n.strip() and n.isprintable() for n in names
     ):
-        raise DataError("joints: want two names or more, each a text", FIX, file=where)
+        raise DataError("joints: expected at least two names, each a text", FIX, file=where)
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise DataError(f"joints: '{name}' is there {count} times", FIX, file=where)
+        raise DataError(f"joints: duplicate name '{name}'", FIX, file=where)
     return tuple(names)
 
 
@@ -116,12 +116,12 @@ class _Reader:
 
     def text(self, value: object, key: str) -> str:
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            raise self.wrong(f"{key}: want a text, found {value!r}")
+            raise self.wrong(f"{key}: expected a text, got {value!r}")
         return value
 
     def items(self, value: object, key: str) -> list[object]:
         if not isinstance(value, list):
-            raise self.wrong(f"{key}: want a list, found {value!r}")
+            raise self.wrong(f"{key}: expected a list, got {value!r}")
         return value
 
     def joint(self, value: object, key: str) -> int:
@@ -135,12 +135,12 @@ class _Reader:
     def pair(self, value: object, key: str) -> tuple[int, int]:
         both = [self.joint(item, key) for item in self.items(value, key)]
         if len(set(both)) != 2 or len(both) != 2:
-            raise self.wrong(f"{key}: want two different joints, found {value!r}")
+            raise self.wrong(f"{key}: expected two different joints, got {value!r}")
         return both[0], both[1]
 
     def partitions(self, value: object) -> dict[int, Partition]:
         if not isinstance(value, Mapping) or not value:
-            raise self.wrong("parts: want a table for each partition, such as [parts.2]")
+            raise self.wrong("parts: expected a table for each partition, such as [parts.2]")
         return {
             self._count(key, table): self._partition(key, table) for key, table in value.items()
         }
@@ -148,7 +148,7 @@ class _Reader:
     def _count(self, key: object, table: object) -> int:
         count = len(table) if isinstance(table, Mapping) else 0
         if count == 0 or key != str(count):
-            raise self.wrong(f"parts.{key}: has {count} parts, want {key}")
+            raise self.wrong(f"parts.{key}: expected {key} parts, got {count}")
         return count
 
     def _partition(self, key: object, table: Mapping[str, object]) -> Partition:
@@ -170,13 +170,13 @@ def _check_tree(layout: Layout, where: Path) -> None:
     roots = [joint for joint in range(len(names)) if joint not in parent]
     if len(roots) > 1:
         loose = ", ".join(f"'{names[joint]}'" for joint in roots)
-        raise DataError(f"bones: want one joint without a parent, found {loose}", FIX, file=where)
+        raise DataError(f"bones: expected one joint without a parent, got {loose}", FIX, file=where)
     for joint in range(len(names)):
         above = joint
         for _ in layout.bones:
             above = parent.get(above, above)
         if not roots or above != roots[0]:
-            raise DataError(f"bones: '{names[joint]}' is on a ring", FIX, file=where)
+            raise DataError(f"bones form a cycle at '{names[joint]}'", FIX, file=where)
 
 
 def _check_parts(layout: Layout, where: Path) -> None:
@@ -187,7 +187,7 @@ def _check_parts(layout: Layout, where: Path) -> None:
         for joint, name in enumerate(layout.joints):
             if times[joint] != 1:
                 raise DataError(
-                    f"parts.{count}: joint '{name}' is in {times[joint]} parts, want 1",
+                    f"parts.{count}: joint '{name}': expected in 1 part, got {times[joint]}",
                     FIX,
                     file=where,
                 )
@@ -195,7 +195,7 @@ def _check_parts(layout: Layout, where: Path) -> None:
             cut = [f for f in fine if f & set(group) and not f <= set(group)]
             if cut or not group:
                 raise DataError(
-                    f"parts.{count}.{part}: is no union of parts of the finest partition",
+                    f"parts.{count}.{part}: is not a union of parts of the finest partition",
                     FIX,
                     file=where,
                 )

@@ -36,9 +36,9 @@ def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
         DataError: No frames, another number of joints, NaN, infinity, or beyond 100 m.
     """
     if joints.ndim != 4 or joints.shape[2:] != (len(layout.joints), 3):
-        want = f"[frames, persons, {len(layout.joints)}, 3]"
+        expected = f"[frames, persons, {len(layout.joints)}, 3]"
         raise DataError(
-            f"joints are {list(joints.shape)}, want {want}",
+            f"expected joints {expected}, got {list(joints.shape)}",
             "check that it belongs to this data set",
             file=where,
         )
@@ -51,7 +51,7 @@ def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
         value = joints[tuple(np.argwhere(bad)[0])]
         name = layout.joints[joint]
         raise DataError(
-            f"joint {joint} ({name}) has coordinate {value}, want metres below 100",
+            f"joint {joint} ({name}): expected metres below 100, got {value}",
             "repair or remove the clip",
             file=where,
             frame=frame + 1,

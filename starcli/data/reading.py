@@ -103,7 +103,7 @@ def content(path: Path) -> str:
     """
     try:
         if not path.is_file():
-            raise DataError("is no regular file", "remove it from the recordings", file=path)
+            raise DataError("is not a regular file", "remove it from the recordings", file=path)
         with path.open("rb", buffering=0) as file:
             # Searching for the end of a zip takes longer than all else on a small file.
             if file.read(2) == b"PK" and zipfile.is_zipfile(file):

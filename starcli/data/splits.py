@@ -70,7 +70,7 @@ def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Seq
         )
     both = set(seen) & set(unseen)
     if both:
-        raise DataError(f"classes {sorted(both)} are both seen and unseen", "mend the split")
+        raise DataError(f"classes {sorted(both)} are both seen and unseen", "fix the split")
     subset = index.subsets[protocol]
     train = [i for i, s in enumerate(subset) if s == "train" and index.labels[i] in set(seen)]
     test = [i for i, s in enumerate(subset) if s == "test"]
@@ -111,7 +111,7 @@ def validation_task(
         if not set(unseen) < set(final.seen):
             raise DataError(
                 f"validation classes {sorted(set(unseen) - set(final.seen))} are not seen classes",
-                "mend the data set's validation classes",
+                "fix the data set's validation classes",
             )
     else:
         count = pseudo_unseen_count(len(final.seen), len(final.unseen), classes)

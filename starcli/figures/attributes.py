@@ -62,7 +62,9 @@ def _require_different(settings: Mapping[str, Mapping[str, Any]], fix: str) -> N
                 "leave one out",
             )
     if len({own[M] for own in settings.values()}) < 2:
-        raise UsageError(f"one m, {next(iter(settings.values()))[M]}, is no curve", fix)
+        raise UsageError(
+            f"expected at least two m, got {next(iter(settings.values()))[M]} only", fix
+        )
 
 
 def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) -> dict[str, Any]:

@@ -359,4 +359,4 @@ def _require_usable(problem: Problem) -> None:
     both = sorted(set(problem.seen) & set(problem.unseen))
     if both:
         name = problem.bank.classes[both[0]]
-        raise DataError(f"class '{name}' is both seen and unseen", "mend the split")
+        raise DataError(f"class '{name}' is both seen and unseen", "fix the split")

@@ -56,7 +56,7 @@ def read_actions(given: str | Path | Sequence[str]) -> Actions:
             or a `.json` of descriptions as `starcli describe` writes them.
 
     Raises:
-        DataError: The file cannot be read, or a name is empty or there twice.
+        DataError: The file cannot be read, or a name is empty or a duplicate.
     """
     if isinstance(given, str):
         is_file = given.lower().endswith((".json", ".txt"))
@@ -122,7 +122,7 @@ class Predictor:
             chosen |= set(mine[among or "all"])
         if len(chosen) < 2:
             raise UsageError(
-                "one action only to choose from", "name several with --actions, or add --among all"
+                "at least two actions are needed", "name several with --actions, or add --among all"
             )
         return sorted(chosen)
 

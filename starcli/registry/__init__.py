@@ -140,7 +140,7 @@ def find(kind: Kind, name: str) -> Entry:
         raise UsageError(f"no {kind} '{name}'", suggest(name, known))
     if len(found) > 1 and not own:
         names = " or ".join(f"{e.distribution}:{e.name}" for e in found)
-        raise UsageError(f"several distributions have a {kind} '{name}'", f"say {names}")
+        raise UsageError(f"several distributions have a {kind} '{name}'", f"use {names}")
     return (own or found)[0]
 
 
@@ -171,7 +171,7 @@ def _require_contract(entry: Entry, plugin: Any) -> None:
     if missing:
         raise IncompatibleError(f"{whose} lacks {', '.join(missing)}", update)
     if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
-        raise IncompatibleError(f"{whose}: Settings is no pydantic model", update)
+        raise IncompatibleError(f"{whose}: Settings is not a pydantic model", update)
     for name, given in calls.items():
         if not _takes(getattr(plugin, name), len(given)):
             raise IncompatibleError(
@@ -204,7 +204,7 @@ def layout(name: str) -> Layout:
     entry = find("layout", name)
     found = _target(entry)
     if not isinstance(found, Layout):
-        raise IncompatibleError(f"{who(entry)} is no Layout", f"update {entry.distribution}")
+        raise IncompatibleError(f"{who(entry)} is not a Layout", f"update {entry.distribution}")
     return found
 
 

@@ -29,7 +29,7 @@ def require_floats(
         shape: Its shape.
 
     Raises:
-        IncompatibleError: It is no tensor, of another shape, or not of floating point.
+        IncompatibleError: It is not a tensor, of another shape, or not of floating point.
     """
     floats = isinstance(answer, torch.Tensor) and answer.is_floating_point()
     if floats and tuple(answer.shape) == tuple(shape):

@@ -2,7 +2,7 @@
 
 One process at a time works there, under a lock: on `files`, which become the result by one rename,
 and on `checkpoint`, which stays until then. At every instant the checkpoint or the result is whole.
-What killed processes leave there, and is no checkpoint, is removed by the next that comes by.
+What killed processes leave there, and is not a checkpoint, is removed by the next that comes by.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from starcli.class_names import folded
 from starcli.errors import DataError, suggest
 from starcli.files import strict_json
 
-FIX = "mend the file; see what is wrong with: starcli describe --check FILE"
+FIX = "fix the file; see what is wrong with: starcli describe --check FILE"
 
 
 class _Object(dict[str, Any]):
@@ -32,7 +32,7 @@ def read(path: Path) -> Any:
         path: A file as `starcli describe` writes it, or one with the same `actions`.
 
     Raises:
-        DataError: It cannot be read, is no UTF-8, no JSON, or has no `actions`.
+        DataError: It cannot be read, is not UTF-8, not JSON, or has no `actions`.
     """
     document = strict_json(path, _Object)
     if not isinstance(document, dict) or not isinstance(document.get("actions"), dict):
@@ -47,7 +47,7 @@ def digest(actions: Any) -> str:
 
 
 def absent(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str]) -> list[str]:
-    """What is missing, empty or no text, one line for each class and part.
+    """What is missing, empty or not a text, one line for each class and part.
 
     Args:
         actions: What `read` gives.
@@ -61,14 +61,14 @@ def _absent(actions: Mapping[str, Any], name: str, facets: Sequence[str]) -> Ite
     if name not in actions:
         yield f"class '{name}': no description"
     elif not isinstance(actions[name], Mapping):
-        yield f"class '{name}': want part -> text, found {type(actions[name]).__name__}"
+        yield f"class '{name}': expected part -> text, got {type(actions[name]).__name__}"
     else:
         for facet in facets:
             text = actions[name].get(facet)
             if text is None:
                 yield f"class '{name}': no text for part '{facet}'"
             elif not isinstance(text, str) or not _written(text).strip():
-                yield f"class '{name}': the text for part '{facet}' is empty or no text"
+                yield f"class '{name}': the text for part '{facet}' is empty or not a text"
 
 
 def _written(text: str) -> str:
@@ -78,9 +78,9 @@ def _written(text: str) -> str:
 
 def twice(actions: Mapping[str, Any]) -> list[str]:
     """Classes and parts that stand there more than once, one line each."""
-    lines = [f"class '{name}': is there twice" for name in getattr(actions, "twice", ())]
+    lines = [f"duplicate class '{name}'" for name in getattr(actions, "twice", ())]
     for name, texts in actions.items():
-        lines += [f"class '{name}': part '{f}' is there twice" for f in getattr(texts, "twice", ())]
+        lines += [f"class '{name}': duplicate part '{f}'" for f in getattr(texts, "twice", ())]
     return lines
 
 
@@ -120,7 +120,7 @@ def require(
         place: The file, for messages.
 
     Raises:
-        DataError: A text is missing, empty or there twice.
+        DataError: A text is missing, empty or a duplicate.
     """
     lines = twice(actions) + absent(actions, classes, facets)
     if lines:

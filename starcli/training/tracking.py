@@ -1,4 +1,4 @@
-"""How a training goes, epoch by epoch: a file beside its result, and a tracker for those who want.
+"""Losses of a training run, epoch by epoch: a file beside its result, and an optional tracker.
 
 Both are for people. Nothing reads them again, so neither changes what a recipe determines.
 """

@@ -134,10 +134,10 @@ class Shown:
     facts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        want = (len(self.layout.joints), 3)
-        if self.joints.ndim != 4 or self.joints.shape[2:] != want:
+        shape = (len(self.layout.joints), 3)
+        if self.joints.ndim != 4 or self.joints.shape[2:] != shape:
             raise DataError(
-                f"expected joints [frames, persons, {want[0]}, 3], got {list(self.joints.shape)}",
+                f"expected joints [frames, persons, {shape[0]}, 3], got {list(self.joints.shape)}",
                 LEAVE_OUT,
                 file=self.name,
             )

@@ -110,15 +110,15 @@ def _bytes(path: Path) -> bytes:
         raise DataError(f"cannot read: {error}", "check backbone.weights", file=path) from error
 
 
-def _check_length(path: Path, start: bytes, have: int) -> None:
+def _check_length(path: Path, start: bytes, size: int) -> None:
     length = int.from_bytes(start[:8], "little")
     if length > LARGEST_HEADER:
         raise DataError(
             f"safetensors header of {length} bytes, limit {LARGEST_HEADER}", CHECK, file=path
         )
-    if 8 + length > have:
+    if 8 + length > size:
         raise DataError(
-            f"cut off in the header: want at least {8 + length} bytes, have {have}",
+            f"cut off in the header: expected at least {8 + length} bytes, got {size}",
             CHECK,
             file=path,
         )
@@ -145,9 +145,9 @@ def _safetensors(path: Path, data: bytes) -> tuple[dict[str, Tensor], dict[str, 
         raise DataError(
             f"not a safetensors header ({plain(_reason(error))})", CHECK, file=path
         ) from error
-    want = 8 + length + max(ends, default=0)
-    if want > len(data):
-        raise DataError(f"cut off: want {want} bytes, have {len(data)}", CHECK, file=path)
+    expected = 8 + length + max(ends, default=0)
+    if expected > len(data):
+        raise DataError(f"cut off: expected {expected} bytes, got {len(data)}", CHECK, file=path)
     try:
         return dict(sorted(load(data).items())), metadata  # Else another order in every process.
     except Exception as error:  # Whatever the parser meets in bytes made to break it.
@@ -158,11 +158,11 @@ def _safetensors(path: Path, data: bytes) -> tuple[dict[str, Tensor], dict[str, 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; ValueError where it names something twice, which the parser would let pass."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in found if names.count(n) > 1)} is there twice")
-    return found
+        raise ValueError(f"duplicate {next(n for n in unique if names.count(n) > 1)}")
+    return unique
 
 
 def _reason(error: BaseException) -> str:
@@ -225,7 +225,7 @@ def _refusal(path: Path, data: bytes, error: Exception) -> DataError:
     text = str(error)
     pickled = data[:2] == b"PK" or data[:1] == b"\x80"
     found = CODE.search(text)
-    # A text may look like a call to the reader, whose oldest format is text; words are no name.
+    # A text may look like a call to the reader, whose oldest format is text; words are not a name.
     if found and (pickled or re.fullmatch(r"[\w.]+", found[1])):
         return DataError(f"holds code, refused: it calls {plain(found[1])}", CONVERT, file=path)
     if pickled and (found := BEYOND.search(text)):

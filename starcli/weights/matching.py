@@ -101,7 +101,7 @@ def _said(path: Path, text: str) -> TrainedOn:
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     if not (named or classes == "all") or not (dataset is None or isinstance(dataset, str)):
         raise DataError(
-            "its metadata is not understood: want dataset and classes", CHECK, file=path
+            "its metadata is not understood: expected dataset and classes", CHECK, file=path
         )
     return TrainedOn(dataset, tuple(classes) if named else "all")
 
@@ -238,7 +238,7 @@ def _check_names(
     """Refuse names that are missing, and names beside those of the network's own modules.
 
     More blocks than the network has would otherwise make a shorter network without a word. What
-    lies outside its modules, such as a projection head, is no part of it.
+    lies outside its modules, such as a projection head, is not a part of it.
     """
     parts = {name.partition(".")[0] for name in wanted}
     buffers = {name for name, _ in network.named_buffers()}  # Also those that are not saved.
@@ -273,7 +273,7 @@ def _check_shapes(wanted: Mapping[str, Tensor], path: Path, given: Mapping[str, 
     if not wrong:
         return
     show = [
-        f"{plain(name, 60)}: want {_seen(own, has)}, have {_seen(has, own)}"
+        f"{plain(name, 60)}: expected {_seen(own, has)}, got {_seen(has, own)}"
         for name, (own, has) in list(wrong.items())[:3]
     ]
     skeleton = " of a skeleton with another number of joints" if _other_joints(wrong) else ""

@@ -292,10 +292,10 @@ def test_parts_together_are_the_whole(tmp_path: Path) -> None:
             {"cells": [result("first", "b", 1, 0.5, recordings="other")]},
             "the parts read different recordings of made-up",
         ),
-        ({"cells": 5}, "1.json: is no result of starcli benchmark, see cells"),
-        ({"cells": [{}]}, "1.json: is no result of starcli benchmark, see cells.0"),
+        ({"cells": 5}, "1.json: is not a result of starcli benchmark, see cells"),
+        ({"cells": [{}]}, "1.json: is not a result of starcli benchmark, see cells.0"),
         ({"cells": [result("first", "b", 1, 0.5) | {"H": None}]}, "see cells.0"),
-        ({"columns": [["a"]]}, "1.json: is no result of starcli benchmark, see columns.0"),
+        ({"columns": [["a"]]}, "1.json: is not a result of starcli benchmark, see columns.0"),
     ],
 )
 def test_parts_that_do_not_belong_together(

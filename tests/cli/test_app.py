@@ -564,8 +564,8 @@ def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -
     assert [cell.strip() for cell in row.strip("│").split("│")] == [text, "end"]
     console.note(f"{text} done")
     assert capsys.readouterr().err == f"{text} done\n"
-    console.error(StarError(f"class '{text}'", f"mend {text}"))
-    assert capsys.readouterr().err == f"error: class '{text}'\nfix: mend {text}\n"
+    console.error(StarError(f"class '{text}'", f"fix {text}"))
+    assert capsys.readouterr().err == f"error: class '{text}'\nfix: fix {text}\n"
     with console.progress() as report:
         report(f"done {text}", 1, 1)
     assert f"done {text}" in capsys.readouterr().err

@@ -233,7 +233,7 @@ def test_new_is_listed_once_installed(tmp_path: Path, kind: Kind) -> None:
 
 @pytest.mark.parametrize("name", ["", "My-Net", "my_net", "9net", "my--net", "../net", "class"])
 def test_new_refuses_names(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a plugin"):
+    with pytest.raises(UsageError, match="is not a name for a plugin"):
         write("backbone", name, tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
 
@@ -244,9 +244,9 @@ def test_new_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is a reader 'mediapipe' already"):
         write("reader", "mediapipe", tmp_path / "folder")
     (tmp_path / "mine.txt").write_text("mine", "utf-8")
-    with pytest.raises(UsageError, match="is there already and not empty"):
+    with pytest.raises(UsageError, match="exists and is not empty"):
         write("backbone", "my-net", tmp_path)
-    with pytest.raises(UsageError, match="is there already and not empty"):
+    with pytest.raises(UsageError, match="exists and is not empty"):
         write("backbone", "my-net", tmp_path / "mine.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -256,7 +256,7 @@ def test_new_knows_kinds(tmp_path: Path) -> None:
     made = run("plugins", "new", "my-poses", "--kind", "reader", "--folder", folder)
     assert [Path(file).name for file in made["files"]][2:] == ["my_poses.py", "test_my_poses.py"]
     for kind, message in [
-        ("method", "there is no template of a method"),
+        ("method", "no template of a method"),
         ("raeder", "no kind of plugin 'raeder'"),
     ]:
         with pytest.raises(UsageError, match=message):

@@ -326,7 +326,7 @@ GOOD_ROW = '{"file": "a.npy", "class": "bow"}'
     [
         (f"[{GOOD_ROW},\n oops]", 2, "not readable JSON"),
         ("[NaN]", None, "has NaN, which is not JSON"),
-        ('[{"file": "a.npy", "class": "b", "file": "c.npy"}]', None, "key 'file' twice"),
+        ('[{"file": "a.npy", "class": "b", "file": "c.npy"}]', None, "duplicate key 'file'"),
         ("[" * 100_000, None, "not readable JSON"),
         (f"[{'1' * 5000}]", None, "not readable JSON"),
         (GOOD_ROW, None, "want a list"),
@@ -366,20 +366,23 @@ def saved(value: Any, **more: Any) -> bytes:
 HEADER = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}}}"
 BAD_ARRAYS: Mapping[str, tuple[bytes, str]] = {
     "objects_B07": (saved(np.array([[[None]]]), allow_pickle=True), "Python objects, refused"),
-    "complex_B10": (saved(np.ones((2, 4, 3), complex)), "is complex128 [2, 4, 3], want"),
-    "text_B10": (saved(np.full((2, 4, 3), "x")), "is <U1 [2, 4, 3], want"),
-    "flat_B10": (saved(np.ones((2, 12))), "is float64 [2, 12], want"),
-    "four_axes_B10": (saved(np.ones((2, 4, 4))), "want [frames, joints, 2 or 3]"),
-    "no_frames": (saved(np.ones((0, 4, 3))), "is float64 [0, 4, 3], want"),
-    "joints": (saved(np.ones((2, 5, 3))), "joints are [2, 1, 5, 3], want [frames, persons, 4, 3]"),
+    "complex_B10": (saved(np.ones((2, 4, 3), complex)), "got complex128 [2, 4, 3]"),
+    "text_B10": (saved(np.full((2, 4, 3), "x")), "got <U1 [2, 4, 3]"),
+    "flat_B10": (saved(np.ones((2, 12))), "got float64 [2, 12]"),
+    "four_axes_B10": (saved(np.ones((2, 4, 4))), "expected [frames, joints, 2 or 3]"),
+    "no_frames": (saved(np.ones((0, 4, 3))), "got float64 [0, 4, 3]"),
+    "joints": (
+        saved(np.ones((2, 5, 3))),
+        "expected joints [frames, persons, 4, 3], got [2, 1, 5, 3]",
+    ),
     "huge_B12": (npy(HEADER.format((10**12, 4, 3))), "claims float32 [1000000000000, 4, 3]"),
-    "negative_B12": (npy(HEADER.format((-1, 4, 3))), "is float32 [-1, 4, 3], want"),
+    "negative_B12": (npy(HEADER.format((-1, 4, 3))), "got float32 [-1, 4, 3]"),
     "code_B12": (npy("__import__('os')"), "has no readable .npy header"),
     "cut_B08": (saved(clip())[:-8], "claims float32 [3, 4, 3], 144 bytes, and holds 136"),
     "more_B08": (saved(clip()) + b"x", "and holds 145"),
     "empty": (b"", "has no readable .npy header"),
     "nan": (saved(np.where(np.arange(36) == 17, np.nan, 1.0).reshape(3, 4, 3)), "nan"),
-    "far": (saved(np.full((3, 4, 3), 1500.0)), "coordinate 1500.0, want metres below 100"),
+    "far": (saved(np.full((3, 4, 3), 1500.0)), "expected metres below 100, got 1500.0"),
     "nobody": (saved(np.zeros((3, 4, 3))), "has no person in any frame"),
 }
 
@@ -454,7 +457,7 @@ def test_any_bytes_are_read_or_refused(tail: bytes, cut: int) -> None:
     with io.BytesIO(whole[:cut] + tail) as file:
         try:
             found = array_files._array(
-                file, len(whole[:cut] + tail), "x.npy", arrays.is_clip, arrays.WANT
+                file, len(whole[:cut] + tail), "x.npy", arrays.is_clip, arrays.EXPECTED
             )
         except DataError:
             return
@@ -491,32 +494,36 @@ def test_a_layout_is_read_from_toml(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('name = "stick"\n', "", "a layout has name, joints"),
-        ('name = "stick"', 'name = ""', "name: want a text"),
-        ('name = "stick"', 'name = "stick"\nspine = 1', "found name, spine"),
-        ('"left hand", "right hand"]\nbones', '"hip", "right hand"]\nbones', "'hip' is there 2"),
-        ('["hip", "neck", "left hand", "right hand"]', '["hip"]', "want two names or more"),
+        ('name = "stick"\n', "", "a layout: expected name, joints"),
+        ('name = "stick"', 'name = ""', "name: expected a text"),
+        ('name = "stick"', 'name = "stick"\nspine = 1', "got name, spine"),
+        (
+            '"left hand", "right hand"]\nbones',
+            '"hip", "right hand"]\nbones',
+            "duplicate name 'hip'",
+        ),
+        ('["hip", "neck", "left hand", "right hand"]', '["hip"]', "expected at least two names"),
         ("[3, 1]", "[4, 1]", "bone: no joint 4 among 4"),
         ("[3, 1]", "[true, 1]", "bone: no joint True"),
         ("[3, 1]", "[-1, 1]", "bone: no joint -1"),
         ("[3, 1]", "[3, 3]", "two different joints"),
         ("[3, 1]", "[3, 2, 1]", "two different joints"),
-        (", [3, 1]", "", "found 'neck', 'right hand'"),
+        (", [3, 1]", "", "got 'neck', 'right hand'"),
         (", [3, 1]", ", [2, 0]", "joint 'left hand' has 2 parents"),
-        ("[3, 1]]", "[1, 0]]", "'hip' is on a ring"),
-        ("[3, 1]]", "[3, 1], [1, 3]]", "is on a ring"),
+        ("[3, 1]]", "[1, 0]]", "bones form a cycle at 'hip'"),
+        ("[3, 1]]", "[3, 1], [1, 3]]", "bones form a cycle"),
         ('"neck"\nacross', '"nek"\nacross', "centre: no joint 'nek'"),
-        ("[parts.2]", "[parts.4]", "parts.4: has 2 parts, want 4"),
-        ('lower = ["hip"]', 'lower = ["hip", "neck"]', "joint 'neck' is in 2 parts"),
-        ("trunk = [1]", "trunk = []", "joint 'neck' is in 0 parts"),
+        ("[parts.2]", "[parts.4]", "parts.4: expected 4 parts, got 2"),
+        ('lower = ["hip"]', 'lower = ["hip", "neck"]', "joint 'neck': expected in 1 part, got 2"),
+        ("trunk = [1]", "trunk = []", "joint 'neck': expected in 1 part, got 0"),
         ("trunk = [1]\nhands = [2, 3]", "trunk = [1, 2]\nhands = [3]\n", ""),
         (
             '"left hand", "right hand"]\nlower = ["hip"]',
             '"left hand"]\nlower = ["hip", 3]',
-            "parts.2.upper: is no union of parts",
+            "parts.2.upper: is not a union of parts",
         ),
         ("trunk = [1]", "name = [1]", "cannot be called 'name'"),
-        ("[parts.2]", "[other.2]", "a layout has"),
+        ("[parts.2]", "[other.2]", "a layout: expected"),
         ('["left hand", "right hand"]\n[', '["left hand", "left hand"]\n[', "two different joints"),
         ("name =", "name", "not readable TOML"),
     ],
@@ -827,7 +834,7 @@ def test_a_layout_without_six_parts_is_cut_into_its_finest(folder: Path) -> None
         ),
         (["data", "import", "new", "poses", "--layout", "no.toml"], 3, "no.toml: cannot be read"),
         (["data", "import", "new", "poses"], 2, "--layout"),
-        (["data", "import", "new", "poses", "--layout", "kinect-v2"], 3, "joints are [20, 1, 17"),
+        (["data", "import", "new", "poses", "--layout", "kinect-v2"], 3, "got [20, 1, 17"),
         (["data", "import", "new", "poses", "--layout", "coco-17", "--up", "z"], 2, "--up z"),
     ],
 )

@@ -402,8 +402,13 @@ WRONG = [
     (["gamma", "absent"], 2, "no run 'absent'", "there are: fold1, m4"),
     (["gamma", "m4", "--out", "taken"], 6, "taken", "name another with --out"),
     (["attributes"], 2, "Missing argument", "--help"),
-    (["attributes", "m4"], 2, "one m, 4, is no curve", "another method.attributes"),
-    (["attributes", "m6", "m6-s1"], 2, "one m, 6, is no curve", "another method.attributes"),
+    (["attributes", "m4"], 2, "expected at least two m, got 4 only", "another method.attributes"),
+    (
+        ["attributes", "m6", "m6-s1"],
+        2,
+        "expected at least two m, got 6 only",
+        "another method.attributes",
+    ),
     (["attributes", "m4", "two"], 2, "'m4' and 'two' differ in parts 6 / 2", "else alike"),
     (
         ["attributes", "m6", "plain"],

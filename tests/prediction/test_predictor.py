@@ -251,7 +251,7 @@ def test_no_files_are_no_clips(run: starcli.Run) -> None:
 
 
 def test_one_action_is_no_choice(run: starcli.Run, clips: Path) -> None:
-    with pytest.raises(UsageError, match="one action only"):
+    with pytest.raises(UsageError, match="at least two actions"):
         starcli.predict(run, clips, actions="juggle", describer="names")
 
 

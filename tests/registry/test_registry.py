@@ -109,7 +109,7 @@ def test_what_is_no_layout_is_refused(tmp_path: Path) -> None:
     install(tmp_path, "acme", "[starcli.data.layouts]\nacme = acme:Talker\n")
     script = LOAD.replace("registry.load(*sys.argv[1:])", "registry.layout(sys.argv[1])")
     answer = json.loads(python(tmp_path, "-c", script, "acme").stdout)
-    assert answer["message"] == "layout 'acme' (acme 1.0) is no Layout"
+    assert answer["message"] == "layout 'acme' (acme 1.0) is not a Layout"
     assert json.loads(python(tmp_path, "-c", script, "acne").stdout)["exit_code"] == 2
 
 
@@ -228,7 +228,7 @@ def test_two_third_parties_with_one_name(tmp_path: Path) -> None:
     answer, _ = load(tmp_path, "describer", "talker")
     assert answer["exit_code"] == 2
     assert answer["message"] == "several distributions have a describer 'talker'"
-    assert answer["fix"] == "say acme:talker or bolt:talker"
+    assert answer["fix"] == "use acme:talker or bolt:talker"
     assert load(tmp_path, "describer", "bolt:talker")[0]["module"] == "bolt"
     assert load(tmp_path, "describer", "acme:talker")[0]["module"] == "acme"
 

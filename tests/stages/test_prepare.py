@@ -48,7 +48,7 @@ class Source:
         number = int(recording.name)
         yield self._clip(f"{number}a", number, 1)
         if recording.name in self.bad:
-            raise DataError("is damaged", "mend it", file=recording.name, line=7)
+            raise DataError("is damaged", "fix it", file=recording.name, line=7)
         yield self._clip(f"{number}b", number, 2)
 
     def _clip(self, name: str, value: int, persons: int) -> Clip:
@@ -329,7 +329,7 @@ def test_what_is_no_file_has_no_content_and_is_not_opened_a23(
     make: Callable[[Path], None], tmp_path: Path
 ) -> None:
     make(tmp_path / "x.skeleton")
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="not a regular file"):
         reading.content(tmp_path / "x.skeleton")
 
 

@@ -55,11 +55,11 @@ def test_require_gives_the_asked_texts_in_the_asked_order(tmp_path: Path) -> Non
         (
             changed(throw={"arm": " \n", "leg": 3}),
             [
-                "class 'throw': the text for part 'arm' is empty or no text",
-                "class 'throw': the text for part 'leg' is empty or no text",
+                "class 'throw': the text for part 'arm' is empty or not a text",
+                "class 'throw': the text for part 'leg' is empty or not a text",
             ],
         ),
-        (changed(throw=["It swings."]), ["class 'throw': want part -> text, found list"]),
+        (changed(throw=["It swings."]), ["class 'throw': expected part -> text, got list"]),
         ({"throw": GOOD["throw"]}, ["class 'sit down': no description"]),
         (
             changed(sit_don=GOOD["throw"]),
@@ -104,7 +104,7 @@ def test_what_is_there_twice_is_named(tmp_path: Path) -> None:
         '{"actions": {"throw": {"arm": "a", "leg": "b", "arm": "c"}, '
         '"sit down": {"arm": "a", "leg": "b"}, "sit down": {"arm": "a", "leg": "c"}}}'
     )
-    want = ["class 'sit down': is there twice", "class 'throw': part 'arm' is there twice"]
+    want = ["duplicate class 'sit down'", "class 'throw': duplicate part 'arm'"]
     assert faults(descriptions.read(path)) == want
     with pytest.raises(DataError, match=f"{want[0]}; and 1 more") as caught:
         descriptions.require(descriptions.read(path), CLASSES, PARTS, path)
@@ -139,7 +139,7 @@ def test_absent_file_and_half_characters(tmp_path: Path) -> None:
     path = tmp_path / "texts.json"
     path.write_text('{"actions": {"throw": {"arm": "a\\ud800", "leg": "\\ud800"}}}')
     said = descriptions.absent(descriptions.read(path), ["throw"], PARTS)
-    assert said == ["class 'throw': the text for part 'leg' is empty or no text"]
+    assert said == ["class 'throw': the text for part 'leg' is empty or not a text"]
     assert descriptions.require(descriptions.read(path), ["throw"], ["arm"], path) == [{"arm": "a"}]
 
 

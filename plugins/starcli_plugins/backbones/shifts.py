@@ -123,7 +123,7 @@ class TemporalShift(nn.Module):
         if torch.is_grad_enabled() and not self.training:  # in the published order, see `fusable`
             return self.reference(x)
         whole, part = self._position()
-        # An offset that is no number makes a loss that is none, which training says in its own way.
+        # An offset that is not a number makes a loss that is none, which training reports.
         least, most = torch.stack(torch.aminmax(whole.nan_to_num(0, 0, 0))).tolist()
         low, high = -int(least), int(most) + 1
         # Taps beyond the clip read nothing but zeros.

@@ -195,7 +195,7 @@ def _read_json(recording: Recording) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError(f"a key is there twice: {', '.join(key for key, _ in pairs)}")
+        raise ValueError(f"duplicate key: {', '.join(key for key, _ in pairs)}")
     return content
 
 
@@ -205,14 +205,17 @@ def _frames(skeletons: Any, recording: Recording) -> np.ndarray[Any, np.dtype[np
         raise DataError("has no frames", "download it again", file=recording.where)
     for number, frame in enumerate(skeletons, 1):
         if not isinstance(frame, list) or len(frame) != 20:
-            found = len(frame) if isinstance(frame, list) else type(frame).__name__
+            got = len(frame) if isinstance(frame, list) else type(frame).__name__
             raise DataError(
-                f"{found} joints, want 20", "download it again", file=recording.where, frame=number
+                f"expected 20 joints, got {got}",
+                "download it again",
+                file=recording.where,
+                frame=number,
             )
     try:
         array = np.array(skeletons)
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"found {array.dtype}")
+            raise TypeError(f"got {array.dtype}")
         return array.astype(np.float64)[:, None]
     except (ValueError, TypeError) as error:
         raise DataError(

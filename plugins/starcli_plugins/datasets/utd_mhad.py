@@ -186,7 +186,7 @@ def _read_mat(recording: Recording) -> np.ndarray[Any, np.dtype[Any]]:
     skeleton = content["d_skel"]
     if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3) or skeleton.dtype.kind not in "fiu":
         raise DataError(
-            f"d_skel is {skeleton.dtype} {list(skeleton.shape)}, want real [20, 3, frames]",
+            f"d_skel: expected real [20, 3, frames], got {skeleton.dtype} {list(skeleton.shape)}",
             "check that this is a UTD-MHAD skeleton file",
             file=recording.where,
         )

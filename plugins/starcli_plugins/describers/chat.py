@@ -61,9 +61,9 @@ class Chat:
         def _address(cls, value: str) -> str:
             parts = urlsplit(value)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("want an address such as http://localhost:11434/v1")
+                raise ValueError("expected an address such as http://localhost:11434/v1")
             if parts.username or parts.password or parts.query or parts.fragment:
-                raise ValueError("want no user, password or query; a key goes into a variable")
+                raise ValueError("expected no user, password or query; a key goes into a variable")
             return value.rstrip("/")
 
     api: ClassVar[int] = 1

@@ -25,7 +25,7 @@ def _check(text: str) -> str:
         if name is not None
     }
     if not text.strip() or not found <= {(name, "", None) for name in PLACEHOLDERS}:
-        raise ValueError("want a text with {name} and {part} and no other placeholder")
+        raise ValueError("expected a text with {name} and {part} and no other placeholder")
     return text
 
 

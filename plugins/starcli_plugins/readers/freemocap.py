@@ -26,7 +26,7 @@ FAR = 10.0
 """Coordinates beyond this are millimetres or pixels; MediaPipe's own are metres or shares."""
 UPRIGHT = 0.3
 """Share of the body's size that the head is above the ankles along z; of pixels, z is depth."""
-WANT = "[frames, 33 or 553, 3]"
+EXPECTED = "[frames, 33 or 553, 3]"
 
 
 class FreeMoCap:
@@ -109,7 +109,7 @@ def _value(cell: str) -> float:
 
 
 def _from_array(file: PoseFile) -> Poses:
-    array = array_files.read(file.path, shaped=_is_body, want=WANT, name=file.name)
+    array = array_files.read(file.path, shaped=_is_body, expected=EXPECTED, name=file.name)
     joints = array[:, None, : len(MEDIAPIPE_33.joints)].astype(np.float64)
     joints[~np.isfinite(joints).all(-1)] = np.nan
     return Poses(joints, MEDIAPIPE_33.name, unit="mm", axes=Z_UP)

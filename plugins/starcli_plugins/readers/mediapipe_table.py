@@ -60,7 +60,7 @@ HEADINGS = (
 LABEL = ("class", "label", "action", "pose_class")
 PERSON = ("person", "person_id", "track_id", "id")
 FAR = 10.0
-"""Coordinates beyond this, without visibility, are no landmarks of MediaPipe: maybe millimetres."""
+"""Coordinates beyond this, without visibility, are not MediaPipe's: maybe millimetres."""
 
 
 @dataclass(frozen=True)

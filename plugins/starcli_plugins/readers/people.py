@@ -174,17 +174,17 @@ def _require_alike(ordered: Sequence[Frame]) -> None:
     people = [person for frame in ordered for person in frame.people]
     if not people:
         raise ordered[0].file.wrong("nobody is in any frame", "leave the file out")
-    want = people[0].joints.shape
+    shape = people[0].joints.shape
     for number, frame in enumerate(ordered):
         if number and frame.number == ordered[number - 1].number:
             raise frame.file.wrong(
                 "duplicate frame", "leave one of the two out", frame=frame.number
             )
         for person in frame.people:
-            if person.joints.shape != want:
+            if person.joints.shape != shape:
                 got = "{} joints in {} dimensions".format(*person.joints.shape)
                 raise frame.file.wrong(
-                    f"expected {want[0]} joints in {want[1]} dimensions as before, got {got}",
+                    f"expected {shape[0]} joints in {shape[1]} dimensions as before, got {got}",
                     "keep one pose model to a recording",
                     frame=frame.number,
                 )

@@ -58,7 +58,7 @@ class Rows:
 
 
 def heading(file: PoseFile) -> Heading | None:
-    """The heading of a table; None where its first rows are no joints."""
+    """The heading of a table; None where its first rows are not joints."""
     return heading_of([row for _, row in islice(lines_of(file.opening), 2)])
 
 

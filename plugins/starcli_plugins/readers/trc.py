@@ -124,7 +124,7 @@ def _cells(lines: Sequence[str], width: int) -> Iterator[Line]:
 def _check_count(facts: Mapping[str, str], frames: int, file: PoseFile) -> None:
     told = facts.get("numframes", "").strip()
     if told.isdecimal() and int(told) > frames:
-        raise file.wrong(f"declares {told} frames, found {frames}", "export it again", line=3)
+        raise file.wrong(f"declares {told} frames, got {frames}", "export it again", line=3)
 
 
 def _written(poses: Poses, name: str) -> str:

@@ -88,9 +88,9 @@ def _poses(file: PoseFile) -> Poses:
             points = rows(body.get("keypoint"), 3, file, place)
             count = count or len(points)
             if len(points) not in LAYOUTS or len(points) != count:
-                wanted = "18, 34 or 38" if len(points) not in LAYOUTS else f"{count} as before"
+                expected = "18, 34 or 38" if len(points) not in LAYOUTS else f"{count} as before"
                 raise file.wrong(
-                    f"expected {wanted} keypoints, got {len(points)}",
+                    f"expected {expected} keypoints, got {len(points)}",
                     "keep one body format to a recording",
                     frame=place,
                 )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from starcli import array_files
 
-WANT = "[frames, joints, 2 or 3] or [frames, persons, joints, 2 or 3] of numbers"
+EXPECTED = "[frames, joints, 2 or 3] or [frames, persons, joints, 2 or 3] of numbers"
 keys = array_files.keys
 
 
@@ -23,7 +23,7 @@ def read(path: Path, key: str = "") -> npt.NDArray[Any]:
     Raises:
         DataError: Damaged, of Python objects, of another shape, or larger than it can hold.
     """
-    return array_files.read(path, key, shaped=is_clip, want=WANT)
+    return array_files.read(path, key, shaped=is_clip, expected=EXPECTED)
 
 
 def is_clip(shape: tuple[int, ...]) -> bool:

@@ -45,11 +45,11 @@ def write(kind: Kind, name: str, folder: Path) -> list[Path]:
     """
     module = name.replace("-", "_")
     if kind not in USES:
-        raise UsageError(f"there is no template of a {kind}", f"there are: {', '.join(USES)}")
+        raise UsageError(f"no template of a {kind}", f"there are: {', '.join(USES)}")
     if not NAME.fullmatch(name) or keyword.iskeyword(module):
         raise UsageError(
-            f"'{name}' is no name for a plugin",
-            "lower case letters, digits and hyphens, such as my-net",
+            f"'{name}' is not a name for a plugin",
+            "use lower case letters, digits and hyphens, such as my-net",
         )
     if registry.matches(kind, name):
         raise UsageError(f"there is a {kind} '{name}' already", "choose another name")
@@ -63,7 +63,7 @@ def write(kind: Kind, name: str, folder: Path) -> list[Path]:
     }
     with writes_to(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is there already and not empty", "name another --folder")
+            raise UsageError(f"{folder} exists and is not empty", "name another --folder")
         folder.mkdir(parents=True, exist_ok=True)
         return [
             _write(source.format(**words), folder / target.format(**words), words)

@@ -552,7 +552,7 @@ def test_bombs_go_off_nowhere(tmp_path: Path) -> None:
     ],
 )
 def test_other_content_lists_found_and_wanted(tmp_path: Path, content: object, found: str) -> None:
-    refused(dumped(tmp_path, content), f"found {found}", "want annotations and split")
+    refused(dumped(tmp_path, content), f"expected annotations and split, got {found}")
 
 
 @pytest.mark.parametrize("name", [None, 3, b"S001", "", "a\nb", "x" * 81, ["S001"]])
@@ -565,26 +565,26 @@ def test_annotations_without_a_name_are_counted_from_1(tmp_path: Path, name: obj
 
 @pytest.mark.parametrize("label", [None, "3", 2.0, -1, True, [1], ARRAY])
 def test_labels_that_are_no_class_ids(tmp_path: Path, label: object) -> None:
-    refused(dumped(tmp_path, annotated(label=label)), NAMES[0], "label is")
+    refused(dumped(tmp_path, annotated(label=label)), NAMES[0], "label: expected a class id")
 
 
 def test_2_d_poses_say_which_file_is_wanted(tmp_path: Path) -> None:
     content = annotated(keypoint=np.ones((1, 2, 17, 2), np.float16))
 
-    refused(dumped(tmp_path, content), NAMES[0], "2-D poses, want ntu60_3danno.pkl")
+    refused(dumped(tmp_path, content), NAMES[0], "expected ntu60_3danno.pkl, got 2-D poses")
 
 
 @pytest.mark.parametrize(
     ("keypoint", "said"),
     [
-        (None, "keypoint is None"),
-        ([[1.0]], "keypoint is a list"),
+        (None, "[M, T, 25, 3], got None"),
+        ([[1.0]], "[M, T, 25, 3], got a list"),
         (np.ones((2, 25, 3), np.float16), "float16 [2, 25, 3]"),
         (np.ones((1, 2, 25, 3), np.int64), "int64 [1, 2, 25, 3]"),
         (np.ones((1, 2, 20, 3), np.float16), "[2, 1, 20, 3]"),
         (np.ones((1, 2, 25, 4), np.float16), "[2, 1, 25, 4]"),
-        (np.ones((3, 2, 25, 3), np.float16), "3 persons"),
-        (np.ones((0, 2, 25, 3), np.float16), "0 persons"),
+        (np.ones((3, 2, 25, 3), np.float16), "expected 1 or 2 persons, got 3"),
+        (np.ones((0, 2, 25, 3), np.float16), "expected 1 or 2 persons, got 0"),
         (np.ones((1, 3, 25, 3), np.float16), "3 frames, total_frames is 2"),
         (np.zeros((2, 2, 25, 3), np.float16), "only zeros"),
     ],
@@ -651,11 +651,11 @@ def test_bad_annotations_are_named_and_the_others_read(tmp_path: Path) -> None:
     assert [name for name, fault in found.items() if not fault] == [c["frame_dir"] for c in good]
     faults = {
         "annotation 10": "not a dict",
-        "label": "label is -1",
+        "label": "got -1",
         "nan": "joint 0",
-        "none": "keypoint is None",
+        "none": "[M, T, 25, 3], got None",
         "zeros": "only zeros",
-        "twice listed": "listed twice in xsub",
+        "twice listed": "duplicate in the lists of xsub",
         "nowhere": "in no subset of xsub",
         "lacking": "no annotation",
     }
@@ -677,8 +677,11 @@ def test_clips_that_are_not_wanted_are_not_looked_at(tmp_path: Path) -> None:
         ({}, f"{NAMES[0]}: is in no subset of any protocol"),
         ({"xsub_train": []}, f"{NAMES[0]}: is in no subset of xsub"),
         ({"xsub_train": NAMES[:1], "xset_val": []}, f"{NAMES[0]}: is in no subset of xset"),
-        ({"xsub_train": NAMES[:1], "xsub_val": NAMES[:1]}, f"{NAMES[0]}: is listed twice in xsub"),
-        ({"xsub_train": NAMES[:1] * 2}, f"{NAMES[0]}: is listed twice in xsub"),
+        (
+            {"xsub_train": NAMES[:1], "xsub_val": NAMES[:1]},
+            f"{NAMES[0]}: duplicate in the lists of xsub",
+        ),
+        ({"xsub_train": NAMES[:1] * 2}, f"{NAMES[0]}: duplicate in the lists of xsub"),
         ({"xsub_train": NAMES[:2]}, f"{NAMES[1]}: a list of xsub has it"),
         ({"xsub_train": NAMES[0]}, "xsub_train is not a list of names"),
         ({"xsub_train": [[]]}, "xsub_train is not a list of names"),

@@ -323,7 +323,7 @@ def test_b09_missing_member_lists_found_and_wanted(tmp_path: Path) -> None:
 def test_b10_wrong_shape_or_type_says_what_is_wanted(
     tmp_path: Path, key: str, array: npt.NDArray[Any], said: str
 ) -> None:
-    refused(saved(tmp_path, **{key: array}), f"{key}.npy", said, "want")
+    refused(saved(tmp_path, **{key: array}), f"{key}.npy", said, "expected")
 
 
 def test_fortran_order_is_refused(tmp_path: Path) -> None:

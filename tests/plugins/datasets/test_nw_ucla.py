@@ -197,9 +197,9 @@ def test_file_may_have_a_byte_order_mark(encoding: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "frame", "said"),
     [
-        (document(changed(3, GOOD[3][:19])), 4, ["19 joints", "20"]),
-        (document([frame[:19] for frame in GOOD]), 1, ["19 joints"]),
-        (document(changed(8, [])), 9, ["0 joints"]),
+        (document(changed(3, GOOD[3][:19])), 4, ["expected 20 joints, got 19"]),
+        (document([frame[:19] for frame in GOOD]), 1, ["got 19"]),
+        (document(changed(8, [])), 9, ["got 0"]),
         (document(changed(2, None)), 3, ["NoneType"]),
         (document(changed(4, coordinate(float("nan")))), 5, ["head", "nan"]),
         (document(changed(0, coordinate(float("inf")))), 1, ["head", "inf"]),

@@ -147,7 +147,7 @@ def test_truncated_mid_frame_A01() -> None:
     data = b"".join(ONE.splitlines(keepends=True)[: 1 + BODY + 3 + 13])
     refused(data, "body 1: file ends, 12 joint lines missing", line=1 + BODY + 16, frame=2)
     refused(data + b"0.1 0.2 0.", "body 1: file ends, 12 joint lines", line=46, frame=2)
-    refused(data[:-30] + b"\n", "body 1: 9 columns, want 12", line=45, frame=2)
+    refused(data[:-30] + b"\n", "body 1: expected 12 columns, got 9", line=45, frame=2)
 
 
 def test_truncated_inside_a_body_head_A01() -> None:
@@ -169,16 +169,18 @@ def test_more_frames_or_text_than_declared_A03() -> None:
 
 
 def test_joint_count_is_not_25_A04() -> None:
-    error = refused(edited(4, lambda _: b"20"), "body 1: 20 joints, want 25", line=4, frame=1)
+    error = refused(
+        edited(4, lambda _: b"20"), "body 1: expected 25 joints, got 20", line=4, frame=1
+    )
     assert "before" not in error.message
     assert "kinect-v2" in error.fix
-    refused(edited(4, lambda _: b"250"), "body 1: 250 joints, want 25", line=4, frame=1)
+    refused(edited(4, lambda _: b"250"), "body 1: expected 25 joints, got 250", line=4, frame=1)
 
 
 def test_joint_count_varies_A05() -> None:
     refused(
         edited(4 + BODY, lambda _: b"24"),
-        "body 1: 24 joints, want 25, the bodies before",
+        "body 1: expected 25 joints, got 24; the bodies before",
         line=4 + BODY,
         frame=2,
     )
@@ -187,7 +189,7 @@ def test_joint_count_varies_A05() -> None:
 @pytest.mark.parametrize("columns", [0, 1, 2, 3, 11, 13, 24])
 def test_columns_of_a_joint_line_A06(columns: int) -> None:
     data = edited(5, lambda old: b" ".join((old.split() * 2)[:columns]))
-    refused(data, f"body 1: {columns} columns, want 12", line=5, frame=1)
+    refused(data, f"body 1: expected 12 columns, got {columns}", line=5, frame=1)
 
 
 def test_columns_are_never_shifted_between_lines_A06() -> None:
@@ -195,7 +197,7 @@ def test_columns_are_never_shifted_between_lines_A06() -> None:
     lines = ONE.splitlines()
     five, six = lines[4].split(), lines[5].split()
     lines[4], lines[5] = b" ".join([*five, six[0]]), b" ".join(six[1:])
-    refused(b"\n".join(lines) + b"\n", "13 columns, want 12", line=5, frame=1)
+    refused(b"\n".join(lines) + b"\n", "expected 12 columns, got 13", line=5, frame=1)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -203,24 +205,29 @@ def test_empty_cells_are_no_columns_A06(end: bytes) -> None:
     """As many single spaces as in a sound line, but with nothing between two, or after the last."""
     for column in (3, 11):
         data = with_cell(5, column, b"").replace(b"\n", end)
-        refused(data, "body 1: 11 columns, want 12", line=5, frame=1)
+        refused(data, "body 1: expected 12 columns, got 11", line=5, frame=1)
 
 
 @pytest.mark.parametrize("columns", [9, 11, 12])
 def test_columns_of_a_body_line(columns: int) -> None:
     data = edited(3, lambda old: b" ".join((old.split() * 2)[:columns]))
-    refused(data, f"body 1: {columns} columns, want 10", line=3, frame=1)
+    refused(data, f"body 1: expected 10 columns, got {columns}", line=3, frame=1)
 
 
 @pytest.mark.parametrize("cell", [b"nan", b"NaN", b"-nan"])
 def test_nan_A07(cell: bytes) -> None:
     data = with_cell(5 + BODY + HEAD, 1, cell)
-    refused(data, "body 1: joint 3 (head) has coordinate nan", line=5 + BODY + HEAD, frame=2)
+    refused(
+        data,
+        "body 1: joint 3 (head): expected metres below 100, got nan",
+        line=5 + BODY + HEAD,
+        frame=2,
+    )
 
 
 @pytest.mark.parametrize("cell", [b"inf", b"-Infinity", b"100.01", b"-100.01", b"1e300", b"1e999"])
 def test_beyond_100_metres_A08(cell: bytes) -> None:
-    refused(with_cell(5 + HEAD, 2, cell), "(head)", "want metres below 100", line=8, frame=1)
+    refused(with_cell(5 + HEAD, 2, cell), "(head)", "expected metres below 100", line=8, frame=1)
 
 
 def test_100_metres_are_within_A08() -> None:
@@ -260,7 +267,12 @@ def test_nan_where_nobody_looks_is_no_fault() -> None:
 
 @pytest.mark.parametrize("count", [b"-1", b"1.5", b"one", b"1_0", b"9" * 21, b"9" * 5000])
 def test_number_of_bodies_A13(count: bytes) -> None:
-    refused(edited(2, lambda _: count), "number of bodies is '", line=2, frame=1)
+    refused(
+        edited(2, lambda _: count),
+        "number of bodies: expected a whole number, got '",
+        line=2,
+        frame=1,
+    )
 
 
 def test_zero_frames_A14() -> None:
@@ -269,7 +281,7 @@ def test_zero_frames_A14() -> None:
 
 @pytest.mark.parametrize("count", [b"-3", b"3.0", b"three", b"9" * 21, b"9" * 5000])
 def test_number_of_frames_A15(count: bytes) -> None:
-    refused(edited(1, lambda _: count), "number of frames is '", line=1)
+    refused(edited(1, lambda _: count), "number of frames: expected a whole number, got '", line=1)
 
 
 @pytest.mark.parametrize("count", [999_999_999, 10**12])
@@ -280,8 +292,8 @@ def test_frame_bomb_A16(count: int) -> None:
 
 
 def test_joint_and_body_bombs_A17() -> None:
-    refused(edited(4, lambda _: b"99999999"), "99999999 joints, want 25", line=4, frame=1)
-    refused(edited(2, lambda _: b"9" * 19), "body 2: 1 columns, want 10", line=30, frame=1)
+    refused(edited(4, lambda _: b"99999999"), "expected 25 joints, got 99999999", line=4, frame=1)
+    refused(edited(2, lambda _: b"9" * 19), "body 2: expected 10 columns, got 1", line=30, frame=1)
 
 
 def test_long_lines_A18() -> None:
@@ -349,7 +361,7 @@ def test_not_text_A21(data: bytes, byte: int, kind: str) -> None:
 
 def test_empty_file_A22() -> None:
     refused(b"", "file is empty")
-    refused(b"\n", "0 columns, want 1", line=1)
+    refused(b"\n", "expected 1 columns, got 0", line=1)
     refused(b"\xef\xbb\xbf", "file ends, no number of frames", line=0)
 
 
@@ -360,7 +372,7 @@ def test_body_id_is_a_64_bit_number(cell: bytes) -> None:
 
 def test_the_same_id_twice_in_a_frame() -> None:
     data = TWO.replace(b"%d" % OTHER, b"%d" % ID)
-    refused(data, f"body 2: id {ID} is in this frame twice", line=58, frame=2)
+    refused(data, f"body 2: duplicate id {ID} in this frame", line=58, frame=2)
 
 
 @pytest.mark.parametrize(

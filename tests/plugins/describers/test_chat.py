@@ -317,9 +317,12 @@ EMPTY = Response(json.dumps({"choices": []}), content_type="application/json")
         (lambda: completion(None), "'arm' is empty"),
         (lambda: completion(None, refusal="I cannot"), "'arm' is empty"),
         (lambda: completion("  \n "), "'arm' is empty"),
-        (lambda: completion("one\ntwo"), "'arm' has 2 lines, want one"),
-        (lambda: completion("word " * 10_000), "'arm' has 10000 words"),
-        (lambda: completion("x" * 10_000), "'arm' has 1 words and 10000 characters"),
+        (lambda: completion("one\ntwo"), "'arm': expected one line, got 2"),
+        (lambda: completion("word " * 10_000), "'arm': expected at most 25 words, got 10000 words"),
+        (
+            lambda: completion("x" * 10_000),
+            "'arm': expected at most 25 words, got 1 words and 10000",
+        ),
     ],
     ids=["no-choice", "null", "refusal", "blank", "lines", "words", "long-word"],
 )

@@ -151,7 +151,7 @@ def load(recording: Recording) -> bytes:
     """The bytes of a recording.
 
     Raises:
-        DataError: It is damaged, too large, no regular file, or changes while it is read.
+        DataError: It is damaged, too large, not a regular file, or changes while it is read.
     """
     where = recording.where
     with _damage_named(where):
@@ -162,7 +162,9 @@ def load(recording: Recording) -> bytes:
         before = recording.file.stat()
         if not stat.S_ISREG(before.st_mode):
             raise DataError(
-                "is no regular file but named like a recording", "remove or rename it", file=where
+                "is not a regular file but named like a recording",
+                "remove or rename it",
+                file=where,
             )
         _refuse_size(before.st_size, where)
         data = recording.file.read_bytes()

@@ -38,8 +38,8 @@ def members(path: Path, keys: Sequence[str]) -> dict[str, Member]:
     with _damage_named(path), zipfile.ZipFile(path) as archive:
         names = {name.removesuffix(".npy") for name in archive.namelist()}
         if not names.issuperset(keys):
-            found = ", ".join(sorted(names))[:200]
-            raise DataError(f"found {found!r}, want {', '.join(keys)}", REMAKE, file=path)
+            got = ", ".join(sorted(names))[:200]
+            raise DataError(f"expected {', '.join(keys)}, got {got!r}", REMAKE, file=path)
         return {key: _member(path, archive, f"{key}.npy") for key in keys}
 
 
@@ -120,10 +120,10 @@ class Member:
         """Whether rows can be read without those before them."""
         return self.info.compress_type == zipfile.ZIP_STORED
 
-    def wrong(self, want: str) -> DataError:
+    def wrong(self, expected: str) -> DataError:
         """The error that it is not what it should be."""
         return DataError(
-            f"is {self.dtype} {list(self.shape)}, want {want}", REMAKE, file=self.where
+            f"expected {expected}, got {self.dtype} {list(self.shape)}", REMAKE, file=self.where
         )
 
     def verify(self) -> None:

@@ -148,7 +148,7 @@ def listed_in(split: Mapping[Any, Any], path: Path) -> dict[str, Listed]:
         match = SPLITS.fullmatch(part) if isinstance(part, str) else None
         if match is None:
             raise DataError(
-                f"unknown split {shown(part)}, want such as xsub_train and xsub_val",
+                f"unknown split {shown(part)}, expected such as xsub_train and xsub_val",
                 REFETCH,
                 file=path,
             )
@@ -171,7 +171,7 @@ def subsets_of(listed: Listed, protocols: Sequence[str], where: str) -> dict[str
     subsets = dict(listed)
     if len(subsets) < len(listed):
         twice = next(p for n, (p, _) in enumerate(listed) if p in dict(listed[:n]))
-        raise DataError(f"is listed twice in {twice}", REFETCH, file=where)
+        raise DataError(f"duplicate in the lists of {twice}", REFETCH, file=where)
     if missing := [protocol for protocol in protocols if protocol not in subsets]:
         raise DataError(f"is in no subset of {', '.join(missing)}", REFETCH, file=where)
     if not subsets:
@@ -183,7 +183,7 @@ def label_of(clip: Mapping[str, Any], where: str) -> int:
     """The class id of an annotation."""
     label = clip.get("label")
     if type(label) is not int or label < 0:
-        raise DataError(f"label is {shown(label)}, want a class id", REFETCH, file=where)
+        raise DataError(f"label: expected a class id, got {shown(label)}", REFETCH, file=where)
     return label
 
 
@@ -192,12 +192,12 @@ def joints_of(clip: Mapping[str, Any], where: str) -> Joints:
     values, frames = clip.get("keypoint"), clip.get("total_frames")
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim != 4:
         raise DataError(
-            f"keypoint is {shown(values)}, want floats [M, T, 25, 3]", REFETCH, file=where
+            f"keypoint: expected floats [M, T, 25, 3], got {shown(values)}", REFETCH, file=where
         )
     if values.shape[3] == 2:
-        raise DataError("these are 2-D poses, want ntu60_3danno.pkl", REFETCH, file=where)
+        raise DataError("expected ntu60_3danno.pkl, got 2-D poses", REFETCH, file=where)
     if not 1 <= len(values) <= MAX_PERSONS:
-        raise DataError(f"has {len(values)} persons, want 1 or 2", REFETCH, file=where)
+        raise DataError(f"expected 1 or 2 persons, got {len(values)}", REFETCH, file=where)
     if values.shape[1] != frames:
         raise DataError(
             f"has {values.shape[1]} frames, total_frames is {shown(frames)}", REFETCH, file=where

@@ -100,15 +100,15 @@ def read(path: Path) -> dict[str, Any]:
         such as `xsub_val`, to names. Nothing inside them is checked yet.
 
     Raises:
-        DataError: Not a pickle of protocol 2 to 5, damaged, in want of a function, an object or an
+        DataError: Not a pickle of protocol 2 to 5, damaged, asking for a function, an object or an
             instruction that annotations do not need, or without the two fields.
     """
     content = load(path)
     fields = content if isinstance(content, dict) else {}
     clips, split = fields.get("annotations"), fields.get("split")
     if not isinstance(clips, list) or not isinstance(split, dict):
-        found = ", ".join(map(shown, fields)) or shown(content)
-        raise DataError(f"found {found[:200]}, want annotations and split", REFETCH, file=path)
+        got = ", ".join(map(shown, fields)) or shown(content)
+        raise DataError(f"expected annotations and split, got {got[:200]}", REFETCH, file=path)
     return {"annotations": clips, "split": split}
 
 
@@ -119,7 +119,7 @@ def load(path: Path) -> Any:
         The object; arrays are where annotations have them, in a dict or in the dicts of a list.
 
     Raises:
-        DataError: Not a pickle of protocol 2 to 5, damaged, or in want of a function, an object or
+        DataError: Not a pickle of protocol 2 to 5, damaged, or asking for a function, an object or
             an instruction that annotations do not need.
     """
     content = _with_arrays(_run(path))
@@ -213,7 +213,7 @@ def _filled(data: object, number: object, shape: Any, order: Any) -> npt.NDArray
         raise pickle.UnpicklingError("an array that is not made of numbers, refused")
     dtype = np.dtype(number.order + number.code)
     if math.prod(shape) * dtype.itemsize != len(data):
-        raise pickle.UnpicklingError(f"an array has {len(data):,} bytes, its shape wants others")
+        raise pickle.UnpicklingError(f"an array has {len(data):,} bytes, its shape needs others")
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
@@ -316,7 +316,7 @@ class _Machine(pickle._Unpickler):
     def _put(self, keys: list[Any], values: list[Any]) -> None:
         # The hash of tuples nested in each other as keys could take for ever.
         if type(self.stack[-1]) is not dict or any(type(key) is not str for key in keys):
-            raise pickle.UnpicklingError("a dict with keys that are no names, refused")
+            raise pickle.UnpicklingError("a dict with keys that are not names, refused")
         self.stack[-1].update(zip(keys, values, strict=True))
 
     def load_bytearray8(self) -> None:

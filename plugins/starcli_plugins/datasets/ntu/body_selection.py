@@ -67,7 +67,7 @@ def assemble(found: Bodies) -> Joints:
 
 
 def _denoised(tracks: Sequence[Track]) -> list[Track]:
-    """The tracks, in their order, that are no noise."""
+    """The tracks, in their order, that are not noise."""
     kept = _upright([track for track in tracks if len(track.joints) > SHORT])
     if any(track.joints.any() for track in kept):
         return kept

@@ -66,8 +66,8 @@ def recordings(path: Path) -> list[Recording]:
             compressed one can only be read from its beginning and is one part.
 
     Raises:
-        DataError: Not a zip, cut off, an array missing or of another shape or type than wanted, or
-            larger than the file can hold.
+        DataError: Not a zip, cut off, an array missing or of another shape or type, or larger than
+            the file can hold.
     """
     found = []
     for subset in SUBSETS:
@@ -158,7 +158,7 @@ def _label(row: npt.NDArray[Any], where: str) -> int:
     """The class id of a one-hot row [C]."""
     hot = np.flatnonzero(row)
     if len(hot) != 1 or row[hot[0]] != 1:
-        raise DataError("the label is not one-hot: want a single 1 among zeros", REMAKE, file=where)
+        raise DataError("expected a one-hot label, a single 1 among zeros", REMAKE, file=where)
     return int(hot[0])
 
 

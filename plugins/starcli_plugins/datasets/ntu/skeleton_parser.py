@@ -75,10 +75,10 @@ def read(data: bytes, where: str) -> Rows:
     ids: list[int] = []
     joints: list[list[list[float]]] = []
     for frame in range(declared):
-        found = lines.bodies(frame, declared)
-        ids += found.keys()
-        joints += found.values()
-        frames += [frame] * len(found)
+        bodies = lines.bodies(frame, declared)
+        ids += bodies.keys()
+        joints += bodies.values()
+        frames += [frame] * len(bodies)
     lines.check_end(declared)
     array = np.array(joints, np.float32).reshape(-1, JOINTS, 3)
     return Rows(declared, np.array(frames, np.int64), ids, array)
@@ -129,31 +129,31 @@ class _Lines:
             raise self.fault(f"line is longer than {MAX_LINE_BYTES:,} bytes")
         return content, line.endswith(b"\n")
 
-    def cells(self, want: int, missing: str) -> list[bytes]:
+    def cells(self, expected: int, missing: str) -> list[bytes]:
         """The columns of the next line; `missing` says what is, should the file end instead."""
         content, ended = self.content()
-        found = content.split()
-        if len(found) < want and not ended:
+        columns = content.split()
+        if len(columns) < expected and not ended:
             raise self.fault(f"file ends, {missing}")
-        if len(found) != want:
-            raise self.fault(f"{len(found)} columns, want {want}")
-        return found
+        if len(columns) != expected:
+            raise self.fault(f"expected {expected} columns, got {len(columns)}")
+        return columns
 
     def count(self, what: str, missing: str) -> int:
         """The next line, a number of things."""
         (cell,) = self.cells(1, missing)
         if not COUNT.fullmatch(cell):
-            raise self.fault(f"number of {what} is {_shown(cell)}, want a whole number")
+            raise self.fault(f"number of {what}: expected a whole number, got {_shown(cell)}")
         return int(cell)
 
     def declared(self) -> int:
         """The number of frames, once the file is known to be able to hold them."""
-        found = self.count("frames", "no number of frames")
-        if found == 0:
+        frames = self.count("frames", "no number of frames")
+        if frames == 0:
             raise self.fault("0 frames", LEAVE_OUT)
-        if found > self.rest:
-            raise self.fault(f"declares {found:,} frames, but only {self.rest:,} bytes follow")
-        return found
+        if frames > self.rest:
+            raise self.fault(f"declares {frames:,} frames, but only {self.rest:,} bytes follow")
+        return frames
 
     def bodies(self, frame: int, declared: int) -> dict[int, list[list[float]]]:
         """Tracking id -> joints of the next frame."""
@@ -161,10 +161,10 @@ class _Lines:
         bodies: dict[int, list[list[float]]] = {}
         for number in range(self.count("bodies", f"declares {declared} frames, found {frame}")):
             self.body = number + 1
-            found = self.id()
-            if found in bodies:
-                raise self.fault(f"id {found} is in this frame twice")
-            bodies[found] = self.joints()
+            tracking_id = self.id()
+            if tracking_id in bodies:
+                raise self.fault(f"duplicate id {tracking_id} in this frame")
+            bodies[tracking_id] = self.joints()
         return bodies
 
     def id(self) -> int:
@@ -177,11 +177,11 @@ class _Lines:
 
     def joints(self) -> list[list[float]]:
         """The coordinates of a body's joints."""
-        found = self.count("joints", f"{JOINTS} joint lines missing")
-        if found != JOINTS:
-            change = ", the bodies before have them" if self.sound else ""
+        count = self.count("joints", f"{JOINTS} joint lines missing")
+        if count != JOINTS:
+            change = f"; the bodies before have {JOINTS}" if self.sound else ""
             raise self.fault(
-                f"{found} joints, want {JOINTS}{change}",
+                f"expected {JOINTS} joints, got {count}{change}",
                 f"NTU files have the {JOINTS} joints of layout {KINECT_V2.name}; "
                 "import other layouts as arrays",
             )
@@ -203,7 +203,7 @@ class _Lines:
         if not abs(value) <= LIMIT_METRES:
             name = KINECT_V2.joints[joint]
             raise self.fault(
-                f"joint {joint} ({name}) has coordinate {value:g}, want metres below 100",
+                f"joint {joint} ({name}): expected metres below 100, got {value:g}",
                 "repair or remove the clip",
             )
         return value

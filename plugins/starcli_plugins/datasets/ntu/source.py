@@ -48,7 +48,7 @@ class Ntu:
 
     Differs from the paper, whose recordings are prepared by the scripts of CTR-GCN: where these
     leave nobody or only bodies of zeros, and so fail, the longest body is kept. Annotations of
-    pyskl are not prepared again, but centred, and in NTU RGB+D 120 a lone person is there twice.
+    pyskl are not prepared again, but centred, and in NTU RGB+D 120 a lone person is repeated.
     """
 
     api: ClassVar[int] = 1

@@ -81,7 +81,7 @@ def sort_out(found: Sequence[Recording], raw: Path, phase: int, request: str) ->
     """What each file is, by its folder: the two files of a video have one name.
 
     Raises:
-        DataError: A file has no partner or is there twice, or there is no list of training videos.
+        DataError: A file has no partner or a duplicate, or there is no list of training videos.
     """
     lists = [place for place in found if archives.is_named(place.name, LIST_NAMES[phase])]
     folders: dict[PurePath, list[Recording]] = {}
@@ -124,15 +124,15 @@ def _by_video(places: Iterable[Recording], phase: int) -> dict[str, Recording]:
 
 
 def _refuse_unpaired(skeletons: Iterable[str], labels: Iterable[str], raw: Path) -> None:
-    have, want = set(skeletons), set(labels)
+    videos, labelled = set(skeletons), set(labels)
     faults = [
-        f"{len(videos)} {one} files without {other} file ({', '.join(sorted(videos)[:10])}"
-        f"{', ...' if len(videos) > 10 else ''})"
-        for videos, one, other in (
-            (have - want, "skeleton", "label"),
-            (want - have, "label", "skeleton"),
+        f"{len(alone)} {one} files without {other} file ({', '.join(sorted(alone)[:10])}"
+        f"{', ...' if len(alone) > 10 else ''})"
+        for alone, one, other in (
+            (videos - labelled, "skeleton", "label"),
+            (labelled - videos, "label", "skeleton"),
         )
-        if videos
+        if alone
     ]
     if faults:
         raise DataError("; ".join(faults), "add the missing files or remove these", file=raw)
@@ -178,13 +178,15 @@ def read_training(place: Recording) -> frozenset[str]:
         if len(strange) == len(names):
             subsets += [set()] if names else []
         elif strange or not subsets:
-            said = f"'{strange[0][:20]}' is no video" if strange else "videos without a heading"
-            raise DataError(said, fix, file=place.where, line=number)
+            what = f"'{strange[0][:20]}' is not a video" if strange else "videos without a heading"
+            raise DataError(what, fix, file=place.where, line=number)
         else:
             subsets[-1].update(names)
     if len(subsets) != 2 or not all(subsets):
         raise DataError(
-            f"{len(subsets)} lists of videos, want training and validation", fix, file=place.where
+            f"expected lists of training and validation videos, got {len(subsets)} lists",
+            fix,
+            file=place.where,
         )
     if both := subsets[0] & subsets[1]:
         raise DataError(f"{min(both)} is on both sides", fix, file=place.where)
@@ -201,7 +203,7 @@ def read_labels(place: Recording) -> list[Label]:
     for number, line in _lines(place):
         if not (match := INTERVAL.fullmatch(line.strip())):
             raise DataError(
-                f"'{_shown(line)}', want 4 integers class,start,end,confidence",
+                f"expected 4 integers class,start,end,confidence, got '{_shown(line)}'",
                 AGAIN,
                 file=place.where,
                 line=number,
@@ -254,7 +256,7 @@ def _fault(data: bytes, where: str) -> DataError:
         tokens = [token for token in re.split(rb"[ \t]+", line) if token]
         if len(tokens) != VALUES:
             return DataError(
-                f"{len(tokens)} values, want {VALUES} (2 persons, 25 joints, x y z)",
+                f"expected {VALUES} values (2 persons, 25 joints, x y z), got {len(tokens)}",
                 f"cut off or another format; {AGAIN}",
                 file=where,
                 line=number,

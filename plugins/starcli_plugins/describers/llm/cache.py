@@ -21,7 +21,7 @@ class Answers:
         folder: Where `answers.jsonl` is or will be; None to keep nothing.
 
     Raises:
-        DataError: A line that is not the last one is no record.
+        DataError: A line that is not the last one is not a record.
     """
 
     def __init__(self, folder: Path | None) -> None:

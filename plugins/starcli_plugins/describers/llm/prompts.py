@@ -103,11 +103,11 @@ class Question:
         if not text:
             raise ValueError(f"'{part}' is empty")
         if "\n" in text:
-            raise ValueError(f"'{part}' has {len(text.splitlines())} lines, want one")
+            raise ValueError(f"'{part}': expected one line, got {len(text.splitlines())}")
         if count > self.words or len(text) > LETTERS * self.words:
             raise ValueError(
-                f"'{part}' has {count} words and {len(text)} characters, "
-                f"want at most {self.words} words"
+                f"'{part}': expected at most {self.words} words, "
+                f"got {count} words and {len(text)} characters"
             )
         return text
 
