@@ -118,13 +118,13 @@ def _unreadable(where: str, error: Exception) -> DataError:
 
 
 def _member(archive: zipfile.ZipFile, key: str, where: str) -> zipfile.ZipInfo:
-    found = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    if key in found:
-        return found[key]
-    if not key and len(found) == 1:
-        return next(iter(found.values()))
-    some = ", ".join(sorted(found)[:10])
-    what = f"no array '{key}'" if key else f"has {len(found)} arrays"
+    members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    if key in members:
+        return members[key]
+    if not key and len(members) == 1:
+        return next(iter(members.values()))
+    some = ", ".join(sorted(members)[:10])
+    what = f"no array '{key}'" if key else f"has {len(members)} arrays"
     raise DataError(f"{what}; there are: {some}", "name one as file.npz#array", file=where)
 
 

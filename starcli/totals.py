@@ -70,13 +70,13 @@ def per_class(
         clips: Class id of each clip, and protocol -> the subset that it is in.
         classes: C.
     """
-    found: dict[str, dict[Subset, list[int]]] = {}
+    counts: dict[str, dict[Subset, list[int]]] = {}
     for label, subsets in clips:
         for protocol, subset in subsets.items():
-            if protocol not in found:
-                found[protocol] = {each: [0] * classes for each in SUBSETS}
-            found[protocol][subset][label] += 1
-    return found
+            if protocol not in counts:
+                counts[protocol] = {each: [0] * classes for each in SUBSETS}
+            counts[protocol][subset][label] += 1
+    return counts
 
 
 @runtime_checkable

@@ -37,11 +37,11 @@ def rules(kind: Kind) -> dict[str, Rule]:
     Args:
         kind: Kind of the plugins.
     """
-    found: dict[str, Rule] = {}
+    rules_of: dict[str, Rule] = {}
     for name in ("plugins", MODULES[kind]):
         module = import_module(f"starcli.conformance.{name}")
-        found |= {rule.__name__: rule for rule in module.RULES}
-    return found
+        rules_of |= {rule.__name__: rule for rule in module.RULES}
+    return rules_of
 
 
 def conforms(

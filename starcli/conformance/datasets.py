@@ -41,12 +41,12 @@ def clips_of(source: Any, recording: Recording) -> Iterator[Clip]:
 
 def read(source: Any, raw: Path | None) -> list[Clip]:
     """The first clips."""
-    found: list[Clip] = []
+    clips: list[Clip] = []
     for recording in source.recordings(raw):
-        found += clips_of(source, recording)
-        if len(found) >= ENOUGH:
+        clips += clips_of(source, recording)
+        if len(clips) >= ENOUGH:
             break
-    return found
+    return clips
 
 
 def classes_are_names(plugin: type[Any], settings: BaseModel) -> None:
@@ -78,9 +78,9 @@ def parts_are_disjoint(plugin: type[Any], settings: BaseModel) -> None:
 def clips_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
     """Finite float32 [frames, M, V, 3], a known label, a subset of every protocol, own names."""
     with sample(plugin, settings) as (source, raw):
-        found = read(source, raw)
-        assert found, "its sample has no clips"
-        for clip in found:
+        clips = read(source, raw)
+        assert clips, "its sample has no clips"
+        for clip in clips:
             assert clip.joints.dtype == np.float32, f"{clip.name}: {clip.joints.dtype}"
             frames, persons, joints, axes = clip.joints.shape
             assert frames > 0 and persons > 0 and axes == 3, f"{clip.name}: {clip.joints.shape}"
@@ -89,7 +89,7 @@ def clips_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> Non
             assert 0 <= clip.label < len(source.classes), f"{clip.name}: label {clip.label}"
             assert set(clip.subsets) == set(source.protocols), f"{clip.name}: {clip.subsets}"
             assert set(clip.subsets.values()) <= {"train", "test"}, f"{clip.name}: {clip.subsets}"
-        assert len({clip.name for clip in found}) == len(found), "two clips have one name"
+        assert len({clip.name for clip in clips}) == len(clips), "two clips have one name"
 
 
 def recordings_come_in_order(plugin: type[Any], settings: BaseModel) -> None:

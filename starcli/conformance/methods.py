@@ -135,8 +135,8 @@ def unseen_classes_beat_chance(plugin: type[Any], settings: BaseModel) -> None:
     """Clips of classes known by text alone are told apart, 3 of 4 or more of two classes."""
     _, scores, labels = _result(plugin, settings)
     unseen = labels >= len(SEEN)
-    found = scores[unseen][:, list(UNSEEN)].argmax(1) + len(SEEN)
-    right = (found == labels[unseen]).float().mean()
+    predicted = scores[unseen][:, list(UNSEEN)].argmax(1) + len(SEEN)
+    right = (predicted == labels[unseen]).float().mean()
     assert right >= 0.75, f"{right:.2f} of the unseen clips are right, chance is 0.50"
 
 
@@ -223,8 +223,8 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
         return before, method.eval()
 
     start, method = fitted(problem.bank)
-    before, told = fitted(replace(problem.bank, vectors=vectors))
-    learned = {k: v for k, v in told.state_dict().items() if not torch.equal(v, before[k])}
+    before, changed = fitted(replace(problem.bank, vectors=vectors))
+    learned = {k: v for k, v in changed.state_dict().items() if not torch.equal(v, before[k])}
     other = plugin(settings, problem, 0)
     other.load_state_dict({**start, **learned})
     with torch.no_grad():
@@ -235,8 +235,8 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
 def unseen_text_is_not_learned_from(plugin: type[Any], settings: BaseModel) -> None:
     """Unless it declares `transductive`, it learns the same whatever unseen classes' texts say."""
     if not is_transductive(plugin, settings):
-        said = "it learns from text of unseen classes: declare transductive = True"
-        assert not learns_from_unseen_text(plugin, settings), said
+        fault = "it learns from text of unseen classes: declare transductive = True"
+        assert not learns_from_unseen_text(plugin, settings), fault
 
 
 RULES = (

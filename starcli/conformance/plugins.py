@@ -81,8 +81,8 @@ def settings_are_described(plugin: type[Any], settings: BaseModel) -> None:
 
 def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
     """Importing the module writes no file, asks no network and draws no global random number."""
-    found = _touched(plugin.__module__)
-    assert not found, "; ".join(found)
+    touched = _touched(plugin.__module__)
+    assert not touched, "; ".join(touched)
 
 
 @cache
@@ -91,9 +91,9 @@ def _touched(module: str) -> list[str]:
     known = sys.modules.get(module)
     if known is not None and "torch" not in inspect.getsource(known):
         # Torch takes seconds to import, which many modules never do.
-        found = _imported(module)
-        if found is not None:
-            return found
+        touched = _imported(module)
+        if touched is not None:
+            return touched
     return _imported(module, "with torch") or []
 
 
@@ -106,8 +106,8 @@ def _imported(module: str, *torch: str) -> list[str] | None:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    found: list[str] | None = json.loads(done.stdout.rpartition("found:")[2])
-    return found
+    touched: list[str] | None = json.loads(done.stdout.rpartition("found:")[2])
+    return touched
 
 
 RULES = (

@@ -89,9 +89,9 @@ def fresh(files: Sequence[PoseFile]) -> list[PoseFile]:
 
 def read(reader: Any, files: Sequence[PoseFile]) -> Poses:
     """The one recording of the files."""
-    found = list(reader.read(fresh(files)))
-    assert len(found) == 1, f"{len(found)} recordings of one"
-    return found[0]  # type: ignore[no-any-return]
+    recordings = list(reader.read(fresh(files)))
+    assert len(recordings) == 1, f"{len(recordings)} recordings of one"
+    return recordings[0]  # type: ignore[no-any-return]
 
 
 def placed(poses: Poses) -> npt.NDArray[np.float64]:
@@ -175,23 +175,23 @@ def what_is_written_comes_back(plugin: type[Any], settings: BaseModel) -> None:
     for layout in plugin.layouts:
         with tempfile.TemporaryDirectory() as folder:
             reader, poses = plugin(settings), people_of(plugin, layout)
-            found = read(reader, write(reader, poses, Path(folder)))
-        assert found.layout == layout, f"{layout} comes back as {found.layout}"
-        compare(found, poses, layout)
+            back = read(reader, write(reader, poses, Path(folder)))
+        assert back.layout == layout, f"{layout} comes back as {back.layout}"
+        compare(back, poses, layout)
 
 
-def compare(found: Poses, poses: Poses, what: str) -> None:
+def compare(back: Poses, poses: Poses, what: str) -> None:
     """Both tell of the same, as far as the format can."""
-    rows = np.flatnonzero(~np.isnan(found.joints).all(axis=(1, 2, 3)))
+    rows = np.flatnonzero(~np.isnan(back.joints).all(axis=(1, 2, 3)))
     assert poses.frames is not None
     assert len(rows) == len(poses.frames), f"{what}: {len(rows)} of {len(poses.frames)} frames"
-    if found.frames is not None:
-        numbers = found.frames[rows]
+    if back.frames is not None:
+        numbers = back.frames[rows]
         assert np.array_equal(numbers - numbers[0], poses.frames - poses.frames[0]), what
-    got, expected = placed(found)[rows], placed(poses)
+    got, expected = placed(back)[rows], placed(poses)
     assert got.shape == expected.shape, f"{what}: expected joints {expected.shape}, got {got.shape}"
     missing = np.isnan(poses.joints).any(-1)
-    assert np.array_equal(np.isnan(found.joints[rows]).any(-1), missing), f"{what}: joints not seen"
+    assert np.array_equal(np.isnan(back.joints[rows]).any(-1), missing), f"{what}: joints not seen"
     size = float(np.nanmax(expected) - np.nanmin(expected))
     error = float(np.abs(got - expected)[~missing].max())
     assert error <= TOLERANCE * size, f"{what}: joints differ by {error:.3g}"

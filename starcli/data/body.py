@@ -81,9 +81,9 @@ def report(joints: Values, layout: Layout) -> Body:
 def point(joints: Values, layout: Layout, *names: str) -> Values | None:
     """The first joint of some names, or the middle of both sides' [T, M, 3]; None without any."""
     for name in names:
-        found = [n for n in (name, f"left {name}", f"right {name}") if n in layout.joints]
-        if found:
-            middle: Values = joints[:, :, [layout.joints.index(n) for n in found]].mean(2)
+        sides = [n for n in (name, f"left {name}", f"right {name}") if n in layout.joints]
+        if sides:
+            middle: Values = joints[:, :, [layout.joints.index(n) for n in sides]].mean(2)
             return middle
     return None
 
@@ -185,7 +185,7 @@ def odd_limbs(joints: Values, layout: Layout) -> tuple[str, ...]:
     another order than the layout's make most limbs odd, a noisy recording one or two.
     """
     trunk_length = trunk(joints, layout)
-    found: list[str] = []
+    odd: list[str] = []
     for above, below in LIMBS:
         lengths = {}
         for side in ("left", "right"):
@@ -202,8 +202,8 @@ def odd_limbs(joints: Values, layout: Layout) -> tuple[str, ...]:
             low, high = np.quantile(length, [0.1, 0.9])
             far = middle[name] < 0.2 * trunk_length or middle[name] > 2 * trunk_length
             if uneven or far or high - low > ODD * middle[name]:
-                found.append(name)
-    return tuple(found)
+                odd.append(name)
+    return tuple(odd)
 
 
 def height(joints: Values) -> float:

@@ -134,8 +134,8 @@ def folder(store: Path) -> Path:
 
 def names(store: Path) -> list[str]:
     """Names of the imported data sets, sorted."""
-    found = (path.parent.name for path in folder(store).glob(f"*/{FILE}"))
-    return sorted(name for name in found if re.fullmatch(NAME, name))
+    folders = (path.parent.name for path in folder(store).glob(f"*/{FILE}"))
+    return sorted(name for name in folders if re.fullmatch(NAME, name))
 
 
 def load(store: Path, name: str) -> type[Imported]:

@@ -70,7 +70,7 @@ def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]
 
 
 @dataclass(frozen=True)
-class Found:
+class Content:
     """What recordings hold.
 
     Args:
@@ -101,30 +101,30 @@ def check(
         DataError: There is nothing of the data set.
     """
     every = groups(source.recordings(raw))
-    total, found = sum(len(group.recordings) for group in every), Found()
+    total, content = sum(len(group.recordings) for group in every), Content()
     done = 0
     for part in each_group(partial(_look, source), every, workers):
-        found.clips.extend(part.clips)
-        found.classes.update(part.classes)
-        found.subsets.update(part.subsets)
-        found.bad.extend(part.bad)
+        content.clips.extend(part.clips)
+        content.classes.update(part.classes)
+        content.subsets.update(part.subsets)
+        content.bad.extend(part.bad)
         done += len(part.clips) + len(part.bad)
         progress("check", min(done, total), total)
     known = totals(source)
     wanted = set(known.names() if known.names else ())
-    if found.clips and wanted.isdisjoint(found.clips):
+    if content.clips and wanted.isdisjoint(content.clips):
         wanted = set()  # arrays without the names of their clips
-    unreadable = {clip for row in found.bad for clip in _clips_named(row["recording"])}
+    unreadable = {clip for row in content.bad for clip in _clips_named(row["recording"])}
     return {
-        "clips": len(found.clips),
+        "clips": len(content.clips),
         "expected": known.clips,
         "recordings": total,
-        "classes": len(found.classes),
+        "classes": len(content.classes),
         "complete": complete(source),
-        "sides": _subsets(source, found.subsets),
-        "missing": sorted(wanted - set(found.clips) - unreadable),
-        "unexpected": sorted(set(found.clips) - wanted) if wanted else [],
-        "unreadable": sorted(found.bad, key=lambda row: str(row["recording"])),
+        "sides": _subsets(source, content.subsets),
+        "missing": sorted(wanted - set(content.clips) - unreadable),
+        "unexpected": sorted(set(content.clips) - wanted) if wanted else [],
+        "unreadable": sorted(content.bad, key=lambda row: str(row["recording"])),
     }
 
 
@@ -149,28 +149,28 @@ def _subsets(source: DatasetSource, subsets: Mapping[tuple[str, str], int]) -> l
     ]
 
 
-def _look(source: DatasetSource, group: Group) -> Found:
+def _look(source: DatasetSource, group: Group) -> Content:
     """Read a group for what is in it."""
-    found = Found()
+    content = Content()
     for recording in group.recordings:
         try:
             for clip in source.clips(recording):
                 if isinstance(clip, BadClip):
-                    found.bad.append(bad_row(clip.name, clip.error))
+                    content.bad.append(bad_row(clip.name, clip.error))
                     continue
-                found.clips.append(clip.name)
-                found.classes.add(clip.label)
-                found.subsets.update(clip.subsets.items())
+                content.clips.append(clip.name)
+                content.classes.add(clip.label)
+                content.subsets.update(clip.subsets.items())
         except DataError as error:
-            found.bad.append(bad_row(recording.name, error))
-    return found
+            content.bad.append(bad_row(recording.name, error))
+    return content
 
 
-def faults(found: Mapping[str, Any]) -> str:
+def faults(report: Mapping[str, Any]) -> str:
     """What is wrong with the recordings in a few words; empty when nothing is."""
-    words = [f"{len(found[kind])} {kind}" for kind in ("missing", "unreadable") if found[kind]]
+    words = [f"{len(report[kind])} {kind}" for kind in ("missing", "unreadable") if report[kind]]
     for what in ("clips", "recordings"):
-        lacking = found["complete"].get(what, 0) - found[what]
+        lacking = report["complete"].get(what, 0) - report[what]
         if lacking > 0 and not words:  # where the names of those that are missing are not known
             words.append(f"{lacking:,} {what} too few")
     return " and ".join(words)
@@ -183,15 +183,15 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
         [name, str(len(ids)), ", ".join(map(str, ids))] for name, ids in facts["splits"].items()
     ]
     splits += [[name, "-", reason] for name, reason in facts["impossible"].items()]
-    found: list[Table] = [
+    made: list[Table] = [
         (f"classes of {facts['name']}", ("id", "class"), classes),
         (f"splits of {facts['name']}", ("split", "unseen", "class ids"), splits),
     ]
     if facts["validation"]:
         rows = [[name, ", ".join(map(str, ids))] for name, ids in facts["validation"].items()]
-        found.append(("published validation classes", ("split", "class ids"), rows))
+        made.append(("published validation classes", ("split", "class ids"), rows))
     rows = [[what, f"{number:,}"] for what, number in facts["complete"].items()]
-    found.append((f"the complete {facts['name']}", ("what", "number"), rows))
+    made.append((f"the complete {facts['name']}", ("what", "number"), rows))
     counted = [
         [protocol, split, *(f"{number:,}" for number in parts.values())]
         for protocol, by_split in facts["counts"].items()
@@ -200,30 +200,31 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     if counted:
         names = next(iter(next(iter(facts["counts"].values())).values()))
         columns = ("protocol", "split", *(name.replace("_", " ") for name in names))
-        found.append((f"clips of the complete {facts['name']} by split", columns, counted))
+        made.append((f"clips of the complete {facts['name']} by split", columns, counted))
     else:
         rows = [[protocol] for protocol in facts["protocols"]]
-        found.append((f"protocols of {facts['name']}", ("protocol",), rows))
-    return found
+        made.append((f"protocols of {facts['name']}", ("protocol",), rows))
+    return made
 
 
-def check_tables(name: str, found: Mapping[str, Any]) -> list[Table]:
+def check_tables(name: str, checked: Mapping[str, Any]) -> list[Table]:
     """What `check` found, as tables."""
-    complete = found["complete"]
+    complete = checked["complete"]
     counted = (
         ("recordings", "clips", "classes") if "recordings" in complete else ("clips", "classes")
     )
-    rows = [[what, _number(complete.get(what)), _number(found[what])] for what in counted] + [
+    rows = [[what, _number(complete.get(what)), _number(checked[what])] for what in counted] + [
         [f"{row['protocol']} {row['side']}", _number(row["expected"]), _number(row["found"])]
-        for row in found["sides"]
+        for row in checked["sides"]
     ]
     made: list[Table] = [(f"recordings of {name}", ("what", "expected", "found"), rows)]
     for kind in ("missing", "unexpected"):
-        if found[kind]:
-            made.append((kind, ("clip",), [[clip] for clip in _few(found[kind])]))
-    if found["unreadable"]:
+        if checked[kind]:
+            made.append((kind, ("clip",), [[clip] for clip in _few(checked[kind])]))
+    if checked["unreadable"]:
         listed = [
-            [str(row["recording"]), _place(row), str(row["message"])] for row in found["unreadable"]
+            [str(row["recording"]), _place(row), str(row["message"])]
+            for row in checked["unreadable"]
         ]
         made.append(("unreadable", ("recording", "place", "reason"), listed[:FIRST]))
     return made

@@ -140,15 +140,15 @@ def joint_map(source: Layout, target: Layout) -> JointMap:
     if source == target:
         return JointMap(np.eye(len(source.joints)), ())
     has = frozenset(source.joints)
-    found = {joint: _weights(joint, has, frozenset()) for joint in target.joints}
-    if lacking := [joint for joint, weights in found.items() if weights is None]:
+    rules = {joint: _weights(joint, has, frozenset()) for joint in target.joints}
+    if lacking := [joint for joint, weights in rules.items() if weights is None]:
         raise DataError(
             f"layout {source.name} has no joint, and there is no rule, for {', '.join(lacking)} of "
             f"{target.name}",
             "train on recordings of this layout",
         )
     matrix = np.zeros((len(target.joints), len(source.joints)))
-    for row, weights in enumerate(found.values()):
+    for row, weights in enumerate(rules.values()):
         for joint, weight in (weights or {}).items():
             matrix[row, source.joints.index(joint)] = weight
     return JointMap(matrix, tuple(joint for joint in target.joints if joint not in has))

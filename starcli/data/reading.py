@@ -79,20 +79,20 @@ def fingerprint(files: Sequence[Path], workers: int) -> str:
     # One long task for each thread: to hand over single small files takes as long as to read them.
     parts = [files[start::workers] for start in range(workers)]
     with ThreadPoolExecutor(workers) as pool:
-        every = sorted(line for found in pool.map(lines, parts) for line in found)
+        every = sorted(line for listed in pool.map(lines, parts) for line in listed)
     return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
 
 
 def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
     """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
-    found = {}
+    by_path = {}
     for path in map(Path.absolute, files):
         try:
             state = path.stat()
-            found[path] = state.st_size, state.st_mtime_ns
+            by_path[path] = state.st_size, state.st_mtime_ns
         except OSError:
-            found[path] = -1, -1
-    return found
+            by_path[path] = -1, -1
+    return by_path
 
 
 def content(path: Path) -> str:
@@ -122,10 +122,10 @@ def groups(recordings: Sequence[Recording]) -> list[Group]:
     return [Group(n, recordings[start : start + GROUP]) for n, start in enumerate(starts)]
 
 
-def cores(asked: int | None) -> int:
+def cores(count: int | None) -> int:
     """The number of processes that read: as asked, or one for every core that is ours."""
-    if asked is not None:
-        return asked
+    if count is not None:
+        return count
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

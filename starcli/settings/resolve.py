@@ -352,8 +352,8 @@ def _finite(value: Any) -> bool:
 
 
 def _origin(key: str, origins: Mapping[str, str]) -> str:
-    found = next((o for k, o in origins.items() if f"{k}.".startswith(f"{key}.")), None)
-    return f" (from {found})" if found else ""
+    origin = next((o for k, o in origins.items() if f"{k}.".startswith(f"{key}.")), None)
+    return f" (from {origin})" if origin else ""
 
 
 def _required(made: M | None, faults: Mapping[str, str]) -> M:

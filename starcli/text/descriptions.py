@@ -138,11 +138,11 @@ def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str])
         others: Further parts that a text may be for.
     """
     text = resources.files("starcli.text").joinpath("descriptions.schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = json.loads(text)
     known = [*facets, *(other for other in others if other not in facets)]
     for place, needed, allowed in (
-        (found["properties"]["actions"], classes, classes),
-        (found["$defs"]["texts"], facets, known),
+        (document["properties"]["actions"], classes, classes),
+        (document["$defs"]["texts"], facets, known),
     ):
         place["required"], place["propertyNames"] = list(needed), {"enum": list(allowed)}
-    return found
+    return document

@@ -19,8 +19,8 @@ def cosines(bank: TextBank) -> dict[str, Tensor]:
     """
     unit = torch.nn.functional.normalize(bank.vectors.double(), dim=2)
     each = torch.einsum("cfe,dfe->fcd", unit, unit).clamp(-1, 1)
-    found = dict(zip(bank.facets, each, strict=True))
-    return found if len(found) == 1 else {**found, MEAN: each.mean(0)}
+    by_facet = dict(zip(bank.facets, each, strict=True))
+    return by_facet if len(by_facet) == 1 else {**by_facet, MEAN: each.mean(0)}
 
 
 def nearest(alike: Tensor, label: int, count: int) -> list[tuple[int, float]]:

@@ -122,9 +122,9 @@ def _files(place: Path, wanted: Wanted) -> Seen:
         raise UsageError("--raw names the recordings of a data set", "leave it out")
     known = sources.readers(wanted.reader)
     with sources.unpacked(place) as folder:
-        found = sources.find(folder, known)
+        listing = sources.find(folder, known)
         unread = [
-            Unread(each.name, partial(_of_source, each, wanted.meaning)) for each in found.sources
+            Unread(each.name, partial(_of_source, each, wanted.meaning)) for each in listing.sources
         ]
         return _chosen(unread, wanted, os.path.basename(os.path.abspath(place)))
 
@@ -240,9 +240,9 @@ def _chosen(unread: Sequence[Unread], wanted: Wanted, title: str) -> Seen:
         return seen
     for number in spread(len(unread), wanted.most):
         room = wanted.most - len(seen.clips)
-        found = list(islice(_read(unread[number], seen.bad), room + 1))
-        seen.more = seen.more or len(found) > room
-        seen.clips += found[:room]
+        clips = list(islice(_read(unread[number], seen.bad), room + 1))
+        seen.more = seen.more or len(clips) > room
+        seen.clips += clips[:room]
     seen.more = seen.more or len(unread) > wanted.most
     if not seen.clips:
         raise seen.bad[0] if seen.bad else DataError(f"{title} has no clips", "name another place")

@@ -90,15 +90,15 @@ class Skeleton:
     @property
     def marked(self) -> dict[str, int]:
         """The joints that the letters L and R stand beside."""
-        found = {}
+        marks = {}
         for letter, side in (("L", "left"), ("R", "right")):
             own = [joint for joint, other in enumerate(self.sides) if other == side]
             named = [
                 joint for word in MARKED for joint in own if word in self.joints[joint].lower()
             ]
             if own:
-                found[letter] = (named or own)[0]
-        return found
+                marks[letter] = (named or own)[0]
+        return marks
 
 
 def side_of(joint: str) -> Side:

@@ -14,8 +14,8 @@ def rows(table: str) -> Iterator[tuple[int, str]]:
 
 def numbers(text: str) -> tuple[int, ...]:
     """`1,2,7-9` -> 1, 2, 7, 8, 9."""
-    found: list[int] = []
+    listed: list[int] = []
     for word in filter(None, text.split(",")):
         first, _, last = word.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return tuple(found)
+        listed += range(int(first), int(last or first) + 1)
+    return tuple(listed)

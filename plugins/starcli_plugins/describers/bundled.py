@@ -48,9 +48,9 @@ class Bundled:
         Raises:
             DataError: An action or a part of it has no bundled description.
         """
-        found = _look_up(actions)
-        _require_parts(actions, found, parts)
-        return [{part: texts[part] for part in parts} for texts in found]
+        sentences = _look_up(actions)
+        _require_parts(actions, sentences, parts)
+        return [{part: texts[part] for part in parts} for texts in sentences]
 
 
 def _look_up(actions: Sequence[str]) -> list[Texts]:
@@ -58,17 +58,19 @@ def _look_up(actions: Sequence[str]) -> list[Texts]:
     # Data sets share names such as "throw" but not the movement; the file that knows most of
     # the asked actions is the one of the data set at hand. The sort is stable: ties go by name.
     files = sorted(_files(), key=lambda known: -sum(key in known for key in set(keys)))
-    found = [next((known[key] for known in files if key in known), None) for key in keys]
-    absent = [action for action, texts in zip(actions, found, strict=True) if texts is None]
+    sentences = [next((known[key] for known in files if key in known), None) for key in keys]
+    absent = [action for action, texts in zip(actions, sentences, strict=True) if texts is None]
     if absent:
         raise _missing(f"action '{absent[0]}'", absent)
-    return [texts for texts in found if texts is not None]
+    return [texts for texts in sentences if texts is not None]
 
 
-def _require_parts(actions: Sequence[str], found: Sequence[Texts], parts: Sequence[str]) -> None:
+def _require_parts(
+    actions: Sequence[str], sentences: Sequence[Texts], parts: Sequence[str]
+) -> None:
     absent = [
         f"part '{part}' of action '{action}'"
-        for action, texts in zip(actions, found, strict=True)
+        for action, texts in zip(actions, sentences, strict=True)
         for part in parts
         if part not in texts
     ]
@@ -92,10 +94,10 @@ def _files() -> tuple[Mapping[str, Texts], ...]:
 
 def _actions(document: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Texts]:
     """A document's actions, those that are `same_as` actions of another data set included."""
-    found = dict(document["actions"])
+    sentences = dict(document["actions"])
     for dataset, names in document.get("same_as", {}).items():
-        found |= {name: own[dataset][theirs] for name, theirs in names.items()}
-    return {folded(name): texts for name, texts in found.items()}
+        sentences |= {name: own[dataset][theirs] for name, theirs in names.items()}
+    return {folded(name): texts for name, texts in sentences.items()}
 
 
 def _folder() -> Traversable:

@@ -97,10 +97,10 @@ class Chat:
             RemoteError: The server refuses or does not answer, or answers cannot be used.
         """
         s = self.settings
-        asked = questions(actions, parts, s.mode, s.words)
+        requests = questions(actions, parts, s.mode, s.words)
         server = Endpoint(s, self._key(), context.progress)
-        answers = ask_all(server, asked, context, s.concurrency)
-        return collect(server, asked, answers, actions, parts)
+        answers = ask_all(server, requests, context, s.concurrency)
+        return collect(server, requests, answers, actions, parts)
 
     def estimate(
         self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
@@ -114,14 +114,16 @@ class Chat:
         """
         s = self.settings
         server = Endpoint(s, None, context.progress)
-        asked = unasked(server, questions(actions, parts, s.mode, s.words), Answers(context.folder))
-        letters = sum(len(message["content"]) for q in asked for message in q.messages)
+        missing = unasked(
+            server, questions(actions, parts, s.mode, s.words), Answers(context.folder)
+        )
+        letters = sum(len(message["content"]) for q in missing for message in q.messages)
         sent = letters // LETTERS_PER_TOKEN
-        back = round(sum(len(q.parts) for q in asked) * s.words * TOKENS_PER_WORD)
-        found: dict[str, float] = {"requests": len(asked), "tokens_in": sent, "tokens_out": back}
+        back = round(sum(len(q.parts) for q in missing) * s.words * TOKENS_PER_WORD)
+        costs: dict[str, float] = {"requests": len(missing), "tokens_in": sent, "tokens_out": back}
         if s.price_in is not None and s.price_out is not None:
-            found["cost"] = round((sent * s.price_in + back * s.price_out) / 1e6, 4)
-        return found
+            costs["cost"] = round((sent * s.price_in + back * s.price_out) / 1e6, 4)
+        return costs
 
     def _key(self) -> SecretStr | None:
         key = os.environ.get(self.settings.key_variable, "").strip()

@@ -61,10 +61,10 @@ class Local:
             RemoteError: Answers cannot be used.
         """
         s = self.settings
-        asked = questions(actions, parts, s.mode, s.words)
+        requests = questions(actions, parts, s.mode, s.words)
         model = Generator(s)
-        answers = ask_all(model, asked, context)
-        return collect(model, asked, answers, actions, parts)
+        answers = ask_all(model, requests, context)
+        return collect(model, requests, answers, actions, parts)
 
 
 class Generator:

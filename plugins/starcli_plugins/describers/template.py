@@ -19,12 +19,12 @@ def _check(text: str) -> str:
     Raises:
         ValueError: It has another placeholder, or says nothing.
     """
-    found = {
+    placeholders = {
         (name, spec, conversion)
         for _, name, spec, conversion in Formatter().parse(text)
         if name is not None
     }
-    if not text.strip() or not found <= {(name, "", None) for name in PLACEHOLDERS}:
+    if not text.strip() or not placeholders <= {(name, "", None) for name in PLACEHOLDERS}:
         raise ValueError("expected a text with {name} and {part} and no other placeholder")
     return text
 

@@ -145,13 +145,13 @@ def _track(idx: Any) -> str:
     return f"{idx:g}" if isinstance(idx, int | float) else ""
 
 
-def _from_images(found: Sequence[tuple[int, Any, PoseFile]]) -> Poses:
+def _from_images(images: Sequence[tuple[int, Any, PoseFile]]) -> Poses:
     """The recording of images, with the neck in the middle of the shoulders.
 
     AlphaPose itself takes the joint after 17 for the neck, which is another one in most models.
     """
     frames = []
-    for number, item, file in found:
+    for number, item, file in images:
         people = _listed(item) if isinstance(item, dict) else None
         if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
             raise file.wrong("expected a list of people", AGAIN, frame=number)
@@ -164,8 +164,8 @@ def _person(person: Mapping[str, Any], file: PoseFile, frame: int) -> Person:
     table = rows(values, 3, file, frame)
     if len(table) != 18:
         raise file.wrong(f"expected 18 joints, got {len(table)}", AGAIN, frame=frame)
-    found = scored(table)
-    found.joints[NECK] = found.joints[SHOULDERS].mean(0)
-    if found.confidence is not None:
-        found.confidence[NECK] = found.confidence[SHOULDERS].mean()
-    return found
+    body = scored(table)
+    body.joints[NECK] = body.joints[SHOULDERS].mean(0)
+    if body.confidence is not None:
+        body.confidence[NECK] = body.confidence[SHOULDERS].mean()
+    return body

@@ -51,12 +51,12 @@ class AzureKinect:
 
     def recognises(self, file: PoseFile) -> bool:
         """Whether it names the body tracker, or frames and its joints or bones."""
-        found = file.glimpse
-        if not isinstance(found, dict):
+        document = file.glimpse
+        if not isinstance(document, dict):
             return False
         # Keys are in the order of the alphabet: those after the frames may be far away.
-        return "k4abt_sdk_version" in found or (
-            "frames" in found and bool({"joint_names", "bone_list"} & set(found))
+        return "k4abt_sdk_version" in document or (
+            "frames" in document and bool({"joint_names", "bone_list"} & set(document))
         )
 
     def frame_of(self, file: PoseFile) -> tuple[str, int] | None:
@@ -145,12 +145,14 @@ def _person(body: Mapping[str, Any], joints: Joints, file: PoseFile, frame: int)
             f"expected {joints.index.max() + 1} joints, got {len(places)}", AGAIN, frame=frame
         )
     levels = body.get("confidence_level", body.get("confidence_levels"))
-    told = None
+    values = None
     if levels is not None:
-        told = numbers(levels, file, frame)
-        if len(told) != len(places):
-            raise file.wrong(f"expected {len(places)} levels, got {len(told)}", AGAIN, frame=frame)
-    place = seen(places, None if told is None else told == 0)
-    scores = None if told is None else joints.of(told[:, None] / BEST)[:, 0]
+        values = numbers(levels, file, frame)
+        if len(values) != len(places):
+            raise file.wrong(
+                f"expected {len(places)} levels, got {len(values)}", AGAIN, frame=frame
+            )
+    place = seen(places, None if values is None else values == 0)
+    scores = None if values is None else joints.of(values[:, None] / BEST)[:, 0]
     name = body.get("body_id", "")
     return Person(joints.of(place), scores, str(name))

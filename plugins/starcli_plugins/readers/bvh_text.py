@@ -79,15 +79,15 @@ def _channels(words: Sequence[str], file: PoseFile, line: int) -> list[tuple[int
         raise file.wrong(
             f"expected {count or 'a number of'} channels, got {len(names)}", EXPORT, line=line
         )
-    found = [CHANNELS.fullmatch(name) for name in names]
-    unknown = [name for name, match in zip(names, found, strict=True) if not match]
+    matches = [CHANNELS.fullmatch(name) for name in names]
+    unknown = [name for name, match in zip(names, matches, strict=True) if not match]
     if unknown:
         raise file.wrong(
             f"channel '{unknown[0]}' is not a position or rotation",
             "export it without scales",
             line=line,
         )
-    return [("xyz".index(m[1].lower()), m[2].lower() == "rotation") for m in found if m]
+    return [("xyz".index(m[1].lower()), m[2].lower() == "rotation") for m in matches if m]
 
 
 def _floats(
@@ -139,21 +139,21 @@ def motion(
         columns: Number of channels.
         file: The file, for messages.
     """
-    found: dict[str, str] = {}
+    header: dict[str, str] = {}
     rows: list[tuple[int, str]] = []
     for number, line in enumerate(lines[start:], start + 1):
         for key, pattern in (("frames", FRAMES), ("time", FRAME_TIME)):
-            if key not in found and (match := pattern.fullmatch(line)):
-                found[key] = match[1]
+            if key not in header and (match := pattern.fullmatch(line)):
+                header[key] = match[1]
                 break
         else:
             if line.strip():
                 rows.append((number, line))
-    if len(found) < 2:
+    if len(header) < 2:
         raise file.wrong("expected 'Frames:' and 'Frame Time:'", EXPORT, line=start)
-    declared, (time,) = int(found["frames"]), _floats([found["time"]], 1, file, start)
+    declared, (time,) = int(header["frames"]), _floats([header["time"]], 1, file, start)
     if len(rows) < declared or not declared:
-        raise file.wrong(f"declares {declared} frames, found {len(rows)}", EXPORT, line=len(lines))
+        raise file.wrong(f"expected {declared} frames, got {len(rows)}", EXPORT, line=len(lines))
     if not 1e-5 < time < 1e3:
         raise file.wrong(f"frame time {time:g} is not a time", "set it, such as 0.0333333")
     values = np.empty((declared, columns))

@@ -134,18 +134,18 @@ def _poses(reader: Any, file: PoseFile) -> Poses:
 
 
 def _text(reader: Any, name: str) -> str:
-    found = reader.get(name)
-    return str(found.string_value) if found is not None else ""
+    parameter = reader.get(name)
+    return str(parameter.string_value) if parameter is not None else ""
 
 
 def _labels(reader: Any) -> list[str]:
     """Names of all points; those beyond 255 are in lists of their own."""
-    found: list[str] = []
+    labels: list[str] = []
     for number in ("", *range(2, 20)):
         part = reader.get(f"POINT:LABELS{number}")
         if part is not None:
-            found += [str(label).strip() for label in np.ravel(part.string_array)]
-    return found
+            labels += [str(label).strip() for label in np.ravel(part.string_array)]
+    return labels
 
 
 def _not_places(reader: Any) -> set[str]:
@@ -163,14 +163,14 @@ def _points(reader: Any, file: PoseFile) -> tuple[np.ndarray[Any, np.dtype[np.in
     """Numbers of the frames, and places [T, points, 3] with NaN for what was not seen."""
     frames: list[int] = []
     points: list[Values] = []
-    for number, found, _ in reader.read_frames(copy=True):
+    for number, rows, _ in reader.read_frames(copy=True):
         frames.append(int(number))
-        points.append(np.where(found[:, 3:4] < 0, np.nan, found[:, :3]).astype(np.float64))
+        points.append(np.where(rows[:, 3:4] < 0, np.nan, rows[:, :3]).astype(np.float64))
     if not frames:
         raise file.wrong("has no frames", EXPORT)
     declared = reader.last_frame - reader.first_frame + 1
     if len(frames) < declared:
-        raise file.wrong(f"declares {declared} frames, found {len(frames)}", EXPORT)
+        raise file.wrong(f"expected {declared} frames, got {len(frames)}", EXPORT)
     return np.array(frames, np.int64), np.stack(points)
 
 
@@ -188,7 +188,7 @@ def _people(
     subjects: Mapping[str, Mapping[str, int]], points: Values, file: PoseFile
 ) -> tuple[dict[str, Values], str, tuple[str, ...]]:
     """Joints [T, V, 3] of each subject that has them, their layout, and notes."""
-    found: dict[str, tuple[Joints, Values]] = {}
+    people: dict[str, tuple[Joints, Values]] = {}
     notes: tuple[str, ...] = ()
     for subject, places in subjects.items():
         own = points[:, list(places.values())]
@@ -200,15 +200,15 @@ def _people(
             joints = fit(list(made), [KINECT_V2])
             notes = ("joints are rough: they come from markers on the skin",)
         if not joints.lacking:
-            found[subject] = joints, joints.of(own)
-    if not found:
+            people[subject] = joints, joints.of(own)
+    if not people:
         require([name for places in subjects.values() for name in places], file)
         raise file.wrong("no subject has all joints", "export one subject with its joints")
-    layout = next(joints.layout.name for joints, _ in found.values())
+    layout = next(joints.layout.name for joints, _ in people.values())
     return (
         {
             subject: values
-            for subject, (joints, values) in found.items()
+            for subject, (joints, values) in people.items()
             if joints.layout.name == layout
         },
         layout,

@@ -103,10 +103,10 @@ def matrix(
             fix = DECIMALS if len(row) > width else AGAIN
             raise file.wrong(f"expected {width} cells, got {len(row)}", fix, line=line)
         try:
-            found = np.array([float(row[column]) for column in there])
+            row_values = np.array([float(row[column]) for column in there])
         except ValueError:
-            found = np.array([number(row[column], file, line) for column in there])
-        values.append(found)
+            row_values = np.array([number(row[column], file, line) for column in there])
+        values.append(row_values)
         words.append([row[column] for column in texts])
         numbers.append(line)
     if not values:

@@ -39,8 +39,8 @@ def opened(file: PoseFile, extra: str) -> Iterator[Any]:
             file=file.name,
         ) from error
     try:
-        with h5py.File(file.path, "r") as found:
-            yield found
+        with h5py.File(file.path, "r") as content:
+            yield content
     except (DataError, MissingError):
         raise
     except Exception as error:  # h5py raises whatever the damage leads it to
@@ -57,8 +57,8 @@ def has(file: PoseFile, *paths: str) -> bool:
     if not is_hdf5(file):
         return False
     try:
-        with opened(file, "") as found:
-            return any(path in found for path in paths)
+        with opened(file, "") as content:
+            return any(path in content for path in paths)
     except DataError:
         return False
     except MissingError:  # names of what is at the top are near the beginning

@@ -91,12 +91,12 @@ def _nameless(width: int) -> Heading | None:
 
 def _others(heads: Sequence[str]) -> dict[str, int]:
     """What columns are that are not joints; `id` is a person only beside nothing better."""
-    found: dict[str, int] = {}
+    others: dict[str, int] = {}
     for place, head in enumerate(heads):
         for what, words in OTHERS.items():
-            if head in words and (what not in found or heads[found[what]] == "id"):
-                found[what] = place
-    return found
+            if head in words and (what not in others or heads[others[what]] == "id"):
+                others[what] = place
+    return others
 
 
 def _are_axes(cells: Sequence[str]) -> bool:
@@ -117,7 +117,7 @@ def _joined(names: Sequence[str], axes: Sequence[str]) -> list[str]:
 
 def _named(row: Sequence[str], rows: int) -> Heading | None:
     others = _others([_squeezed(cell) for cell in row])
-    found: dict[str, list[int]] = {}
+    columns_of: dict[str, list[int]] = {}
     for place, cell in enumerate(row):
         head = re.sub(r"[\[\]()]", " ", cell).strip().lower()
         match = (
@@ -126,9 +126,9 @@ def _named(row: Sequence[str], rows: int) -> Heading | None:
         if match:
             slot = 3 if match["score"] else AXES[match["axis"]]
             name = cell.strip()[match.start("name") : match.end("name")]
-            columns = found.setdefault(name.strip("[( "), [-1, -1, -1, -1])
+            columns = columns_of.setdefault(name.strip("[( "), [-1, -1, -1, -1])
             columns[slot] = place if columns[slot] < 0 else columns[slot]
-    joints = {name: at for name, at in found.items() if at[0] >= 0 and at[1] >= 0}
+    joints = {name: at for name, at in columns_of.items() if at[0] >= 0 and at[1] >= 0}
     if not joints:
         return None
     places = tuple((x, y, z) for x, y, z, _ in joints.values())

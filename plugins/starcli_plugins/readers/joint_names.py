@@ -144,8 +144,8 @@ def fit(
     """
     known = _keys(names)
     spine = _spine(known, points)
-    found = [_fitted(layout, known, spine) for layout in layouts]
-    return max(found, key=_suits)
+    fitted = [_fitted(layout, known, spine) for layout in layouts]
+    return max(fitted, key=_suits)
 
 
 def _suits(joints: Joints) -> tuple[int, int, int]:

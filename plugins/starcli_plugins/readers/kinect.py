@@ -107,8 +107,8 @@ def _bodies(frame: Any) -> list[dict[str, Any]]:
     """The bodies of a frame that are tracked."""
     if isinstance(frame, dict):
         frame = next((frame[key] for key in BODIES if key in frame), [frame])
-    found = [body for body in frame if isinstance(body, dict)] if isinstance(frame, list) else []
-    return [body for body in found if body.get("tracked", True) and _joints(body)]
+    bodies = [body for body in frame if isinstance(body, dict)] if isinstance(frame, list) else []
+    return [body for body in bodies if body.get("tracked", True) and _joints(body)]
 
 
 def _joints(body: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -147,8 +147,8 @@ def _has_bodies(document: Any) -> bool:
 
 
 def _from_json(file: PoseFile) -> Poses:
-    found = documents(file)
-    items = _frames(found[0]) if len(found) == 1 else found
+    content = documents(file)
+    items = _frames(content[0]) if len(content) == 1 else content
     frames: list[Frame] = []
     layout = ""
     for place, item in enumerate(items):
@@ -177,9 +177,9 @@ def _person(body: Mapping[str, Any], file: PoseFile, frame: int) -> Person:
     names = tuple(name for name, _ in joints)
     if all(names):
         values = _fitted(names, file).of(values)
-    told = next((body[key] for key in ("trackingId", "trackingID", "id") if key in body), "")
+    identity = next((body[key] for key in ("trackingId", "trackingID", "id") if key in body), "")
     confidence = None if np.isnan(states).all() else values[:, 3]
-    return Person(values[:, :3], confidence, str(told))
+    return Person(values[:, :3], confidence, str(identity))
 
 
 def _fitted(names: tuple[str, ...], file: PoseFile) -> Joints:
@@ -219,16 +219,16 @@ def _confidence(joint: Mapping[str, Any], file: PoseFile, frame: int) -> float:
 
 def _from_ntu(file: PoseFile) -> Poses:
     """A `.skeleton` file: every body in its frames, whether or not it is a person."""
-    found = skeleton_files.rows(file.path.read_bytes(), file.name)
-    ids = list(dict.fromkeys(found.ids))
+    table = skeleton_files.rows(file.path.read_bytes(), file.name)
+    ids = list(dict.fromkeys(table.ids))
     if not ids:
         raise file.wrong("no body in any frame", "leave the file out")
-    joints = np.full((found.declared, len(ids), *found.joints.shape[1:]), np.nan)
-    joints[found.frames, [ids.index(body) for body in found.ids]] = found.joints
+    joints = np.full((table.declared, len(ids), *table.joints.shape[1:]), np.nan)
+    joints[table.frames, [ids.index(body) for body in table.ids]] = table.joints
     return Poses(
         seen(joints),
         KINECT_V2.name,
-        frames=np.arange(found.declared),
+        frames=np.arange(table.declared),
         fps=FPS,
         unit="m",
         people=tuple(str(body) for body in ids),

@@ -136,8 +136,8 @@ def _has_landmarks(item: object, depth: int = 0) -> bool:
 
 
 def _from_json(file: PoseFile) -> Poses:
-    found = documents(file)
-    items = _frames(found[0] if len(found) == 1 else found)
+    content = documents(file)
+    items = _frames(content[0] if len(content) == 1 else content)
     worlds = any(_people(item, WORLD, file, number) for number, item in items)
     keys = WORLD if worlds else PICTURE
     frames = [
@@ -206,12 +206,12 @@ def _person(landmarks: list[Any], file: PoseFile, frame: int) -> Person:
 
 def _from_text(file: PoseFile) -> list[Frame]:
     """Landmarks of protobuf text, 33 to a frame."""
-    found = [dict(FIELD.findall(inside)) for inside in TEXT.findall(file.text)]
-    if len(found) % COUNT or file.text.count("landmark {") > len(found):
-        raise file.wrong(f"{len(found)} landmarks are not {COUNT} in each frame", AGAIN)
+    marks = [dict(FIELD.findall(inside)) for inside in TEXT.findall(file.text)]
+    if len(marks) % COUNT or file.text.count("landmark {") > len(marks):
+        raise file.wrong(f"{len(marks)} landmarks are not {COUNT} in each frame", AGAIN)
     names, frames = ("x", "y", "z", "visibility"), []
-    for number in range(len(found) // COUNT):
-        landmarks = found[number * COUNT : (number + 1) * COUNT]
+    for number in range(len(marks) // COUNT):
+        landmarks = marks[number * COUNT : (number + 1) * COUNT]
         try:
             values = [
                 [float(mark[name]) if name in mark else None for name in names]

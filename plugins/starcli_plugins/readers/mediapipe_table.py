@@ -122,10 +122,10 @@ def _recording(run: Sequence[tuple[int, list[str]]], columns: Columns, file: Pos
     for place, (line, row) in enumerate(run):
         number = place
         if columns.frame is not None:
-            told = _value(_text(row, columns.frame))
-            if told is None or not abs(told) < 1e15 or told % 1:
+            declared = _value(_text(row, columns.frame))
+            if declared is None or not abs(declared) < 1e15 or declared % 1:
                 raise file.wrong("no frame number", AGAIN, line=line)
-            number = int(told)
+            number = int(declared)
         values = np.array(
             [[_cell(row, column, line, file) for column in landmark] for landmark in columns.places]
         )
@@ -174,13 +174,13 @@ def _columns(first: list[str]) -> Columns | None:
 
 def _headed(heads: Sequence[str]) -> list[list[int]] | None:
     """Columns of the 33 landmarks by their headings."""
-    found: dict[tuple[bool, int, int], int] = {}
+    columns: dict[tuple[bool, int, int], int] = {}
     for place, head in enumerate(heads):
         if (meant := _heading(head)) is not None:
-            found.setdefault(meant, place)
+            columns.setdefault(meant, place)
     for named, first in ((True, 0), (False, 0), (False, 1)):
         places = [
-            [found.get((named, joint, axis), -1) for axis in range(4)]
+            [columns.get((named, joint, axis), -1) for axis in range(4)]
             for joint in range(first, first + COUNT)
         ]
         if all(landmark[0] >= 0 and landmark[1] >= 0 for landmark in places):

@@ -68,8 +68,8 @@ class MoveNet:
     def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
         """The recording of each file."""
         for file in files:
-            found = documents(file)
-            items = _frames(found[0] if len(found) == 1 else found)
+            content = documents(file)
+            items = _frames(content[0] if len(content) == 1 else content)
             poses = [(number, _poses(item, file, number)) for number, item in items]
             solid = any(pose.get(SOLID) for _, listed in poses for pose in listed)
             key = SOLID if solid else FLAT

@@ -94,10 +94,10 @@ class OpenPose:
     def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
         """The recording of all files of single frames, or of each file of frames."""
         if all(self.frame_of(file) for file in files):
-            found = [
+            frames = [
                 (frame[1], file.json, file) for file in files if (frame := self.frame_of(file))
             ]
-            yield _recording(found)
+            yield _recording(frames)
         else:
             yield from map(_whole, files)
 
@@ -164,18 +164,18 @@ def _whole(file: PoseFile) -> Poses:
     return replace(poses, label=label) if isinstance(label, str) else poses
 
 
-def _recording(found: Sequence[tuple[int, Any, PoseFile]]) -> Poses:
+def _recording(items: Sequence[tuple[int, Any, PoseFile]]) -> Poses:
     """The recording of frames: number, content and file of each."""
     spatial = any(
         person.get(SPATIAL)
-        for _, item, _ in found
+        for _, item, _ in items
         for person in _listed(item) or ()
         if isinstance(person, dict)
     )
     frames = [
-        Frame(number, _people(item, spatial, file, number), file) for number, item, file in found
+        Frame(number, _people(item, spatial, file, number), file) for number, item, file in items
     ]
-    poses = recording(frames, layout="", image_size=_canvas(found[0][1]))
+    poses = recording(frames, layout="", image_size=_canvas(items[0][1]))
     joints = poses.joints
     layout, order = MODELS[joints.shape[2]]
     if joints.shape[2] == 25 and _off_middle(joints, 17, 5, 6) < _off_middle(joints, 1, 2, 5):

@@ -80,22 +80,22 @@ def names_in(pickled: bytes, file: PoseFile) -> list[tuple[str, ...]]:
         DataError: It is a pickle of anything else.
     """
     try:
-        found = _unpacked(pickled)
+        names = _unpacked(pickled)
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise file.wrong("names of columns are not tuples of text", EXPORT) from error
     good = (
-        isinstance(found, list)
-        and bool(found)
+        isinstance(names, list)
+        and bool(names)
         and all(
             isinstance(name, tuple)
             and all(isinstance(part, str) for part in name)
-            and len(name) == len(found[0])
-            for name in found
+            and len(name) == len(names[0])
+            for name in names
         )
     )
-    if not good or not isinstance(found, list):
+    if not good or not isinstance(names, list):
         raise file.wrong("names of columns are not tuples of text", EXPORT)
-    return found
+    return names
 
 
 def _unpacked(pickled: bytes) -> object:

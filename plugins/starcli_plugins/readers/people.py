@@ -248,10 +248,10 @@ def numbered(names: Sequence[str]) -> list[int]:
 
     Names that do not differ in their last number only are numbered by their natural order.
     """
-    found = [frame_name(name) for name in names]
-    told = [name for name in found if name is not None]
-    values = [number for _, number in told]
-    if len(set(values)) == len(names) and len({stem for stem, _ in told}) == 1:
+    parts = [frame_name(name) for name in names]
+    known = [name for name in parts if name is not None]
+    values = [number for _, number in known]
+    if len(set(values)) == len(names) and len({stem for stem, _ in known}) == 1:
         return values
     order = {name: place for place, name in enumerate(sorted(set(names), key=natural))}
     return [order[name] for name in names]
@@ -268,10 +268,10 @@ def frame_name(name: str) -> tuple[str, int] | None:
 
 def number_of(item: object, place: int) -> int:
     """The frame number that an object tells, or its place."""
-    found = (
+    number = (
         next((item[key] for key in FRAME if key in item), None) if isinstance(item, dict) else None
     )
-    text = str(found)
+    text = str(number)
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else place
 
 

@@ -180,13 +180,13 @@ def _untracked(table: Values, clip: Mapping[str, Any], file: PoseFile) -> Poses:
             f"got {list(numbers.shape)}",
             AGAIN,
         )
-    found = [
+    listed = [
         Frame(int(number), [scored(person) for person in table[numbers == number]], file)
         for number in np.unique(numbers)
     ]
-    if not found:
+    if not listed:
         raise file.wrong("nobody is in any frame", "leave it out")
-    return recording(found, layout="")
+    return recording(listed, layout="")
 
 
 def _numbers(values: Any, name: str, file: PoseFile) -> Values:

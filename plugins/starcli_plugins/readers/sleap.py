@@ -67,58 +67,58 @@ class Sleap:
 
 
 def _read(file: PoseFile) -> Poses:
-    with hdf5.opened(file, EXTRA) as found:
-        if "pred_points" in found or "node_names" not in found:
+    with hdf5.opened(file, EXTRA) as content:
+        if "pred_points" in content or "node_names" not in content:
             raise file.wrong("is SLEAP's file of labels, not of tracks", EXPORT)
-        return _poses(found, file)
+        return _poses(content, file)
 
 
-def _poses(found: Any, file: PoseFile) -> Poses:
-    names, people = _texts(found, "node_names"), _texts(found, "track_names")
-    points = _frames_first(found, "tracks", 4, file)
+def _poses(content: Any, file: PoseFile) -> Poses:
+    names, people = _texts(content, "node_names"), _texts(content, "track_names")
+    points = _frames_first(content, "tracks", 4, file)
     if points is None or points.shape[2] != len(names) or points.shape[3] not in (2, 3):
         shape = None if points is None else list(points.shape)
         raise file.wrong(f"expected tracks [frames, tracks, {len(names)}, 2], got {shape}", EXPORT)
     if not len(points) or not points.shape[1]:
         raise file.wrong("has no tracks", EXPORT)
     joints = require(names, file)
-    scores = _frames_first(found, "point_scores", 3, file)
+    scores = _frames_first(content, "point_scores", 3, file)
     if scores is not None and scores.shape != points.shape[:3]:
         raise file.wrong("point_scores are not of the shape of tracks", EXPORT)
-    told = len(set(people)) == points.shape[1]
+    distinct = len(set(people)) == points.shape[1]
     return Poses(
         seen(joints.of(points[..., :2])),
         joints.layout.name,
         frames=np.arange(len(points)),
         confidence=None if scores is None else joints.of(scores[..., None])[..., 0],
-        people=tuple(people) if told else None,
+        people=tuple(people) if distinct else None,
         unit="pixel",
         axes=IMAGE,
     )
 
 
-def _texts(found: Any, name: str) -> list[str]:
+def _texts(content: Any, name: str) -> list[str]:
     """A data set of names; none where it is not there."""
-    if name not in found:
+    if name not in content:
         return []
     return [
         text.decode() if isinstance(text, bytes) else str(text)
-        for text in np.asarray(found[name]).ravel().tolist()
+        for text in np.asarray(content[name]).ravel().tolist()
     ]
 
 
-def _frames_first(found: Any, name: str, axes: int, file: PoseFile) -> Values | None:
+def _frames_first(content: Any, name: str, axes: int, file: PoseFile) -> Values | None:
     """A data set as [frames, tracks, nodes, ...]; None where it is not there.
 
     Files have these axes in this order where `preset` is `standard`, otherwise in MATLAB's, which
     are [tracks, ..., nodes, frames].
     """
-    if name not in found:
+    if name not in content:
         return None
-    values = np.asarray(found[name], np.float64)
+    values = np.asarray(content[name], np.float64)
     if values.ndim != axes:
         raise file.wrong(f"expected {name} with {axes} axes, got {values.ndim}", EXPORT)
-    preset = found["tracks"].attrs.get("preset", "")
+    preset = content["tracks"].attrs.get("preset", "")
     if preset in ("standard", b"standard"):
         return values
     return values.transpose((3, 0, 2, 1) if axes == 4 else (2, 0, 1))

@@ -97,7 +97,7 @@ def _wide(file: PoseFile, head: Heading) -> Rows:
         _below(head, file), columns, head.width, file, [head.others[name] for name in texts]
     )
     count = len(head.places)
-    told = dict(
+    by_name = dict(
         zip(
             [n for n in ("frame", "time") if n in head.others],
             values[:, 4 * count :].T,
@@ -105,8 +105,8 @@ def _wide(file: PoseFile, head: Heading) -> Rows:
         )
     )
     listed = [dict(zip(texts, row, strict=True)) for row in words]
-    times = told.get("time", np.full(len(values), np.nan))
-    frames = _numbers(told.get("frame"), times, listed, lines, file)
+    times = by_name.get("time", np.full(len(values), np.nan))
+    frames = _numbers(by_name.get("frame"), times, listed, lines, file)
     return Rows(
         head.joints,
         values[:, : 3 * count].reshape(-1, count, 3),
@@ -125,18 +125,18 @@ def _below(head: Heading, file: PoseFile) -> Iterator[Line]:
 
 
 def _numbers(
-    told: Values | None,
+    declared: Values | None,
     times: Values,
     texts: Sequence[dict[str, str]],
     lines: Sequence[int],
     file: PoseFile,
 ) -> npt.NDArray[np.int64]:
     """Frame numbers of rows: as told, else by time, else a person's rows one after the other."""
-    if told is not None:
-        wrong = np.flatnonzero(~(np.mod(told, 1) == 0))
+    if declared is not None:
+        wrong = np.flatnonzero(~(np.mod(declared, 1) == 0))
         if len(wrong):
             raise file.wrong("no frame number", AGAIN, line=lines[wrong[0]])
-        return told.astype(np.int64)
+        return declared.astype(np.int64)
     if "person" not in (texts[0] if texts else {}):
         return np.arange(len(times))
     if np.isfinite(times).all():
@@ -180,20 +180,20 @@ def _long(file: PoseFile, head: Heading) -> Rows:
         table[cell] = values[row, :4]
         first[cell[0]] = first[cell[0]] or lines[row]
     listed = [dict(zip(texts, key[1:], strict=True)) for key in where]
-    told = np.array([key[0] for key in where], np.float64)
+    moments = np.array([key[0] for key in where], np.float64)
     timed = "frame" not in head.others
-    times = told if timed else np.full(len(told), np.nan)
-    frames = _numbers(None if timed else told, times, listed, first, file)
+    times = moments if timed else np.full(len(moments), np.nan)
+    frames = _numbers(None if timed else moments, times, listed, first, file)
     return Rows(names, table[..., :3], table[..., 3], frames, times, listed, first)
 
 
 def _runs(rows: Rows) -> list[list[int]]:
     """The rows of each recording: of a clip, or one after the other of a class."""
     if "clip" in rows.texts[0]:
-        found: dict[str, list[int]] = {}
+        clips: dict[str, list[int]] = {}
         for row, text in enumerate(rows.texts):
-            found.setdefault(text["clip"], []).append(row)
-        return list(found.values())
+            clips.setdefault(text["clip"], []).append(row)
+        return list(clips.values())
     runs = groupby(range(len(rows.texts)), lambda row: rows.texts[row].get("label", ""))
     return [list(run) for _, run in runs]
 
@@ -238,8 +238,8 @@ def _in_layout(
     else:
         form = form_of(table[..., :axes])
         layout = form.layout
-        place, told = parted(picked(table[..., :axes], form), form)
-        confidence = picked(table[..., 3:], form)[..., 0] if told is None else told
+        place, scores = parted(picked(table[..., :axes], form), form)
+        confidence = picked(table[..., 3:], form)[..., 0] if scores is None else scores
         notes = (f"columns without names were taken as {table.shape[2]} joints of {layout}",)
     place = seen(place, layout)
     flat = place.shape[-1] == 2

@@ -72,8 +72,8 @@ def _poses(file: PoseFile) -> Poses:
     lines = file.text.splitlines()
     if len(lines) < HEADING:
         raise file.wrong("ends in its heading", "export it again", line=len(lines))
-    keys, told = (line.split("\t") for line in lines[1:3])
-    facts = dict(zip((key.strip().lower() for key in keys), told, strict=False))
+    keys, values = (line.split("\t") for line in lines[1:3])
+    facts = dict(zip((key.strip().lower() for key in keys), values, strict=False))
     names = _names(lines[3].split("\t"))
     if not names:
         raise file.wrong("expected Frame#, Time and names of markers", AGAIN, line=4)
@@ -104,13 +104,13 @@ def _rows(
     """Numbers of the frames and places of the markers [T, markers, 3]."""
     columns = [place + axis for place in names.values() for axis in range(3)]
     values, _, where = matrix(_cells(lines, columns[-1] + 1), [0, *columns], columns[-1] + 1, file)
-    told, points = values[:, 0], values[:, 1:].reshape(len(values), len(names), 3)
-    steps = np.diff(told, prepend=told[0] - 1)
-    for row in np.flatnonzero(~((told % 1 == 0) & (steps > 0)))[:1]:
-        wrong = "frames do not rise" if told[row] % 1 == 0 else "no frame number"
+    numbers, points = values[:, 0], values[:, 1:].reshape(len(values), len(names), 3)
+    steps = np.diff(numbers, prepend=numbers[0] - 1)
+    for row in np.flatnonzero(~((numbers % 1 == 0) & (steps > 0)))[:1]:
+        wrong = "frames do not rise" if numbers[row] % 1 == 0 else "no frame number"
         raise file.wrong(wrong, AGAIN, line=where[row])
     points[np.isnan(points).any(-1)] = np.nan
-    return told.astype(int).tolist(), points
+    return numbers.astype(int).tolist(), points
 
 
 def _cells(lines: Sequence[str], width: int) -> Iterator[Line]:
@@ -122,9 +122,9 @@ def _cells(lines: Sequence[str], width: int) -> Iterator[Line]:
 
 
 def _check_count(facts: Mapping[str, str], frames: int, file: PoseFile) -> None:
-    told = facts.get("numframes", "").strip()
-    if told.isdecimal() and int(told) > frames:
-        raise file.wrong(f"declares {told} frames, got {frames}", "export it again", line=3)
+    declared = facts.get("numframes", "").strip()
+    if declared.isdecimal() and int(declared) > frames:
+        raise file.wrong(f"expected {declared} frames, got {frames}", "export it again", line=3)
 
 
 def _written(poses: Poses, name: str) -> str:

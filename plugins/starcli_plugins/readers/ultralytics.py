@@ -162,7 +162,7 @@ def _first(item: Any, depth: int = 0) -> Any:
         item = list(item.values())
     if not isinstance(item, list):
         return None
-    return next((found for inside in item[:100] if (found := _first(inside, depth + 1))), None)
+    return next((person for inside in item[:100] if (person := _first(inside, depth + 1))), None)
 
 
 def _parsed(text: str) -> Any:
@@ -175,8 +175,8 @@ def _parsed(text: str) -> Any:
 
 def _objects(file: PoseFile, frame: tuple[str, int] | None) -> list[Frame]:
     """The frames of a JSON document."""
-    found = documents(file)
-    document: Any = found[0] if len(found) == 1 else found
+    content = documents(file)
+    document: Any = content[0] if len(content) == 1 else content
     if isinstance(document, dict):
         document = next((document[key] for key in LISTS if key in document), document)
     if isinstance(document, dict) and not _is_person(document):

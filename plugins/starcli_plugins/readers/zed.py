@@ -43,17 +43,19 @@ class Zed:
 
     def recognises(self, file: PoseFile) -> bool:
         """Whether all keys are times and all values have lists of bodies."""
-        found = file.glimpse
+        entries = file.glimpse
         return (
-            isinstance(found, dict)
-            and bool(found)
+            isinstance(entries, dict)
+            and bool(entries)
             and all(
                 key.isdecimal()
                 and isinstance(value, dict)
-                and (isinstance(value.get("body_list"), list) or value is list(found.values())[-1])
-                for key, value in found.items()
+                and (
+                    isinstance(value.get("body_list"), list) or value is list(entries.values())[-1]
+                )
+                for key, value in entries.items()
             )
-            and "body_list" in next(iter(found.values()))
+            and "body_list" in next(iter(entries.values()))
         )
 
     def frame_of(self, file: PoseFile) -> tuple[str, int] | None:
@@ -102,10 +104,10 @@ def _poses(file: PoseFile) -> Poses:
 
 def _person(body: Mapping[str, Any], points: Any, file: PoseFile, frame: int) -> Person:
     size = len(AZURE_32.joints) if len(points) == 34 else len(points)
-    told = body.get("keypoint_confidence")
+    levels = body.get("keypoint_confidence")
     scores = None
-    if told is not None:
-        scores = numbers(told, file, frame) / PERCENT
+    if levels is not None:
+        scores = numbers(levels, file, frame) / PERCENT
         if len(scores) != len(points):
             raise file.wrong(
                 f"expected {len(points)} confidences, got {len(scores)}", AGAIN, frame=frame

@@ -158,7 +158,7 @@ def test_truncated_inside_a_body_head_A01() -> None:
 
 def test_truncated_at_a_frame_boundary_A02() -> None:
     data = b"".join(ONE.splitlines(keepends=True)[: 1 + 2 * BODY])
-    refused(data, "file ends, declares 3 frames, found 2", line=1 + 2 * BODY, frame=3)
+    refused(data, "file ends, expected 3 frames, got 2", line=1 + 2 * BODY, frame=3)
 
 
 def test_more_frames_or_text_than_declared_A03() -> None:

@@ -269,7 +269,7 @@ ROW = " ".join(["0.0"] * COLUMNS)
         ("JOINT Spine", "Bone Spine", "'Bone' is not a word of a hierarchy"),
         ("MOTION", "}\nMOTION", "a bracket closes that did not open"),
         ("MOTION", "JOINT x\n{\nMOTION", "the hierarchy does not end before the motion"),
-        ("Frames: 2", "Frames: 3", "declares 3 frames, found 2"),
+        ("Frames: 2", "Frames: 3", "expected 3 frames, got 2"),
         ("Frames: 2\n", "", "expected 'Frames:' and 'Frame Time:'"),
         ("0.0333333", "0", "frame time 0 is not a time"),
         (ROW, ROW.replace("0.0", "0,0", 1), "(frame 1): '0,0' is not a number"),

@@ -133,7 +133,7 @@ def test_other_line_ends(tmp_path: Path, end: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "line"),
     [
-        (trc([row(1, 22), row(2, 22)], frames=3), "declares 3 frames, found 2", 3),
+        (trc([row(1, 22), row(2, 22)], frames=3), "expected 3 frames, got 2", 3),
         (trc([row(1, 22), row(1, 22)]), "frames do not rise", 7),
         (trc([row(1, 22), row(2, 22, m3="1,5\t1\t2")]), "'1,5' is not a number", 7),
         (trc([row(1, 22, m3="a\t1\t2")]), "'a' is not a number", 6),

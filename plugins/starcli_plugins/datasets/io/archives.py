@@ -44,10 +44,10 @@ def find(raw: Path, pattern: str, request: str) -> tuple[Path, ...]:
             )
         return (raw,)
     zips = sorted(p for p in raw.glob("*.[zZ][iI][pP]") if p.is_file() and _holds(p, pattern))
-    found = zips or sorted(p for p in raw.rglob("*") if is_named(p.name, pattern))
-    if not found:
+    files = zips or sorted(p for p in raw.rglob("*") if is_named(p.name, pattern))
+    if not files:
         raise DataError("no recordings here", request, file=raw)
-    return tuple(found)
+    return tuple(files)
 
 
 def is_named(name: str, pattern: str) -> bool:
@@ -71,17 +71,17 @@ def recordings(files: Sequence[Path], pattern: str) -> list[Recording]:
         DataError: A zip is damaged or would write outside its folder, or two recordings have one
             name and different contents.
     """
-    found = [item for path in files for item in members(path, pattern)]
-    if not found:
+    every = [item for path in files for item in members(path, pattern)]
+    if not every:
         raise DataError(
             "the zip has no recordings of this data set",
             "check that --raw names the right file",
             file=files[0],
         )
-    return distinct(found, pattern)
+    return distinct(every, pattern)
 
 
-def distinct(found: Iterable[Recording], pattern: str) -> list[Recording]:
+def distinct(recordings: Iterable[Recording], pattern: str) -> list[Recording]:
     """One recording of each name, in the order of names; a warning names copies that are left out.
 
     Names that differ by case alone are one, as a file system may have made of them; the one in the
@@ -92,7 +92,7 @@ def distinct(found: Iterable[Recording], pattern: str) -> list[Recording]:
     """
     kept: dict[str, Recording] = {}
     copies: list[tuple[Recording, Recording]] = []
-    for item in sorted(found, key=lambda r: (re.fullmatch(pattern, r.name) is None, r)):
+    for item in sorted(recordings, key=lambda r: (re.fullmatch(pattern, r.name) is None, r)):
         first = kept.setdefault(item.name.casefold(), item)
         if first is not item:
             _refuse_other_content(item, first)

@@ -53,8 +53,8 @@ def parse(data: bytes, starts: Indices, ends: Indices) -> Doubles | None:
 def _digits(data: bytes, ends: Indices, size: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """[16, n], the last `size` bytes before each end less `0`, in rows of places, led by zeros."""
     windows = np.ndarray((len(data) - _WIDTH + 1,), f"V{_WIDTH}", data, strides=(1,))
-    found = windows[ends - _WIDTH].view(np.uint8).reshape(-1, _WIDTH)
-    digits = np.ascontiguousarray(found.T) - np.uint8(ord("0"))
+    characters = windows[ends - _WIDTH].view(np.uint8).reshape(-1, _WIDTH)
+    digits = np.ascontiguousarray(characters.T) - np.uint8(ord("0"))
     digits *= size > _PLACES
     return digits
 

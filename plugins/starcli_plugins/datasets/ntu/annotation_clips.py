@@ -69,12 +69,12 @@ def annotated(
             yield BadClip(name, bad[name])
             continue
         try:
-            found: Annotated | BadClip = _checked(
+            clip: Annotated | BadClip = _checked(
                 name, named[name], listed.get(name, ()), protocols, f"{path}/{name}"
             )
         except DataError as error:
-            found = BadClip(name, error)
-        yield found
+            clip = BadClip(name, error)
+        yield clip
 
 
 def _checked(

@@ -48,21 +48,21 @@ class Track:
         return self.start + len(self.joints) - 1
 
 
-def assemble(found: Bodies) -> Joints:
+def assemble(clip: Bodies) -> Joints:
     """The one or two actors of a clip, moved so that the first stands at the origin.
 
     Args:
-        found: The bodies of a file.
+        clip: The bodies of a file.
 
     Returns:
         float32 [frames, M, 25, 3], M = 1 where one body is left, otherwise 2; all zeros where one
         of two actors is absent.
     """
-    first, *others = found.bodies
+    first, *others = clip.bodies
     if not others:  # a body alone is the actor, whatever it does, with its frames of zeros
         return _centred(first.joints[:, None])
-    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in found.bodies]
-    actors = _joined(_denoised(tracks), found.frames)
+    tracks = [Track(int(b.frames[0]), b.joints, _motion(b.joints)) for b in clip.bodies]
+    actors = _joined(_denoised(tracks), clip.frames)
     return _centred(actors[actors.any((1, 2, 3))])
 
 

@@ -69,17 +69,17 @@ def recordings(path: Path) -> list[Recording]:
         DataError: Not a zip, cut off, an array missing or of another shape or type, or larger than
             the file can hold.
     """
-    found = []
+    parts = []
     for subset in SUBSETS:
         x, y = _arrays(path, subset)
         count = len(x)
         step = ROWS if x.stored and y.stored else max(count, 1)
         for start in range(0, count, step):
             stop = min(start + step, count)
-            found.append(Recording(f"{subset}-{start:08d}", path, x.name, start, stop))
-    if not found:
+            parts.append(Recording(f"{subset}-{start:08d}", path, x.name, start, stop))
+    if not parts:
         raise DataError("has no clips", REMAKE, file=path)
-    return found
+    return parts
 
 
 def rows(recording: Recording) -> Iterator[Row | BadClip]:
@@ -110,12 +110,12 @@ def rows(recording: Recording) -> Iterator[Row | BadClip]:
         for value, hot in zip(values, labels, strict=True):
             name, at = f"{subset}-{row:08d}", f"[{row}]"
             try:
-                found: Row | BadClip = Row(
+                clip: Row | BadClip = Row(
                     name, _label(hot, y.where + at), _clip(value, x.where + at)
                 )
             except DataError as error:
-                found = BadClip(name, error)
-            yield found
+                clip = BadClip(name, error)
+            yield clip
             row += 1
 
 

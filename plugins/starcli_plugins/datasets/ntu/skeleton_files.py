@@ -100,21 +100,21 @@ def rows(data: bytes, where: str) -> Rows:
     return _usual(data) or skeleton_parser.read(data, where)
 
 
-def _grouped(found: Rows, where: str) -> Bodies:
-    if not found.joints.any():
+def _grouped(rows: Rows, where: str) -> Bodies:
+    if not rows.joints.any():
         raise DataError(
             "no body in any frame, like the clips on the official list of missing skeletons",
             LEAVE_OUT,
             file=where,
         )
-    kept, frames = np.unique(found.frames, return_inverse=True)
-    order = {id: number for number, id in enumerate(dict.fromkeys(found.ids))}
-    owner = np.array([order[id] for id in found.ids])
+    kept, frames = np.unique(rows.frames, return_inverse=True)
+    order = {id: number for number, id in enumerate(dict.fromkeys(rows.ids))}
+    owner = np.array([order[id] for id in rows.ids])
     bodies = tuple(
-        Body(id, frames[owner == number], found.joints[owner == number])
+        Body(id, frames[owner == number], rows.joints[owner == number])
         for id, number in order.items()
     )
-    return Bodies(len(kept), found.declared - len(kept), bodies)
+    return Bodies(len(kept), rows.declared - len(kept), bodies)
 
 
 _COLUMNS = re.compile(rb"\x01\x01+(?:\x0a\x01\x0c{25}\x01*)+")

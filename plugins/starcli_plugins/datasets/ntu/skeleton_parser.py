@@ -159,7 +159,7 @@ class _Lines:
         """Tracking id -> joints of the next frame."""
         self.frame, self.body = frame + 1, 0
         bodies: dict[int, list[list[float]]] = {}
-        for number in range(self.count("bodies", f"declares {declared} frames, found {frame}")):
+        for number in range(self.count("bodies", f"expected {declared} frames, got {frame}")):
             self.body = number + 1
             tracking_id = self.id()
             if tracking_id in bodies:

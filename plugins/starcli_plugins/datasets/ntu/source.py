@@ -93,8 +93,8 @@ class Ntu:
             return ctr_npz.recordings(files[0])
         if files[0].suffix == ".pkl":
             return pyskl.recordings(files[0])
-        found = archives.recordings(files, PATTERN)
-        return [r for r in found if self._is_wanted(r.name.removesuffix(SUFFIX))]
+        clips = archives.recordings(files, PATTERN)
+        return [r for r in clips if self._is_wanted(r.name.removesuffix(SUFFIX))]
 
     def _is_wanted(self, name: str) -> bool:
         """Whether a clip is of the data set; of one with a strange name, reading it says so."""
@@ -162,25 +162,25 @@ class Ntu:
                 yield Clip(row.name, row.joints, row.label, {protocol: subset}, subject=row.name)
 
     def _of_annotations(self, recording: Recording) -> Iterator[Clip | BadClip]:
-        for found in pyskl.rows(recording.file, self._is_wanted):
-            yield found if isinstance(found, BadClip) else self._annotated(found, recording.where)
+        for clip in pyskl.rows(recording.file, self._is_wanted):
+            yield clip if isinstance(clip, BadClip) else self._annotated(clip, recording.where)
 
-    def _annotated(self, found: Annotated, where: str) -> Clip | BadClip:
+    def _annotated(self, clip: Annotated, where: str) -> Clip | BadClip:
         """The clip of an annotation that its name does not contradict."""
-        where = f"{where}/{found.name}"
+        where = f"{where}/{clip.name}"
         try:
-            name = self.facts.parse(found.name, where)
-            if found.label != name.label:
+            name = self.facts.parse(clip.name, where)
+            if clip.label != name.label:
                 raise DataError(
-                    f"label is {found.label}, its name says {name.label}",
+                    f"label is {clip.label}, its name says {name.label}",
                     "download it again",
                     file=where,
                 )
         except DataError as error:
-            return BadClip(found.name, error)
-        subsets = {p: subset for p, subset in found.subsets.items() if p in self.facts.protocols}
-        joints = self.fill_persons(found.joints)
-        return Clip(found.name, joints, found.label, subsets, f"P{name.performer:03d}")
+            return BadClip(clip.name, error)
+        subsets = {p: subset for p, subset in clip.subsets.items() if p in self.facts.protocols}
+        joints = self.fill_persons(clip.joints)
+        return Clip(clip.name, joints, clip.label, subsets, f"P{name.performer:03d}")
 
     @property
     def totals(self) -> Totals:
@@ -252,8 +252,8 @@ class Ntu120(Ntu):
         Raises:
             DataError: Only one of the two zips is there.
         """
-        found = super().recordings(raw)
-        setups = {r.name[:4] for r in found if re.match(NAME, r.name)}
+        recordings = super().recordings(raw)
+        setups = {r.name[:4] for r in recordings if re.match(NAME, r.name)}
         if setups and (max(setups) < "S018" or min(setups) > "S017"):
             other = sample.ZIPS[18 if max(setups) < "S018" else 1]
             raise DataError(
@@ -261,7 +261,7 @@ class Ntu120(Ntu):
                 f"put {other} beside it and pass --raw with their folder",
                 file=raw,
             )
-        return found
+        return recordings
 
     def fill_persons(self, joints: Joints) -> Joints:
         """A clip [frames, M, V, 3] of one person with that person twice."""

@@ -77,15 +77,15 @@ def find(raw: Path, phase: int, request: str) -> list[Recording]:
     return [place for path in sorted(files) for place in archives.members(path, pattern)]
 
 
-def sort_out(found: Sequence[Recording], raw: Path, phase: int, request: str) -> Videos:
+def sort_out(recordings: Sequence[Recording], raw: Path, phase: int, request: str) -> Videos:
     """What each file is, by its folder: the two files of a video have one name.
 
     Raises:
         DataError: A file has no partner or a duplicate, or there is no list of training videos.
     """
-    lists = [place for place in found if archives.is_named(place.name, LIST_NAMES[phase])]
+    lists = [place for place in recordings if archives.is_named(place.name, LIST_NAMES[phase])]
     folders: dict[PurePath, list[Recording]] = {}
-    for place in found:
+    for place in recordings:
         if place not in lists:
             folders.setdefault(_path(place).parent, []).append(place)
     kinds: dict[bool, list[Recording]] = {False: [], True: []}

@@ -201,8 +201,8 @@ class PkuMmd:
 
     def files(self, raw: Path) -> Sequence[Path]:
         """The zips, or the skeleton and label files and the list of training videos."""
-        found = files.find(raw, self.phase, str(self.request))
-        return tuple(dict.fromkeys(place.file for place in found))
+        recordings = files.find(raw, self.phase, str(self.request))
+        return tuple(dict.fromkeys(place.file for place in recordings))
 
     def recordings(self, raw: Path | None) -> Sequence[Recording]:
         """The skeleton files, one per video; their labels and subsets are kept.
@@ -212,8 +212,8 @@ class PkuMmd:
         """
         if raw is None:
             raise DataError("pku-mmd needs its recordings", str(self.request))
-        found = files.find(raw, self.phase, str(self.request))
-        videos = files.sort_out(found, raw, self.phase, str(self.request))
+        recordings = files.find(raw, self.phase, str(self.request))
+        videos = files.sort_out(recordings, raw, self.phase, str(self.request))
         self._labels, self._training = videos.labels, videos.training
         return videos.skeletons
 

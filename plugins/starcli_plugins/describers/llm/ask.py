@@ -155,8 +155,8 @@ def _answer(model: Model, question: Question, answers: Answers) -> str | None:
 
 def _again(reply: Reply, problem: str) -> list[Message]:
     request = f"That cannot be used: {problem}. Answer again, as asked at first."
-    said = [{"role": "assistant", "content": reply.text[:QUOTED]}] if reply.text else []
-    return [*said, {"role": "user", "content": request}]
+    answer = [{"role": "assistant", "content": reply.text[:QUOTED]}] if reply.text else []
+    return [*answer, {"role": "user", "content": request}]
 
 
 def _failure(failed: Sequence[tuple[Question, str]]) -> RemoteError:
@@ -184,9 +184,9 @@ def collect(
         actions: Names of the actions.
         parts: Names of the parts.
     """
-    found: dict[str, dict[str, str]] = {action: {} for action in actions}
+    texts: dict[str, dict[str, str]] = {action: {} for action in actions}
     for question in questions:
         record = answers.get(key_of(model, question))
         assert record is not None
-        found[question.action] |= record["texts"]
-    return [{part: found[action][part] for part in parts} for action in actions]
+        texts[question.action] |= record["texts"]
+    return [{part: texts[action][part] for part in parts} for action in actions]

@@ -100,11 +100,11 @@ class Endpoint:
                 refusal = self._refusal(error)
                 if refusal is not None:
                     raise refusal from None
-                asked, reason = _retry_after(error), f"answered {error.status_code}"
+                wait, reason = _retry_after(error), f"answered {error.status_code}"
             except APIConnectionError as error:
-                asked, reason = None, _reason(error, self.settings.timeout)
+                wait, reason = None, _reason(error, self.settings.timeout)
             if number < self.settings.tries:
-                self._wait(number, asked)
+                self._wait(number, wait)
         raise RemoteError(f"{self.settings.base_url} {reason}, {number} tries", AGAIN)
 
     def stop(self) -> None:
@@ -139,27 +139,27 @@ class Endpoint:
             http_client=DefaultHttpxClient(follow_redirects=False),
         )
 
-    def _wait(self, number: int, asked: float | None) -> None:
-        if asked is not None and asked > self.settings.max_wait:
+    def _wait(self, number: int, wait: float | None) -> None:
+        if wait is not None and wait > self.settings.max_wait:
             raise RemoteError(
-                f"{self.settings.base_url} asks to wait {asked:.0f} s",
+                f"{self.settings.base_url} asks to wait {wait:.0f} s",
                 f"raise describer.max_wait, or wait; {AGAIN}",
             )
-        wait = min(FIRST_WAIT * 2 ** (number - 1), LONGEST_WAIT) * random.Random().uniform(0.75, 1)
-        self.pause(wait if asked is None else asked)
+        usual = min(FIRST_WAIT * 2 ** (number - 1), LONGEST_WAIT) * random.Random().uniform(0.75, 1)
+        self.pause(usual if wait is None else wait)
 
     def _reply(self, data: bytes) -> Reply:
         raw = data.decode("utf-8", "replace")
         try:
-            found = _Completion.model_validate_json(raw)
+            completion = _Completion.model_validate_json(raw)
         except ValidationError as error:
             kind = "no JSON" if error.errors()[0]["type"] == "json_invalid" else "no chat answer"
             raise RemoteError(
                 f"{self.settings.base_url} did not answer as a chat server does: {kind}",
                 "check describer.base_url, which usually ends in /v1",
             ) from None
-        choice = found.choices[0] if found.choices else _Choice(message=_Message())
-        model = clean(found.model) or self.settings.model
+        choice = completion.choices[0] if completion.choices else _Choice(message=_Message())
+        model = clean(completion.model) or self.settings.model
         return Reply(
             choice.message.content or "", choice.finish_reason == "length", model, raw[:RAW]
         )
@@ -200,10 +200,10 @@ class Endpoint:
         from openai import OpenAIError
 
         try:
-            found = [clean(model.id) for model in self._client.models.list().data]
+            models = [clean(model.id) for model in self._client.models.list().data]
         except (OpenAIError, json.JSONDecodeError, AttributeError, TypeError):
             return "check describer.model and describer.base_url, which usually ends in /v1"
-        return f"there are: {', '.join(sorted(found)[:20])}"
+        return f"there are: {', '.join(sorted(models)[:20])}"
 
 
 def _retry_after(error: APIStatusError) -> float | None:

@@ -85,14 +85,14 @@ class Question:
             return {self.parts[0]: self._line(self.parts[0], answer)}
         fenced = FENCE.fullmatch(answer.strip())
         try:
-            found = TEXTS.validate_json(fenced[1] if fenced else answer)
+            given = TEXTS.validate_json(fenced[1] if fenced else answer)
         except ValidationError as error:
             raise ValueError(f"no JSON object of texts: {error.errors()[0]['msg']}") from error
-        wrong = [f"'{p}' is missing" for p in self.parts if p not in found]
-        wrong += [f"'{p}' was not asked for" for p in found if p not in self.parts]
+        wrong = [f"'{p}' is missing" for p in self.parts if p not in given]
+        wrong += [f"'{p}' was not asked for" for p in given if p not in self.parts]
         if wrong:
             raise ValueError(", ".join(wrong[:6]))
-        texts = {part: self._line(part, found[part]) for part in self.parts}
+        texts = {part: self._line(part, given[part]) for part in self.parts}
         if len(texts) > 1 and len(set(texts.values())) == 1:
             raise ValueError("every part has the same text")
         return texts
