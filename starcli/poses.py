@@ -1,4 +1,4 @@
-"""What pose files say before it is chosen from, repaired or mapped: the contract of readers.
+"""Poses as files have them, before any choice, repair or mapping: the contract of readers.
 
 A reader turns the files of one format into `Poses` and decides nothing: who is meant, what is done
 about joints that were not seen, and which way is up where a format does not say are the business of

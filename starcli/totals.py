@@ -1,4 +1,4 @@
-"""What a data set holds when nothing is missing, as far as it is known before anything is read."""
+"""Numbers of a complete data set, as far as they are known before anything is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """What a data set holds when nothing is missing; None and empty stand for not known.
+    """Numbers of a complete data set; None and empty stand for not known.
 
     Args:
         clips: Number of clips.

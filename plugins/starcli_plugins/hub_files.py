@@ -17,7 +17,7 @@ MODEL_FILES = frozenset({".json", ".safetensors", ".txt"})
 
 
 class Kind(NamedTuple):
-    """What messages say of a kind of model: its name, class, setting, and what else can be done."""
+    """A kind of model in messages: its name, class, setting, and what else can be done."""
 
     what: str
     auto: str

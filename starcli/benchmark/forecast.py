@@ -1,4 +1,4 @@
-"""What runs are going to take, told by what similar ones in the store took."""
+"""Time and space that runs will take, estimated from similar ones in the store."""
 
 from __future__ import annotations
 

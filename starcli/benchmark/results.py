@@ -1,4 +1,4 @@
-"""The result of a benchmark: what its cells found, and each row's mean beside the paper's number.
+"""The result of a benchmark: its cells' results, and each row's mean beside the paper's number.
 
 The document stands on its own, so that parts which ran elsewhere can be merged without the table.
 """
@@ -26,7 +26,7 @@ OF_TABLE = ("ok", "table", "title", "recipe", "seeds", "rows", "columns", "paper
 
 
 def document(table: Table, recipe: str, results: Iterable[Mapping[str, Any]]) -> Document:
-    """All that a benchmark found.
+    """The document of a benchmark's results.
 
     Args:
         table: What was compared.

@@ -66,7 +66,7 @@ class _File(Section):
 
 @dataclass(frozen=True)
 class Table:
-    """What is compared on what.
+    """A table: rows of settings that are compared on columns of data sets and splits.
 
     Args:
         name: Of its file, without the suffix.

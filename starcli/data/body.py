@@ -1,4 +1,4 @@
-"""Whether joints can be a body, and what they say of unit, upright and sides.
+"""Checks that joints can be a body, and its unit, upright axis and sides.
 
 Sizes, shares and limits are those measured on UTD-MHAD, NW-UCLA, Bandai-Namco and NTU RGB+D. All
 functions take joints [T, M, V, 3] with NaN where a joint was not seen.

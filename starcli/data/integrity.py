@@ -1,4 +1,4 @@
-"""What data sets there are, what they hold when complete, and what of it is in a folder."""
+"""Contents of data sets: of complete ones, and how much of them is in a folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def shown(name: str, source: DatasetSource) -> dict[str, Any]:
 
 
 def totals(source: DatasetSource) -> Totals:
-    """What a data set holds when nothing is missing, as far as it is known."""
+    """Contents of a data set when nothing is missing, as far as they are known."""
     return source.totals if isinstance(source, CountedDataset) else Totals()
 
 
@@ -71,7 +71,7 @@ def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]
 
 @dataclass(frozen=True)
 class Content:
-    """What recordings hold.
+    """Clips, classes and subsets that recordings hold.
 
     Args:
         clips: Names of the clips that can be read.

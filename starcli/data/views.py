@@ -1,4 +1,4 @@
-"""What of prepared clips a backbone reads."""
+"""Views of prepared clips that a backbone reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Views:
-    """What a backbone reads of clips: T frames of the chosen modality.
+    """Clips as a backbone reads them: T frames of the chosen modality.
 
     Args:
         clips: All clips.

@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, sizes, and files that come out the same each time."""
+"""Style of all figures: colours, sizes, and files that come out the same each time."""
 
 from __future__ import annotations
 

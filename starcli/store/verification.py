@@ -1,4 +1,4 @@
-"""Whether files are as they were written: by their digest, large ones by samples of their bytes."""
+"""Checks that files are as they were written: by digest, large ones by samples of their bytes."""
 
 from __future__ import annotations
 

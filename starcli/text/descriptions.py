@@ -130,7 +130,7 @@ def require(
 
 
 def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
-    """The published JSON schema, for the classes and parts of one data set.
+    """The JSON schema, for the classes and parts of one data set.
 
     Args:
         classes: Names of all classes.

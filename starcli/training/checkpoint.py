@@ -1,4 +1,4 @@
-"""What an interrupted training continues from: two files, of which one is always whole."""
+"""Checkpoints of interrupted trainings: two files, of which one is always whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 
 @dataclass
 class History:
-    """How far a training has come, and how it went.
+    """Finished epochs of a training and their measures.
 
     Args:
         epoch: Finished epochs.

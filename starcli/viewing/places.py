@@ -1,4 +1,4 @@
-"""What there is to be seen in a place: files of poses, a data set, or the test clips of a run."""
+"""Clips of a place to be viewed: files of poses, a data set, or the test clips of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from starcli.viewing.skeletons import Shown, spread
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be seen of a place.
+    """A choice of the clips of a place.
 
     Args:
         clips: Names of clips; none for any.
@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass
 class Seen:
-    """What is seen of a place.
+    """The chosen clips of a place.
 
     Args:
         title: What it is.

@@ -1,4 +1,4 @@
-"""Clips as they are drawn: from which side, which bone in which colour, and what is left."""
+"""Clips as they are drawn: views, colours of bones, and the person's left and right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that were not trained here: what a file holds, what saw them, and whether they fit."""
+"""Weights from a file: its tensors, the classes that they saw, and how they match a network."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _unwrapped(name: str, layers: int) -> str:
 
 
 def fingerprint(weights: Weights) -> str:
-    """What changes whenever a name, type, shape or number of the weights does."""
+    """A digest of the names, types, shapes and numbers of weights."""
     return _digest(weights.tensors)
 
 

@@ -1,4 +1,4 @@
-"""What the graph backbones share: the way in, the way out, and batch norms folded into their maps.
+"""Base of the graph backbones: input normalisation, tokens, and batch norms fused with their maps.
 
 Networks compute on [B * M, C, T, V], persons adjacent, in channels-last memory: there a joint's
 channels lie side by side, so that convolutions and shifts read whole rows.
@@ -121,7 +121,7 @@ class SkeletonBackbone(nn.Module):
 
 
 def fusable(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
-    """Whether a batch norm may be folded into the map beside it: in eval mode without gradients.
+    """Whether a batch norm may be fused with the map beside it: in eval mode without gradients.
 
     With gradients, operations stay in the published order: a few of the millions of values before
     a ReLU lie within rounding of zero, and the gradient is to take the published side of them.

@@ -128,7 +128,7 @@ class TemporalPart(nn.Module):
         if not fusable(self.norm_in):
             out: Tensor = self.norm_in(x)
             return out
-        # Not folded into the shift: what it reads outside the clip is zero after this norm.
+        # Not fused with the shift: what it reads outside the clip is zero after this norm.
         scale, offset = fuse_batch_norm(self.norm_in)
         return affine(x.permute(0, 2, 3, 1), scale, offset).permute(0, 3, 1, 2)
 

@@ -115,7 +115,7 @@ class TemporalShift(nn.Module):
         return whole, offset - whole
 
     def forward(self, x: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
-        """[B, C, T, V] -> [B, C, ceil(T / s), V]; a `norm` after it, in eval mode, is folded in.
+        """[B, C, T, V] -> [B, C, ceil(T / s), V]; a `norm` after it, in eval mode, is fused in.
 
         A depthwise convolution with two taps other than zero per channel: one pass over memory,
         and no pass in which gradients are scattered.

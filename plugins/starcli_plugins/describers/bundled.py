@@ -86,7 +86,7 @@ def _missing(what: str, absent: Sequence[str]) -> DataError:
 
 @cache
 def _files() -> tuple[Mapping[str, Texts], ...]:
-    """Of each bundled file, in order of the names: folded action name -> part -> sentence."""
+    """Of each bundled file, in order of the names: action name, caseless, -> part -> sentence."""
     documents = [json.loads(file.read_text(encoding="utf-8")) for file in _json_files(_folder())]
     own = {document["dataset"]: document["actions"] for document in documents}
     return tuple(_actions(document, own) for document in documents)

@@ -1,4 +1,4 @@
-"""What the encoders share that have one vector for each word."""
+"""Base of the encoders that have one vector for each word."""
 
 from __future__ import annotations
 

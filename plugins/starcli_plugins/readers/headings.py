@@ -1,4 +1,4 @@
-"""What the columns of a table of joints are, by their headings."""
+"""Columns of a table of joints, recognised by their headings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JOINT = {"joint", "landmark", "name", "keypoint", "bodypart", "marker", "jointna
 
 @dataclass(frozen=True)
 class Heading:
-    """Where things are in a row.
+    """Columns of joints, scores and the rest in a row.
 
     Args:
         joints: Name of each joint, J of them; empty where rows are numbers without names.

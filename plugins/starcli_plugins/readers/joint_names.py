@@ -1,4 +1,4 @@
-"""Which joints of a layout those of a file are, by the names that people and tools give them."""
+"""Joints of a file matched with those of a layout, by the names that people and tools give them."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ FAR = 10.0
 
 @dataclass(frozen=True)
 class Columns:
-    """Where things are in a row.
+    """Columns of landmarks, frame, person and class in a row.
 
     Args:
         places: Columns of landmarks [33, 3 or 4]; of z or visibility -1 where there is none.

@@ -1,4 +1,4 @@
-"""What readers of people in frames share: checked numbers, and frames that become a recording."""
+"""People in frames, for several readers: checked numbers, and frames that become a recording."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def rows(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of an annotation file, whatever the file would rather do.
+    """The content of an annotation file, of which nothing is run.
 
     Returns:
         `annotations`, a list with a dict of `frame_dir` (the name), `label`, `keypoint`

@@ -142,7 +142,7 @@ class ClipName(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """One of the two data sets.
+    """Clips, protocols, splits and counts of one of the two data sets.
 
     Args:
         name: Name of the data set, for messages.

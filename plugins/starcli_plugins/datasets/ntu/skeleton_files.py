@@ -58,7 +58,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Bodies:
-    """What a file holds.
+    """The tracked bodies of a file.
 
     Args:
         frames: Number of frames that are kept, those with a body, be it of zeros.

@@ -44,7 +44,7 @@ REQUEST = (
 
 
 class Ntu:
-    """What both data sets share.
+    """Base of NTU RGB+D 60 and 120.
 
     Differs from the paper, whose recordings are prepared by the scripts of CTR-GCN: where these
     leave nobody or only bodies of zeros, and so fail, the longest body is kept. Annotations of

@@ -24,8 +24,8 @@ TOTALS = {
     1: Totals(recordings=1076, subjects=66, views=3),
     2: Totals(recordings=1009, subjects=13, views=3),
 }
-"""Phase -> what is published. The number of labelled intervals is told differently (21,545 of phase
-1 by the authors), and so is not known."""
+"""Phase -> the numbers of the data set. That of labelled intervals is stated
+differently (21,545 of phase 1 by the authors), and so is not known."""
 NOT_IN_PHASE_2 = (11, 13, 15, 17, 20, 23, 25, 26, 28, 37)
 """The ten classes that phase 2 does not have: those of two persons, and the two about pockets."""
 LEFT_OUT: Mapping[str, tuple[int, ...]] = {
@@ -196,7 +196,7 @@ class PkuMmd:
 
     @property
     def totals(self) -> Totals:
-        """What is published of the phase; recordings are videos."""
+        """The phase's numbers as its authors state them; recordings are videos."""
         return TOTALS[self.phase]
 
     def files(self, raw: Path) -> Sequence[Path]:

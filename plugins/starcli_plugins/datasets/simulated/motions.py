@@ -1,4 +1,4 @@
-"""What the simulated body can do: primitives of each part and the actions composed of them."""
+"""Motions of the simulated body: primitives of each part and the actions composed of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Turn(NamedTuple):
 
 
 class Primitive(NamedTuple):
-    """What one part can do: a sentence that says it and the rotations that do it."""
+    """A motion of one part: a sentence that says it and the rotations that do it."""
 
     sentence: str
     turns: tuple[Turn, ...] = ()

@@ -26,7 +26,7 @@ QUOTED = 2000
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said.
+    """An answer of a language model.
 
     Args:
         text: Its answer, empty where it gave none.
@@ -42,7 +42,7 @@ class Reply:
 
 
 class Model(Protocol):
-    """Something that answers."""
+    """A language model that answers questions."""
 
     tokens: int
     """Most tokens of an answer."""

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server: one request at a time, with patience, and without its secrets."""
+"""Client of OpenAI-compatible servers: one request at a time, with retries, secrets never shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Completion(BaseModel):
 
 
 class Endpoint:
-    """A server and how patiently it is asked.
+    """Client of an OpenAI-compatible server, with retries.
 
     Args:
         settings: Server, model, way of asking.

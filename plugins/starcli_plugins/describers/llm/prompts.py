@@ -1,4 +1,4 @@
-"""What language models are asked about an action, and what counts as an answer."""
+"""Questions to language models about an action, and the checks of their answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ALL = RULES + (
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked in one request.
+    """The question of one request.
 
     Args:
         action: Name of the action.
