@@ -21,7 +21,8 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from starcli import errors, registry
-from starcli.cli.app import SKIPPED, app
+from starcli.cli.app import app
+from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.registry.diagnostics import TOLD, settings_of
 from starcli.settings.resolve import PLUGIN_SECTIONS, Settings

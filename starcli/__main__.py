@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 from starcli.cli import console
-from starcli.cli.app import app, print_document
+from starcli.cli.app import app
+from starcli.cli.output import print_document
 from starcli.errors import (
     OutOfMemoryError,
     OutputError,

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypedDict,
+    Unpack,
+    get_origin,
+    get_type_hints,
+)
 
 from starcli import registry
 from starcli.contracts import Progress, silent
@@ -33,50 +42,34 @@ class Options(TypedDict, total=False):
     `starcli.toml` where there is one), presets and defaults.
     """
 
-    dataset: str | None
-    raw: str | Path | None
-    skip_bad: bool | None
-    protocol: str | None
-    split: str | None
-    parts: int | None
-    seed: int | None
-    backbone: str | None
-    recipe: str | None
-    weights: str | Path | None
-    allow_unknown_classes: bool | None
-    encoder: str | None
-    describer: str | None
-    cut: bool | None
-    method: str | None
-    ablate: Sequence[str] | None
-    store: str | Path | None
-    device: str | None
-    verify: bool | None
+    dataset: Annotated[str | None, "dataset.name"]
+    raw: Annotated[str | Path | None, "run.raw"]
+    skip_bad: Annotated[bool | None, "prepare.skip_bad"]
+    protocol: Annotated[str | None, "dataset.protocol"]
+    split: Annotated[str | None, "dataset.split"]
+    parts: Annotated[int | None, "parts"]
+    seed: Annotated[int | None, "seed"]
+    backbone: Annotated[str | None, "backbone.name"]
+    recipe: Annotated[str | None, "pretrain.recipe"]
+    weights: Annotated[str | Path | None, "backbone.weights"]
+    allow_unknown_classes: Annotated[bool | None, "backbone.allow_unknown_classes"]
+    encoder: Annotated[str | None, "encoder.name"]
+    describer: Annotated[str | None, "describer.name"]
+    cut: Annotated[bool | None, "text.cut"]
+    method: Annotated[str | None, "method.name"]
+    ablate: Annotated[Sequence[str] | None, "method.ablate"]
+    num_processes: Annotated[int | None, "run.num_processes"]
+    store: Annotated[str | Path | None, "run.store"]
+    device: Annotated[str | None, "run.device"]
+    verify: Annotated[bool | None, "run.verify"]
     settings: Mapping[str, Any] | None
     config: str | Path | None
 
 
-OPTIONS = {
-    "dataset": "dataset.name",
-    "raw": "run.raw",
-    "skip_bad": "prepare.skip_bad",
-    "protocol": "dataset.protocol",
-    "split": "dataset.split",
-    "parts": "parts",
-    "seed": "seed",
-    "backbone": "backbone.name",
-    "encoder": "encoder.name",
-    "describer": "describer.name",
-    "cut": "text.cut",
-    "method": "method.name",
-    "ablate": "method.ablate",
-    "store": "run.store",
-    "device": "run.device",
-    "verify": "run.verify",
-    "num_processes": "run.num_processes",
-    "recipe": "pretrain.recipe",
-    "weights": "backbone.weights",
-    "allow_unknown_classes": "backbone.allow_unknown_classes",
+OPTIONS: Mapping[str, str] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Options, include_extras=True).items()
+    if get_origin(hint) is Annotated
 }
 """Option of a stage's command -> the setting it stands for."""
 
@@ -116,8 +109,7 @@ def load_options(options: Mapping[str, Any]) -> Loaded:
     given = {name: value for name, value in options.items() if name not in ("settings", "config")}
     for name in given:
         if name not in OPTIONS:
-            known = [*OPTIONS, "settings", "config"]
-            raise UsageError(f"no option '{name}'", suggest(name, known))
+            raise UsageError(f"no option '{name}'", suggest(name, Options.__annotations__))
     flags = {OPTIONS[name]: value for name, value in given.items() if value is not None}
     return load({**(more or {}), **flags}, None if config is None else Path(config))
 

@@ -17,7 +17,8 @@ from typer.main import get_command
 
 import starcli
 from starcli import contracts, registry
-from starcli.cli.app import SKIPPED, app
+from starcli.cli.app import app
+from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.errors import StarError
 from starcli.settings.resolve import PLUGIN_SECTIONS, Settings

@@ -266,7 +266,6 @@ def test_an_artifact_finished_by_another_process_is_left_alone(trained: Path) ->
     [
         (["train", "--raw", "Skeleton.zip"], 2, "simulated reads no recordings"),
         (["evaluate", "--gamma", "nan"], 2, "--gamma nan is not a finite number"),
-        (["prepare", "--run", "x"], 2, "--run names what `train` makes"),
     ],
 )
 def test_misplaced_arguments(cli: Cli, arguments: list[str], code: int, said: str) -> None:

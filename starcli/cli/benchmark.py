@@ -192,7 +192,7 @@ def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
     """Print and write a result; where runs are missing that could be there, end with 9."""
     from starcli.benchmark import export
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
 
     files = export.save(document, out) if out is not None else []
     if as_json:
@@ -208,7 +208,7 @@ def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
 
 def _hand_over(document: dict[str, Any], shard: str, out: Path | None, as_json: bool) -> None:
     """Print or write the results of a part of the runs."""
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.files import save_text
 
     if out is not None:
@@ -224,7 +224,7 @@ def _hand_over(document: dict[str, Any], shard: str, out: Path | None, as_json: 
 def _end(document: Mapping[str, Any], not_run: int) -> None:
     """End with a code of its own where runs failed or are in no part."""
     from starcli.cli import console
-    from starcli.cli.app import SKIPPED
+    from starcli.cli.output import SKIPPED
 
     failed = sum(cell["status"] == "failed" for cell in document["cells"])
     counts = {"failed": failed, "did not run": not_run}
@@ -238,7 +238,7 @@ def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_jso
     from starcli.benchmark import export, forecast
     from starcli.benchmark.grid import NAMES
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
 
     rows, total = forecast.forecast(chosen, runner.open)
     if as_json:

@@ -49,7 +49,7 @@ def _options() -> None:
 def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
     """List the data sets, installed and imported; of one that cannot be used, say why."""
     from starcli.cli import console
-    from starcli.cli.app import SKIPPED, print_document
+    from starcli.cli.output import SKIPPED, print_document
     from starcli.errors import StarError
 
     rows: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ def show(
 ) -> None:
     """Print a data set's classes, protocols, splits, and how many clips it has when complete."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.data import integrity
 
     facts = integrity.shown(name, _source(name, settings, store, config))
@@ -136,7 +136,7 @@ def check(
 ) -> None:
     """Read all recordings, and compare them with what the complete data set has."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.data import integrity
     from starcli.data.reading import cores
     from starcli.errors import DataError
@@ -196,7 +196,7 @@ def inspect(
 ) -> None:
     """Say what recordings of poses are, and what contradicts a body; nothing is written."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.data import layouts
     from starcli.data.importing.conversion import Meaning
     from starcli.data.importing.inspection import inspect as look
@@ -268,7 +268,7 @@ def import_(
 ) -> None:
     """Make a data set of your own recordings, for `starcli train --dataset NAME`."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.data.importing.builder import ImportRequest, make
 
     place = _store(store, config)

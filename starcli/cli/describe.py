@@ -1,21 +1,35 @@
-"""What `starcli describe` does with files of descriptions: check, compare, and their schema."""
+"""`starcli describe`: the stage, and what it does with files of descriptions."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli.options import extended, path
+from starcli.cli.options import (
+    Config,
+    Dataset,
+    DryRun,
+    Json,
+    Parts,
+    PluginName,
+    Set,
+    ShowSettings,
+    StorePath,
+    Verify,
+    load_options,
+    path,
+)
+from starcli.cli.output import print_document
+from starcli.cli.stages import run_stage
 
 if TYPE_CHECKING:
     from starcli.experiment import Experiment
-    from starcli.pipeline import Planned
 
 Check = Annotated[
     Path | None,
@@ -31,31 +45,35 @@ Schema = Annotated[
 Texts = Mapping[str, Mapping[str, Any]]
 
 
-def with_files(command: Callable[..., None]) -> Callable[..., None]:
-    """The command `describe` with the options that are about files.
+def describe(
+    check: Check = None,
+    compare: Compare = None,
+    schema: Schema = False,
+    dataset: Dataset = None,
+    parts: Parts = None,
+    describer: PluginName = None,
+    settings: Set = None,
+    config: Config = None,
+    store: StorePath = None,
+    verify: Verify = False,
+    dry_run: DryRun = False,
+    show_settings: ShowSettings = False,
+    as_json: Json = False,
+) -> None:
+    """Say what each body part does in each action."""
+    options = locals()
+    if check is None and compare is None and not schema:
+        run_stage("describe", options)
+        return
+    from starcli.experiment import Experiment
 
-    Args:
-        command: The command of the stage, whose options it keeps.
-    """
-
-    def describe(
-        check: Check = None, compare: Compare = None, schema: Schema = False, **shared: Any
-    ) -> None:
-        if check is None and compare is None and not schema:
-            command(**shared)
-            return
-        from starcli.cli.app import load_options
-        from starcli.experiment import Experiment
-
-        experiment = Experiment(load_options(shared))
-        if schema:
-            print(json.dumps(_schema(experiment), ensure_ascii=False, indent=2))
-        elif check is not None:
-            _check(experiment, check, shared["as_json"])
-        elif compare is not None:
-            _compare(experiment, compare, shared["as_json"])
-
-    return extended(command, describe)
+    experiment = Experiment(load_options(options))
+    if schema:
+        print(json.dumps(_schema(experiment), ensure_ascii=False, indent=2))
+    elif check is not None:
+        _check(experiment, check, as_json)
+    elif compare is not None:
+        _compare(experiment, compare, as_json)
 
 
 def _facets(experiment: Experiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -75,7 +93,6 @@ def _schema(experiment: Experiment) -> dict[str, Any]:
 def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
     """Print every fault of a file; raise DataError where there are any."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
     from starcli.errors import DataError
     from starcli.text import descriptions
 
@@ -105,7 +122,6 @@ def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
 def _compare(experiment: Experiment, names: tuple[str, str], as_json: bool) -> None:
     """Print the texts of two sources, one row for each class and part."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
 
     one, other = (_texts(experiment, name) for name in names)
     facets = dict.fromkeys(facet for texts in (*one.values(), *other.values()) for facet in texts)
@@ -151,14 +167,3 @@ def _said(experiment: Experiment, name: str) -> Texts:
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         results, _ = pipeline.run(experiment, "describe", report)
     return dict(zip(experiment.actions, open_texts(results["describe"], experiment), strict=True))
-
-
-def estimated(experiment: Experiment, planned: Sequence[Planned]) -> dict[str, Any]:
-    """What the step `describe` of a plan would ask a service for; empty where it asks nobody."""
-    from starcli.stages.describe import estimate
-
-    for item in planned:
-        if item.step.stage == "describe" and item.artifact is None:
-            found = estimate(experiment, item.recipe)
-            return {"estimate": dict(found)} if found else {}
-    return {}

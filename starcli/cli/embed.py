@@ -1,17 +1,32 @@
-"""What `starcli embed` shows of a text bank: which classes are alike, and what to beware of."""
+"""`starcli embed`: the stage, and which classes are alike by their texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli.options import extended
+from starcli.cli.options import (
+    Config,
+    Cut,
+    Dataset,
+    DryRun,
+    Json,
+    Parts,
+    PluginName,
+    Set,
+    ShowSettings,
+    StorePath,
+    Verify,
+    load_options,
+)
+from starcli.cli.output import execute, print_document
+from starcli.cli.stages import run_stage
 
 if TYPE_CHECKING:
     from starcli.contracts import TextBank
-    from starcli.store.artifacts import Artifact
+    from starcli.experiment import Experiment
 
 ALL = "all"
 SHOWN = 5
@@ -24,36 +39,43 @@ Similar = Annotated[
 ]
 
 
-def with_similar(command: Callable[..., None]) -> Callable[..., None]:
-    """The command `embed` with the option that shows which classes are alike.
-
-    Args:
-        command: The command of the stage, whose options it keeps.
-    """
-
-    def embed(similar: Similar = None, **shared: Any) -> None:
-        if similar is None or shared["dry_run"] or shared["show_settings"]:
-            command(**shared)
-        else:
-            _similar(similar, shared)
-
-    return extended(command, embed)
-
-
-def _similar(wanted: str, options: Mapping[str, Any]) -> None:
-    from starcli.cli import console
-    from starcli.cli.app import execute, load_options, print_document
+def embed(
+    similar: Similar = None,
+    dataset: Dataset = None,
+    parts: Parts = None,
+    encoder: PluginName = None,
+    describer: PluginName = None,
+    cut: Cut = False,
+    settings: Set = None,
+    config: Config = None,
+    store: StorePath = None,
+    verify: Verify = False,
+    dry_run: DryRun = False,
+    show_settings: ShowSettings = False,
+    as_json: Json = False,
+) -> None:
+    """Turn the texts into vectors."""
+    options = locals()
+    if similar is None or dry_run or show_settings:
+        run_stage("embed", options)
+        return
     from starcli.experiment import Experiment
+
+    _similar(Experiment(load_options(options)), similar, as_json)
+
+
+def _similar(experiment: Experiment, wanted: str, as_json: bool) -> None:
+    """Draw how alike classes are, and print the nearest of one or the closest pairs."""
+    from starcli.cli import console
     from starcli.figures.text_similarity import draw
     from starcli.stages.embed import open_bank
 
-    experiment = Experiment(load_options(options))
     label = _label(wanted, experiment.source.classes)
     results, _ = execute(experiment, "embed")
     bank, picture = open_bank(results["embed"]), results["embed"].path / "similarity.png"
     draw(bank, picture)
     what, found = _closest(bank) if label is None else _nearest(bank, label)
-    if options["as_json"]:
+    if as_json:
         print_document({"ok": True, **what, "cosines": found, "files": [str(picture)]})
         return
     rows = [
@@ -110,18 +132,3 @@ def _closest(bank: TextBank) -> tuple[dict[str, Any], Found]:
         ]
         for facet, alike in cosines(bank).items()
     }
-
-
-def note_texts(stage: str, results: Mapping[str, Artifact], ran: Sequence[str]) -> None:
-    """Say what to beware of in the text bank, where it was made just now or was asked for.
-
-    Args:
-        stage: What was asked for.
-        results: Artifacts by step name.
-        ran: Names of the steps that ran.
-    """
-    from starcli.cli import console
-
-    if "embed" in ran or stage == "embed":
-        for line in results["embed"].summary["notes"]:
-            console.note(f"warning: {line}")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, StorePath, Verify
+from starcli.cli.options import (
+    Calibrator,
+    Config,
+    Device,
+    Gamma,
+    Json,
+    Run,
+    Select,
+    StorePath,
+    Verify,
+)
+from starcli.cli.output import end_skipped, execute, print_document, working
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,22 +26,12 @@ if TYPE_CHECKING:
     from starcli.settings.resolve import Loaded
     from starcli.stages.calibrate import Choice
 
-Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[RUN]...",
         help="Run, default the latest; several: side by side, averaged over seeds and folds alone.",
     ),
-]
-Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
-Select = Annotated[
-    Literal["validation", "oracle"],
-    typer.Option(help="What gamma is chosen on; oracle, the test clips, is never a result."),
-]
-Calibrator = Annotated[
-    Literal["stacking", "gate"],
-    typer.Option(help="Take gamma from seen scores, or decide on seen or unseen first."),
 ]
 
 
@@ -48,7 +49,6 @@ def evaluate(
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
     from starcli import api
     from starcli.cli import console
-    from starcli.cli.app import print_document, working
     from starcli.report import document as report
     from starcli.report import replicates
     from starcli.stages.calibrate import Choice
@@ -92,7 +92,6 @@ def calibrate(
     """Choose gamma on classes held out of the seen ones, and show what it does."""
     from starcli import api
     from starcli.cli import console
-    from starcli.cli.app import print_document, working
     from starcli.report import document as report
     from starcli.stages.calibrate import Choice
 
@@ -124,7 +123,6 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
         as_json: Print one JSON document.
     """
     from starcli import pipeline
-    from starcli.cli.app import end_skipped, execute
     from starcli.experiment import Experiment
     from starcli.report import document as report
 
@@ -163,7 +161,6 @@ def parse_seeds(text: str) -> list[int]:
 
 def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None:
     """Evaluate several runs and print them side by side."""
-    from starcli.cli.app import execute
     from starcli.report import document as report
     from starcli.report import replicates
 
@@ -180,7 +177,6 @@ def _show_summary(
 ) -> None:
     """Print runs side by side, with their means where they differ in seed and fold alone."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
     from starcli.report import document as report
     from starcli.report import replicates
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starcli.cli.evaluate import Run
-from starcli.cli.options import Config, Device, Json, StorePath, path
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path
+from starcli.cli.output import execute, print_document
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -154,8 +154,6 @@ def _results(
     experiments: Mapping[str, Experiment], stage: str
 ) -> dict[str, Mapping[str, Artifact]]:
     """The results of every run up to a stage, which runs where it has not yet."""
-    from starcli.cli.app import execute
-
     return {run: execute(each, stage)[0] for run, each in experiments.items()}
 
 
@@ -171,7 +169,6 @@ def _show(
 ) -> None:
     """Write a figure and print its paths, with the numbers in it where a document is asked for."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
     from starcli.figures.style import save
 
     files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]

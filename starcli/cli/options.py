@@ -1,13 +1,18 @@
-"""Options that several commands have, and commands with the options of another one and more."""
+"""Every option and argument that commands share, and the settings that a command's options ask for.
+
+A command names the options that apply to it, one by one; what an option is stands here once.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from starcli.settings.resolve import Loaded
 
 
 def path(text: str) -> Path:
@@ -37,6 +42,55 @@ Verify = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Go on without recordings that cannot be read.")
+]
+Protocol = Annotated[str | None, typer.Option(help="Which clips train and which test.")]
+Split = Annotated[str | None, typer.Option(help="Which classes are unseen.")]
+Parts = Annotated[int | None, typer.Option(help="Body parts: 2, 4 or 6.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+Seeds = Annotated[
+    str | None, typer.Option(help="Several, as 0,1,2: runs each and prints their mean.")
+]
+PluginName = Annotated[str | None, typer.Option(help="Plugin name; see `starcli plugins`.")]
+Cut = Annotated[bool, typer.Option("--cut", help="Let the encoder cut texts too long for it.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Any setting: section.key=value; repeatable.")
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(parser=path, help="Backbone checkpoint to use in place of pretraining."),
+]
+Recipe = Annotated[str | None, typer.Option(help="Preset of the backbone: light, published.")]
+AllowUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unknown-classes",
+        help="Use weights whose training classes nobody knows; marks every result.",
+    ),
+]
+Ablate = Annotated[
+    list[str] | None,
+    typer.Option(help="Part of the method to leave out, such as vap; repeatable."),
+]
+Processes = Annotated[
+    int | None, typer.Option("--num-processes", help="Processes that share pretrain and extract.")
+]
+RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
+
+Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
+Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
+Select = Annotated[
+    Literal["validation", "oracle"],
+    typer.Option(help="What gamma is chosen on; oracle, the test clips, is never a result."),
+]
+Calibrator = Annotated[
+    Literal["stacking", "gate"],
+    typer.Option(help="Take gamma from seen scores, or decide on seen or unseen first."),
+]
+
 Reader = Annotated[str | None, typer.Option(help="Format of files; default found by content.")]
 LayoutName = Annotated[
     str | None,
@@ -62,16 +116,22 @@ Swap = Annotated[
 ]
 
 
-def extended(command: Callable[..., None], more: Callable[..., None]) -> Callable[..., None]:
-    """A command that shows its own options and another's, in this order, and the other's help.
+def load_options(options: Mapping[str, Any]) -> Loaded:
+    """The settings that a stage's command was given.
 
     Args:
-        command: The other command.
-        more: The command, which takes the other's options as `**shared`.
+        options: Values by the names of the command's options; those of no setting do not matter.
+
+    Raises:
+        UsageError: A setting does not exist, or cannot have the value.
     """
-    own = inspect.signature(more, eval_str=True).parameters.values()
-    kept = inspect.signature(command, eval_str=True).parameters.values()
-    named = [option for option in own if option.kind is not option.VAR_KEYWORD]
-    more.__signature__ = inspect.Signature([*named, *kept])  # type: ignore[attr-defined]
-    more.__doc__ = command.__doc__
-    return more
+    from starcli import api
+    from starcli.settings.resolve import parse_assignment
+
+    given = {
+        name: value
+        for name, value in options.items()
+        if name in api.OPTIONS and value is not False and value != []
+    }
+    assigned = dict(map(parse_assignment, options["settings"] or []))
+    return api.load_options({**given, "settings": assigned, "config": options["config"]})

@@ -32,7 +32,7 @@ def list_(
         return
     from starcli import api, registry
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
 
     for line in registry.broken():
         console.note(f"warning: plugin metadata cannot be read: {line}")
@@ -61,7 +61,7 @@ def show(
 ) -> None:
     """Print what a plugin does, where it lies, and its settings."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.registry import diagnostics
 
     facts = diagnostics.facts(_kind(kind), name)
@@ -103,7 +103,7 @@ def new(
 ) -> None:
     """Write a small plugin of a kind with its test, ready for `pip install`."""
     from starcli.cli import console
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
     from starcli.registry.scaffold import USES, write
 
     chosen = _kind(kind)

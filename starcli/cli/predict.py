@@ -55,7 +55,7 @@ def predict(
     """Name what is done in recordings, also actions that nobody recorded training data for."""
     from starcli import api
     from starcli.cli import console
-    from starcli.cli.app import SKIPPED, print_document
+    from starcli.cli.output import SKIPPED, print_document
 
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):

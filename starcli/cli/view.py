@@ -141,7 +141,7 @@ def _write(target: Path, title: str, clips: Sequence[Shown], frames: int) -> Non
 
 
 def _print_document(target: Path, seen: Seen, shown: Sequence[Shown]) -> None:
-    from starcli.cli.app import print_document
+    from starcli.cli.output import print_document
 
     print_document(
         {
@@ -167,7 +167,7 @@ def _print_document(target: Path, seen: Seen, shown: Sequence[Shown]) -> None:
 def _end_bad(seen: Seen) -> None:
     """Name what could not be read, and end with the code of that."""
     from starcli.cli import console
-    from starcli.cli.app import SKIPPED
+    from starcli.cli.output import SKIPPED
 
     for error in seen.bad:
         console.note(f"left out: {error}; {error.fix}")

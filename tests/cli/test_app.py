@@ -32,8 +32,8 @@ TINY = [
     "backbone.widths=[4]",
     "--set",
     "backbone.strides=[4]",
-    "--device",
-    "cpu",
+    "--set",
+    "run.device=cpu",
 ]
 
 
@@ -104,14 +104,14 @@ WRONG = [
         "did you mean 'simulated'? there are: ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad",
     ),
     (
-        ["prepare", "--split", "fold"],
+        ["pretrain", "--split", "fold"],
         2,
         "usage",
         "simulated has no split 'fold'",
         "there are: fold0, fold1",
     ),
     (
-        ["prepare", "--protocol", "xsubject"],
+        ["extract", "--protocol", "xsubject"],
         2,
         "usage",
         "simulated has no protocol 'xsubject'",
@@ -128,6 +128,8 @@ WRONG = [
     (["train", "--parts", "many"], 2, "usage", "Invalid value for '--parts'", "--help"),
     (["train", "--describer", "bundle"], 2, "usage", "no describer 'bundle'", "'bundled'"),
     (["train", "--no-such-option"], 2, "usage", "No such option: --no-such-option", "--help"),
+    (["prepare", "--run", "x"], 2, "usage", "No such option: --run", "--help"),
+    (["extract", "--seeds", "0,1"], 2, "usage", "No such option: --seeds", "--help"),
     (["trian"], 2, "usage", "No such command 'trian'", "--help"),
     (["train", "--set", "seed"], 2, "usage", "--set 'seed' is not key=value", "method.epochs=20"),
     (

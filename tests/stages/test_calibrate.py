@@ -223,7 +223,6 @@ def test_several_seeds_are_runs_of_their_own(cli: Cli, tmp_path: Path) -> None:
         (["train", "--seeds", "-1"], "'-1' is not a list of different seeds"),
         (["train", "--seeds", "0,1", "--seed", "2"], "--seeds trains several runs"),
         (["train", "--seeds", "0,1", "--show-settings"], "--seeds trains several runs"),
-        (["extract", "--seeds", "0,1"], "--seeds trains several runs"),
         (["evaluate", "--gamma", "0", "--select", "oracle"], "--gamma fixes"),
         (["calibrate", "--select", "test"], "'test'"),
     ],

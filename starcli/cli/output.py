@@ -1,0 +1,74 @@
+"""What commands print, and the work that they show while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from starcli.contracts import Progress
+    from starcli.experiment import Experiment
+    from starcli.store.artifacts import Artifact
+
+SKIPPED = 9
+"""Exit code of a command that left out what it could not read."""
+
+
+def print_document(value: Mapping[str, Any]) -> None:
+    """The one JSON document of a command, on stdout."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Progress]:
+    """Show progress on stderr, where what plugins print goes too; say where nothing was to do."""
+    from starcli.cli import console
+    from starcli.training.distributed import rank
+
+    did = False
+    with console.progress(shown=rank() == 0) as show, contextlib.redirect_stdout(sys.stderr):
+
+        def report(step: str, count: int, total: int) -> None:
+            nonlocal did
+            did = did or step.startswith("done ")
+            show(step, count, total)
+
+        yield report
+    if not did:
+        console.note(f"{what}: everything is up to date, nothing to do")
+
+
+def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
+    """Run what a stage needs, with progress on stderr; results, and the names of what ran."""
+    from starcli import pipeline
+    from starcli.training.distributed import rank
+
+    with working(stage) as report:
+        results, ran = pipeline.run(experiment, stage, report)
+    if rank() == 0:
+        _note_texts(stage, results, ran)
+    return results, ran
+
+
+def _note_texts(stage: str, results: Mapping[str, Artifact], ran: Sequence[str]) -> None:
+    """Say what to beware of in the text bank, where it was made just now or was asked for."""
+    from starcli.cli import console
+
+    if "embed" in ran or stage == "embed":
+        for line in results["embed"].summary["notes"]:
+            console.note(f"warning: {line}")
+
+
+def end_skipped(prepared: Artifact) -> None:
+    """End with a code of its own where recordings were left out."""
+    from starcli.cli import console
+
+    if skipped := prepared.summary["skipped"]:
+        listed = prepared.path / "skipped.json"
+        console.note(f"{len(skipped)} recordings could not be read and are left out: {listed}")
+        raise typer.Exit(SKIPPED)
