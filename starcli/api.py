@@ -26,13 +26,10 @@ from starcli.errors import UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
+    from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.experiment import Experiment
     from starcli.settings.resolve import Loaded
-    from starcli.stages.calibrate import Choice
     from starcli.store.artifacts import Artifact
-
-Select = Literal["validation", "oracle"]
-Calibrator = Literal["stacking", "gate"]
 
 
 class Options(TypedDict, total=False):
@@ -228,11 +225,11 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli.report import document as report
     from starcli.report import replicates
+    from starcli.report.document import evaluation_document
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
-    document = report.document(run.experiment, results, choice)
+    document = evaluation_document(run.experiment, results, choice)
     others = replicates.other_folds(run.experiment, choice)
     return {**document, "run": run.name, "other_folds": others}
 
@@ -254,11 +251,11 @@ def calibrate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli.report import document as report
+    from starcli.report.document import calibration_document, save_calibration
 
     choice, results = _judged(run, gamma, select, calibrator, progress)
-    found = report.calibration(run.experiment, results, choice)
-    files = report.save_calibration(found, run.name, choice, run.folder)
+    found = calibration_document(run.experiment, results, choice)
+    files = save_calibration(found, run.name, choice, run.folder)
     return {"ok": True, "run": run.name, **found, "files": [str(file) for file in files]}
 
 
@@ -267,7 +264,7 @@ def _judged(
 ) -> tuple[Choice, dict[str, Artifact]]:
     """How gamma is found, and the results of a run up to `calibrate`."""
     from starcli import pipeline
-    from starcli.stages.calibrate import Choice
+    from starcli.evaluation.gzsl import Choice
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     return choice, pipeline.run(run.experiment, "calibrate", progress)[0]

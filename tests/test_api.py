@@ -69,6 +69,25 @@ def test_evaluate_and_calibrate_are_the_documents_of_the_commands(
         assert found["selection"] == "user"
 
 
+WHAT = ["dataset", "protocol", "split", "parts", "seed", "backbone", "backbone_weights"]
+HOW = ["selection", "selected_by", "validation_folds"]
+TEXT = ["encoder", "describer", "method"]
+
+
+def test_documents_have_these_keys_in_this_order(run: starcli.Run) -> None:
+    found = starcli.evaluate(run)
+    why, made = ["transductive", "warning"], ["calibrator", "doubts", "epochs", "variant"]
+    judged = ["zsl", "gzsl", "classes", "run", "other_folds"]
+    assert list(found) == ["ok", *WHAT, *why, *TEXT, *HOW, *made, *judged]
+    assert list(found["gzsl"])[-3:] == ["gamma", "oracle_harmonic_mean", "oracle_gamma"]
+    assert list(found["classes"]) == ["names", "seen", "unseen", "without_test_clips"]
+    measured = ["ZSL", "S", "U", "H", "harmonic_mean", "oracle", "gap", "curves", "files"]
+    assert list(starcli.calibrate(run)) == [
+        *("ok", "run", *HOW, *why, "doubts", "calibrator", "gamma"),
+        *measured,
+    ]
+
+
 def test_options_are_settings_of_the_same_meaning(cli: Cli, tmp_path: Path) -> None:
     made = starcli.describe(store=tmp_path, dataset="simulated", parts=2, describer="names")
     assert len(made.summary["parts"]) == 2

@@ -17,7 +17,7 @@ from starcli.contracts import Progress, silent
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
 from starcli.experiment import Experiment
-from starcli.report import document as report
+from starcli.report.document import MEASURES, evaluation_document
 from starcli.settings.resolve import load
 from starcli.store.artifacts import Artifact
 
@@ -78,7 +78,7 @@ def failure(error: StarError) -> Result:
 
 def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
     """The part of a result that says how good it is, and what it must admit."""
-    document = report.document(experiment, results)
+    document = evaluation_document(experiment, results)
     warnings = [document["warning"]] if document["warning"] else []
     if skipped := results["prepare"].summary["skipped"]:
         warnings.append(f"{len(skipped)} recordings could not be read and are left out")
@@ -89,7 +89,7 @@ def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
         **{key: document[key] for key in kept},
         "gamma": document["gzsl"]["gamma"],
         "warning": "; ".join(warnings) or None,
-        **{short: document[group][key] for short, (group, key) in report.MEASURES.items()},
+        **{short: document[group][key] for short, (group, key) in MEASURES.items()},
     }
 
 

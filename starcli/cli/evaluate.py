@@ -23,8 +23,8 @@ from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli import api
+    from starcli.evaluation.gzsl import Choice
     from starcli.settings.resolve import Loaded
-    from starcli.stages.calibrate import Choice
 
 Runs = Annotated[
     list[str] | None,
@@ -49,9 +49,8 @@ def evaluate(
     """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
     from starcli import api
     from starcli.cli import console
-    from starcli.report import document as report
-    from starcli.report import replicates
-    from starcli.stages.calibrate import Choice
+    from starcli.evaluation.gzsl import Choice
+    from starcli.report import replicates, tables
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     asked: list[str | None] = [*runs] if runs else [None]
@@ -69,10 +68,10 @@ def evaluate(
     if as_json:
         print_document(document)
         return
-    rows = [*report.rows(document), *replicates.spread_rows(document)]
-    console.table(report.title(name, document), ("measure", "value"), rows)
+    rows = [*tables.rows(document), *replicates.spread_rows(document)]
+    console.table(tables.title(name, document), ("measure", "value"), rows)
     columns = ("class", "role", "ZSL", "GZSL")
-    console.table("per class", columns, report.class_rows(document))
+    console.table("per class", columns, tables.class_rows(document))
 
 
 def calibrate(
@@ -92,8 +91,8 @@ def calibrate(
     """Choose gamma on classes held out of the seen ones, and show what it does."""
     from starcli import api
     from starcli.cli import console
-    from starcli.report import document as report
-    from starcli.stages.calibrate import Choice
+    from starcli.evaluation.gzsl import Choice
+    from starcli.report import tables
 
     Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
@@ -107,9 +106,9 @@ def calibrate(
     if gamma_sweep:
         for side, curve in found["curves"].items():
             columns = ("gamma from", "to", "S", "U", "H")
-            console.table(f"{side} clips", columns, report.curve_rows(curve))
-    title = report.title(opened.name, found)
-    console.table(title, ("measure", "value"), report.calibration_rows(found))
+            console.table(f"{side} clips", columns, tables.curve_rows(curve))
+    title = tables.title(opened.name, found)
+    console.table(title, ("measure", "value"), tables.calibration_rows(found))
     for file in found["files"]:
         print(file)
 
@@ -124,7 +123,7 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
     """
     from starcli import pipeline
     from starcli.experiment import Experiment
-    from starcli.report import document as report
+    from starcli.report.document import evaluation_document
 
     documents, skipped = {}, []
     for loaded in many:
@@ -134,7 +133,7 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
         name = pipeline.record(experiment, results, named)
         skipped += [results["prepare"]] if "prepare" in ran else []
         results, _ = execute(experiment, "calibrate")
-        documents[name] = report.document(experiment, results)
+        documents[name] = evaluation_document(experiment, results)
     _show_summary(documents, {}, as_json)
     for artifact in skipped:
         end_skipped(artifact)
@@ -161,14 +160,14 @@ def parse_seeds(text: str) -> list[int]:
 
 def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None:
     """Evaluate several runs and print them side by side."""
-    from starcli.report import document as report
     from starcli.report import replicates
+    from starcli.report.document import evaluation_document
 
     differ = replicates.differing({name: run.experiment.identity for name, run in runs.items()})
     documents = {}
     for name, run in runs.items():
         results, _ = execute(run.experiment, "calibrate")
-        documents[name] = report.document(run.experiment, results, choice)
+        documents[name] = evaluation_document(run.experiment, results, choice)
     _show_summary(documents, differ, as_json)
 
 
@@ -177,12 +176,12 @@ def _show_summary(
 ) -> None:
     """Print runs side by side, with their means where they differ in seed and fold alone."""
     from starcli.cli import console
-    from starcli.report import document as report
     from starcli.report import replicates
+    from starcli.report.document import MEASURES
 
     found = replicates.summary(documents, differ)
     if as_json:
         print_document(found)
         return
-    columns = ("run", *report.MEASURES)
+    columns = ("run", *MEASURES)
     console.table(replicates.title(documents, found), columns, replicates.rows(found))

@@ -42,11 +42,11 @@ def gamma(
 ) -> None:
     """S, U and H over gamma, validation and test (figure 3 a, b)."""
     from starcli.figures import gamma
-    from starcli.report import document
+    from starcli.report.document import calibration_document
 
     experiments = _open(runs or [None], store, config, device)
     results = _results(experiments, "calibrate")
-    found = {run: document.calibration(each, results[run]) for run, each in experiments.items()}
+    found = {run: calibration_document(each, results[run]) for run, each in experiments.items()}
     rows = [{"run": run, **each} for run, each in found.items()]
     folder = out or _folder(experiments)
     _show("gamma", folder, {"runs": rows}, lambda: gamma.draw(found), as_json)
@@ -65,13 +65,13 @@ def attributes(
 ) -> None:
     """ZSL accuracy and H over m, visual attributes (figure 3 c, d)."""
     from starcli.figures import attributes
-    from starcli.report import document
+    from starcli.report.document import evaluation_document
 
     experiments = _open(runs, store, config, device)
     settings = {run: each.identity for run, each in experiments.items()}
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
-    documents = {run: document.document(each, results[run]) for run, each in experiments.items()}
+    documents = {run: evaluation_document(each, results[run]) for run, each in experiments.items()}
     found = attributes.numbers(documents, {run: own[attributes.M] for run, own in settings.items()})
     folder = out or _folder(experiments)
     _show("attributes", folder, found, lambda: attributes.draw(found), as_json)
@@ -93,7 +93,7 @@ def space(
 ) -> None:
     """t-SNE of clips and texts, without and with prompts (figure 4)."""
     from starcli.figures import space
-    from starcli.report import document
+    from starcli.report.document import warning
 
     experiments = _open([run], store, config, device)
     ((name, experiment),) = experiments.items()
@@ -102,7 +102,7 @@ def space(
     results = _results(experiments, "train")[name]
     found = {
         "run": name,
-        "warning": document.warning(experiment, results),
+        "warning": warning(experiment, results),
         **space.numbers(experiment, results, chosen, clips),
     }
     folder = out or _folder(experiments)
@@ -123,7 +123,7 @@ def confusion(
 ) -> None:
     """Which classes a run takes for one another; of two runs, unseen ones (figure 5)."""
     from starcli.figures import confusion
-    from starcli.report import document
+    from starcli.report.document import evaluation_document
 
     experiments = _open([first] if second is None else [first, second], store, config, device)
     if second is not None and len(experiments) < 2:
@@ -134,7 +134,7 @@ def confusion(
         {run: own["evaluate"].data()["clips"] for run, own in results.items()}
     )
     found = confusion.numbers(
-        {run: document.document(each, results[run]) for run, each in experiments.items()}
+        {run: evaluation_document(each, results[run]) for run, each in experiments.items()}
     )
     folder = out or _folder(experiments)
     _show("confusion", folder, found, lambda: confusion.draw(found), as_json)

@@ -257,7 +257,7 @@ def _run(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
     from starcli import pipeline
     from starcli.cli import console
     from starcli.experiment import Experiment
-    from starcli.report.document import accuracy_line
+    from starcli.report.tables import accuracy_line
 
     _start(loaded)
     experiment = Experiment(loaded)

@@ -9,10 +9,11 @@ says how much a clip looks like a seen class, such as a gate's, makes a staircas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from pydantic import BaseModel
 
 from starcli.errors import DataError
 from starcli.evaluation.metrics import (
@@ -53,19 +54,36 @@ class Curve:
     harmonic: Floats
     area: float
 
-    def document(self) -> dict[str, Any]:
-        """The curve as JSON."""
-        return {
-            "breakpoints": self.gammas.tolist(),
-            "seen_accuracy": self.seen.tolist(),
-            "unseen_accuracy": self.unseen.tolist(),
-            "harmonic_mean": self.harmonic.tolist(),
-            "area": self.area,
-        }
+    def points(self) -> CurvePoints:
+        """The curve as it is reported."""
+        return CurvePoints(
+            breakpoints=self.gammas.tolist(),
+            seen_accuracy=self.seen.tolist(),
+            unseen_accuracy=self.unseen.tolist(),
+            harmonic_mean=self.harmonic.tolist(),
+            area=self.area,
+        )
 
 
-@dataclass(frozen=True)
-class GammaChoice:
+class CurvePoints(BaseModel, frozen=True, extra="forbid"):
+    """A `Curve` in a report.
+
+    Args:
+        breakpoints: P gammas, rising.
+        seen_accuracy: S on the P + 1 intervals, the first below all breakpoints.
+        unseen_accuracy: U, likewise.
+        harmonic_mean: H, likewise.
+        area: Area under U over S (AUSUC).
+    """
+
+    breakpoints: tuple[float, ...]
+    seen_accuracy: tuple[float, ...]
+    unseen_accuracy: tuple[float, ...]
+    harmonic_mean: tuple[float, ...]
+    area: float
+
+
+class GammaChoice(BaseModel, frozen=True, extra="forbid"):
     """A place on a curve where the harmonic mean is the highest, or about as good.
 
     Args:
@@ -82,19 +100,16 @@ class GammaChoice:
     harmonic_mean: float
     identifiable: bool
 
-    def document(self) -> dict[str, Any]:
-        """The choice as JSON."""
-        return asdict(self)
 
-
-@dataclass(frozen=True)
-class Stacking:
+class Stacking(BaseModel, frozen=True, extra="forbid"):
     """Takes gamma from the scores of seen classes, then names the best class of all.
 
     Args:
+        name: What it is called in reports.
         gamma: The penalty.
     """
 
+    name: Literal["stacking"] = "stacking"
     gamma: float
 
     def margins(self, scored: ScoredClips) -> Floats:
@@ -104,10 +119,6 @@ class Stacking:
     def predict(self, scored: ScoredClips) -> Ints:
         """Classes [N]."""
         return predict(scored, self.gamma)
-
-    def document(self) -> dict[str, Any]:
-        """The calibrator as JSON."""
-        return {"name": "stacking", **asdict(self)}
 
 
 def fit(folds: Sequence[ScoredClips]) -> tuple[Stacking, Curve, GammaChoice]:
@@ -121,7 +132,7 @@ def fit(folds: Sequence[ScoredClips]) -> tuple[Stacking, Curve, GammaChoice]:
     """
     curve = mean([sweep(fold) for fold in folds])
     best = choose(curve, AS_GOOD)
-    return Stacking(best.gamma), curve, best
+    return Stacking(gamma=best.gamma), curve, best
 
 
 def sweep(scored: ScoredClips, margins: Floats | None = None) -> Curve:
@@ -195,7 +206,9 @@ def choose(curve: Curve, as_good: float = 1.0) -> GammaChoice:
     flat = bool((harmonic == harmonic[0]).all())
     gamma = float(curve.gammas[0]) if flat else float(np.mean(inside))
     there = harmonic[np.searchsorted(curve.gammas, gamma, side="right")]
-    return GammaChoice(gamma, low, high, float(there), not flat)
+    return GammaChoice(
+        gamma=gamma, low=low, high=high, harmonic_mean=float(there), identifiable=not flat
+    )
 
 
 def caveats(

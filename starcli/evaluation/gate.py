@@ -9,10 +9,10 @@ the group that won is named. Everything is fitted on the scores of the nested ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
+from pydantic import BaseModel
 
 from starcli.evaluation.calibrated_stacking import AS_GOOD, Curve, GammaChoice, choose, mean, sweep
 from starcli.evaluation.metrics import Floats, Ints, ScoredClips, predict_within
@@ -21,8 +21,7 @@ TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Temperatures that are tried, in units of the deviation of the validation scores."""
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(BaseModel, frozen=True, extra="forbid"):
     """A fitted gate.
 
     Differs from the paper: both groups share one method's scores, temperatures are measured in the
@@ -30,12 +29,14 @@ class Gate:
     threshold is chosen as gamma of calibrated stacking is.
 
     Args:
+        name: What it is called in reports.
         temperature: Divides the scores.
         weights: Of the highest seen and the highest unseen probability.
         bias: Of the logistic regression.
         gamma: The threshold, above which a clip goes to the seen classes.
     """
 
+    name: Literal["gate"] = "gate"
     temperature: float
     weights: tuple[float, float]
     bias: float
@@ -49,10 +50,6 @@ class Gate:
     def predict(self, scored: ScoredClips) -> Ints:
         """Classes [N]."""
         return predict_within(scored, self.margins(scored) > self.gamma)
-
-    def document(self) -> dict[str, Any]:
-        """The calibrator as JSON."""
-        return {"name": "gate", **asdict(self)}
 
 
 def features(scored: ScoredClips, temperature: float) -> Floats:
@@ -86,7 +83,8 @@ def _fit(folds: Sequence[ScoredClips], temperature: float) -> tuple[Gate, Curve,
     # There are more seen clips in one data set than in another: that is the threshold's business.
     model = LogisticRegression(class_weight="balanced").fit(inputs, is_seen)
     weights = float(model.coef_[0, 0]), float(model.coef_[0, 1])
-    gate = Gate(temperature, weights, float(model.intercept_[0]), gamma=0.0)
+    bias = float(model.intercept_[0])
+    gate = Gate(temperature=temperature, weights=weights, bias=bias, gamma=0.0)
     curve = mean([sweep(fold, gate.margins(fold)) for fold in folds])
     best = choose(curve, AS_GOOD)
-    return replace(gate, gamma=best.gamma), curve, best
+    return gate.model_copy(update={"gamma": best.gamma}), curve, best

@@ -1,4 +1,4 @@
-"""The reported document of a run, its table, and the picture of its calibration."""
+"""The documents of a run, as `evaluate --json` and `calibrate --json` print them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
+from starcli.evaluation.report import EvaluationReport
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.style import save
 from starcli.files import save_text
-from starcli.stages.calibrate import Choice, measure
+from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact
 
 SELECTED_BY = {
@@ -24,26 +26,32 @@ SELECTED_BY = {
 """What every table says of the way its gamma was found."""
 
 
-def measured(
+MEASURES = {
+    "ZSL": ("zsl", "accuracy"),
+    "S": ("gzsl", "seen_accuracy"),
+    "U": ("gzsl", "unseen_accuracy"),
+    "H": ("gzsl", "harmonic_mean"),
+}
+
+
+def evaluated(
     experiment: Experiment, results: Mapping[str, Artifact], choice: Choice
-) -> dict[str, Any]:
-    """What `calibrate` finds; the choice on validation is in the store.
+) -> EvaluationReport:
+    """How good a run is; the choice on validation is in the store.
 
     Args:
         experiment: Settings and plugins.
         results: Artifacts by step name.
         choice: How seen and unseen classes are balanced.
     """
-    stored = results["calibrate"]
-    found: dict[str, Any] = stored.data()
     if choice == Choice():
-        return found | {"curves": stored.data("curves")}
+        return open_report(results["calibrate"])
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
-    judged = open_scored(results["evaluate"])
-    return found | measure(nested.scored, judged, choice, len(experiment.source.classes))
+    scored = open_scored(results["evaluate"])
+    return measure(nested, scored, choice, len(experiment.source.classes))
 
 
-def document(
+def evaluation_document(
     experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
 ) -> dict[str, Any]:
     """Everything that `evaluate --json` prints: what was run, how it was chosen, how good it is.
@@ -54,9 +62,9 @@ def document(
         choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
     settings, source = experiment.settings, experiment.source
-    found = measured(experiment, results, choice or Choice())
-    oracle, names = found["oracle"], list(source.classes)
-    clips = [sum(row) for row in found["gzsl"]["confusion"]]
+    report = evaluated(experiment, results, choice or Choice())
+    found, names = report.document(), list(source.classes)
+    clips = [sum(row) for row in report.gzsl.confusion]
     return {
         "ok": True,
         "dataset": settings.dataset.name,
@@ -71,16 +79,19 @@ def document(
         "encoder": settings.encoder.name,
         "describer": settings.describer.name,
         "method": settings.method.name,
-        "selection": found["selection"],
-        "selected_by": SELECTED_BY[found["selection"]],
+        "selection": report.selection,
+        "selected_by": SELECTED_BY[report.selection],
         "validation_folds": len(experiment.folds),
         "calibrator": found["calibrator"],
         "doubts": found["doubts"],
-        "epochs": found["epochs"],
+        "epochs": report.epochs,
         "variant": results["train"].summary["variant"],
         "zsl": found["zsl"],
-        "gzsl": found["gzsl"]
-        | {"oracle_harmonic_mean": oracle["harmonic_mean"], "oracle_gamma": oracle["gamma"]},
+        "gzsl": {
+            **found["gzsl"],
+            "oracle_harmonic_mean": report.oracle.harmonic_mean,
+            "oracle_gamma": report.oracle.gamma,
+        },
         "classes": {
             "names": names,
             "seen": list(experiment.seen),
@@ -88,15 +99,6 @@ def document(
             "without_test_clips": [n for n, count in zip(names, clips, strict=True) if not count],
         },
     }
-
-
-def accuracy_line(summary: Mapping[str, Any]) -> str:
-    """How well a pretrained backbone names its seen classes, in one line."""
-    if summary.get("accuracy") is None:
-        return f"backbone: {summary.get('note', 'no clips to judge it by')}"
-    clips, where = summary["accuracy_clips"], summary["accuracy_on"]
-    share = percent(summary["accuracy"])
-    return f"backbone: names {share} of {clips} {where} clips of seen classes right"
 
 
 def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
@@ -116,55 +118,7 @@ def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | No
     return "; ".join(note for note in notes if note) or None
 
 
-def title(run: str, document: Mapping[str, Any]) -> str:
-    """What stands above a table of results: the run, how it was chosen, and what it must admit."""
-    gate = "gate, " if document["calibrator"]["name"] == "gate" else ""
-    warning = f"; {document['warning']}" if document["warning"] else ""
-    return f"{run}: {gate}{SELECTED_BY[document['selection']]}{warning}"
-
-
-def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The document's accuracies as lines of a table, in percent."""
-    zsl, gzsl = document["zsl"], document["gzsl"]
-    tuned = " of the oracle" if document["selection"] == "oracle" else ""
-    return [
-        ("ZSL accuracy (unseen classes only)", percent(zsl["accuracy"])),
-        ("  chance", percent(zsl["chance"])),
-        (
-            f"GZSL seen accuracy S at gamma {gzsl['gamma']:.4f}{tuned}",
-            percent(gzsl["seen_accuracy"]),
-        ),
-        ("GZSL unseen accuracy U", percent(gzsl["unseen_accuracy"])),
-        ("GZSL harmonic mean H", percent(gzsl["harmonic_mean"])),
-        ("  oracle H (gamma tuned on test, never a result)", percent(gzsl["oracle_harmonic_mean"])),
-        *(("  warning", doubt) for doubt in document["doubts"]),
-    ]
-
-
-MEASURES = {
-    "ZSL": ("zsl", "accuracy"),
-    "S": ("gzsl", "seen_accuracy"),
-    "U": ("gzsl", "unseen_accuracy"),
-    "H": ("gzsl", "harmonic_mean"),
-}
-
-
-def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Per class: name, seen or unseen, ZSL and GZSL accuracy."""
-    unseen = set(document["classes"]["unseen"])
-    zsl, gzsl = (document[k]["per_class_accuracy"] for k in ("zsl", "gzsl"))
-    return [
-        (name, "unseen" if c in unseen else "seen", percent(zsl[c]), percent(gzsl[c]))
-        for c, name in enumerate(document["classes"]["names"])
-    ]
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as percent with one decimal; a dash where there is none."""
-    return "-" if fraction is None else f"{100 * fraction:.1f} %"
-
-
-def calibration(
+def calibration_document(
     experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
 ) -> dict[str, Any]:
     """What calibration found, with the exact curves.
@@ -174,10 +128,11 @@ def calibration(
         results: Artifacts by step name.
         choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
-    found = measured(experiment, results, choice or Choice())
+    report = evaluated(experiment, results, choice or Choice())
+    found = report.document()
     return {
-        "selection": found["selection"],
-        "selected_by": SELECTED_BY[found["selection"]],
+        "selection": report.selection,
+        "selected_by": SELECTED_BY[report.selection],
         "validation_folds": len(experiment.folds),
         "transductive": experiment.transductive,
         "warning": warning(experiment, results),
@@ -185,7 +140,7 @@ def calibration(
         "calibrator": found["calibrator"],
         "gamma": found["gamma"],
         **{short: found[group][measure] for short, (group, measure) in MEASURES.items()},
-        "harmonic_mean": found["gzsl"]["harmonic_mean"],
+        "harmonic_mean": report.gzsl.harmonic_mean,
         "oracle": found["oracle"],
         "gap": found["gap"],
         "curves": found["curves"],
@@ -210,53 +165,3 @@ def save_calibration(
     save_text(files[0], json.dumps(found, indent=2) + "\n")
     save(lambda: gamma.draw({run: found}), files[1])
     return files
-
-
-def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What calibration found, as lines of a table."""
-    best, oracle, gap, curves = (found[k] for k in ("gamma", "oracle", "gap", "curves"))
-    used = found["calibrator"]["gamma"]
-    return [
-        *_gate_rows(found["calibrator"]),
-        ("gamma chosen on validation", f"{best['gamma']:.4f}"),
-        ("  about as good on validation from, to", _interval(best)),
-        ("  H on validation there", percent(best["harmonic_mean"])),
-        ("  area under the validation curve (AUSUC)", f"{curves['validation']['area']:.3f}"),
-        (f"H on test at gamma {used:.4f} ({found['selection']})", percent(found["harmonic_mean"])),
-        ("  area under the test curve (AUSUC)", f"{curves['test']['area']:.3f}"),
-        ("  oracle gamma (tuned on test, never a result)", f"{oracle['gamma']:.4f}"),
-        ("  oracle's best from, to", _interval(oracle)),
-        ("  oracle H", percent(oracle["harmonic_mean"])),
-        ("  away from the oracle: gamma", f"{gap['gamma']:+.4f}"),
-        ("  away from the oracle: H", percent(-gap["harmonic_mean"])),
-        *(("  warning", doubt) for doubt in found["doubts"]),
-    ]
-
-
-def _gate_rows(calibrator: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if calibrator["name"] != "gate":
-        return []
-    weights = (*calibrator["weights"], calibrator["bias"])
-    return [
-        ("gate: temperature", f"{calibrator['temperature']:.4g}"),
-        (
-            "gate: weights of highest seen and unseen probability, bias",
-            ", ".join(f"{weight:.4g}" for weight in weights),
-        ),
-    ]
-
-
-def _interval(best: Mapping[str, Any]) -> str:
-    ends = (best["low"], best["high"])
-    return ", ".join("no end" if end is None else f"{end:.4f}" for end in ends)
-
-
-def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...]]:
-    """About `count` of the curve's intervals, the best one among them, as table rows."""
-    ends = ["-inf", *(f"{g:.4f}" for g in curve["breakpoints"]), "inf"]
-    keys = ("seen_accuracy", "unseen_accuracy", "harmonic_mean")
-    total, harmonic = len(ends) - 1, curve["harmonic_mean"]
-    picked = {*range(0, total, max(1, total // count)), harmonic.index(max(harmonic)), total - 1}
-    return [
-        (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys)) for i in sorted(picked)
-    ]

@@ -8,12 +8,13 @@ from typing import Any
 
 from starcli.data.splits import family
 from starcli.errors import StarError, UsageError
+from starcli.evaluation.gzsl import Choice
 from starcli.experiment import Experiment
 from starcli.pipeline import plan
-from starcli.report import document as report
-from starcli.report.document import MEASURES, percent
+from starcli.report import tables
+from starcli.report.document import MEASURES, evaluation_document
+from starcli.report.tables import percent
 from starcli.settings.resolve import PLUGIN_SECTIONS, load_recorded
-from starcli.stages.calibrate import Choice
 from starcli.store import runs
 
 SHOWN = 6
@@ -112,7 +113,7 @@ def title(documents: Mapping[str, Document], found: Mapping[str, Any]) -> str:
         ]
         more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
         what = f" compared, not averaged, since they differ in {'; '.join(listed[:SHOWN])}{more}"
-    titles = {report.title("", document).removeprefix(": ") for document in documents.values()}
+    titles = {tables.title("", document).removeprefix(": ") for document in documents.values()}
     return f"{len(documents)} runs{what}: {'; '.join(sorted(titles))}"
 
 
@@ -165,7 +166,7 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[dict[str, Any]]:
             results = {step: p.artifact for step, p in planned.items() if p.artifact}
             if len(results) < len(planned):
                 continue
-            document = report.document(other, results, choice)
+            document = evaluation_document(other, results, choice)
         except StarError:  # what cannot be evaluated today says so when it is asked for
             continue
         # A run may have two names.

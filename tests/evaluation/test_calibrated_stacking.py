@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from starcli.errors import DataError, NumericalError
 from starcli.evaluation.calibrated_stacking import (
     Curve,
-    Stacking,
     caveats,
     choose,
     fit,
@@ -202,7 +201,7 @@ def test_the_mean_of_two_folds_by_hand() -> None:
     best = choose(curve)
     assert (best.low, best.high, best.harmonic_mean) == pytest.approx((0.15, 0.25, (0.4 + 1) / 2))
     assert curve.area == pytest.approx((sweep(EXAMPLE).area + sweep(OTHER).area) / 2)
-    assert fit([EXAMPLE, OTHER])[0] == Stacking(pytest.approx(0.2))
+    assert fit([EXAMPLE, OTHER])[0].gamma == pytest.approx(0.2)
 
 
 @settings(deadline=None)

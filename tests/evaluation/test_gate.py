@@ -32,12 +32,12 @@ def test_features_by_hand() -> None:
 
 def test_prediction_by_hand() -> None:
     case = judged([[2, 0, 5, 6], [1, 1, 0, 2], [9, 3, 0, 0]], [0, 2, 1])
-    gate = Gate(1.0, (1.0, -1.0), 0.1, gamma=0.1)
+    gate = Gate(temperature=1.0, weights=(1.0, -1.0), bias=0.1, gamma=0.1)
     pairs = features(case, 1.0)
     np.testing.assert_allclose(gate.margins(case), pairs[:, 0] - pairs[:, 1] + 0.1)
     # The first clip goes to the seen classes although an unseen one has the highest score.
     assert gate.predict(case).tolist() == [0, 3, 0]
-    assert Gate(1.0, (1.0, -1.0), 0.1, gamma=9.0).predict(case).tolist() == [3, 3, 2]
+    assert gate.model_copy(update={"gamma": 9.0}).predict(case).tolist() == [3, 3, 2]
 
 
 SEPARABLE = judged(

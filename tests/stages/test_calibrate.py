@@ -1,4 +1,4 @@
-"""The way from scores to a report: folds, gate, oracle, several runs, and input that is bad."""
+"""The way from nested runs to a report: folds, gate, oracle, and several runs."""
 
 from __future__ import annotations
 
@@ -14,27 +14,12 @@ from test_pipeline import TRAIN, tiny
 
 from starcli import pipeline
 from starcli.data.clips import ClipSet
-from starcli.errors import DataError, UsageError
-from starcli.evaluation.metrics import ScoredClips
 from starcli.experiment import Experiment
-from starcli.report import document as report
+from starcli.report.document import MEASURES, evaluation_document
 from starcli.settings.resolve import load
-from starcli.stages.calibrate import Choice, measure
 
 Cli = Callable[..., Outcome]
 TWO = {"validation__folds": 2, "pretrain__epochs": 2}
-
-
-def judged(scores: list[list[float]], labels: list[int]) -> ScoredClips:
-    """Classes 0 and 1 are seen, 2 and 3 unseen."""
-    return ScoredClips(np.array(scores, dtype=float), np.array(labels), (0, 1), (2, 3))
-
-
-NESTED = judged([[1.0, 0, 0.4, 0], [0.9, 0, 0, 0.7], [0.5, 0, 0, 0.4]], [0, 0, 3])
-TEST = judged(
-    [[1.0, 0, 0.2, 0], [0, 0.6, 0.2, 0], [0.8, 0, 0.3, 0], [0.6, 0, 0, 0.1]], [0, 1, 2, 3]
-)
-"""Gaps of NESTED 0.6, 0.2, 0.1: best between 0.1 and 0.2. Of TEST 0.8, 0.4, 0.5, 0.5."""
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +73,8 @@ def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) 
     curve = calibrated_stacking.mean([calibrated_stacking.sweep(f) for f in chosen.scored])
     best = calibrated_stacking.choose(curve, 0.9)
     assert found["epochs"] == chosen.epochs
-    assert found["gamma"] == best.document()
-    assert report.document(experiment, results)["validation_folds"] == 2
+    assert found["gamma"] == best.model_dump()
+    assert evaluation_document(experiment, results)["validation_folds"] == 2
 
 
 def test_more_folds_than_classes_are_refused_before_any_work(cli: Cli) -> None:
@@ -107,64 +92,6 @@ def test_published_validation_classes_are_one_fold() -> None:
     assert folds() == ("validation",)
     own = folds(**{"validation.published": False})
     assert own == ("validation", "validation-1", "validation-2")
-
-
-def test_measure_by_hand() -> None:
-    found = measure([NESTED], TEST, Choice(), 4)
-    assert found["selection"] == "validation"
-    assert found["gamma"]["gamma"] == found["gzsl"]["gamma"] == pytest.approx(0.15)
-    assert (found["gzsl"]["seen_accuracy"], found["gzsl"]["unseen_accuracy"]) == (1.0, 0.0)
-    # On test 0.5 to 0.8 is best: S is 1/2 there, U 1.
-    assert found["oracle"]["harmonic_mean"] == pytest.approx(2 / 3)
-    assert (found["oracle"]["low"], found["oracle"]["high"]) == pytest.approx((0.5, 0.8))
-    assert found["gap"] == pytest.approx({"gamma": 0.15 - 0.65, "harmonic_mean": 2 / 3})
-    assert found["zsl"]["accuracy"] == 1.0
-    assert "gamma 0.15 is outside" in found["doubts"][0]
-
-
-def test_measure_with_another_choice() -> None:
-    oracle = measure([NESTED], TEST, Choice(select="oracle"), 4)
-    assert oracle["selection"] == "oracle"
-    assert oracle["gzsl"]["gamma"] == pytest.approx(0.65)
-    assert oracle["gzsl"]["harmonic_mean"] == pytest.approx(2 / 3)
-    assert oracle["gap"] == pytest.approx({"gamma": 0, "harmonic_mean": 0})
-    fixed = measure([NESTED], TEST, Choice(gamma=0.45), 4)
-    assert fixed["selection"] == "user"
-    assert (fixed["gzsl"]["seen_accuracy"], fixed["gzsl"]["unseen_accuracy"]) == (0.5, 0.0)
-    gate = measure([NESTED], TEST, Choice(calibrator="gate"), 4)
-    assert gate["calibrator"]["name"] == "gate"
-    assert gate["gzsl"]["gamma"] == gate["gamma"]["gamma"] == gate["calibrator"]["gamma"]
-
-
-def test_a_class_without_test_clips_is_left_out_of_the_class_mean() -> None:
-    found = measure([NESTED], judged([[1, 0, 0, 0], [0, 0, 1, 0]], [0, 2]), Choice(), 4)
-    assert found["gzsl"]["per_class_accuracy"] == [1.0, None, 1.0, None]
-    assert found["gzsl"]["class_mean_accuracy"] == 1.0
-
-
-def test_without_test_clips_of_seen_classes_zsl_is_still_said() -> None:
-    with pytest.raises(DataError, match=r"GZSL needs both; ZSL accuracy is 50\.0 %"):
-        measure([NESTED], judged([[0, 0, 1, 0], [0, 0, 1, 0]], [2, 3]), Choice(), 4)
-
-
-def test_constant_scores_are_said_to_be() -> None:
-    constant = judged([[1, 1, 1, 1]] * 2, [0, 2])
-    found = measure([constant], constant, Choice(), 4)
-    assert found["gzsl"]["harmonic_mean"] == 0.0
-    assert any("do not separate classes" in doubt for doubt in found["doubts"])
-    assert any("not identifiable" in doubt for doubt in found["doubts"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ({"gamma": 0.1, "select": "oracle"}, "--gamma fixes what --select oracle chooses"),
-        ({"gamma": float("inf")}, "--gamma inf is not a finite number"),
-    ],
-)
-def test_choices_that_make_no_sense(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        Choice(**arguments)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
@@ -203,7 +130,7 @@ def test_several_seeds_are_runs_of_their_own(cli: Cli, tmp_path: Path) -> None:
     found = json.loads(outcome.out)
     assert [(run["run"], run["seed"]) for run in found["runs"]] == [("mine-s0", 0), ("mine-s3", 3)]
     single = [json.loads(cli("evaluate", f"mine-s{seed}", "--json").out) for seed in (0, 3)]
-    for name, (group, key) in report.MEASURES.items():
+    for name, (group, key) in MEASURES.items():
         values = [document[group][key] for document in single]
         assert [run[name] for run in found["runs"]] == values
         assert found["mean"][name] == pytest.approx(np.mean(values))

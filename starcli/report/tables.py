@@ -1,0 +1,107 @@
+"""The documents of a run as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starcli.report.document import SELECTED_BY
+
+
+def accuracy_line(summary: Mapping[str, Any]) -> str:
+    """How well a pretrained backbone names its seen classes, in one line."""
+    if summary.get("accuracy") is None:
+        return f"backbone: {summary.get('note', 'no clips to judge it by')}"
+    clips, where = summary["accuracy_clips"], summary["accuracy_on"]
+    share = percent(summary["accuracy"])
+    return f"backbone: names {share} of {clips} {where} clips of seen classes right"
+
+
+def title(run: str, document: Mapping[str, Any]) -> str:
+    """What stands above a table of results: the run, how it was chosen, and what it must admit."""
+    gate = "gate, " if document["calibrator"]["name"] == "gate" else ""
+    warning = f"; {document['warning']}" if document["warning"] else ""
+    return f"{run}: {gate}{SELECTED_BY[document['selection']]}{warning}"
+
+
+def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The document's accuracies as lines of a table, in percent."""
+    zsl, gzsl = document["zsl"], document["gzsl"]
+    tuned = " of the oracle" if document["selection"] == "oracle" else ""
+    return [
+        ("ZSL accuracy (unseen classes only)", percent(zsl["accuracy"])),
+        ("  chance", percent(zsl["chance"])),
+        (
+            f"GZSL seen accuracy S at gamma {gzsl['gamma']:.4f}{tuned}",
+            percent(gzsl["seen_accuracy"]),
+        ),
+        ("GZSL unseen accuracy U", percent(gzsl["unseen_accuracy"])),
+        ("GZSL harmonic mean H", percent(gzsl["harmonic_mean"])),
+        ("  oracle H (gamma tuned on test, never a result)", percent(gzsl["oracle_harmonic_mean"])),
+        *(("  warning", doubt) for doubt in document["doubts"]),
+    ]
+
+
+def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Per class: name, seen or unseen, ZSL and GZSL accuracy."""
+    unseen = set(document["classes"]["unseen"])
+    zsl, gzsl = (document[k]["per_class_accuracy"] for k in ("zsl", "gzsl"))
+    return [
+        (name, "unseen" if c in unseen else "seen", percent(zsl[c]), percent(gzsl[c]))
+        for c, name in enumerate(document["classes"]["names"])
+    ]
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as percent with one decimal; a dash where there is none."""
+    return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What calibration found, as lines of a table."""
+    best, oracle, gap, curves = (found[k] for k in ("gamma", "oracle", "gap", "curves"))
+    used = found["calibrator"]["gamma"]
+    return [
+        *_gate_rows(found["calibrator"]),
+        ("gamma chosen on validation", f"{best['gamma']:.4f}"),
+        ("  about as good on validation from, to", _interval(best)),
+        ("  H on validation there", percent(best["harmonic_mean"])),
+        ("  area under the validation curve (AUSUC)", f"{curves['validation']['area']:.3f}"),
+        (f"H on test at gamma {used:.4f} ({found['selection']})", percent(found["harmonic_mean"])),
+        ("  area under the test curve (AUSUC)", f"{curves['test']['area']:.3f}"),
+        ("  oracle gamma (tuned on test, never a result)", f"{oracle['gamma']:.4f}"),
+        ("  oracle's best from, to", _interval(oracle)),
+        ("  oracle H", percent(oracle["harmonic_mean"])),
+        ("  away from the oracle: gamma", f"{gap['gamma']:+.4f}"),
+        ("  away from the oracle: H", percent(-gap["harmonic_mean"])),
+        *(("  warning", doubt) for doubt in found["doubts"]),
+    ]
+
+
+def _gate_rows(calibrator: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if calibrator["name"] != "gate":
+        return []
+    weights = (*calibrator["weights"], calibrator["bias"])
+    return [
+        ("gate: temperature", f"{calibrator['temperature']:.4g}"),
+        (
+            "gate: weights of highest seen and unseen probability, bias",
+            ", ".join(f"{weight:.4g}" for weight in weights),
+        ),
+    ]
+
+
+def _interval(best: Mapping[str, Any]) -> str:
+    ends = (best["low"], best["high"])
+    return ", ".join("no end" if end is None else f"{end:.4f}" for end in ends)
+
+
+def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...]]:
+    """About `count` of the curve's intervals, the best one among them, as table rows."""
+    ends = ["-inf", *(f"{g:.4f}" for g in curve["breakpoints"]), "inf"]
+    keys = ("seen_accuracy", "unseen_accuracy", "harmonic_mean")
+    total, harmonic = len(ends) - 1, curve["harmonic_mean"]
+    picked = {*range(0, total, max(1, total // count)), harmonic.index(max(harmonic)), total - 1}
+    return [
+        (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys)) for i in sorted(picked)
+    ]
