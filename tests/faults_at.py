@@ -173,7 +173,7 @@ def _prepare() -> None:
 
     from starcli import registry
     from starcli.benchmark import export
-    from starcli.data import reading as recordings
+    from starcli.data import reading
     from tests.store.test_kills import Toy
 
     torch.set_num_threads(1)
@@ -188,7 +188,7 @@ def _prepare() -> None:
     def toy(kind: Any, name: str) -> Any:
         return Toy if (kind, name) == ("text-encoder", "minilm") else load(kind, name)
 
-    os.fsync, registry.load, recordings.GROUP = announced, toy, 12
+    os.fsync, registry.load, reading.GROUP = announced, toy, 12
     export.draw = lambda document: Figure()
     typer.main.get_command = functools.cache(typer.main.get_command)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starcli.benchmark import grid as cells
+from starcli.benchmark import grid
 from starcli.benchmark.results import MEASURES, Document
 from starcli.figures import style
 from starcli.files import save_text
@@ -136,9 +136,9 @@ def missing(document: Document) -> list[str]:
     for cell in document["cells"]:
         if cell["status"] != "done":
             failed = "failed: " if cell["status"] == "failed" else ""
-            reasons.setdefault(failed + reason(cell["error"]), []).append(cells.title(cell))
+            reasons.setdefault(failed + reason(cell["error"]), []).append(grid.title(cell))
     for cell in document["not_run"]:
-        reasons.setdefault("not run", []).append(cells.title(cell))
+        reasons.setdefault("not run", []).append(grid.title(cell))
     total = len(document["cells"]) + len(document["not_run"])
     return [
         f"Empty, {len(names)} of {total} runs (first {names[0]}): {why}"

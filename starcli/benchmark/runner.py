@@ -93,7 +93,7 @@ def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
     }
 
 
-def run(
+def run_cells(
     chosen: Sequence[Cell], config: Path | None, jobs: int, progress: Progress = silent
 ) -> Iterator[Result]:
     """Run cells.
@@ -117,8 +117,8 @@ def run(
     threads = max(1, cores(None) // jobs)
     try:
         with children.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
-            running = [pool.submit(_run_group, group, config) for group in groups(chosen)]
-            for done in as_completed(running):
+            started = [pool.submit(_run_group, group, config) for group in groups(chosen)]
+            for done in as_completed(started):
                 yield from done.result()
     except BrokenProcessPool as error:
         raise OutOfMemoryError(

@@ -88,8 +88,7 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Run every row of a table on every split and seed, and print them beside the paper's."""
-    from starcli.benchmark import grid
-    from starcli.benchmark import results as comparison
+    from starcli.benchmark import grid, results
     from starcli.benchmark.runner import Runner
 
     unused = (
@@ -113,8 +112,8 @@ def benchmark(
                 "--merge puts files of --shard together, and nothing else",
                 "give it their names, and --out or --json",
             )
-        merged = comparison.merged([Path(name) for name in names])
-        _show(comparison.by_fold(merged) if by_fold else merged, out, as_json)
+        merged = results.merged([Path(name) for name in names])
+        _show(results.by_fold(merged) if by_fold else merged, out, as_json)
         return
     if shard is not None and by_fold:
         raise UsageError("--by-fold is for the result of all parts", "give it to --merge")
@@ -126,19 +125,19 @@ def benchmark(
     if dry_run:
         _print_forecast(table, chosen, Runner(config), as_json)
         return
-    document = comparison.document(table, identity, _run(chosen, config, jobs))
+    document = results.document(table, identity, _run(chosen, config, jobs))
     if shard is None:
-        _show(comparison.by_fold(document) if by_fold else document, out, as_json)
+        _show(results.by_fold(document) if by_fold else document, out, as_json)
     else:
         _hand_over(document, shard, out, as_json)
 
 
 def _open_table(names: Sequence[str], seeds: str | None) -> Table:
-    from starcli.benchmark import table as benchmark
+    from starcli.benchmark.table import read, shipped
 
     if len(names) != 1:
-        raise UsageError("name one table", suggest("", benchmark.shipped()))
-    table = benchmark.read(names[0])
+        raise UsageError("name one table", suggest("", shipped()))
+    table = read(names[0])
     return table if seeds is None else replace(table, seeds=tuple(parse_seeds(seeds)))
 
 
@@ -169,12 +168,12 @@ def _require_folder(out: Path) -> None:
 def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[dict[str, Any]]:
     """The results of cells, with progress on stderr."""
     from starcli.benchmark import grid
-    from starcli.benchmark import runner as running
+    from starcli.benchmark.runner import run_cells
     from starcli.cli import console
 
     results = []
     with console.progress() as report:
-        for result in running.run(chosen, config, jobs, report):
+        for result in run_cells(chosen, config, jobs, report):
             results.append(result)
             how = _ended(result)
             report(f"done {len(results)} of {len(chosen)}: {grid.title(result)}: {how}", 1, 1)

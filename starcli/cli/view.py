@@ -23,8 +23,8 @@ from starcli.cli.options import (
     Swap,
     UnitName,
     UpAxis,
+    path,
 )
-from starcli.cli.options import path as as_path
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ Frames = Annotated[int, typer.Option(min=1, help="Frames of each clip in a .png.
 Out = Annotated[
     Path | None,
     typer.Option(
-        parser=as_path, help="A page .html, contact sheet .png or .gif; default NAME.html here."
+        parser=path, help="A page .html, contact sheet .png or .gif; default NAME.html here."
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]

@@ -12,9 +12,8 @@ import pytest
 from conftest import ROOT, Outcome
 
 from starcli import registry
-from starcli.benchmark import paper as published
 from starcli.benchmark.grid import cells, groups, recipe, shard
-from starcli.benchmark.paper import Column
+from starcli.benchmark.paper import Column, tables
 from starcli.benchmark.table import read, shipped, splits
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
@@ -57,9 +56,9 @@ def test_measures_that_are_not_named_are_all_four(tmp_path: Path) -> None:
     assert [column.measure for column in table.columns] == ["zsl", "S", "U", "H"]
 
 
-@pytest.mark.parametrize("name", sorted(published.tables()))
+@pytest.mark.parametrize("name", sorted(tables()))
 def test_the_papers_tables_have_its_rows_columns_and_numbers(name: str) -> None:
-    ours, paper = read(name), published.tables()[name]
+    ours, paper = read(name), tables()[name]
     assert (ours.title, ours.columns) == (paper.title, paper.columns)
     assert list(ours.rows) == list(paper.rows)
     for row, numbers in paper.rows.items():

@@ -14,7 +14,7 @@ import pytest
 from conftest import Outcome
 from test_pipeline import TINY
 
-from starcli.benchmark import paper as published
+from starcli.benchmark.paper import tables
 from starcli_plugins.datasets.ntu.source import Ntu60
 
 Cli = Callable[..., Outcome]
@@ -40,7 +40,7 @@ def test_every_cell_of_table_2_is_filled(cli: Cli, tmp_path: Path) -> None:
     tiny = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
     outcome = cli("benchmark", "table2", "--dataset-root", "data", *tiny, "--out", "out", "--json")
     assert outcome.code == 0, outcome.err
-    found, paper = json.loads(outcome.out), published.tables()["table2"]
+    found, paper = json.loads(outcome.out), tables()["table2"]
     assert found["rows"] == ["revise", "jpose", "cada-vae", "synse", "smie", "star"]
     assert len(found["cells"]) == 6 * 4
     assert {cell["status"] for cell in found["cells"]} == {"done"}

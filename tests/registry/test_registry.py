@@ -182,7 +182,7 @@ def test_malformed_metadata_does_not_stop_pydantic(tmp_path: Path) -> None:
     done = python(
         tmp_path,
         "-c",
-        "from starcli.settings import resolve as settings; print(settings.Settings.__name__)",
+        "from starcli.settings import resolve; print(resolve.Settings.__name__)",
     )
     assert (done.stdout, done.stderr) == ("Settings\n", "")
 

@@ -10,8 +10,7 @@ import pytest
 from accelerate import tracking
 
 from starcli.errors import MissingError
-from starcli.training import tracking as journal
-from starcli.training.tracking import NAME, Journal, Tracker
+from starcli.training.tracking import NAME, Journal, Tracker, require
 
 
 class Fake:
@@ -115,8 +114,8 @@ def test_tensorboard_gets_every_epoch(tmp_path: Path) -> None:
 
 
 def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "find_spec", lambda name: None)
-    journal.require(None)
+    monkeypatch.setattr("starcli.training.tracking.find_spec", lambda name: None)
+    require(None)
     with pytest.raises(MissingError, match="wandb is not installed") as caught:
-        journal.require("wandb")
+        require("wandb")
     assert caught.value.fix == "install it with: pip install wandb"

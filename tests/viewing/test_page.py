@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from starcli.viewing import page as pages
 from starcli.viewing.page import packed, page, unpacked
 from starcli.viewing.skeletons import DARK, LIGHT, Shown
 from tests.viewing.standing import STICK, clip, joints
@@ -105,7 +104,7 @@ def test_the_page_has_every_clip_with_what_is_known_of_it() -> None:
 
 
 def test_of_long_clips_every_nth_frame_is_in_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MOST_FRAMES", 4)
+    monkeypatch.setattr("starcli.viewing.page.MOST_FRAMES", 4)
     (made,) = document(page("title", [clip(frames=10)]))["clips"]
     assert (made["every"], made["shape"][0]) == (3, 4)
     np.testing.assert_allclose(unpacked(made, (4, 1, 6, 3)), joints(10)[::3], atol=5e-4)

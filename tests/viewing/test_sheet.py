@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from starcli.errors import UsageError
-from starcli.viewing import sheet as sheets
 from starcli.viewing.sheet import CELL, EDGE, HEAD, WIDE, gif, sheet
 from starcli.viewing.skeletons import LIGHT, Shown
 from tests.viewing.standing import STICK, clip, joints
@@ -77,7 +76,7 @@ def test_a_gif_has_all_frames_or_fewer_at_the_same_speed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sheets, "MOST_FRAMES", 8)
+    monkeypatch.setattr("starcli.viewing.sheet.MOST_FRAMES", 8)
     turning = joints(frames) * np.linspace(1, 2, frames, dtype=np.float32)[:, None, None, None]
     gif(tmp_path / "a", "title", Shown("clip", turning, STICK, "", fps))
     with Image.open(tmp_path / "a") as image:

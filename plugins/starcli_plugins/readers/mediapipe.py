@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from starcli.contracts import NoSettings
 from starcli.poses import IMAGE, PoseFile, Poses, turned
-from starcli_plugins.readers import mediapipe_table as table
+from starcli_plugins.readers import mediapipe_table
 from starcli_plugins.readers.mediapipe_table import COUNT, from_landmarks
 from starcli_plugins.readers.people import (
     AGAIN,
@@ -73,7 +73,7 @@ class MediaPipe:
         """Whether there are 33 landmarks."""
         if file.is_json:
             return _has_landmarks(file.glimpse)
-        return bool(TEXT.search(file.opening)) or table.recognises(file)
+        return bool(TEXT.search(file.opening)) or mediapipe_table.recognises(file)
 
     def frame_of(self, file: PoseFile) -> tuple[str, int] | None:
         """None: a file holds all frames."""
@@ -87,7 +87,7 @@ class MediaPipe:
             elif TEXT.search(file.opening):
                 yield finished(recording(_from_text(file), layout="mediapipe-33"))
             else:
-                yield from map(finished, table.read(file))
+                yield from map(finished, mediapipe_table.read(file))
 
     def write_sample(self, poses: Poses, path: Path) -> Sequence[Path]:
         """Write world landmarks as a list of frames, people as Tasks give them."""

@@ -15,7 +15,6 @@ from starcli.contracts import NoSettings
 from starcli.errors import DataError, MissingError
 from starcli.poses import PoseFile, Poses
 from starcli_plugins.layouts import KINECT_V2, SMPL_22
-from starcli_plugins.readers import c3d as module
 from starcli_plugins.readers.c3d import C3d
 
 READER = C3d(NoSettings())
@@ -184,7 +183,7 @@ def test_without_the_package_the_extra_is_named(
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(module, "import_module", absent)
+    monkeypatch.setattr("starcli_plugins.readers.c3d.import_module", absent)
     assert READER.recognises(file)
     with pytest.raises(MissingError) as caught:
         list(READER.read([file]))

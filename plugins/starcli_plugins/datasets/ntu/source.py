@@ -18,9 +18,9 @@ from starcli.data.normalise import Joints
 from starcli.errors import DataError
 from starcli.totals import Totals
 from starcli_plugins.datasets.io import archives
-from starcli_plugins.datasets.ntu import annotations as pyskl
 from starcli_plugins.datasets.ntu import body_selection, ctr_npz, sample, skeleton_files
 from starcli_plugins.datasets.ntu.annotation_clips import Annotated
+from starcli_plugins.datasets.ntu.annotations import recordings, rows
 from starcli_plugins.datasets.ntu.facts import NAME, NTU60, NTU120, Facts, without_skeleton
 from starcli_plugins.layouts import KINECT_V2
 
@@ -92,7 +92,7 @@ class Ntu:
         if ctr_npz.is_npz(files[0]):
             return ctr_npz.recordings(files[0])
         if files[0].suffix == ".pkl":
-            return pyskl.recordings(files[0])
+            return recordings(files[0])
         clips = archives.recordings(files, PATTERN)
         return [r for r in clips if self._is_wanted(r.name.removesuffix(SUFFIX))]
 
@@ -162,7 +162,7 @@ class Ntu:
                 yield Clip(row.name, row.joints, row.label, {protocol: subset}, subject=row.name)
 
     def _of_annotations(self, recording: Recording) -> Iterator[Clip | BadClip]:
-        for clip in pyskl.rows(recording.file, self._is_wanted):
+        for clip in rows(recording.file, self._is_wanted):
             yield clip if isinstance(clip, BadClip) else self._annotated(clip, recording.where)
 
     def _annotated(self, clip: Annotated, where: str) -> Clip | BadClip:
