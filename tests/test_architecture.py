@@ -44,6 +44,8 @@ LIGHT = (
     "text/descriptions",
     "totals",
     "training/distributed",
+    "training/schedules",
+    "training/seeds",
     "training/tracking",
     "weights/matching",
 )
@@ -77,6 +79,8 @@ FOR_PLUGINS = {
     "text.descriptions",
     "totals",
     "training.loop",
+    "training.schedules",
+    "training.seeds",
 }
 """What plugins may import."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from starcli.contracts import Subset
 from starcli.errors import DataError
-from starcli.training.loop import derive
+from starcli.training.seeds import derive
 
 
 def family(split: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from starcli.evaluation.metrics import Floats
-from starcli.training.loop import derive
+from starcli.training.seeds import derive
 
 
 def pick(

@@ -19,7 +19,9 @@ from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import DataError, UsageError
 from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.settings import HeadSettings
-from starcli.training.loop import derive, run_epochs, schedule
+from starcli.training.loop import run_epochs
+from starcli.training.schedules import schedule
+from starcli.training.seeds import derive
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the parts in the score that nested runs choose among, the preferred one last."""

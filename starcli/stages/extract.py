@@ -23,7 +23,8 @@ from starcli.experiment import Experiment, Job
 from starcli.files import save_whole
 from starcli.stages.plugin_checks import new_backbone
 from starcli.store.artifacts import Artifact, save_tensors, split_evenly
-from starcli.training.loop import DRAWS, derive
+from starcli.training.loop import DRAWS
+from starcli.training.seeds import derive
 
 REVISION = 3
 SHARD_MB = 64.0

@@ -23,7 +23,9 @@ from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment, Job
 from starcli.settings.schema import PretrainSection
 from starcli.stages.plugin_checks import new_backbone
-from starcli.training.loop import Numerics, derive, moving_average, run_epochs, schedule
+from starcli.training.loop import Numerics, moving_average, run_epochs
+from starcli.training.schedules import schedule
+from starcli.training.seeds import derive
 from starcli.weights.matching import Fitted, TrainedOn, fit_weights, read_weights, saw
 
 REVISION = 3

@@ -27,7 +27,7 @@ from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
-from starcli.training.loop import derive
+from starcli.training.seeds import derive
 
 REVISION = 4
 SCORE_BATCH = 256

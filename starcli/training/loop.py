@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import operator
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +17,8 @@ from starcli.contracts import TrainingCallbacks
 from starcli.errors import NumericalError, UsageError
 from starcli.training.checkpoint import Checkpoint, History
 from starcli.training.distributed import Workers
+from starcli.training.schedules import Rate, warm_cosine
+from starcli.training.seeds import derive
 
 DRAWS = 8
 """Random numbers that a clip may use in a step."""
@@ -26,50 +26,6 @@ DRAWS = 8
 Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
 """Ids of a batch [B] and each clip's own draws [B, DRAWS], uniform in [0, 1) -> scalar loss, or
 the named terms that it is the sum of."""
-
-Rate = Callable[[float], float]
-"""Share of the peak learning rate after a share of the training."""
-
-
-def derive(seed: int, *names: str | int) -> int:
-    """A seed of its own for each purpose, so that no stage's draws shift another's."""
-    text = json.dumps([seed, *names])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
-
-
-def warm_cosine(progress: float, warm: float = 0.2) -> float:
-    """Share of the learning rate: linear rise over `warm` of the steps, then half a cosine."""
-    if progress < warm:
-        return 0.04 + 0.96 * progress / warm
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
-
-
-def warm_steps(progress: float, warm: float, milestones: Sequence[float]) -> float:
-    """Share of the learning rate: linear rise, then a tenth of it after every milestone.
-
-    Args:
-        progress: Share of the training that is done.
-        warm: Share of the training in which the rate rises.
-        milestones: Shares of the training after which it falls.
-    """
-    if progress < warm:
-        return 0.04 + 0.96 * progress / warm
-    # A hair of tolerance: 35 of 65 epochs and 35 / 65 need not be the same float.
-    return float(0.1 ** sum(progress >= m - 1e-9 for m in milestones))
-
-
-def schedule(kind: str, epochs: int, milestones: Sequence[float], warm: float) -> Rate:
-    """A schedule of the learning rate by name.
-
-    Args:
-        kind: `cosine`, or `steps`.
-        epochs: Length of the training.
-        milestones: Epochs after which `steps` falls to a tenth.
-        warm: Share of the training in which the rate rises.
-    """
-    if kind == "cosine":
-        return partial(warm_cosine, warm=warm)
-    return partial(warm_steps, warm=warm, milestones=[m / epochs for m in milestones])
 
 
 def moving_average(model: nn.Module, decay: float) -> AveragedModel:

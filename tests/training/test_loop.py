@@ -19,12 +19,10 @@ from starcli.training.distributed import Workers
 from starcli.training.loop import (
     DRAWS,
     Numerics,
-    derive,
     moving_average,
     run_epochs,
-    warm_cosine,
-    warm_steps,
 )
+from starcli.training.schedules import warm_cosine
 
 SIZE, BATCH, EPOCHS = 10, 4, 4
 X = torch.linspace(-1, 1, SIZE * 3).view(SIZE, 3)
@@ -213,46 +211,6 @@ def test_the_global_generator_is_untouched_and_unused() -> None:
     assert Problem().train().weights() == one.weights()
 
 
-def test_derived_seeds_differ_by_every_name() -> None:
-    names: list[tuple[str | int, ...]] = [
-        (),
-        ("epoch",),
-        ("epoch", 0),
-        ("epoch", 1),
-        ("dropout", 0),
-        ("epoch", "0"),
-        ("e", "poch"),
-        ("train", "final"),
-        ("train", "validation"),
-        ("trainfinal",),
-    ]
-    seeds = [derive(seed, *name) for seed in (0, 1) for name in names]
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert derive(0, "train", "final") == derive(0, "train", "final") == 70445503460374445
-
-
-@pytest.mark.parametrize(
-    ("progress", "share"),
-    [
-        (0.0, 0.04),
-        (0.05, 0.28),
-        (0.1, 0.52),
-        (0.2, 1.0),
-        (0.4, 0.5 + math.sqrt(2) / 4),
-        (0.6, 0.5),
-        (1.0, 0.0),
-    ],
-)
-def test_warm_cosine(progress: float, share: float) -> None:
-    assert warm_cosine(progress) == pytest.approx(share, abs=1e-12)
-
-
-def test_warm_cosine_with_another_warm_share() -> None:
-    assert warm_cosine(0.25, 0.5) == pytest.approx(0.52)
-    assert warm_cosine(0.75, 0.5) == pytest.approx(0.5)
-
-
 @pytest.mark.parametrize("decay", [0.0, 0.9])
 @pytest.mark.parametrize("steps", range(1, 12))
 def test_continued_inside_an_epoch_equals_undisturbed(
@@ -327,11 +285,6 @@ def test_the_model_ends_with_the_averaged_weights() -> None:
     plain, averaged = Problem().train(), Problem(decay=0.9).train()
     assert averaged.values == plain.values, "the average only follows"
     assert averaged.weights() != plain.weights()
-
-
-def test_steps_fall_to_a_tenth_at_each_milestone() -> None:
-    shares = [warm_steps(e / 65, 5 / 65, [35 / 65, 55 / 65]) for e in (0, 2.5, 5, 34.9, 35, 54, 55)]
-    assert shares == pytest.approx([0.04, 0.52, 1, 1, 0.1, 0.1, 0.01])
 
 
 def test_learning_rates_follow_the_given_schedule() -> None:

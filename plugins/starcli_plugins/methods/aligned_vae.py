@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from starcli.contracts import TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
-from starcli.training.loop import derive
+from starcli.training.seeds import derive
 from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
 from starcli_plugins.methods.vae import Gaussian, Sizes, Vae, fit_softmax, wasserstein
 

@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
-from starcli.training.loop import derive, run_epochs, warm_cosine
+from starcli.training.loop import run_epochs
+from starcli.training.schedules import warm_cosine
+from starcli.training.seeds import derive
 
 DESCRIBERS = {"verb": "parts-of-speech", "noun": "parts-of-speech"}
 """Which describer gives a facet."""

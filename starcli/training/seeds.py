@@ -1,0 +1,17 @@
+"""Seeds of all random draws, each made of the run's seed and what it is for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+
+def derive(seed: int, *names: str | int) -> int:
+    """A seed of its own for each purpose, so that no stage's draws shift another's.
+
+    Args:
+        seed: The run's seed.
+        *names: What it is for.
+    """
+    text = json.dumps([seed, *names])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
