@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starcli import registry
-from starcli.class_names import folded
+from starcli.class_names import require_classes
 from starcli.contracts import DatasetSource, Progress, is_transductive, silent
 from starcli.data.imported import Imported
 from starcli.data.reading import cores, fingerprint, states
@@ -296,12 +296,8 @@ class Experiment:
                 "backbone.trained_on: the file of weights says itself what it saw",
                 "leave the setting out",
             )
-        known = {folded(name) for name in self.source.classes}
-        for name in () if declared == "all" else declared:
-            if folded(name) not in known:
-                raise UsageError(
-                    f"backbone.trained_on: no class '{name}'", suggest(name, self.source.classes)
-                )
+        if declared != "all":
+            require_classes(declared, self.source.classes, "backbone.trained_on: ")
         return TrainedOn(self.settings.dataset.name, declared)
 
     @cached_property

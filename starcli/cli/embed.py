@@ -94,15 +94,11 @@ def _label(wanted: str, classes: Sequence[str]) -> int | None:
     Raises:
         UsageError: There is none.
     """
-    from starcli.class_names import folded
-    from starcli.errors import UsageError, suggest
+    from starcli.class_names import find_class, require_classes
 
-    ids = {folded(name): number for number, name in enumerate(classes)}
-    if folded(wanted) in ids:
-        return ids[folded(wanted)]
-    if wanted == ALL:
+    if wanted == ALL and find_class(wanted, classes) is None:
         return None
-    raise UsageError(f"no class '{wanted}'", suggest(wanted, classes))
+    return require_classes([wanted], classes)[0]
 
 
 Found = dict[str, list[dict[str, Any]]]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from starcli.class_names import folded
+from starcli.class_names import require_classes
 from starcli.data.clips import ClipSet
-from starcli.errors import DataError, UsageError, suggest
+from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import Floats
 from starcli.experiment import FINAL, Experiment
 from starcli.figures.embedding import embed, pick, silhouette
@@ -53,11 +53,7 @@ def choose_classes(experiment: Experiment, names: Sequence[str]) -> list[int]:
     Raises:
         UsageError: There is no such class, or there are too many to be told apart.
     """
-    ids = {folded(name): c for c, name in enumerate(experiment.source.classes)}
-    for name in names:
-        if folded(name) not in ids:
-            raise UsageError(f"no class '{name}'", suggest(name, experiment.source.classes))
-    chosen = list(dict.fromkeys(ids[folded(name)] for name in names)) or list(experiment.unseen)
+    chosen = require_classes(names, experiment.source.classes) or list(experiment.unseen)
     if len(chosen) > MOST:
         raise UsageError(
             f"{len(chosen)} classes, at most {MOST} can be told apart", "name some with --class"

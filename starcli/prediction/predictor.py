@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from starcli import pipeline
-from starcli.class_names import folded
+from starcli.class_names import find_class, require_classes
 from starcli.contracts import Progress, TextBank, silent
 from starcli.data.clips import ClipSet
 from starcli.data.importing.options import refuse_alike
@@ -115,9 +115,9 @@ class Predictor:
 
     def _candidates(self, actions: Actions | None, among: Among | None) -> list[int]:
         """Positions in `names` of what clips may be, in order."""
-        e, ids = self.experiment, {folded(name): n for n, name in enumerate(self.names)}
+        e = self.experiment
         mine = {"seen": e.seen, "unseen": e.unseen, "all": (*e.seen, *e.unseen)}
-        chosen = {ids[folded(name)] for name in actions.names} if actions else set()
+        chosen = set(require_classes(actions.names, self.names)) if actions else set()
         if among or not actions:
             chosen |= set(mine[among or "all"])
         if len(chosen) < 2:
@@ -220,10 +220,9 @@ def _nothing(bad: Sequence[StarError]) -> StarError:
     return first
 
 
-def _unknown(actions: Actions, classes: Iterable[str]) -> Actions | None:
+def _unknown(actions: Actions, classes: Sequence[str]) -> Actions | None:
     """Those of the actions that are no classes of the run; None where all are."""
-    own = {folded(name) for name in classes}
-    new = tuple(name for name in actions.names if folded(name) not in own)
+    new = tuple(name for name in actions.names if find_class(name, classes) is None)
     return replace(actions, names=new) if new else None
 
 

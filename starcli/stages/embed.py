@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starcli.class_names import folded
+from starcli.class_names import require_distinct
 from starcli.contracts import TextBank, TextEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment, Job
@@ -93,27 +93,12 @@ def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Co
         UsageError: A template has another placeholder.
     """
     classes, text = experiment.actions, experiment.settings.text
-    _require_names(classes)
+    require_distinct(classes)
     rows = [
         compose(name, sentences, text.name_template, text.part_template)
         for name, sentences in zip(classes, said, strict=True)
     ]
     return Composed(classes, ("name", *said[0]), tuple(map(tuple, rows)))
-
-
-def _require_names(classes: Sequence[str]) -> None:
-    """Refuse names that are empty, or alike but for case, spaces and Unicode form."""
-    found: dict[str, str] = {}
-    for number, name in enumerate(classes, start=1):
-        if not folded(name):
-            raise DataError(f"class {number} has no name", "name it in the data set")
-        if folded(name) in found:
-            other = found[folded(name)]
-            raise DataError(
-                f"two classes have the same name: '{other}' and '{name}'",
-                "give one another name in the data set",
-            )
-        found[folded(name)] = name
 
 
 def compose(

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from starcli.class_names import folded
+from starcli.class_names import find_class
 from starcli.errors import DataError, suggest
 from starcli.files import strict_json
 
@@ -92,12 +92,11 @@ def unknown(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence
         classes: Names of all classes.
         facets: All parts that a text may be for.
     """
-    own = {folded(name): name for name in classes}
     lines = []
     for name, texts in actions.items():
         if name not in classes:
-            written = own.get(folded(name))
-            hint = f"write '{written}'" if written else suggest(name, classes)
+            written = find_class(name, classes)
+            hint = suggest(name, classes) if written is None else f"write '{classes[written]}'"
             lines.append(f"class '{name}': no such class; {hint}")
         if isinstance(texts, Mapping):
             lines += [

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from starcli.class_names import folded
+from starcli.class_names import find_class
 from starcli.errors import DataError, NumericalError
 from starcli.weights.files import CHECK, DIVERGED, plain, read_tensors
 
@@ -154,8 +154,8 @@ def saw(trained_on: TrainedOn | None, dataset: str, classes: Sequence[str]) -> s
         return None
     if trained_on.classes == "all":
         return set(range(len(classes))) if trained_on.dataset == dataset else None
-    names = {folded(name) for name in trained_on.classes}
-    return {i for i, name in enumerate(classes) if folded(name) in names}
+    found = {find_class(name, classes) for name in trained_on.classes}
+    return {position for position in found if position is not None}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
-from starcli.class_names import folded
+from starcli.class_names import casefolded
 from starcli.contracts import DescriberContext, NoSettings
 from starcli.errors import DataError
 
@@ -54,7 +54,7 @@ class Bundled:
 
 
 def _look_up(actions: Sequence[str]) -> list[Texts]:
-    keys = [folded(action) for action in actions]
+    keys = [casefolded(action) for action in actions]
     # Data sets share names such as "throw" but not the movement; the file that knows most of
     # the asked actions is the one of the data set at hand. The sort is stable: ties go by name.
     files = sorted(_files(), key=lambda known: -sum(key in known for key in set(keys)))
@@ -97,7 +97,7 @@ def _actions(document: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str
     sentences = dict(document["actions"])
     for dataset, names in document.get("same_as", {}).items():
         sentences |= {name: own[dataset][theirs] for name, theirs in names.items()}
-    return {folded(name): texts for name, texts in sentences.items()}
+    return {casefolded(name): texts for name, texts in sentences.items()}
 
 
 def _folder() -> Traversable:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from starcli.class_names import folded
+from starcli.class_names import casefolded
 from starcli.contracts import DescriberContext, NoSettings
 
 BODY = re.compile(r"((?:right|left|two) (?:arm|hand)) (.+)")
@@ -96,7 +96,7 @@ def verb_and_noun(name: str) -> tuple[str, str]:
     Args:
         name: Name of the action.
     """
-    words = folded(name)
+    words = casefolded(name)
     body = BODY.fullmatch(words)
     verb, noun = EXCEPTIONS.get(words) or _split(body[2] if body else words)
     return verb, noun or (body[1] if body else name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from starcli.class_names import folded
+from starcli.class_names import casefolded, find_class, require_classes
 from starcli.contracts import Subset
 from starcli.data.importing.index import Entry
 from starcli.errors import DataError, UsageError, suggest
@@ -56,7 +56,7 @@ def refuse_alike(named: Iterable[Named]) -> None:
     """Refuse names that are empty, or alike but for case, spaces and Unicode form."""
     found: dict[str, Named] = {}
     for name, path, line in named:
-        key = folded(name)
+        key = casefolded(name)
         if not key or not name.isprintable():
             raise DataError(
                 "class name is empty or not printable", "name the class", file=path, line=line
@@ -79,11 +79,13 @@ def labels(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
     Raises:
         DataError: A clip has a class that is not listed.
     """
-    ids = {folded(name): number for number, name in enumerate(names)}
+    found = []
     for entry in entries:
-        if folded(entry.action) not in ids:
+        position = find_class(entry.action, names)
+        if position is None:
             raise entry.wrong(f"no class '{entry.action}'", suggest(entry.action, names))
-    return [ids[folded(entry.action)] for entry in entries]
+        found.append(position)
+    return found
 
 
 def subsets(
@@ -194,11 +196,7 @@ def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
 
 
 def _ids(split: str, unseen: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
-    ids = {folded(name): number for number, name in enumerate(names)}
-    for name in unseen:
-        if folded(name) not in ids:
-            raise UsageError(f"--unseen {split}: no class '{name}'", suggest(name, names))
-    found = tuple(sorted({ids[folded(name)] for name in unseen}))
+    found = tuple(sorted(require_classes(unseen, names, f"--unseen {split}: ")))
     if not 0 < len(found) < len(names):
         raise UsageError(
             f"--unseen {split}: {len(found)} of {len(names)} classes are unseen",

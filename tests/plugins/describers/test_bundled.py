@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from starcli.class_names import folded
+from starcli.class_names import casefolded
 from starcli.contracts import DescriberContext, Plugin
 from starcli.errors import DataError
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
@@ -154,7 +154,7 @@ def test_lookup_ignores_case_and_spacing(spelling: str) -> None:
 
 
 def test_names_are_compared_composed() -> None:
-    assert folded("Pirouette\u0301") == folded("pirouett\u00e9")
+    assert casefolded("Pirouette\u0301") == casefolded("pirouett\u00e9")
 
 
 def test_order_and_asked_parts_are_kept() -> None:
