@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import starcli
+from starcli.contracts import Progress
 
 TINY = {
     "dataset.subjects": 4,
@@ -27,9 +28,11 @@ TINY = {
 """Any settings, by the names that `starcli train --show-settings` lists."""
 
 
-def show(what: str, done: int, total: int) -> None:
-    """Progress; without such a function the calls are silent."""
-    if what.startswith("done "):
+class Shown(Progress):
+    """Progress; without such an object the calls are silent."""
+
+    def done(self, what: str, seconds: float | None = None) -> None:
+        """Print what has been done."""
         print(f"  {what}", file=sys.stderr)
 
 
@@ -38,7 +41,7 @@ def main(folder: Path) -> None:
     store = folder / "store"
 
     print("Train: whatever is missing runs first, and nothing runs twice.")
-    run = starcli.train(parts=6, seed=0, store=store, settings=TINY, progress=show)
+    run = starcli.train(parts=6, seed=0, store=store, settings=TINY, progress=Shown())
     assert starcli.open_run(store=store).name == run.name
 
     print("Judge on test clips, with gamma chosen on classes held out of the seen ones.")

@@ -336,4 +336,6 @@ def plugins(
     entries = registry.entries()
     if not check:
         return [entry.row() for entry in entries]
-    return diagnostics.check(entries, seconds, lambda done: progress("plugins", done, len(entries)))
+    return diagnostics.check(
+        entries, seconds, lambda done: progress.update("plugins", done, len(entries))
+    )

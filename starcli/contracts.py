@@ -202,12 +202,29 @@ class Problem:
     unseen: tuple[int, ...]
 
 
-Progress = Callable[[str, int, int], None]
-"""`progress(what, done, total)`, called as work advances."""
+class Progress:
+    """How far work has come: this one shows it to nobody, a subclass may show it to somebody."""
+
+    def update(self, what: str, at: int, of: int) -> None:
+        """Work advances.
+
+        Args:
+            what: The work, in a word or two.
+            at: How much of it is done.
+            of: How much there is; 0 where that is not known.
+        """
+
+    def done(self, what: str, seconds: float | None = None) -> None:
+        """Work has ended.
+
+        Args:
+            what: The work, in a few words.
+            seconds: How long it took; None where that does not matter.
+        """
 
 
-def silent(what: str, done: int, total: int) -> None:
-    """The progress of nobody watching."""
+silent = Progress()
+"""The progress of nobody watching."""
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ def _run_step(
         draft = store.following(step.stage, item.recipe)
         _work(Job(experiment, step.role, inputs, draft), step)
     workers.wait()
-    progress(f"done {step.name} in {time.monotonic() - started:.1f} s", 1, 1)
+    progress.done(step.name, time.monotonic() - started)
 
 
 def _work(job: Job, step: Step) -> None:

@@ -14,6 +14,7 @@ from test_pipeline import TINY, TRAIN, Cli, tiny
 
 import starcli
 from starcli import pipeline
+from tests.progress import Watching
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +102,10 @@ def test_options_are_settings_of_the_same_meaning(cli: Cli, tmp_path: Path) -> N
 def test_nothing_is_printed_and_progress_is_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[tuple[str, int, int]] = []
-    starcli.describe(store=tmp_path / "a", progress=lambda *each: told.append(each))
+    progress = Watching()
+    starcli.describe(store=tmp_path / "a", progress=progress)
     starcli.describe(store=tmp_path / "b")
-    assert any(what.startswith("done describe") for what, _, _ in told)
+    assert progress.finished == ["describe"]
     assert capfd.readouterr() == ("", "")
 
 

@@ -172,11 +172,11 @@ def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[dict[st
     from starcli.cli import console
 
     results = []
-    with console.progress() as report:
-        for result in run_cells(chosen, config, jobs, report):
+    with console.progress() as progress:
+        for result in run_cells(chosen, config, jobs, progress):
             results.append(result)
             how = _ended(result)
-            report(f"done {len(results)} of {len(chosen)}: {grid.title(result)}: {how}", 1, 1)
+            progress.done(f"{len(results)} of {len(chosen)}: {grid.title(result)}: {how}")
     return results
 
 

@@ -8,12 +8,12 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from starcli.contracts import Progress as Report
-from starcli.contracts import silent
+from starcli.contracts import Progress, silent
 from starcli.errors import StarError
 
 
@@ -85,8 +85,8 @@ def table(
 
 
 @contextmanager
-def progress(shown: bool = True) -> Iterator[Report]:
-    """A progress bar on stderr: `report(what, done, total)`; total 0 where it is not known."""
+def progress(shown: bool = True) -> Iterator[Progress]:
+    """Progress as bars on stderr, and a line for all that is done."""
     if not shown:
         yield silent
         return
@@ -97,20 +97,25 @@ def progress(shown: bool = True) -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        tasks: dict[str, int] = {}
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        yield _Shown(bars)
 
-        def report(what: str, done: int, total: int) -> None:
-            if what.startswith("done "):
-                for task in tasks.values():
-                    bar.remove_task(task)  # type: ignore[arg-type]
-                tasks.clear()
-                bar.console.print(Text(one_line(what)))
-                return
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total or None)
-            bar.update(tasks[what], completed=done, total=total or None)  # type: ignore[arg-type]
 
-        yield report
+class _Shown(Progress):
+    """Progress as bars of rich."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def update(self, what: str, at: int, of: int) -> None:
+        if what not in self.tasks:
+            self.tasks[what] = self.bars.add_task(what, total=of or None)
+        self.bars.update(self.tasks[what], completed=at, total=of or None)
+
+    def done(self, what: str, seconds: float | None = None) -> None:
+        for task in self.tasks.values():
+            self.bars.remove_task(task)
+        self.tasks.clear()
+        time = "" if seconds is None else f" in {seconds:.1f} s"
+        self.bars.console.print(Text(one_line(f"done {what}{time}")))

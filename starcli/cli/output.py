@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from starcli.contracts import Progress
+
 if TYPE_CHECKING:
-    from starcli.contracts import Progress
     from starcli.experiment import Experiment
     from starcli.store.artifacts import Artifact
 
@@ -30,17 +31,25 @@ def working(what: str) -> Iterator[Progress]:
     from starcli.cli import console
     from starcli.training.distributed import rank
 
-    did = False
-    with console.progress(shown=rank() == 0) as show, contextlib.redirect_stdout(sys.stderr):
-
-        def report(step: str, count: int, total: int) -> None:
-            nonlocal did
-            did = did or step.startswith("done ")
-            show(step, count, total)
-
-        yield report
-    if not did:
+    with console.progress(shown=rank() == 0) as shown, contextlib.redirect_stdout(sys.stderr):
+        progress = _Noticing(shown)
+        yield progress
+    if not progress.did:
         console.note(f"{what}: everything is up to date, nothing to do")
+
+
+class _Noticing(Progress):
+    """Progress that is shown, and whether anything was done at all."""
+
+    def __init__(self, shown: Progress) -> None:
+        self.shown, self.did = shown, False
+
+    def update(self, what: str, at: int, of: int) -> None:
+        self.shown.update(what, at, of)
+
+    def done(self, what: str, seconds: float | None = None) -> None:
+        self.did = True
+        self.shown.done(what, seconds)
 
 
 def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], list[str]]:
@@ -48,8 +57,8 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
     from starcli import pipeline
     from starcli.training.distributed import rank
 
-    with working(stage) as report:
-        results, ran = pipeline.run(experiment, stage, report)
+    with working(stage) as progress:
+        results, ran = pipeline.run(experiment, stage, progress)
     if rank() == 0:
         _note_texts(stage, results, ran)
     return results, ran

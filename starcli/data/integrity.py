@@ -109,7 +109,7 @@ def check(
         content.subsets.update(part.subsets)
         content.bad.extend(part.bad)
         done += len(part.clips) + len(part.bad)
-        progress("check", min(done, total), total)
+        progress.update("check", min(done, total), total)
     known = totals(source)
     wanted = set(known.names() if known.names else ())
     if content.clips and wanted.isdisjoint(content.clips):

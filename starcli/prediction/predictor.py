@@ -205,7 +205,7 @@ def predict(
     while batch := list(islice(clips, e.settings.extract.batch)):
         for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
             found.append({"file": str(clip.file), "clip": clip.name, "actions": actions})
-        progress("predict", len(found), 0)
+        progress.update("predict", len(found), 0)
     if not found:
         raise _nothing(bad)
     return found, bad

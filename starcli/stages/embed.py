@@ -166,7 +166,7 @@ def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, in
     # Texts of like length together, so that little padding is computed.
     missing = sorted((text for text in wanted if text not in vectors), key=len)
     for start in range(0, len(missing), BATCH):
-        job.progress("embed", start, len(missing))
+        job.progress.update("embed", start, len(missing))
         some = missing[start : start + BATCH]
         answer = encoder.encode(some)
         require_floats(job.experiment, "encoder", answer, "[n, E]", (len(some), encoder.dim))

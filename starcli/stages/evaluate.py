@@ -26,7 +26,7 @@ def run(job: Job) -> None:
     tokens = open_tokens(job.inputs["tokens"], clips, task.test)
     width = tokens.shards[0].shape[-1]
     method = open_method(e, job.inputs["bank"], job.inputs["method"], width)
-    job.progress("evaluate", 0, 0)
+    job.progress.update("evaluate", 0, 0)
     scores = score(method, tokens, e.device)
     job.draft.tensors({"scores": scores, "labels": tokens.labels})
     job.draft.json({"clips": list(tokens.names)})

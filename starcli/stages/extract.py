@@ -117,7 +117,7 @@ def run(job: Job) -> None:
             tokens = {"tokens": encode(e, backbone, clips, shard)}
             save_whole(path, partial(save_tensors, tokens))
         done += len(shard.clips)
-        job.progress(f"extract ({job.role})", done, total)
+        job.progress.update(f"extract ({job.role})", done, total)
     e.workers.wait()
     if not e.workers.leads:
         return

@@ -48,7 +48,7 @@ def run(job: Job) -> None:
     read = partial(read_group, source, folder=folder, normalise=options.normalise)
     for count in each_group(read, missing, cores(e.settings.run.workers)):
         done += count
-        job.progress("prepare", done, total)
+        job.progress.update("prepare", done, total)
     try:
         e.require_unchanged({r.file for group in every for r in group.recordings})
     except DataError:

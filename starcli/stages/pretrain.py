@@ -122,7 +122,7 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
     model.backbone.load_state_dict(fitted.state)
     if fitted.classifier:
         model.fc.load_state_dict(fitted.classifier)
-    job.progress(f"done {fitted.note}", 1, 1)
+    job.progress.done(fitted.note)
     return {
         "classes": None if learned is None else sorted(learned),
         "note": fitted.note,

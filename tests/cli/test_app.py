@@ -568,9 +568,10 @@ def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -
     assert capsys.readouterr().err == f"{text} done\n"
     console.error(StarError(f"class '{text}'", f"fix {text}"))
     assert capsys.readouterr().err == f"error: class '{text}'\nfix: fix {text}\n"
-    with console.progress() as report:
-        report(f"done {text}", 1, 1)
-    assert f"done {text}" in capsys.readouterr().err
+    with console.progress() as progress:
+        progress.update(text, 1, 0)
+        progress.done(text, 1.25)
+    assert f"done {text} in 1.2 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "\x1b]0;title\x07", "one\ntwo", "a\r b", "a\x9bb"])

@@ -21,6 +21,7 @@ from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import predict as named_by
 from starcli.evaluation.model_selection import open_scored
 from starcli.prediction.predictor import Predictor, extend, read_actions
+from tests.progress import Watching
 
 PLAIN = {**TINY, "text.name_template": "{parts}"}
 """The texts of a class do not hold its name, so that another class may have the very same."""
@@ -165,17 +166,12 @@ def test_names_of_the_run_choose_its_classes(run: starcli.Run, clips: Path) -> N
 
 def test_an_action_is_described_once(run: starcli.Run, clips: Path) -> None:
     """By another describer too, and its texts are then in the store like any others."""
-    done: list[str] = []
-
-    def watch(what: str, count: int, total: int) -> None:
-        done.append(what.partition(" in ")[0])
-
-    for steps in (["done describe", "done embed"], []):
-        done.clear()
+    for steps in (["describe", "embed"], []):
+        watching = Watching()
         starcli.predict(
-            run, some(clips), actions="juggle, fly a kite", describer="names", progress=watch
+            run, some(clips), actions="juggle, fly a kite", describer="names", progress=watching
         )
-        assert [what for what in done if what.startswith("done")] == steps
+        assert watching.finished == steps
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from starcli.settings.resolve import load
 from starcli_plugins.datasets.ntu import annotations, ctr_npz, sample
 from starcli_plugins.datasets.ntu.source import Ntu60
 from starcli_plugins.layouts import KINECT_V2
+from tests.progress import Watching
 
 Cli = Callable[..., Any]
 
@@ -278,7 +279,7 @@ def test_recordings_that_change_after_their_fingerprint_are_not_stored_under_it_
             two.unlink()
 
     with pytest.raises(DataError, match="changed while the recordings were read") as caught:
-        pipeline.run(experiment, "prepare", meanwhile)
+        pipeline.run(experiment, "prepare", Watching(meanwhile))
     assert caught.value.file == str(three if change == "come" else two)
     assert not list((tmp_path / "store").glob("prepare/*"))
     results, _ = pipeline.run(Experiment(load(flags)), "prepare")

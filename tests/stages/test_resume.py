@@ -23,6 +23,7 @@ from starcli.files import digest
 from starcli.head.star import Star
 from starcli.store.artifacts import save_tensors
 from tests.head.test_star import make_head, random_tokens
+from tests.progress import Watching
 
 CLIPS, STEPS = 10, 6
 """Two epochs of three steps."""
@@ -53,7 +54,7 @@ def test_the_head_continues_from_every_step(tmp_path: Path, steps: int) -> None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        fit(TrainingCallbacks(checkpoint=tmp_path, interval=0, progress=interrupt))
+        fit(TrainingCallbacks(checkpoint=tmp_path, interval=0, progress=Watching(interrupt)))
     assert same(fit(TrainingCallbacks(checkpoint=tmp_path, interval=0)), fit(TrainingCallbacks()))
 
 
@@ -61,6 +62,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from starcli.contracts import TrainingCallbacks
+from tests.progress import Watching
 from tests.stages.test_resume import fit
 from starcli.store.artifacts import save_tensors
 
@@ -69,7 +71,8 @@ def progress(what, done, total):
     begun.append(done)
     if len(begun) == 3:  # in the third step of this process, before its checkpoint
         os.kill(os.getpid(), signal.SIGKILL)
-head = fit(TrainingCallbacks(checkpoint=folder / "checkpoint", interval=0, progress=progress))
+own = TrainingCallbacks(checkpoint=folder / "checkpoint", interval=0, progress=Watching(progress))
+head = fit(own)
 save_tensors(head.state_dict(), folder / "done.safetensors")
 """
 
@@ -207,6 +210,7 @@ from safetensors import safe_open
 from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.head.star import Star
 from starcli_plugins.layouts import KINECT_V2
+from tests.progress import Watching
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -229,7 +233,7 @@ most = 0.0
 def progress(what, done, total):
     global most
     most = max(most, anonymous())
-head.fit(train, TrainingCallbacks(progress=progress), seed=0)
+head.fit(train, TrainingCallbacks(progress=Watching(progress)), seed=0)
 print(most)
 """
 

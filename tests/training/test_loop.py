@@ -23,6 +23,7 @@ from starcli.training.loop import (
     run_epochs,
 )
 from starcli.training.schedules import warm_cosine
+from tests.progress import Watching
 
 SIZE, BATCH, EPOCHS = 10, 4, 4
 X = torch.linspace(-1, 1, SIZE * 3).view(SIZE, 3)
@@ -103,7 +104,9 @@ def test_continued_equals_undisturbed(tmp_path: Path, optimizer: str, epoch: int
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        first.train(TrainingCallbacks(checkpoint=tmp_path, after_epoch=after, progress=interrupt))
+        first.train(
+            TrainingCallbacks(checkpoint=tmp_path, after_epoch=after, progress=Watching(interrupt))
+        )
     torch.randn(3)  # another process has another global state
     continued = Problem(optimizer).train(TrainingCallbacks(checkpoint=tmp_path))
     assert continued.weights() == Problem(optimizer).train().weights()
@@ -171,7 +174,9 @@ def test_fewer_epochs_follow_the_same_schedule() -> None:
 
 def test_progress_counts_steps() -> None:
     calls: list[tuple[str, int, int]] = []
-    Problem().train(TrainingCallbacks(epochs=2, progress=lambda *call: calls.append(call)))
+    Problem().train(
+        TrainingCallbacks(epochs=2, progress=Watching(lambda *call: calls.append(call)))
+    )
     assert calls == [("tiny", done, 6) for done in range(1, 7)]
 
 
@@ -222,7 +227,7 @@ def test_continued_inside_an_epoch_equals_undisturbed(
         if done == steps + 1:
             raise StoppedError
 
-    callbacks = TrainingCallbacks(checkpoint=tmp_path, progress=interrupt, interval=0)
+    callbacks = TrainingCallbacks(checkpoint=tmp_path, progress=Watching(interrupt), interval=0)
     with pytest.raises(StoppedError):
         first.train(callbacks)
     continued = Problem(decay=decay).train(TrainingCallbacks(checkpoint=tmp_path, interval=0))
@@ -349,7 +354,9 @@ def test_training_stops_where_it_does_not_get_better(tmp_path: Path, stop: int) 
     assert whole.history.scores == AREAS[:4]
     assert len(whole.seen) == 4 * 3
     with pytest.raises(StoppedError):
-        Problem().train(watch(checkpoint=tmp_path, interval=0, progress=interrupt), epochs=6)
+        Problem().train(
+            watch(checkpoint=tmp_path, interval=0, progress=Watching(interrupt)), epochs=6
+        )
     continued = Problem().train(watch(checkpoint=tmp_path, interval=0), epochs=6)
     assert continued.weights() == whole.weights()
     assert continued.history == whole.history

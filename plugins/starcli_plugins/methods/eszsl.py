@@ -47,7 +47,7 @@ class Eszsl(PooledMethod):
         """
         clips, targets = self.prepare(train)
         self.weight.copy_(self.solve(clips.double(), targets))
-        callbacks.progress("train", 1, 1)
+        callbacks.progress.update("train", 1, 1)
         callbacks.after_epoch(1)
 
     def solve(self, clips: Tensor, targets: Tensor) -> Tensor:

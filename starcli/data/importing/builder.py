@@ -149,7 +149,7 @@ def _skeletons(
         if not sound.any():
             raise DataError("has no person in any frame", "leave the clip out", file=where)
         yield sound
-        progress("import", number, len(clips))
+        progress.update("import", number, len(clips))
 
 
 def upright(array: npt.NDArray[Any], up: Up, unit: Unit) -> npt.NDArray[np.float64]:

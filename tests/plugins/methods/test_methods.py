@@ -19,6 +19,7 @@ from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
 from starcli_plugins.methods.base import facet_vectors, pairs, pool
+from tests.progress import Watching
 
 SMALL: dict[str, dict[str, Any]] = {
     "cada-vae": {"lr": 1e-3, "text_codes": 40, "clip_codes": 20, "classifier_epochs": 10},
@@ -206,7 +207,9 @@ def test_an_interrupted_training_continues_to_the_same_weights(name: str, tmp_pa
 
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(
-            train, TrainingCallbacks(checkpoint=tmp_path, progress=stop, interval=0), seed=3
+            train,
+            TrainingCallbacks(checkpoint=tmp_path, progress=Watching(stop), interval=0),
+            seed=3,
         )
     going_on = make(name, **short(name))
     going_on.fit(train, TrainingCallbacks(checkpoint=tmp_path), seed=3)

@@ -93,7 +93,7 @@ def ask_all(
     waiting = unasked(model, questions, answers)
     failed: dict[Question, str] = {}
     done = len(questions) - len(waiting)
-    context.progress("ask", done, len(questions))
+    context.progress.update("ask", done, len(questions))
     pool = ThreadPoolExecutor(workers)
     try:
         futures = {pool.submit(_first_fault_stops, model, q, answers): q for q in waiting}
@@ -102,7 +102,7 @@ def ask_all(
                 problem = future.result()
                 if problem is not None:
                     failed[futures[future]] = problem
-            context.progress("ask", number, len(questions))
+            context.progress.update("ask", number, len(questions))
     except BaseException:
         model.stop()
         raise

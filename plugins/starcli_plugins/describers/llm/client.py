@@ -115,7 +115,7 @@ class Endpoint:
         """Wait, visibly, until it is over or `stop` is called."""
         for second in range(math.ceil(seconds)):
             with self._lock:
-                self._progress(f"wait for {self._host}", second, math.ceil(seconds))
+                self._progress.update(f"wait for {self._host}", second, math.ceil(seconds))
             if self._stopped.wait(min(1.0, seconds - second)):
                 raise CancelledError
 
