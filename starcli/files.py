@@ -1,4 +1,8 @@
-"""Files: read strictly, and whole whenever they are there, whatever ends who writes them."""
+"""Files: read strictly, and whole whenever they are there, whatever ends who writes them.
+
+Written by hand: `atomicwrites`, the library for it, is archived, and removes no drafts of processes
+that were killed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The result of a benchmark as tables for terminal, Markdown, LaTeX and CSV, and as bars."""
+"""The result of a benchmark as tables for terminal, Markdown, LaTeX and CSV, and as bars.
+
+Written by hand: a library would save the joins of cells, not what must be escaped in them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Zero-shot and generalised zero-shot accuracy of scores (paper section 4.2)."""
+"""Zero-shot and generalised zero-shot accuracy of scores (paper section 4.2).
+
+In numpy: importing scikit-learn's metrics takes longer than evaluating.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Learning rates over a training, as shares of the highest."""
+"""Learning rates over a training, as shares of the highest.
+
+Functions of how far the training is, not torch's schedulers, whose state checkpoints would keep.
+"""
 
 from __future__ import annotations
 

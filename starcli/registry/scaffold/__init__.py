@@ -11,6 +11,7 @@ from string import Template
 from starcli import registry
 from starcli.contracts import Kind
 from starcli.errors import UsageError, writes_to
+from starcli.files import save_text
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 USES: dict[Kind, str] = {
@@ -73,5 +74,5 @@ def write(kind: Kind, name: str, folder: Path) -> list[Path]:
 
 def _write(source: str, target: Path, words: dict[str, str]) -> Path:
     text = resources.files("starcli.registry.scaffold").joinpath("files", source).read_text("utf-8")
-    target.write_text(Template(text).substitute(words), "utf-8")
+    save_text(target, Template(text).substitute(words), "--folder")
     return target

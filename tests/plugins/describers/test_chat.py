@@ -23,6 +23,7 @@ from starcli.contracts import DescriberContext
 from starcli.errors import DataError, MissingError, RemoteError, StarError
 from starcli_plugins.describers.chat import Chat
 from starcli_plugins.describers.llm.client import Endpoint
+from tests.progress import Watching
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"])
 Cli = Callable[..., Outcome]
@@ -227,7 +228,7 @@ def test_d02_no_longer_than_is_allowed(server: Server, waits: list[float]) -> No
 def test_d02_a_wait_is_shown_and_ends_when_the_run_does(server: Server) -> None:
     shown: list[tuple[str, int, int]] = []
     settings = Chat.Settings(model="tiny", base_url=server.url)
-    endpoint = Endpoint(settings, None, lambda *state: shown.append(state))
+    endpoint = Endpoint(settings, None, Watching(lambda *state: shown.append(state)))
     endpoint.stop()
     with pytest.raises(CancelledError):
         endpoint.pause(90)

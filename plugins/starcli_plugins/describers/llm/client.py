@@ -1,4 +1,7 @@
-"""Client of OpenAI-compatible servers: one request at a time, with retries, secrets never shown."""
+"""Client of OpenAI-compatible servers: one request at a time, with retries, secrets never shown.
+
+The retries of the `openai` package are off: they can be neither shown nor ended.
+"""
 
 from __future__ import annotations
 
