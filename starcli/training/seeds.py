@@ -1,4 +1,4 @@
-"""Seeds of all random draws, each made of the run's seed and what it is for."""
+"""Seeds: one of its own for each purpose."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ import json
 
 
 def derive(seed: int, *names: str | int) -> int:
-    """A seed of its own for each purpose, so that no stage's draws shift another's.
-
-    Args:
-        seed: The run's seed.
-        *names: What it is for.
-    """
+    """A seed of its own for each purpose, so that no stage's draws shift another's."""
     text = json.dumps([seed, *names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
