@@ -19,7 +19,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 ROOT = Path(__file__).resolve().parents[1]
 Fault = Literal["kill", "full", "none"]
@@ -65,7 +68,7 @@ class Commands:
         self.folder = folder
         threads = dict.fromkeys(("OMP", "MKL", "OPENBLAS"), "1")
         more = {f"{name}_NUM_THREADS": count for name, count in threads.items()}
-        paths = os.pathsep.join(str(ROOT / name) for name in (".", "plugins", "tests"))
+        paths = os.pathsep.join(str(ROOT / name) for name in (".", "plugins"))
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -181,9 +184,9 @@ def _prepare() -> None:
     safetensors.numpy.save_file = _announce(safetensors.numpy.save_file)
     load = registry.load
 
-    def announced(descriptor: int) -> None:
+    def announced(fd: FileDescriptorLike) -> None:
         """Only say so: a killed process loses nothing that it has written."""
-        sys.audit("fault.sync", os.readlink(f"/proc/self/fd/{descriptor}"))
+        sys.audit("fault.sync", os.readlink(f"/proc/self/fd/{fd}"))
 
     def toy(kind: Any, name: str) -> Any:
         return Toy if (kind, name) == ("text-encoder", "minilm") else load(kind, name)

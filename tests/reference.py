@@ -6,8 +6,8 @@ the gradient with them, depends on the processor. So gradients are compared in f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 from unittest import mock
 
 import torch
@@ -68,10 +68,19 @@ def assert_published(
     close(_determined(gradient), _determined(want["input_grad"]), within)
 
 
+@runtime_checkable
+class Extractor(Protocol):
+    """A network that has feature maps."""
+
+    def features(self, clips: Tensor) -> Tensor: ...
+
+
 def _outputs(whole: nn.ModuleList, clips: Tensor) -> tuple[Tensor, Tensor]:
     """Feature map and logits, from one pass."""
-    net, maps = whole[0], []
-    features: Callable[[Tensor], Tensor] = net.features
+    net = whole[0]
+    assert isinstance(net, Extractor)
+    features = net.features
+    maps: list[Tensor] = []
 
     def recorded(clips: Tensor) -> Tensor:
         maps.append(features(clips))

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_pipeline import TINY, TRAIN, Cli, tiny
 
 import starcli
 from starcli import pipeline
 from tests.progress import Watching
+from tests.test_pipeline import TINY, TRAIN, Cli, tiny
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_a_stage_gives_the_artifact_of_the_run(run: starcli.Run, stage: str) -> 
     assert found == planned[stage]
 
 
+@pytest.mark.slow
 def test_evaluate_and_calibrate_are_the_documents_of_the_commands(
     cli: Cli, run: starcli.Run
 ) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
 
+from tests.conftest import Outcome
 from tests.registry.test_registry import describer, install
 from tests.training.test_distributed import SETTINGS
 
@@ -43,7 +43,7 @@ class Command:
         self, folder: Path, *arguments: str, error: int = subprocess.PIPE, **environment: str
     ) -> None:
         self.mark = f"{MARK}={uuid.uuid4()}"
-        own = dict([self.mark.split("=")], OMP_NUM_THREADS="1", **environment)
+        own = {MARK: self.mark.partition("=")[2], "OMP_NUM_THREADS": "1", **environment}
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
@@ -151,6 +151,7 @@ commands.main()
 """A command whose two readers never end."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGKILL, -9), (signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
@@ -179,6 +180,7 @@ def test_a_signal_within_a_fork_is_not_lost(start: Callable[..., Command]) -> No
     start("-c", IN_FORK + SLOW).ends(143)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_gone_ends_a_command(
     start: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -8,11 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import encoders
 import numpy as np
 import pytest
 import torch
@@ -28,6 +27,7 @@ from starcli.conformance.plugins import _touched, import_touches_nothing
 from starcli.contracts import Kind, Layout, NoSettings
 from starcli.errors import DataError
 from starcli.poses import IMAGE, PoseFile, Poses
+from tests import encoders
 
 QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
@@ -121,11 +121,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Kind, str], 
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type[Any]], Path]:
     """The sample of a data set with its defaults, written once for all rules."""
 
-    @cache
+    samples: dict[type[Any], Path] = {}
+
     def written(plugin: type[Any]) -> Path:
-        folder = tmp_path_factory.mktemp("sample")
-        plugin(plugin.Settings()).write_sample(folder)
-        return folder
+        if plugin not in samples:
+            samples[plugin] = tmp_path_factory.mktemp("sample")
+            plugin(plugin.Settings()).write_sample(samples[plugin])
+        return samples[plugin]
 
     return written
 
@@ -209,7 +211,7 @@ class Net(nn.Module):
         self.map = nn.Linear(3, 5)
 
     def forward(self, clips: Tensor) -> Tensor:
-        tokens = self.map(clips.permute(0, 4, 2, 3, 1)).tanh().mean(1)
+        tokens: Tensor = self.map(clips.permute(0, 4, 2, 3, 1)).tanh().mean(1)
         return tokens[:, ::2]
 
 
@@ -320,7 +322,7 @@ def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str])
 
 
 def test_a_declared_failure_is_strict() -> None:
-    mark = conforms("backbone", Net, broken={"persons_are_alike": "reads one person"})
+    mark: Any = conforms("backbone", Net, broken={"persons_are_alike": "reads one person"})
     cases = {case.id: case for case in mark.args[1]}
     assert set(cases) == set(rules("backbone"))
     (strict,) = cases["persons_are_alike"].marks
@@ -361,7 +363,7 @@ class Lines:
 
     def write_sample(self, poses: Poses, path: Path) -> Sequence[Path]:
         assert poses.frames is not None
-        joints = np.where(np.isnan(poses.joints), None, poses.joints).tolist()
+        joints = np.where(np.isnan(poses.joints), np.array(None), poses.joints).tolist()
         path.write_text(json.dumps(["lines", poses.frames.tolist(), joints]), "utf-8")
         return [path]
 

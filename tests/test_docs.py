@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from typer.main import get_command
 
 import starcli
@@ -22,6 +21,7 @@ from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.errors import StarError
 from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow  # all that builds the site
 DOCS = ROOT / "docs"
@@ -106,6 +106,7 @@ def test_every_setting_is_in_the_reference(site: Path) -> None:
             row = page.partition(f"<code>{dotted}</code>")[2].partition("</tr>")[0]
             assert row, dotted
             assert html.escape(str(own.default)) in row, dotted
+            assert own.description, dotted
             assert plain(html.escape(own.description)) in plain(row), dotted
 
 

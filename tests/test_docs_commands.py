@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import ROOT
-from test_pipeline import TINY, Cli
-from test_readme import own_clips
 
 from starcli import registry
+from starcli.contracts import Kind
 from starcli_plugins.datasets.ntu.source import Ntu60
+from tests.conftest import ROOT
 from tests.registry.test_registry import install, with_path
+from tests.test_pipeline import TINY, Cli
+from tests.test_readme import own_clips
 
 DOCS = ROOT / "docs"
 
@@ -152,9 +153,10 @@ class Reader:
             return False  # the one that readers have
         if section == "dataset":
             return "--dataset-root" not in words and "--dataset " not in " ".join(self.page)
-        if section in ("backbone", "method") and f"--{section}" in words:
+        kinds: dict[str, Kind] = {"backbone": "backbone", "method": "method"}
+        if section in kinds and f"--{section}" in words:
             plugin = words[words.index(f"--{section}") + 1]
-            return name in registry.load(section, plugin).Settings.model_fields
+            return name in registry.load(kinds[section], plugin).Settings.model_fields
         return True
 
     def installs(self, project: Path) -> None:

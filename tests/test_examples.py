@@ -5,10 +5,10 @@ import runpy
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from starcli.experiment import Experiment
 from starcli.settings.resolve import flatten, load
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda p: p.stem)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
 
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.errors import DataError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
+from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
 TINY = {
@@ -87,6 +87,7 @@ def test_the_plan_names_the_field_that_changed(trained: Path) -> None:
     assert planned["pretrain"].reason == "cached"
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     results, _ = pipeline.run(tiny(tmp_path / "again"), "calibrate")
     for name, artifact in results.items():
@@ -95,6 +96,7 @@ def test_the_same_recipe_gives_the_same_bytes(trained: Path, tmp_path: Path) -> 
         assert artifact.meta["files"] == first["files"], name
 
 
+@pytest.mark.slow
 def test_a_description_edited_by_hand_is_embedded_again(tmp_path: Path) -> None:
     results, _ = pipeline.run(tiny(tmp_path), "embed")
     path = results["describe"].path / "data.json"
@@ -130,6 +132,7 @@ def test_unseen_classes_reach_neither_backbone_nor_head(trained: Path) -> None:
     assert not set(nested.test) & set(experiment.task(index, "final").test)
 
 
+@pytest.mark.slow
 def test_a_backbone_that_saw_an_unseen_class_is_refused(tmp_path: Path) -> None:
     experiment = tiny(tmp_path)
     results, _ = pipeline.run(experiment, "pretrain")
@@ -142,6 +145,7 @@ def test_a_backbone_that_saw_an_unseen_class_is_refused(tmp_path: Path) -> None:
         pipeline.run(experiment, "extract")
 
 
+@pytest.mark.slow
 def test_a_stopped_training_continues_to_the_same_bytes(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +211,7 @@ def test_a_fixed_gamma_is_used_and_said(cli: Cli, trained: Path) -> None:
     assert "gamma 99 is outside the gaps of the test clips" in report["doubts"][0]
 
 
+@pytest.mark.slow
 def test_calibrate_prints_and_stores_the_curve(cli: Cli, trained: Path) -> None:
     outcome = cli("calibrate", "--gamma-sweep", "--json", "--store", str(trained))
     report = json.loads(outcome.out)
@@ -229,6 +234,7 @@ def test_a_second_identical_run_says_that_there_is_nothing_to_do(cli: Cli, copie
     assert "everything is up to date" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_recordings_and_refuses_changed_texts(cli: Cli, tmp_path: Path) -> None:
     assert cli("train", *TRAIN, "--run", "mine").code == 0
     assert cli("evaluate", "mine").code == 0
@@ -241,6 +247,7 @@ def test_a_run_keeps_its_recordings_and_refuses_changed_texts(cli: Cli, tmp_path
     assert "run 'mine' is out of date: its embed has changed since" in outcome.err
 
 
+@pytest.mark.slow
 def test_runs_with_other_settings_have_other_names(cli: Cli, copied: Path) -> None:
     names = []
     for settings in (TRAIN, [*TRAIN, "--set", "method.alpha=0.2"]):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from test_pipeline import TINY, Cli
 
 from starcli import registry
 from starcli.contracts import KINDS
+from tests.conftest import ROOT
+from tests.test_pipeline import TINY, Cli
 
 README = (ROOT / "README.md").read_text("utf-8")
 

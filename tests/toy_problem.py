@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from starcli.contracts import Problem, TextBank, TokenSet
 from starcli_plugins.layouts import KINECT_V1
@@ -22,7 +23,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 def unit(x: Tensor) -> Tensor:
-    return x / x.norm(dim=-1, keepdim=True)
+    return functional.normalize(x, dim=-1)
 
 
 def bank(facets: tuple[str, ...] = ("name", "head", "verb", "noun")) -> TextBank:
@@ -52,9 +53,10 @@ def tokens(labels: Tensor, seed: int) -> Tensor:
     """Tokens [B, L, V, D]: the rotated texts of all three facets, and noise."""
     text = bank(("name", "verb", "noun")).vectors[labels].flatten(1)
     width = text.shape[1]
-    rotation = torch.linalg.qr(torch.randn(width, width, generator=generator(9)))[0]
+    rotation, _ = torch.linalg.qr(torch.randn(width, width, generator=generator(9)))
     noise = torch.randn(len(labels), TIME, JOINTS, width, generator=generator(seed))
-    return (text @ rotation)[:, None, None] + 0.3 * noise
+    turned: Tensor = text @ rotation
+    return turned[:, None, None] + 0.3 * noise
 
 
 def clips(

@@ -10,12 +10,11 @@ from statistics import mean, stdev
 from typing import Any
 
 import pytest
-from conftest import Outcome
-from test_pipeline import TINY
 
 from starcli import pipeline
-from starcli.benchmark import runner
 from starcli.store.artifacts import Finished, Store
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 TABLE = """
@@ -288,11 +287,12 @@ def test_a_bug_in_one_row_is_told_and_leaves_the_rest(
     assert [cell["status"] for cell in cells(found, row="star")] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_stopping_leaves_finished_cells(
     cli: Cli, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pipeline.run
-    ran = []
+    ran: list[bool] = []
 
     def stopped_in_the_second(*arguments: Any) -> Any:
         if ran:
@@ -300,12 +300,12 @@ def test_stopping_leaves_finished_cells(
         ran.append(True)
         return whole(*arguments)
 
-    monkeypatch.setattr(runner.pipeline, "run", stopped_in_the_second)
+    monkeypatch.setattr(pipeline, "run", stopped_in_the_second)
     outcome = cli("benchmark", table, "--store", "store", "--only", "eszsl", "--out", "out")
     assert outcome.code == 130
     assert len(made(tmp_path / "store", "calibrate")) == 1
     assert not list((tmp_path / "out").iterdir())
-    monkeypatch.setattr(runner.pipeline, "run", whole)
+    monkeypatch.setattr(pipeline, "run", whole)
     _, found = run(cli, table, tmp_path / "store", "--only", "eszsl", "--dry-run")
     assert [cell["status"] for cell in found["cells"]] == ["cached", "run", "run", "run"]
 

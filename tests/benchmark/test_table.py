@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Outcome
 
 from starcli import registry
 from starcli.benchmark.grid import cells, groups, recipe, shard
@@ -18,6 +17,7 @@ from starcli.benchmark.table import read, shipped, splits
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
+from tests.conftest import ROOT, Outcome
 
 Cli = Callable[..., Outcome]
 COLUMN = """

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
-from test_pipeline import TINY
 
 from starcli.benchmark.paper import tables
 from starcli_plugins.datasets.ntu.source import Ntu60
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 SMALL = {

@@ -1,4 +1,4 @@
-"""Our backbones against straight ports, published sizes: python tests/benchmarks/backbones.py
+"""Our backbones against straight ports, published sizes: python -m tests.benchmarks.backbones
 
 Times are medians over interleaved repetitions (port, ours, port, ours, ...), in units of one
 1024 x 1024 x 1024 float32 matrix product on the same threads, so that machines compare. A training
@@ -35,7 +35,9 @@ class Entry:
     def build(self) -> tuple[nn.Module, nn.Module]:
         """The port and our network; imported here so that one may be missing."""
         ours = _load(f"starcli_plugins.backbones.{self.ours}")
-        return _load(self.port)(KINECT_V2), ours(ours.Settings(**SIZES, **self.settings), KINECT_V2)
+        return _load(f"tests.benchmarks.{self.port}")(KINECT_V2), ours(
+            ours.Settings(**SIZES, **self.settings), KINECT_V2
+        )
 
 
 SIZES: dict[str, Any] = {
@@ -108,7 +110,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.only is None:
         for name in NETWORKS:  # each in a process of its own: none inherits another's memory
-            subprocess.run([sys.executable, *sys.argv, "--only", name], check=True)
+            subprocess.run([sys.executable, *sys.orig_argv[1:], "--only", name], check=True)
         return
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Our dual-prompt head against its formulas as they read: python tests/benchmarks/head.py
+"""Our dual-prompt head against its formulas as they read: python -m tests.benchmarks.head
 
 B = 64, tokens [64, 16, 25, 256], 6 parts, m = 100, width 768, 8 heads, 60 classes. Times are
 medians over interleaved repetitions (formulas, ours, formulas, ours, ...), in units of one
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from backbones import interleaved, unit
-from straight_head import StraightHead
 
 from starcli.contracts import Problem, TextBank
 from starcli.head.star import Star
 from starcli_plugins.layouts import KINECT_V2
+from tests.benchmarks.backbones import interleaved, unit
+from tests.benchmarks.straight_head import StraightHead
 
 CLASSES, UNSEEN, TEXT = 60, 5, 768
 WHATS = ("inference", "training step")
@@ -85,10 +85,8 @@ def highest() -> float:
 
 def in_own_process(which: int, what: str, precision: str) -> float:
     """`peak` in a new process."""
-    call = f"import head; print(head.peak({which}, {what!r}, {precision!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", call], cwd=sys.path[0], capture_output=True, text=True, check=True
-    )
+    call = f"from tests.benchmarks.head import peak; print(peak({which}, {what!r}, {precision!r}))"
+    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
@@ -105,7 +103,7 @@ def main() -> None:
     pair = heads()
     for precision in PRECISIONS:
         for what in WHATS:
-            runs = [run_of(head, what, precision) for head in pair]
+            runs: list[Callable[[], object]] = [run_of(head, what, precision) for head in pair]
             straight, ours = interleaved(runs, given.repeats)
             memory = [in_own_process(which, what, precision) for which in (0, 1)]
             print(

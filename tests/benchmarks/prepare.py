@@ -6,7 +6,7 @@ the coordinates it keeps; ours takes every core, and also looks at the columns t
 Arrays are compared. Then the peak memory for two numbers of clips, each measured in a process of
 its own.
 
-Run: python tests/benchmarks/prepare.py [CLIPS]
+Run: python -m tests.benchmarks.prepare [CLIPS]
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from statistics import median
 
 import numpy as np
 from safetensors.numpy import save_file
-from straight_skeleton import read_plain
 
 from starcli import pipeline
 from starcli.data.clips import ClipSet
@@ -32,6 +31,7 @@ from starcli.store.artifacts import Artifact
 from starcli_plugins.datasets.ntu import sample
 from starcli_plugins.datasets.ntu.body_selection import assemble
 from starcli_plugins.datasets.ntu.facts import NTU60
+from tests.benchmarks.straight_skeleton import read_plain
 
 
 def write(folder: Path, count: int) -> Path:
@@ -85,7 +85,14 @@ def speed(folder: Path, count: int) -> None:
 def peak(folder: Path, count: int) -> None:
     """Print the largest memory of the reading processes and of the one that stores, MB."""
     raw = write(folder / f"raw{count}", count)
-    command = [sys.executable, __file__, "--alone", str(raw), str(folder / f"store-{count}")]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.prepare",
+        "--alone",
+        str(raw),
+        str(folder / f"store-{count}"),
+    ]
     found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     print(f"{count} clips: peak {found['self']:.0f} MB, readers {found['children']:.0f} MB each")
 

@@ -123,7 +123,7 @@ class StraightCtrGcn(nn.Module):
     def features(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, 2] -> [B * 2, 256, T / 4, V]."""
         n, c, t, v, m = clips.shape
-        x = self.data_bn(clips.permute(0, 4, 3, 1, 2).contiguous().view(n, m * v * c, t))
+        x: Tensor = self.data_bn(clips.permute(0, 4, 3, 1, 2).contiguous().view(n, m * v * c, t))
         x = x.view(n, m, v, c, t).permute(0, 1, 3, 4, 2).contiguous().view(n * m, c, t, v)
         for number in range(1, self.depth + 1):
             x = self.get_submodule(f"l{number}")(x)

@@ -37,7 +37,7 @@ class StraightBranch(nn.Module):
         )
         mixed = functional.scaled_dot_product_attention(query, key, value)
         features = self.out(mixed.transpose(1, 2).flatten(2))
-        phi = self.outer(functional.relu(self.inner(features)))
+        phi: Tensor = self.outer(functional.relu(self.inner(features)))
         return ((self.prompts @ self.projection) * phi).sum(2)
 
 
@@ -50,6 +50,11 @@ class StraightHead(nn.Module):
         self.groups: Sequence[tuple[int, ...]] = ours.groups
         self.seen, self.temperature = ours.seen, s.temperature
         self.weights = (1.0, s.alpha, s.beta)
+        self.mean: Tensor
+        self.std: Tensor
+        self.share: Tensor
+        self.name_vectors: Tensor
+        self.part_vectors: Tensor
         for name, buffer in ours.named_buffers():
             self.register_buffer(name, buffer.clone())
 
@@ -90,7 +95,10 @@ class StraightHead(nn.Module):
         for feature in visual:
             whole = whole + feature
         gce = self.entropy(whole, names, targets)
-        return sum(w * term for w, term in zip(self.weights, (mpce, sce, gce), strict=True))
+        return sum(
+            (w * term for w, term in zip(self.weights, (mpce, sce, gce), strict=True)),
+            start=torch.zeros(()),
+        )
 
     def entropy(self, left: Tensor, right: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(cosine(left, right) / self.temperature, targets)

@@ -144,7 +144,7 @@ class StraightShiftGcn(nn.Module):
     def features(self, clips: Tensor) -> Tensor:
         """[B, 3, T, V, M] -> [B * M, 256, T // 4, V]."""
         batch, channels, frames, joints, persons = clips.shape
-        x = clips.permute(0, 4, 3, 1, 2).reshape(batch, persons * joints * channels, frames)
+        x: Tensor = clips.permute(0, 4, 3, 1, 2).reshape(batch, persons * joints * channels, frames)
         x = self.data_bn(x).view(batch, persons, joints, channels, frames)
         x = x.permute(0, 1, 3, 4, 2).reshape(batch * persons, channels, frames, joints)
         for n in range(1, len(WIDTHS) + 1):

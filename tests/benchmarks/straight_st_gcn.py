@@ -73,7 +73,7 @@ class StraightStGcn(nn.Module):
     def features(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, M] -> [B * M, 256, T / 4, V]."""
         n, c, t, v, m = clips.shape
-        x = clips.permute(0, 4, 3, 1, 2).contiguous().view(n * m, v * c, t)
+        x: Tensor = clips.permute(0, 4, 3, 1, 2).contiguous().view(n * m, v * c, t)
         x = self.data_bn(x).view(n * m, v, c, t).permute(0, 2, 3, 1).contiguous()
         for block, importance in zip(self.st_gcn_networks, self.edge_importance, strict=True):
             x = block(x, self.A * importance)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import reference
 import torch
-from head import heads
-from straight_head import StraightHead
 from torch import Tensor
 
 from starcli.head import part_encoders
 from starcli.head.star import Star
+from tests import reference
+from tests.benchmarks.head import heads
+from tests.benchmarks.straight_head import StraightHead
 
 pytestmark = pytest.mark.numerical
 SMALL = {"attributes": 10, "width": 32, "heads": 4, "hidden": 16, "token_dim": 24}
@@ -53,11 +53,12 @@ def test_loss_and_gradients_are_equal(
     straight, ours = pair
     losses = [head.loss(tokens(), torch.tensor([0, 3, 7, 3, 50])) for head in pair]
     for loss in losses:
-        loss.backward()
+        torch.autograd.backward(loss)
     reference.close(losses[1], losses[0], reference.ROUNDING)
     wanted = dict(straight.named_parameters())
     found = dict(ours.named_parameters())
     assert set(found) == set(wanted)
     for name, parameter in found.items():
-        assert parameter.grad is not None and wanted[name].grad is not None, name
-        reference.close(parameter.grad, wanted[name].grad, reference.ROUNDING)
+        got, want = parameter.grad, wanted[name].grad
+        assert got is not None and want is not None, name
+        reference.close(got, want, reference.ROUNDING)

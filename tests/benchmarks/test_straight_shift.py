@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import reference
 import torch
-from benchmarks.straight_shift_gcn import STRIDES, WIDTHS, StraightShiftGcn
 from torch import Tensor
 from torch.nn import functional
 
 from starcli_plugins.backbones.shift_gcn import ShiftGcn
 from starcli_plugins.layouts import KINECT_V2
+from tests import reference
+from tests.benchmarks.straight_shift_gcn import STRIDES, WIDTHS, StraightShiftGcn
 
 pytestmark = pytest.mark.numerical
 NAME = "shift_gcn_ntu60_xsub"

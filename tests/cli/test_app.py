@@ -286,6 +286,7 @@ def test_an_impossible_run_name_is_refused_before_any_work(
     assert (done.code, document(done.out)["error"]["id"]) == (2, "usage")
 
 
+@pytest.mark.slow
 def test_several_seeds_have_a_plan_each(cli: Cli, tmp_path: Path) -> None:
     """What the first seed makes, the others share."""
     one = document(cli("train", *TINY, "--seed", "1", "--dry-run", "--json").out)["plan"]
@@ -378,6 +379,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(cli: Cli, tmp_path: Path) ->
     assert all(p["key"] in cli("train", "--dry-run", "--store", "store", *TINY).out for p in plan)
 
 
+@pytest.mark.slow
 def test_a_stage_runs_once_and_the_plan_says_what_changed(cli: Cli) -> None:
     first = cli("prepare", "--json", "--store", "store", *TINY)
     answer = document(first.out)
@@ -408,6 +410,7 @@ class Stop:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted in the nested run, again in the reported one, then continued to the end."""
     command = ["pretrain", *TINY, "--set", "pretrain.epochs=3", "--json", "--store"]
@@ -519,6 +522,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.getfilesystemencoding() != "utf-8", reason="arguments here cannot have every character"
 )
@@ -535,6 +539,7 @@ def test_a_narrow_stdout_replaces_characters(tmp_path: Path, encoding: str) -> N
     assert "no layout 'x" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
 def test_pipes_get_plain_text(tmp_path: Path, env: dict[str, str]) -> None:
     done = starcli("plugins", env=env, cwd=tmp_path)
@@ -592,6 +597,7 @@ def test_a_long_cell_stays_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -
     assert "x" * 120 in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the script starcli is not installed")
 @pytest.mark.skipif(not shutil.which("bash"), reason="completion is asked for from bash")
 def test_completion(tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def test_what_is_missing_unreadable_or_too_much_is_named(cli: Cli, tmp_path: Pat
     assert unreadable["frame"] == 6
 
 
+@pytest.mark.slow
 def test_a_data_set_as_distributed_is_complete(cli: Cli, shared: Path) -> None:
     raw = shared / "data" / "utd_mhad" / "Skeleton.zip"
     outcome = cli("data", "check", "utd-mhad", "--raw", str(raw), "--json")
@@ -180,6 +181,7 @@ def test_a_set_that_reads_no_recordings_is_checked_without_them(cli: Cli) -> Non
     assert "utd-mhad needs its recordings" in outcome.err
 
 
+@pytest.mark.slow
 def test_too_few_recordings_are_told_where_names_are_not_known(cli: Cli, tmp_path: Path) -> None:
     PkuMmd(PkuMmd.Settings()).write_sample(tmp_path)
     outcome = cli("data", "check", "pku-mmd", "--raw", str(tmp_path), "--json")

@@ -21,7 +21,7 @@ from starcli.settings.resolve import load
 STAGES = {
     command.__name__: command for command in (prepare, describe, embed, pretrain, extract, train)
 }
-OTHER = {
+OTHER: dict[str, dict[str, object]] = {
     "dataset": {"dataset.name": "simulated", "dataset.split": "fold0"},
     "skip_bad": {"prepare.skip_bad": True},
     "protocol": {"dataset.protocol": "xview"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -112,8 +113,13 @@ def test_an_import_that_hangs_is_named_while_it_hangs(
     named = threading.Event()
     said = registry._say_slow
     monkeypatch.setattr(registry, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(registry, "_say_slow", lambda entry: (said(entry), named.set()))
-    monkeypatch.setattr(registry.EntryPoint, "load", lambda point: named.wait(30))
+
+    def say(entry: Entry) -> None:
+        said(entry)
+        named.set()
+
+    monkeypatch.setattr(registry, "_say_slow", say)
+    monkeypatch.setattr(EntryPoint, "load", lambda point: named.wait(30))
     registry._target(Entry("describer", "talker", "acme", "1.0", "acme:Talker"))
     told = "still importing describer 'talker' (acme 1.0); if it never ends, remove acme\n"
     assert told in capfd.readouterr().err
@@ -219,6 +225,7 @@ def test_new_writes_a_plugin_that_conforms(tmp_path: Path, kind: Kind) -> None:
     assert "passed" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", USES)
 def test_new_is_listed_once_installed(tmp_path: Path, kind: Kind) -> None:
     write(kind, "my-net", tmp_path / "my-net")

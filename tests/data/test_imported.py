@@ -14,11 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from test_pipeline import TINY
 
 from starcli import array_files, registry
 from starcli.contracts import Layout, NoSettings
@@ -27,6 +25,8 @@ from starcli.data.importing import arrays, options
 from starcli.data.importing.builder import ImportRequest, make, upright
 from starcli.data.importing.index import entries
 from starcli.errors import DataError, StarError, UsageError
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 NAMES = ["coco-17", "kinect-v1", "kinect-v2", "mediapipe-33"]
@@ -164,6 +164,7 @@ def test_z_up_y_down_units_and_planes_by_hand() -> None:
         upright(point[..., :2], "z", "m")
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["y", "z", "-y"]), st.integers(0, 2**32 - 1))
 @settings(deadline=None)
 def test_turning_upright_keeps_distances_and_hands(up: Any, seed: int) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Outcome
 
 from starcli.conformance.bodies import sample
+from starcli.contracts import NoSettings
 from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.inspection import inspect
 from starcli.data.importing.labels import of_index
@@ -20,6 +20,7 @@ from starcli.errors import DataError
 from starcli_plugins.datasets.simulated.source import Simulated
 from starcli_plugins.readers.azure_kinect import AzureKinect
 from starcli_plugins.readers.openpose import OpenPose
+from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
 NUMBERS = sample("body-25", 2, 1).frames
@@ -31,7 +32,7 @@ FRAMES = int(NUMBERS[-1] - NUMBERS[0]) + 1
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
     """Two classes by two people as OpenPose writes them: a file a frame, a folder a clip."""
-    reader = OpenPose(OpenPose.Settings())
+    reader = OpenPose(NoSettings())
     for action in ("wave", "kick"):
         for person in ("ann", "bob"):
             folder = tmp_path / "clips" / action / person / "take1"
@@ -77,7 +78,7 @@ def test_what_contradicts_a_body_is_said_with_the_way_out(cli: Cli, tmp_path: Pa
     joints = joint_map(KINECT_V2, AZURE_32).apply(clip) + np.array([0.0, 0.0, 2.0])
     for name, sign in (("right", 1.0), ("mirrored", -1.0)):
         raw = turned(joints * np.array([sign, 1, 1]), IMAGE) * 1000
-        AzureKinect(AzureKinect.Settings()).write_sample(
+        AzureKinect(NoSettings()).write_sample(
             Poses(raw, "azure-32", unit="mm", axes=IMAGE, people=("1",)), tmp_path / f"{name}.json"
         )
     document: dict[str, Any] = json.loads(

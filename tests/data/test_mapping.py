@@ -101,7 +101,7 @@ def test_body_25_to_coco_takes_the_published_places() -> None:
 def test_a_joint_that_was_not_seen_is_lacking_in_what_needs_it_and_nowhere_else() -> None:
     joints = np.random.default_rng(0).normal(size=(1, 17, 3))
     joints[0, position(COCO_17, "left wrist")] = np.nan
-    absent = np.isnan(joint_map(COCO_17, KINECT_V2).apply(joints)).any(-1)[0]
+    absent = np.any(np.isnan(joint_map(COCO_17, KINECT_V2).apply(joints)), axis=-1)[0]
     names = {name for name, gone in zip(KINECT_V2.joints, absent, strict=True) if gone}
     assert names == {"left wrist", "left hand", "left hand tip", "left thumb"}
 

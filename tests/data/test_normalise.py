@@ -44,7 +44,8 @@ def clip(frames: int = 6, persons: int = 1, seed: int = 0) -> Joints:
 
 
 def about_y(angle: float) -> np.ndarray[Any, Any]:
-    return Rotation.from_euler("y", angle).as_matrix()
+    turned: np.ndarray[Any, Any] = Rotation.from_euler("y", angle).as_matrix()
+    return turned
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -101,7 +102,7 @@ def test_face_front_by_hand() -> None:
 
     out = face_front(joints[None, None], LAYOUT)[0, 0]
 
-    want = [[0, 1, 0], [-0.2, 2, 0], [0.2, 2, 0], [0, 3, -0.3]]
+    want = np.array([[0, 1, 0], [-0.2, 2, 0], [0.2, 2, 0], [0, 3, -0.3]])
     np.testing.assert_allclose(out, want, atol=1e-7)
 
 
@@ -195,7 +196,7 @@ def test_shoulders_along_x_by_hand() -> None:
 
     out = shoulders_along_x(joints, LAYOUT)
 
-    want = [[0, 1, 0], [-0.2, 2, 0], [0.2, 2, 0]]
+    want: list[list[float]] = [[0, 1, 0], [-0.2, 2, 0], [0.2, 2, 0]]
     np.testing.assert_allclose(out[0, 0], [*want, [0.1, 3, -0.3]], atol=1e-7)
     np.testing.assert_allclose(out[0, 1], [*want, [-0.3, 3, -0.1]], atol=1e-7)
 
@@ -226,5 +227,5 @@ def test_shoulders_lie_on_x_in_every_frame_whatever_way_each_person_faces(
 
 def test_shoulders_of_an_absent_person_or_one_above_the_other_turn_nothing() -> None:
     joints = np.zeros((2, 2, 4, 3), np.float32)
-    joints[0, 0] = [[0, 0, 1], [0.1, 1, 0.2], [0.1, 2, 0.2], [0, 3, 0.5]]
+    joints[0, 0] = np.array([[0, 0, 1], [0.1, 1, 0.2], [0.1, 2, 0.2], [0, 3, 0.5]])
     np.testing.assert_array_equal(shoulders_along_x(joints, LAYOUT), joints)

@@ -160,11 +160,11 @@ def test_augment_by_its_draws() -> None:
 def test_a_clip_is_augmented_by_its_own_draws_alone() -> None:
     clips = [clip(9 + n, 1, n) for n in range(4)]
     draws = torch.rand(4, 8, generator=generator())
-    room = {"shortest": 0.5, "least": 1, "rotation": 0.3, "scale": 0.1}
-    together = augment(clips, 8, draws, **room)
+    room = {"shortest": 0.5, "rotation": 0.3, "scale": 0.1}
+    together = augment(clips, 8, draws, least=1, **room)
     for i in range(4):
         torch.testing.assert_close(
-            augment(clips[i : i + 1], 8, draws[i : i + 1], **room)[0], together[i]
+            augment(clips[i : i + 1], 8, draws[i : i + 1], least=1, **room)[0], together[i]
         )
 
 
@@ -186,7 +186,7 @@ def test_bones_motions_and_bone_motions_by_hand() -> None:
     def first_axis(name: Modality) -> list[list[float]]:
         out = modality(clips, bones, name)
         assert not out[0, 1:].any()
-        return out[0, 0, :, :, 0].tolist()  # type: ignore[no-any-return]
+        return out[0, 0, :, :, 0].tolist()
 
     assert torch.equal(modality(clips, bones, "joint"), clips)
     assert first_axis("bone") == [[0, 1, 1, 4], [0, 0, 1, 6], [0, -2, -1, 6]]

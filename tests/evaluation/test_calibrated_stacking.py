@@ -204,6 +204,7 @@ def test_the_mean_of_two_folds_by_hand() -> None:
     assert fit([EXAMPLE, OTHER])[0].gamma == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(rows, rows)
 def test_the_mean_equals_brute_force_between_breakpoints(

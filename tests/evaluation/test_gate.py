@@ -51,13 +51,12 @@ def test_groups_that_differ_in_certainty_are_told_apart() -> None:
     assert gate.predict(SEPARABLE).tolist() == [0, 1, 0, 2, 3, 3]
     assert best.harmonic_mean == 1.0
     assert gate.weights[0] > 0 > gate.weights[1]
-    assert (best.low, best.high) == (
-        pytest.approx(gate.margins(SEPARABLE)[3:].max()),
-        pytest.approx(gate.margins(SEPARABLE)[:3].min()),
-    )
+    assert best.low == pytest.approx(gate.margins(SEPARABLE)[3:].max())
+    assert best.high == pytest.approx(gate.margins(SEPARABLE)[:3].min())
     assert curve.area == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.lists(st.integers(-9, 9), min_size=4, max_size=4), min_size=4, max_size=9),

@@ -11,11 +11,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from conftest import Outcome
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import StepPatch
-from test_pipeline import TINY, tiny
 
 from starcli import pipeline
 from starcli.errors import UsageError
@@ -25,6 +23,8 @@ from starcli.figures.embedding import embed, pick, silhouette
 from starcli.figures.style import admit, save
 from starcli.settings.resolve import load
 from starcli.settings.schema import DatasetSection
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY, tiny
 
 Cli = Callable[..., Outcome]
 RUNS: dict[str, dict[str, Any]] = {
@@ -101,7 +101,7 @@ def test_files_lie_beside_the_first_run_and_come_out_the_same(
 
 
 def lines(axes: Any) -> list[list[float]]:
-    return [p.get_data().values.tolist() for p in axes.patches if isinstance(p, StepPatch)]
+    return [np.asarray(p.get_data()[0]).tolist() for p in axes.patches if isinstance(p, StepPatch)]
 
 
 @pytest.mark.slow
@@ -230,8 +230,10 @@ def test_confusion_by_hand() -> None:
     left, right, _ = confusion.draw(found).axes
     for axes in (left, right):
         drawn = axes.images[0].get_array()
-        assert drawn is not None
-        np.testing.assert_array_equal(drawn.mask, [[False] * 3, [True] * 3, [False] * 3])
+        assert isinstance(drawn, np.ma.MaskedArray)
+        np.testing.assert_array_equal(
+            np.ma.getmaskarray(drawn), [[False] * 3, [True] * 3, [False] * 3]
+        )
         np.testing.assert_allclose(drawn[[0, 2]], [[50, 25, 25], [100, 0, 0]])
         assert [text.get_text() for text in axes.texts] == ["50", "25", "25", "100"]
         assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "d", "e"]
@@ -259,7 +261,7 @@ def test_confusion_of_one_run_by_hand() -> None:
     unseen, every, _ = confusion.draw(found).axes
     assert [text.get_text() for text in unseen.get_xticklabels()] == ["b"]
     assert [text.get_text() for text in every.texts] == ["75", "25", "100", "50", "50"]
-    assert [line.get_ydata()[0] for line in every.lines[:1]] == [1.5]
+    assert [np.asarray(line.get_ydata())[0] for line in every.lines[:1]] == [1.5]
     assert every.get_title().startswith("S 88.9 %, U 50.0 %, H 64.0 % at gamma 0.250")
     assert (unseen.get_xlabel(), every.get_xlabel()) == (
         "named as, among unseen classes",

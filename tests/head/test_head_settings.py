@@ -109,13 +109,17 @@ def test_similarity_of_the_semantic_entropy_may_differ() -> None:
 def test_published_initial_weights_are_standard_normal() -> None:
     published = make_head(width=64, initial="published")
     scaled = make_head(width=64)
-    for branch in published.branches:
+    for branch in published.branches.children():
+        assert isinstance(branch, PartBranch)
         assert branch.projection.std().item() == pytest.approx(1, abs=0.05)
     assert published.part_prompts.std().item() == pytest.approx(1, abs=0.2)
-    assert scaled.branches[0].projection.std().item() == pytest.approx(1 / 8, abs=0.01)
+    branch = scaled.branches[0]
+    assert isinstance(branch, PartBranch)
+    assert branch.projection.std().item() == pytest.approx(1 / 8, abs=0.01)
     assert (scaled.part_prompts == 0).all()
 
 
+@pytest.mark.slow
 def test_the_papers_optimiser_and_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     """SGD with Nesterov momentum; lr 0.001, a tenth of it after 20 and again after 30 epochs."""
     head, rates = (

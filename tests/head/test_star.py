@@ -59,7 +59,7 @@ def test_a_part_depends_on_its_own_joints_only() -> None:
 @pytest.mark.parametrize("settings", [{}, {"initial": "published"}, {"ablate": ["spp"]}])
 def test_a_further_class_is_read_without_a_prompt(settings: dict[str, object]) -> None:
     """It scores as a class of the same text whose prompt is zero; the others score as before."""
-    head, tokens = make_head(**settings), random_tokens()
+    head, tokens = make_head(6, 0, **settings), random_tokens()
     before = head.score(tokens)
     bank = make_problem(6).bank
     head.extend(replace(bank, classes=("e",), vectors=bank.vectors[2:3]))
@@ -300,7 +300,10 @@ def test_augmented_copies_take_a_clips_place_in_half_of_the_draws() -> None:
     torch.testing.assert_close(other._batch(plain, ids, draws), plain.batch(ids))
     for learner in (head, other):
         learner.fit(both, TrainingCallbacks(), seed=0)
-    assert not torch.equal(head.name_projector[0].weight, other.name_projector[0].weight)
+    assert not torch.equal(
+        head.get_parameter("name_projector.0.weight"),
+        other.get_parameter("name_projector.0.weight"),
+    )
 
 
 def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:
@@ -326,7 +329,7 @@ def test_initial_weights_follow_the_seed_and_leave_the_global_generator_alone() 
     state = torch.get_rng_state()
     one, same, other = make_head(seed=1), make_head(seed=1), make_head(seed=2)
     assert torch.equal(torch.get_rng_state(), state)
-    prompts = [head.branches[0].prompts for head in (one, same, other)]
+    prompts = [head.get_parameter("branches.0.prompts") for head in (one, same, other)]
     assert torch.equal(prompts[0], prompts[1])
     assert not torch.equal(prompts[0], prompts[2])
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_pipeline import TINY, Cli
 
 import starcli
 from starcli import pipeline
-from starcli.contracts import TextBank
+from starcli.contracts import Clip, TextBank
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import predict as named_by
 from starcli.evaluation.model_selection import open_scored
 from starcli.prediction.predictor import Predictor, extend, read_actions
 from tests.progress import Watching
+from tests.test_pipeline import TINY, Cli
 
 PLAIN = {**TINY, "text.name_template": "{parts}"}
 """The texts of a class do not hold its name, so that another class may have the very same."""
@@ -39,6 +39,7 @@ def clips(run: starcli.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = run.experiment.source
     for recording in source.recordings(None):
         (clip,) = source.clips(recording)
+        assert isinstance(clip, Clip)
         if clip.subsets["xsub"] == "test":
             np.save(folder / f"{clip.name}.npy", clip.joints)
     return folder
@@ -127,6 +128,7 @@ def described(run: starcli.Run, folder: Path, renamed: dict[str, str]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_new_action_is_scored_by_its_texts_alone(
     run: starcli.Run, clips: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_names_of_the_run_choose_its_classes(run: starcli.Run, clips: Path) -> N
         assert by_name(one) == pytest.approx(want, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_action_is_described_once(run: starcli.Run, clips: Path) -> None:
     """By another describer too, and its texts are then in the store like any others."""
     for steps in (["describe", "embed"], []):
@@ -218,6 +221,7 @@ def test_actions_that_cannot_be(
     assert json.loads(outcome.out)["error"]["fix"]
 
 
+@pytest.mark.slow
 def test_what_every_result_must_admit_is_said(
     cli: Cli, run: starcli.Run, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +250,7 @@ def test_no_files_are_no_clips(run: starcli.Run) -> None:
         starcli.predict(run, [])
 
 
+@pytest.mark.slow
 def test_one_action_is_no_choice(run: starcli.Run, clips: Path) -> None:
     with pytest.raises(UsageError, match="at least two actions"):
         starcli.predict(run, clips, actions="juggle", describer="names")

@@ -41,6 +41,7 @@ def joints_of(each: Incoming | StarError) -> Joints:
     return each.joints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["utd-mhad", "nw-ucla", "ntu60", "ntu120"])
 def test_a_file_has_its_clips_joints_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     source = source_of(name)
@@ -53,6 +54,7 @@ def test_a_file_has_its_clips_joints_whatever_it_is_called(tmp_path: Path, name:
         np.testing.assert_array_equal(joints_of(found), clip.joints)
 
 
+@pytest.mark.slow
 def test_a_video_of_pku_mmd_is_one_clip(tmp_path: Path) -> None:
     """The lines of an interval alone are the clip of that interval."""
     source = source_of("pku-mmd")
@@ -101,8 +103,7 @@ def test_a_bad_clip_hides_none_of_those_after_it(tmp_path: Path) -> None:
     ctr_npz.write(tmp_path / "NTU60_CS.npz", [(0, bad), (0, joints)], [(0, joints)])
     found = read(source_of("ntu60"), tmp_path / "NTU60_CS.npz")
     assert [isinstance(each, StarError) for each in found] == [False, True, False]
-    arrays = {"a": bad[:, 0], "b": np.zeros((3, 25, 3)), "c": joints[:, 0]}
-    np.savez(tmp_path / "own.npz", **arrays)
+    np.savez(tmp_path / "own.npz", a=bad[:, 0], b=np.zeros((3, 25, 3)), c=joints[:, 0])
     found = read(source_of("simulated"), tmp_path / "own.npz", persons=1)
     assert [isinstance(each, StarError) for each in found] == [True, True, False]
 

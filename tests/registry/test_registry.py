@@ -129,6 +129,7 @@ def test_listing_imports_no_plugin(tmp_path: Path) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -222,6 +223,7 @@ def test_our_names_are_ours(tmp_path: Path) -> None:
     assert load(tmp_path, "describer", "acme:names")[0]["module"] == "acme"
 
 
+@pytest.mark.slow
 def test_two_third_parties_with_one_name(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("talker"))
     install(tmp_path, "bolt", describer("talker", "bolt"))

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
-from test_pipeline import TINY
 
 from starcli import pipeline
 from starcli.data.splits import family
@@ -19,6 +17,8 @@ from starcli.experiment import Experiment
 from starcli.report import replicates
 from starcli.report.document import MEASURES
 from starcli.settings.resolve import load
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 
@@ -150,11 +150,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
         "run.store": place,
         "method.name": "eszsl",
     }
-    for name, more in {
+    runs: dict[str, dict[str, object]] = {
         "b": {"dataset.split": "fold1", "seed": 1},
         "c": {"method.gamma": 7.0},
         "a": {},
-    }.items():
+    }
+    for name, more in runs.items():
         experiment = Experiment(load({**common, **more}))
         pipeline.record(experiment, pipeline.run(experiment, "train")[0], name)
     return str(place)
@@ -184,6 +185,7 @@ def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str, tmp_path
     assert evaluated(cli, store, "a")["other_folds"] == [other]
 
 
+@pytest.mark.slow
 def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str) -> None:
     found = evaluated(cli, store, "a", "b")
     assert (found["over"], found["differ"]) == ("folds and seeds", {})

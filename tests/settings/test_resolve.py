@@ -10,13 +10,8 @@ import pytest
 from starcli.errors import UsageError
 from starcli.head.star import Star
 from starcli.settings import resolve
-from starcli.settings.resolve import (
-    PretrainSection,
-    RunSection,
-    load,
-    load_recorded,
-    parse_assignment,
-)
+from starcli.settings.resolve import load, load_recorded, parse_assignment
+from starcli.settings.schema import PretrainSection, RunSection
 from starcli_plugins.datasets.simulated.source import Simulated
 
 

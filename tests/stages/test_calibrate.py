@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Outcome
-from test_pipeline import TRAIN, tiny
 
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.experiment import Experiment
 from starcli.report.document import MEASURES, evaluation_document
 from starcli.settings.resolve import load
+from tests.conftest import Outcome
+from tests.test_pipeline import TRAIN, tiny
 
 Cli = Callable[..., Outcome]
 TWO = {"validation__folds": 2, "pretrain__epochs": 2}
@@ -33,6 +33,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return store, ran
 
 
+@pytest.mark.slow
 def test_another_fold_runs_only_what_is_its_own(two: tuple[Path, list[str]]) -> None:
     assert two[1] == [
         "pretrain/validation-1",
@@ -94,6 +95,7 @@ def test_published_validation_classes_are_one_fold() -> None:
     assert own == ("validation", "validation-1", "validation-2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
 def test_oracle_is_said_everywhere(cli: Cli, two: tuple[Path, list[str]], command: str) -> None:
     arguments = (command, "two", "--select", "oracle", "--store", str(two[0]))
@@ -110,6 +112,7 @@ def test_oracle_is_said_everywhere(cli: Cli, two: tuple[Path, list[str]], comman
         assert json.loads((stored / "calibration.json").read_text())["selection"] == "validation"
 
 
+@pytest.mark.slow
 def test_the_gate_on_a_run(cli: Cli, two: tuple[Path, list[str]]) -> None:
     arguments = ("two", "--calibrator", "gate", "--store", str(two[0]))
     document = json.loads(cli("evaluate", *arguments, "--json").out)

@@ -5,17 +5,18 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from test_pipeline import tiny
 
 from starcli import pipeline
 from starcli.data.clips import ClipSet
 from starcli.data.transforms import augment, middle_crop, motion_masked, resample_all
 from starcli.errors import MissingError, NumericalError, OutputError
 from starcli.experiment import Experiment
+from starcli.files import save_whole
 from starcli.head.star import Star
 from starcli.stages import extract
 from starcli.stages.extract import open_tokens
 from starcli.store.artifacts import Artifact
+from tests.test_pipeline import tiny
 
 
 class Viewer(Star):
@@ -41,6 +42,7 @@ def tokens_of(e: Experiment, results: dict[str, Artifact], read: torch.Tensor) -
         return backbone(read).half().float()  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("viewing")
 def test_views_are_what_they_say(tmp_path: Path) -> None:
     e, results, clips = extracted(tmp_path)
@@ -70,6 +72,7 @@ def test_views_are_what_they_say(tmp_path: Path) -> None:
     assert open_tokens(results["extract"], clips, task.test).views == {}
 
 
+@pytest.mark.slow
 def test_a_method_that_asks_for_no_view_gets_the_plain_one(tmp_path: Path) -> None:
     results = extracted(tmp_path, method__augment=False)[1]
     assert [p.name for p in results["extract"].path.glob("*.safetensors")] == [
@@ -112,7 +115,7 @@ def test_the_size_of_files_is_no_part_of_the_key(tmp_path: Path) -> None:
 def test_shards_of_another_size_are_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved, left = extract.save_whole, [2]
+    saved, left = save_whole, [2]
 
     def stop(path: Path, write: Any) -> None:
         saved(path, write)
@@ -131,6 +134,7 @@ def test_shards_of_another_size_are_not_gone_on_with(
         assert results[name].meta["files"] == undisturbed[name].meta["files"]
 
 
+@pytest.mark.slow
 def test_too_little_space_is_found_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +147,7 @@ def test_too_little_space_is_found_before_any_work(
     assert caught.value.exit_code == 6
 
 
+@pytest.mark.slow
 def test_a_token_that_is_no_number_names_its_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +162,7 @@ def test_a_token_that_is_no_number_names_its_clip(
 
         class Spoiled(type(backbone)):  # type: ignore[misc]
             def forward(self, x: torch.Tensor) -> torch.Tensor:
-                out = super().forward(x).clone()
+                out: torch.Tensor = super().forward(x).clone()
                 for i, clip in enumerate(x):
                     if torch.allclose(clip, target[0], atol=1e-4):
                         out[i, 0, 0, 0] = torch.nan

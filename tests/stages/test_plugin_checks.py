@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from test_docs_commands import forget
-from test_pipeline import TINY, Cli
 
 from tests.registry.test_registry import install
+from tests.test_docs_commands import forget
+from tests.test_pipeline import TINY, Cli
 
 BACKBONE = """
 from starcli_plugins.backbones.st_gcn import StGcn

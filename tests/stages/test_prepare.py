@@ -27,7 +27,8 @@ from starcli.errors import DataError
 from starcli.experiment import Experiment
 from starcli.files import digest
 from starcli.settings.resolve import load
-from starcli_plugins.datasets.ntu import annotations, ctr_npz, sample
+from starcli_plugins.datasets.ntu import annotations as ntu_annotations
+from starcli_plugins.datasets.ntu import ctr_npz, sample
 from starcli_plugins.datasets.ntu.source import Ntu60
 from starcli_plugins.layouts import KINECT_V2
 from tests.progress import Watching
@@ -140,6 +141,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_clips_are_ragged_and_read_as_two_persons(raw: Path, tmp_path: Path) -> None:
     _, artifact = prepare(tmp_path, raw)
     clips = ClipSet.open(artifact)
@@ -177,6 +179,7 @@ def damaged(raw: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_unreadable_recordings_are_all_listed_and_nothing_is_stored(
     cli: Cli, damaged: Path, tmp_path: Path
 ) -> None:
@@ -222,7 +225,7 @@ def test_one_bad_clip_is_left_out_of_every_form_and_the_rest_is_read(
             "xview_train": [],
             "xview_val": names,
         }
-        annotations.write(raw, [(n, 0, j) for n, j in zip(names, joints, strict=True)], split)
+        ntu_annotations.write(raw, [(n, 0, j) for n, j in zip(names, joints, strict=True)], split)
 
     refused = cli("prepare", "--dataset", "ntu60", "--raw", str(raw))
     assert refused.code == 3
@@ -245,6 +248,7 @@ def test_the_advice_to_leave_out_is_given_once(cli: Cli, tmp_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_skipping_them_is_asked_for_recorded_and_told(cli: Cli, damaged: Path) -> None:
     outcome = cli("prepare", "--dataset", "ntu60", "--raw", str(damaged), "--skip-bad")
     assert outcome.code == 9
@@ -300,7 +304,9 @@ def test_a_protocol_that_the_recordings_do_not_say_is_refused(
     cli: Cli, raw: Path, tmp_path: Path
 ) -> None:
     source = Ntu60(Ntu60.Settings())
-    clips = [c for r in source.recordings(raw) for c in source.clips(r)]
+    found = [c for r in source.recordings(raw) for c in source.clips(r)]
+    clips = [c for c in found if isinstance(c, Clip)]
+    assert len(clips) == len(found)
     path = tmp_path / "NTU60_CS.npz"
     parts = {
         subset: [(c.label, c.joints) for c in clips if c.subsets["xsub"] == subset]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from test_pipeline import TINY, TRAIN, Cli, tiny
 from torch import nn
 
 from starcli import pipeline
@@ -21,6 +20,7 @@ from starcli.settings.schema import PretrainSection
 from starcli.stages import pretrain
 from starcli.store.artifacts import Artifact, save_tensors
 from starcli.weights.matching import read_weights
+from tests.test_pipeline import TINY, TRAIN, Cli, tiny
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ def result(store: Path, **changes: Any) -> dict[str, Artifact]:
     return pipeline.run(tiny(store, **changes), "pretrain")[0]
 
 
+@pytest.mark.slow
 def test_accuracy_is_of_seen_classes_held_out_or_tested(trained: Path) -> None:
     experiment = tiny(trained, pretrain__epochs=2)
     results, ran = pipeline.run(experiment, "pretrain")
@@ -210,6 +211,7 @@ def test_weights_of_a_file_that_says_nothing(
         pipeline.run(tiny(tmp_path / "store", **changes), "extract")
 
 
+@pytest.mark.slow
 def test_taken_weights_keep_all_that_their_file_says(trained: Path, tmp_path: Path) -> None:
     path = weights_file(trained, tmp_path)
     e = tiny(tmp_path)
@@ -275,6 +277,7 @@ def test_results_of_unknown_weights_are_marked(cli: Cli, trained: Path, tmp_path
     assert cli("evaluate").code == 0, "what the weights were is recorded with the run"
 
 
+@pytest.mark.slow
 def test_results_of_a_pretrained_backbone_carry_no_warning(cli: Cli) -> None:
     assert cli("train", *TRAIN).code == 0
     assert json.loads(cli("evaluate", "--json").out)["warning"] is None
@@ -298,6 +301,7 @@ def test_bad_input(cli: Cli, arguments: list[str], code: int, said: str) -> None
     assert "fix:" in outcome.err
 
 
+@pytest.mark.slow
 def test_the_command_says_how_good_the_backbone_is(cli: Cli) -> None:
     outcome = cli("pretrain", *TRAIN)
     assert outcome.code == 0, outcome.err

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
-from test_pipeline import tiny
 
 from starcli import pipeline
 from starcli.contracts import TokenSet, TrainingCallbacks
@@ -22,8 +20,10 @@ from starcli.errors import NumericalError
 from starcli.files import digest
 from starcli.head.star import Star
 from starcli.store.artifacts import save_tensors
+from tests.conftest import ROOT
 from tests.head.test_star import make_head, random_tokens
 from tests.progress import Watching
+from tests.test_pipeline import tiny
 
 CLIPS, STEPS = 10, 6
 """Two epochs of three steps."""
@@ -78,7 +78,7 @@ save_tensors(head.state_dict(), folder / "done.safetensors")
 
 
 def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "plugins", "."))
+    paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "plugins"))
     # Large blocks go back to the system as soon as they are freed: glibc otherwise keeps some, at
     # times 80 MB of them, and what is measured would be its habits.
     memory = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
@@ -135,6 +135,7 @@ def test_other_settings_do_not_continue_an_interrupted_training(
     assert list((tmp_path / "one" / "unfinished").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_training_keeps_its_measures(tmp_path: Path) -> None:
     results, _ = pipeline.run(tiny(tmp_path), "train")
     for name, criterion in (("train/validation", True), ("train", False)):
@@ -172,6 +173,7 @@ def test_a_token_that_is_no_number_names_its_clip(value: float) -> None:
         clips.batch(torch.tensor([2, 1]))
 
 
+@pytest.mark.slow
 def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

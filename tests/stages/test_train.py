@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from test_pipeline import TRAIN, Cli, tiny
 
 from starcli import pipeline
 from starcli.contracts import TokenSet
 from starcli.errors import NumericalError
 from starcli.evaluation.model_selection import select_model
 from starcli.stages import train
+from tests.test_pipeline import TRAIN, Cli, tiny
 
 CPU = torch.device("cpu")
 RIGHT = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]])
@@ -82,6 +82,7 @@ def test_scores_that_are_not_finite_name_the_clip() -> None:
         train.score_variants(method, clips(), CPU)
 
 
+@pytest.mark.slow
 def test_the_chosen_inference_reaches_the_reported_run(tmp_path: Path) -> None:
     experiment = tiny(tmp_path, method__inference="auto")
     results, _ = pipeline.run(experiment, "calibrate")

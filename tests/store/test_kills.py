@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from faults_at import Commands, Fault
 from torch import Tensor
 
 from starcli.contracts import NoSettings
 from starcli.data import imported
+from tests.faults_at import Commands, Fault
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="counts changes by /proc"),

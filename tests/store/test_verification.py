@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Outcome
-from test_pipeline import TINY, TRAIN
 
 from starcli import files
 from starcli.errors import DataError
 from starcli.store import verification
 from starcli.store.artifacts import Artifact, Store
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY, TRAIN
 
 Cli = Callable[..., Outcome]
 RECIPE = {"stage": "embed"}
@@ -177,6 +177,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 READ = ("prepare", "embed", "extract", "evaluate")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", READ)
 def test_what_is_damaged_is_named_and_made_again_as_told_e11(
     cli: Cli, trained: Path, tmp_path: Path, stage: str

@@ -9,10 +9,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import Outcome
 
 from starcli.errors import DataError
 from starcli.text import descriptions
+from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
 CLASSES, PARTS = ("throw", "sit down"), ("arm", "leg")

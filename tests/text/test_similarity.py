@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome
 from matplotlib.image import imread
 
 from starcli.contracts import TextBank
 from starcli.figures import text_similarity
 from starcli.text.similarity import MEAN, closest, cosines, grouped, nearest
+from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
 # Three classes by two facets: a and b are alike by name, a and c by their legs.
@@ -88,6 +88,7 @@ def test_grouped_of_few(count: int) -> None:
     assert sorted(grouped(torch.eye(count))) == list(range(count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 7, 120])
 def test_picture_of_any_number_of_classes(count: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -159,6 +160,7 @@ def test_similar_leaves_plan_and_settings_alone(cli: Cli) -> None:
     assert "--similar" not in cli("train", "--help").out
 
 
+@pytest.mark.slow
 def test_warnings_are_said_once_made_and_when_asked_for(cli: Cli) -> None:
     options = ("--encoder", "glove-50", "--set", "text.part_template={text} qwertyuiopas")
     done = cli("embed", *options)

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_pipeline import Cli
 from torch import Tensor, nn
+from torch._C._distributed_c10d import TCPStore
 
 from starcli.errors import UsageError
 from starcli.training.distributed import Workers, fails_first, require_size
 from starcli.training.sync_batch_norm import synchronise
+from tests.test_pipeline import Cli
 
 TINY = (
     "dataset.subjects=2",
@@ -132,7 +133,7 @@ def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -
 
 def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_ADDR", "localhost")
-    meeting = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    meeting = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_PORT", str(meeting.port))
     assert [fails_first(), fails_first(), fails_first()] == [True, False, False]
     del meeting

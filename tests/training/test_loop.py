@@ -57,7 +57,7 @@ class Problem:
     def loss(self, ids: Tensor, draws: Tensor) -> Tensor:
         self.seen.append(ids.tolist())
         assert draws.shape == (len(ids), DRAWS)
-        value = (self.model(X[ids] + 0.2 * draws[:, :3]) - Y[ids]).square().mean()
+        value: Tensor = (self.model(X[ids] + 0.2 * draws[:, :3]) - Y[ids]).square().mean()
         self.values.append(float(value.detach()))
         return value
 
@@ -254,7 +254,7 @@ def test_weights_that_are_no_number_do_not_replace_a_good_checkpoint(tmp_path: P
 
     def spoil(epoch: int) -> None:
         if epoch == 2:
-            problem.model[0].weight.data[0, 0] = math.nan  # type: ignore[union-attr,index]
+            problem.model.get_parameter("0.weight").data[0, 0] = math.nan
 
     with pytest.raises(NumericalError, match="is not finite after epoch 2"):
         problem.train(TrainingCallbacks(checkpoint=tmp_path, after_epoch=spoil))
@@ -283,7 +283,7 @@ def test_the_moving_average_by_hand() -> None:
         average.update_parameters(model)
         keep = min(0.5, (1 + step) / (10 + step))
         want = value if want is None else keep * want + (1 - keep) * value
-        assert average.module.weight.item() == pytest.approx(want)
+        assert average.get_parameter("module.weight").item() == pytest.approx(want)
 
 
 def test_the_model_ends_with_the_averaged_weights() -> None:

@@ -17,7 +17,8 @@ class Fake:
     """A tracker that dies in its second epoch."""
 
     def __init__(self, **own: Any) -> None:
-        self.own, self.logged, self.finished = own, [], False
+        self.own, self.finished = own, False
+        self.logged: list[tuple[int, dict[str, float]]] = []
         FAKES.append(self)
 
     def start(self) -> None:

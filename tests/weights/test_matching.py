@@ -153,7 +153,8 @@ def test_a_container_that_holds_itself_ends(tmp_path: Path) -> None:
 
 
 def test_attributes_from_the_file_hide_no_methods(tmp_path: Path) -> None:
-    held, tensor = OrderedDict(), nn.Parameter(torch.ones(2))
+    held: OrderedDict[str, Tensor] = OrderedDict()
+    tensor = nn.Parameter(torch.ones(2))
     for method in ("get", "keys", "values"):
         setattr(held, method, "hidden")
     tensor.isfinite = tensor.numel = tensor.detach = "hidden"  # type: ignore[assignment]
@@ -223,6 +224,7 @@ def test_published_shift_gcn_is_known_in_any_container(
         assert read_weights(path).trained_on == TrainedOn("ntu60", "all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["st_gcn", "ctr_gcn"])
 def test_other_reference_files_are_read_and_unknown(shared: Path, name: str) -> None:
     path = shared / "reference" / f"{name}.weights.safetensors"
@@ -373,7 +375,8 @@ def test_e02_a_short_pickle_that_doubles_its_bytes(
 def sparse(layout: str) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return getattr(torch.eye(3), layout)()
+        made: Tensor = getattr(torch.eye(3), layout)()
+    return made
 
 
 def quantised() -> Tensor:
@@ -610,9 +613,11 @@ def test_fuzz_random_bytes(tmp_path: Path, head: bytes, body: bytes) -> None:
     survives(tmp_path / "a", head + body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy", "pickle"])
 def test_fuzz_random_mutations(tmp_path: Path, kind: str) -> None:
-    data, finish = valid("zip" if kind == "pickle" else kind), bytes
+    data = valid("zip" if kind == "pickle" else kind)
+    finish: Callable[[bytes], bytes] = bytes
     if kind == "pickle":  # Inside a zip whose checksums are right.
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             data = archive.read("archive/data.pkl")
@@ -734,7 +739,7 @@ def test_buffers_that_the_network_does_not_save_may_be_given() -> None:
 def test_counters_may_lack() -> None:
     own, net = Net().state_dict(), Net()
     own["normalise.num_batches_tracked"] = torch.tensor(41)
-    net.normalise.num_batches_tracked.fill_(5)  # type: ignore[union-attr,operator]
+    net.get_buffer("normalise.num_batches_tracked").fill_(5)
     assert fit(own, net).state["normalise.num_batches_tracked"] == 41
     del own["normalise.num_batches_tracked"]
     fitted = fit(own, net)

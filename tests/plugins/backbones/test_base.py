@@ -79,7 +79,7 @@ def test_half_precision_gives_gradients_of_the_weights_own_precision() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         (out,) = convs(x, [weight], [None])
     assert out.dtype == torch.bfloat16
-    out.float().square().sum().backward()
+    torch.autograd.backward(out.float().square().sum())
     assert weight.grad is not None
     assert weight.grad.dtype == torch.float32
     want = functional.conv2d(x, weight).square().sum()

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reference
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
 from starcli.contracts import Layout
-from starcli_plugins.backbones.ctr_gcn import CtrGcn, MultiScaleConv, RefinedConv, peak_of_three
+from starcli_plugins.backbones.ctr_gcn import CtrGcn, MultiScaleConv, peak_of_three
 from starcli_plugins.backbones.graph import dense, skeleton_graph
+from starcli_plugins.backbones.refined_conv import RefinedConv
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
+from tests import reference
 
 pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
@@ -151,7 +152,7 @@ def test_peak_is_max_pooling_with_its_gradient(stride: int, frames: int) -> None
     assert torch.equal(ours, want)
     weight = torch.randn_like(want)
     for out in (ours, want):
-        (out * weight).sum().backward()
+        torch.autograd.backward((out * weight).sum())
     # At zero the ReLU before lets no gradient through, whatever arrives.
     torch.testing.assert_close(x.grad * (x > 0), y.grad * (y > 0))  # type: ignore[operator]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reference
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
@@ -16,6 +15,7 @@ from starcli.contracts import Layout
 from starcli_plugins.backbones.shift_gcn import ShiftGcn, SpatialPart
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 from starcli_plugins.layouts import KINECT_V1, KINECT_V2
+from tests import reference
 
 pytestmark = pytest.mark.numerical
 BOTH = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)

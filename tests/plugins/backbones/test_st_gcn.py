@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reference
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
@@ -17,6 +16,7 @@ from starcli.contracts import Layout
 from starcli_plugins.backbones.graph import from_dense, skeleton_graph
 from starcli_plugins.backbones.st_gcn import Block, PartitionConv, StGcn
 from starcli_plugins.layouts import COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
+from tests import reference
 
 pytestmark = pytest.mark.numerical
 LAYOUTS = [KINECT_V1, KINECT_V2, COCO_17, MEDIAPIPE_33]
@@ -69,6 +69,7 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
 
     before, mix, after = block.before, block.temporal, block.after
     lift, importance = block.spatial.lift, block.spatial.importance
+    assert mix.bias is not None and lift.bias is not None
     spatial = torch.zeros(width, frames, 3)
     for c in range(width):
         for t in range(frames):
@@ -76,7 +77,7 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
                 for g in range(3):
                     row = g * width + c
                     for v in range(3):
-                        said = lift.bias[row] + sum(  # type: ignore[index]
+                        said = lift.bias[row] + sum(
                             lift.weight[row, i, 0, 0] * x[0, i, t, v] for i in range(wide)
                         )
                         spatial[c, t, w] += said * graph[g, v, w] * importance[g, v, w]
@@ -85,18 +86,20 @@ def test_block_equals_a_hand_written_sum(stride: int, residual: bool, width: int
     for c in range(width):
         for step in range(want.shape[2]):
             for w in range(3):
-                total = mix.bias[c].clone()  # type: ignore[union-attr,index,operator]
+                total = mix.bias[c].clone()
                 for tap in range(3):
                     t = step * stride + tap - 1
                     if 0 <= t < frames:
-                        total += mix.weight[c, :, tap, 0] @ spatial[:, t, w]  # type: ignore[index]
+                        total += mix.weight[c, :, tap, 0] @ spatial[:, t, w]
                 total = normal(after, c, total)
                 if residual and width == wide and stride == 1:
                     total += x[0, c, step, w]
                 elif residual:
-                    conv, norm = block.shortcut  # type: ignore[misc]
-                    short = conv.weight[c, :, 0, 0] @ x[0, :, step * stride, w] + conv.bias[c]  # type: ignore[has-type]
-                    total += normal(norm, c, short)  # type: ignore[has-type]
+                    assert block.shortcut is not None
+                    conv, norm = block.shortcut
+                    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+                    short = conv.weight[c, :, 0, 0] @ x[0, :, step * stride, w] + conv.bias[c]
+                    total += normal(norm, c, short)
                 want[0, c, step, w] = total.relu()
 
     torch.testing.assert_close(block(x), want, atol=1e-5, rtol=1e-4)
@@ -107,7 +110,7 @@ def test_published_weights_give_the_reference_outputs(shared: Path) -> None:
     weights = reference.weights(shared, "st_gcn")
     net, fc = StGcn(StGcn.Settings(**PAPER), KINECT_V2), nn.Linear(256, 60)
     # The adjacency of the file is the one the settings name.
-    torch.testing.assert_close(net.blocks[0].spatial.adjacency, weights["A"])
+    torch.testing.assert_close(net.get_buffer("blocks.0.spatial.adjacency"), weights["A"])
     named = StGcn.published(weights)
     fc.load_state_dict({k: named.pop(f"fc.{k}") for k in ("weight", "bias")})
     net.load_state_dict(named)

@@ -35,7 +35,7 @@ def standing(x: float, frames: int, sway: float = 0.0) -> Joints:
 def lying(frames: int, x: float = 0.0) -> Joints:
     """A body wider than high: every frame of it is noise."""
     joints = standing(0, frames)
-    return joints[..., [1, 0, 2]] + np.float32([x, 0, 0])
+    return joints[..., [1, 0, 2]] + np.array([x, 0, 0], np.float32)
 
 
 def clip(*bodies: tuple[Sequence[int], Joints], frames: int | None = None) -> Bodies:
@@ -204,7 +204,7 @@ def test_the_longest_is_kept_where_all_are_too_short() -> None:
 
 def test_of_equally_long_ones_the_livelier_and_then_the_first_is_kept() -> None:
     still, lively = standing(0, 8), standing(1, 8, sway=0.3)
-    mirrored = still * np.float32([-1, 1, 1])
+    mirrored = still * np.array([-1, 1, 1], np.float32)
     for bodies, kept in (
         ([still, lively], lively),
         ([lively, still], lively),
@@ -387,7 +387,7 @@ def clips(draw: st.DrawFn) -> Bodies:
         width = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5, 0.7, 1.0])), 3, 0.2)
         scale = np.stack([width, np.ones(n), np.full(n, 0.1)], 1)[:, None]
         joints = rng.random((n, 25, 3)) * scale + [0, 0, 2 + number]
-        if bodies and draw(st.booleans()) and len(bodies[-1].joints) >= n:
+        if len(bodies) > 0 and draw(st.booleans()) and len(bodies[-1].joints) >= n:
             joints = bodies[-1].joints[:n].copy()
         joints[rng.random(n) < draw(st.sampled_from([0.0, 0.0, 0.3, 1.0]))] = 0
         bodies.append(Body(number, indices, joints.astype(np.float32)))
@@ -396,6 +396,7 @@ def clips(draw: st.DrawFn) -> Bodies:
     return Bodies(frames, 0, tuple(sorted(order, key=lambda body: int(body.frames[0]))))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(clips())
 def test_as_by_the_literal_rules(found: Bodies) -> None:

@@ -510,6 +510,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 def test_bombs_go_off_nowhere(tmp_path: Path) -> None:
     """All of them in a process that may take no more than 1 GiB beyond what its imports took."""
     for name, bomb in BOMBS.items():
@@ -634,7 +635,7 @@ def test_of_two_annotations_of_one_name_neither_is_read_a27(
 def test_bad_annotations_are_named_and_the_others_read(tmp_path: Path) -> None:
     """One of each kind among three sound ones."""
     good = [annotated(frame_dir=f"S001C001P00{n}R001A003")["annotations"][0] for n in (1, 2, 3)]
-    bad = {
+    bad: dict[str, dict[str, object]] = {
         "label": {"label": -1},
         "nan": {"keypoint": np.full((1, 2, 25, 3), np.nan, np.float16)},
         "none": {"keypoint": None},
@@ -712,6 +713,7 @@ def test_b08_truncated_anywhere(tmp_path: Path, protocol: int) -> None:
         refused(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), protocol=st.integers(2, 5))
 def test_mutated_pickles_are_read_or_refused(
@@ -769,6 +771,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     program=st.lists(

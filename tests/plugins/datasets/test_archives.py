@@ -301,6 +301,7 @@ def test_b18_oversized_loose_file(tmp_path: Path) -> None:
     refused(tmp_path, "r1.txt", f"{MAX_BYTES + 1:,}")
 
 
+@pytest.mark.slow
 def test_any_flipped_bit_is_harmless_or_a_data_error(tmp_path: Path) -> None:
     path = as_zip(tmp_path)
     good = path.read_bytes()

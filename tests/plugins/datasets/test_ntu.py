@@ -13,7 +13,8 @@ import pytest
 from starcli.contracts import BadClip, Clip, NoSettings, Recording
 from starcli.data.normalise import centre
 from starcli.errors import DataError
-from starcli_plugins.datasets.ntu import annotations, ctr_npz, sample, skeleton_files
+from starcli_plugins.datasets.ntu import annotations as ntu_annotations
+from starcli_plugins.datasets.ntu import ctr_npz, sample, skeleton_files
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
 
 SIXTY, BOTH = Ntu60(NoSettings()), Ntu120(NoSettings())
@@ -21,7 +22,10 @@ NAMES = ("S001C001P001R001A001", "S001C002P003R002A055", "S017C003P008R001A060")
 
 
 def clips_of(source: Ntu60 | Ntu120, raw: Path | None) -> Iterator[Clip]:
-    return (clip for recording in source.recordings(raw) for clip in source.clips(recording))
+    for recording in source.recordings(raw):
+        for clip in source.clips(recording):
+            assert isinstance(clip, Clip)
+            yield clip
 
 
 def unpacked(folder: Path, *names: str) -> Path:
@@ -52,6 +56,7 @@ def test_a_clip_is_what_its_name_says(tmp_path: Path) -> None:
     assert not one.joints[0, 0, 1].any()  # mid-spine at the origin
 
 
+@pytest.mark.slow
 def test_zips_and_folders_hold_the_same_clips(tmp_path: Path) -> None:
     loose, zips = tmp_path / "loose", tmp_path / "zips"
     zips.mkdir()
@@ -63,6 +68,7 @@ def test_zips_and_folders_hold_the_same_clips(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.joints, other.joints)
 
 
+@pytest.mark.slow
 def test_clips_of_the_addition_are_not_of_sixty(tmp_path: Path) -> None:
     BOTH.write_sample(tmp_path)
     assert {r.name[:4] for r in SIXTY.recordings(tmp_path)} == {"S001", "S002"}
@@ -70,6 +76,7 @@ def test_clips_of_the_addition_are_not_of_sixty(tmp_path: Path) -> None:
     assert len(BOTH.recordings(tmp_path)) == 240
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", [1, 18])
 def test_half_of_120_names_the_other_zip(setup: int, tmp_path: Path) -> None:
     BOTH.write_sample(tmp_path)
@@ -85,7 +92,7 @@ def test_clips_on_the_official_missing_list_are_left_out(tmp_path: Path) -> None
 def pickled(folder: Path, *clips: Clip) -> Path:
     path = folder / "ntu120_3danno.pkl"
     split = {"xsub_train": [clip.name for clip in clips], "xsub_val": []}
-    annotations.write(path, [(clip.name, clip.label, clip.joints) for clip in clips], split)
+    ntu_annotations.write(path, [(clip.name, clip.label, clip.joints) for clip in clips], split)
     return path
 
 
@@ -145,10 +152,10 @@ def test_the_arrays_of_ctr_gcn_hold_the_clips_of_one_protocol(tmp_path: Path) ->
     ctr_npz.write(path, [(train.label, train.joints)], [(test.label, test.joints)])
     for raw in (path, tmp_path):
         found = {clip.subsets["xsub"]: clip for clip in clips_of(SIXTY, raw)}
-        for subset, want in (("train", train), ("test", test)):
-            assert set(found[subset].subsets) == {"xsub"}
-            assert found[subset].label == want.label
-            np.testing.assert_array_equal(found[subset].joints, want.joints)
+        for got, want in ((found["train"], train), (found["test"], test)):
+            assert set(got.subsets) == {"xsub"}
+            assert got.label == want.label
+            np.testing.assert_array_equal(got.joints, want.joints)
     refused(BOTH, path, "NTU120_CSub.npz")
     shutil.copy(path, tmp_path / "NTU60_CV.npz")
     refused(SIXTY, tmp_path, "NTU60_CS.npz, NTU60_CV.npz", "--raw")
@@ -167,7 +174,7 @@ def test_the_annotations_of_pyskl_hold_the_same_clips(tmp_path: Path) -> None:
         (c.name, c.label, np.where(c.joints.any((2, 3), keepdims=True), c.joints + 2, 0))
         for c in clips
     ]
-    annotations.write(path, away, split)
+    ntu_annotations.write(path, away, split)
     for raw in (path, tmp_path):
         for clip, want in zip(clips_of(SIXTY, raw), clips, strict=True):
             assert (clip.name, clip.label, clip.subsets) == (want.name, want.label, want.subsets)
@@ -235,7 +242,7 @@ def test_a_label_that_the_name_contradicts_is_refused(tmp_path: Path) -> None:
     (clip,) = clips_of(SIXTY, unpacked(tmp_path / "raw", NAMES[0]))
     path = tmp_path / "ntu60_3danno.pkl"
     split = {"xsub_train": [clip.name], "xview_val": [clip.name]}
-    annotations.write(path, [(clip.name, 7, clip.joints)], split)
+    ntu_annotations.write(path, [(clip.name, 7, clip.joints)], split)
     refused(SIXTY, path, "label is 7, its name says 0", clip.name)
 
 

@@ -104,6 +104,7 @@ def test_expected_clips_are_in_the_order_of_names(facts: Facts) -> None:
     assert names[-1] == {NTU60: "S017C003P020R002A060", NTU120: "S032C003P106R002A120"}[facts]
 
 
+@pytest.mark.slow
 def test_expected_clips_and_the_missing_ones_make_the_official_totals() -> None:
     small, large = set(NTU60.expected()), set(NTU120.expected())
     missing = without_skeleton()
@@ -118,6 +119,7 @@ def test_expected_clips_and_the_missing_ones_make_the_official_totals() -> None:
     assert {clip.performer for clip in large} == set(range(1, 107))
 
 
+@pytest.mark.slow
 def test_expected_clips_are_the_ones_of_the_public_list() -> None:
     """Counts do not tell one performer of a subset from another; a digest of all names does.
 
@@ -130,6 +132,7 @@ def test_expected_clips_are_the_ones_of_the_public_list() -> None:
     assert digest == "d3370d949a1377de545409a9ae001ef37857263da69e8fd9ac07cf05eea67ee0"
 
 
+@pytest.mark.slow
 def test_every_performer_does_all_actions_twice_before_three_cameras() -> None:
     clips = set(NTU120.expected()) | without_skeleton()
     per_pair = Counter((clip.setup, clip.performer) for clip in clips)
@@ -139,6 +142,7 @@ def test_every_performer_does_all_actions_twice_before_three_cameras() -> None:
         assert actions == set(range(1, 61) if setup <= 17 else range(61, 121))
 
 
+@pytest.mark.slow
 @BOTH
 def test_totals_are_the_tally_of_the_expected_clips(facts: Facts) -> None:
     """They are counted without a look at each, so that this looks at each."""
@@ -152,6 +156,7 @@ def test_totals_are_the_tally_of_the_expected_clips(facts: Facts) -> None:
     assert list(totals.names()) == list(map(str, clips))
 
 
+@pytest.mark.slow
 @BOTH
 def test_expected_clips_parse(facts: Facts) -> None:
     assert all(facts.parse(str(clip), "x") == clip for clip in facts.expected())

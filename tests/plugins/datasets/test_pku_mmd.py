@@ -539,6 +539,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     data=st.binary(max_size=60) | st.lists(PIECES, max_size=12).map(b"".join),
@@ -558,6 +559,7 @@ def test_any_bytes_are_sound_clips_or_a_data_error_a33(
             assert clip.joints.shape[2:] == (25, 3) and np.isfinite(clip.joints).all()
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     position=st.integers(0, 3 * 1350 - 1),
@@ -574,6 +576,7 @@ def test_one_changed_byte_never_shifts_the_rest(position: int, byte: int, tmp_pa
     assert (values(clip) != video(3)[:, :75].astype(np.float32)).sum() <= 1
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     intervals=st.lists(st.tuples(st.integers(-2, 44), st.integers(-2, 44)), min_size=1, max_size=5)

@@ -78,11 +78,13 @@ def shown(part: str, name: str) -> Array:
     return Body.of().joints(np.deg2rad(REST + angles))
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_and_another_seed_other_bytes() -> None:
     assert digest(made(subjects=2)) == digest(made(subjects=2))
     assert digest(made(subjects=2)) != digest(made(subjects=2, seed=1))
 
 
+@pytest.mark.slow
 def test_more_subjects_and_repetitions_leave_clips_as_they_are() -> None:
     few = made(subjects=2)
     more = {clip.name: clip for clip in made(subjects=3, repetitions=2)}

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from benchmarks.straight_skeleton import prepare_plain, read_plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from starcli_plugins.datasets.io import float_parsing
 from starcli_plugins.datasets.ntu import body_selection, skeleton_files, skeleton_parser
 from starcli_plugins.datasets.ntu.skeleton_files import Bodies, Joints, read, write
 from starcli_plugins.layouts import KINECT_V2
+from tests.benchmarks.straight_skeleton import prepare_plain, read_plain
 
 WHERE = "x.zip/S001C001P001R001A001.skeleton"
 ID = 72057594037944738
@@ -419,6 +419,7 @@ frames_of_bodies = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(frames_of_bodies, st.booleans())
 def test_what_is_written_is_read(frames: list[dict[int, Joints]], crlf: bool) -> None:
@@ -506,6 +507,7 @@ edits = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(st.sampled_from([ONE, TWO, TWO.replace(b"\n", b"\r\n")]), edits, st.booleans())
 def test_changed_bytes_A33(data: bytes, changes: list[tuple[int, bytes, int]], head: bool) -> None:
@@ -527,6 +529,7 @@ def test_changed_lines_A33(data: bytes, draw: st.DataObject) -> None:
     Outcome(b"".join(lines)).agree()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
 from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -23,6 +22,7 @@ from starcli.contracts import DescriberContext
 from starcli.errors import DataError, MissingError, RemoteError, StarError
 from starcli_plugins.describers.chat import Chat
 from starcli_plugins.describers.llm.client import Endpoint
+from tests.conftest import Outcome
 from tests.progress import Watching
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"])
@@ -30,6 +30,10 @@ Cli = Callable[..., Outcome]
 KEY = "sk-verysecret-abcd1234"
 ACTIONS, PARTS = ("drink water", "throw"), ("arm", "leg")
 Handler = Callable[[dict[str, Any]], Response]
+
+
+def _always(response: Response) -> Handler:
+    return lambda body: response
 
 
 def completion(text: str | None, finish: str = "stop", **more: Any) -> Response:
@@ -82,10 +86,7 @@ class Server:
         return str(self.http.url_for("/v1"))
 
     def answers(self, *handlers: Handler | Response) -> None:
-        self.handlers = [
-            h if callable(h) and not isinstance(h, Response) else (lambda body, h=h: h)
-            for h in handlers
-        ]
+        self.handlers = [_always(h) if isinstance(h, Response) else h for h in handlers]
 
     def _next(self, request: Request) -> Response:
         body = json.loads(request.data)
@@ -135,6 +136,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_per_part_asks_the_question_of_the_paper(server: Server, tmp_path: Path) -> None:
     asked = "please describe the {} actions simply when people {}"
     found = ask(server, tmp_path)

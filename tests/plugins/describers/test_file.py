@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
 
 from starcli.contracts import DescriberContext
 from starcli.errors import DataError
 from starcli_plugins.describers.file import File
+from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
 TEXTS = {"throw": {"arm": "It swings.", "leg": "It stays."}, "run": {"arm": "a", "leg": "b"}}

@@ -44,14 +44,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     place = tmp_path_factory.mktemp("model")
     words = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = Whitespace()  # type: ignore[assignment]
-    tokenizer = PreTrainedTokenizerFast(
+    words.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=words, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
     )
     tokenizer.save_pretrained(place)
     torch.manual_seed(0)
-    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 512}
-    config = GPT2Config(vocab_size=len(WORDS), bos_token_id=1, eos_token_id=1, **sizes)
+    config = GPT2Config(
+        vocab_size=len(WORDS),
+        bos_token_id=1,
+        eos_token_id=1,
+        n_layer=2,
+        n_head=2,
+        n_embd=16,
+        n_positions=512,
+    )
     GPT2LMHeadModel(config).save_pretrained(place)
     return place
 
@@ -63,6 +70,7 @@ def made(folder: Path, **own: Any) -> Local:
 QUESTION = Question("throw", ("arm",), False, 25)
 
 
+@pytest.mark.slow
 def test_the_answer_is_what_transformers_generates(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

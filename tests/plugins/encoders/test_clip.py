@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from encoders import TEXTS, keeps_the_rules, letters, refused, save_clip
 from safetensors.torch import load_file, save_file
 
 from starcli_plugins.encoders.clip import Clip
+from tests.encoders import TEXTS, keeps_the_rules, letters, refused, save_clip
 
 LONG = "wave " * 40
 WEIGHTS = "model.safetensors"

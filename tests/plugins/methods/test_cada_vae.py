@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli_plugins.methods.cada_vae import CadaVae, warm_up
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 

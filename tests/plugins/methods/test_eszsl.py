@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli.contracts import TrainingCallbacks
 from starcli_plugins.methods.eszsl import Eszsl
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 

@@ -2,16 +2,16 @@
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli.contracts import TextBank
 from starcli_plugins.methods.jpose import JPose, triplet
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 
 
 def make(**settings: float) -> JPose:
-    return JPose(JPose.Settings(embedding=4, **settings), toy.problem(), 0)
+    return JPose(JPose.Settings.model_validate({"embedding": 4, **settings}), toy.problem(), 0)
 
 
 def test_triplets_by_hand() -> None:

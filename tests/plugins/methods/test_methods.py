@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-import toy_problem as toy
 from safetensors.torch import load_file, save_file
-from test_pipeline import TINY
 
 from starcli import pipeline, registry
 from starcli.conformance.methods import learns_from_unseen_text, unseen_text_is_not_learned_from
@@ -19,7 +17,9 @@ from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
 from starcli_plugins.methods.base import facet_vectors, pairs, pool
+from tests import toy_problem as toy
 from tests.progress import Watching
+from tests.test_pipeline import TINY
 
 SMALL: dict[str, dict[str, Any]] = {
     "cada-vae": {"lr": 1e-3, "text_codes": 40, "clip_codes": 20, "classifier_epochs": 10},
@@ -230,6 +230,7 @@ def test_a_missing_facet_is_named_with_its_describer(name: str) -> None:
     assert caught.value.fix == "add --describer parts-of-speech"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eszsl", "smie", "cada-vae"])
 def test_it_runs_in_the_pipeline(name: str, store: Path) -> None:
     """From clips to report: its views are extracted, its state is stored and read again."""
@@ -244,7 +245,7 @@ def test_it_runs_in_the_pipeline(name: str, store: Path) -> None:
     assert views == {"plain", *asked}
     scores = results["evaluate"].tensors()["scores"]
     assert scores.isfinite().all()
-    assert len(scores.unique(dim=0)) > 1
+    assert len(torch.unique(scores, dim=0)) > 1
 
 
 def test_facets_are_chosen_by_name_and_have_length_1() -> None:

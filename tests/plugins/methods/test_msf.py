@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli.contracts import TextBank
 from starcli_plugins.methods.msf import Msf
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 

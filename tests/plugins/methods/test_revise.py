@@ -2,27 +2,26 @@
 
 import pytest
 import torch
-import toy_problem as toy
 from torch.nn import functional
 
 from starcli_plugins.methods.losses import hinge_rank, mmd
 from starcli_plugins.methods.revise import Autoencoder, Revise
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 
 
 def make(**settings: float) -> Revise:
-    return Revise(Revise.Settings(code=7, embedding=4, **settings), toy.problem(), 0)
+    return Revise(
+        Revise.Settings.model_validate({"code": 7, "embedding": 4, **settings}), toy.problem(), 0
+    )
 
 
 def test_the_contraction_is_the_squared_norm_of_the_jacobian() -> None:
     torch.manual_seed(0)
     network, clips = Autoencoder(6, 5, 3), torch.randn(4, 6)
     code = network(clips)[0]
-    jacobians = [
-        torch.autograd.functional.jacobian(lambda x: network.encoder(x).relu(), clip)
-        for clip in clips
-    ]
+    jacobians = [torch.func.jacrev(lambda x: network.encoder(x).relu())(clip) for clip in clips]
     expected = torch.stack([j.square().sum() for j in jacobians]).mean()
     torch.testing.assert_close(network.contraction(code), expected)
     assert 0 < (code > 0).float().mean() < 1

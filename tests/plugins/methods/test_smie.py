@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli_plugins.methods.smie import Smie, information
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-import toy_problem as toy
 
 from starcli_plugins.methods.synse import SynSE
+from tests import toy_problem as toy
 
 pytestmark = pytest.mark.numerical
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, flat, made, one, points, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.contracts import NoSettings
 from starcli.poses import IMAGE
 from starcli_plugins.readers.alphapose import AlphaPose
+from tests.pose_files import Numbers, flat, made, one, points, refused, same, unknown
 
 
 @conforms("reader", AlphaPose)

@@ -60,6 +60,7 @@ def test_every_layout_comes_back(tmp_path: Path, layout: str, suffix: str) -> No
     compare(found, poses, layout)
     if Arrays.layouts[layout] == 2:
         assert (found.unit, found.axes) == ("pixel", IMAGE)
+        assert found.confidence is not None and poses.confidence is not None
         np.testing.assert_allclose(found.confidence, poses.confidence)
     assert found.fps == (25.0 if suffix == ".npz" else None)
 
@@ -182,7 +183,7 @@ def test_joints_at_the_origin_were_not_seen(tmp_path: Path) -> None:
     points[1, 9, :2] = 0
     points[2, 3, 0] = np.nan
     points[3] = 0
-    missing = np.isnan(read(saved(tmp_path, points)).joints).any(-1)
+    missing = np.any(np.isnan(read(saved(tmp_path, points)).joints), axis=-1)
     assert np.argwhere(missing[:3]).tolist() == [[1, 0, 9], [2, 0, 3]]
     assert missing[3].all()
 
@@ -194,7 +195,7 @@ def test_a_root_that_is_the_origin_was_seen(tmp_path: Path) -> None:
     points[3] = 0
     poses = read(saved(tmp_path, points))
     assert poses.centred
-    missing = np.isnan(poses.joints).any(-1)[:, 0]
+    missing = np.any(np.isnan(poses.joints), axis=-1)[:, 0]
     assert np.argwhere(missing[:3]).tolist() == [[1, 5]]
     assert missing[3].all()
 

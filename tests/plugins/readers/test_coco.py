@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, flat, made, one, points, recordings, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.poses import IMAGE
 from starcli_plugins.readers.coco import Coco
 from starcli_plugins.readers.models import COCO
+from tests.pose_files import Numbers, flat, made, one, points, recordings, refused, same, unknown
 
 
 @conforms("reader", Coco)
@@ -90,7 +90,7 @@ def image(number: int, name: str) -> dict[str, Any]:
     return {"id": number, "file_name": name, "width": 320, "height": 240}
 
 
-def annotations(names: Any = COCO) -> dict[str, Any]:
+def annotated(names: Any = COCO) -> dict[str, Any]:
     """Two videos; nobody is in the second image of the first."""
     return {
         "images": [
@@ -112,7 +112,7 @@ def annotations(names: Any = COCO) -> dict[str, Any]:
 
 
 def test_annotations(tmp_path: Path) -> None:
-    first, second = recordings(Coco, made(tmp_path, "a.json", annotations()))
+    first, second = recordings(Coco, made(tmp_path, "a.json", annotated()))
     assert (first.name, second.name) == ("a", "b")
     assert first.frames is not None and first.frames.tolist() == [1, 2, 3]
     assert (first.people, second.people) == (("4", "2"), None)
@@ -125,17 +125,17 @@ def test_annotations(tmp_path: Path) -> None:
 
 def test_the_names_of_the_category_are_used(tmp_path: Path) -> None:
     names = [COCO[0], "head_bottom", "head_top", *COCO[3:]]  # PoseTrack
-    first, _ = recordings(Coco, made(tmp_path, "a.json", annotations(names)))
+    first, _ = recordings(Coco, made(tmp_path, "a.json", annotated(names)))
     assert missing(first) == [1, 2]
     same(first.joints[0, 0, 3:], PEOPLE[1, 3:, :2])
-    first, _ = recordings(Coco, made(tmp_path, "a.json", annotations(COCO[::-1])))
+    first, _ = recordings(Coco, made(tmp_path, "a.json", annotated(COCO[::-1])))
     same(first.joints[0, 0], PEOPLE[1, ::-1, :2])
-    animal = annotations(["left_eye", "right_eye", "tail", *(f"paw{n}" for n in range(14))])
+    animal = annotated(["left_eye", "right_eye", "tail", *(f"paw{n}" for n in range(14))])
     refused(Coco, made(tmp_path, "a.json", animal), said="are not a person's")
 
 
 def test_images_of_several_sizes(tmp_path: Path) -> None:
-    document = annotations()
+    document = annotated()
     document["images"][0]["width"] = 1
     assert [p.image_size for p in recordings(Coco, made(tmp_path, "a.json", document))] == [
         None,
@@ -144,7 +144,7 @@ def test_images_of_several_sizes(tmp_path: Path) -> None:
 
 
 def test_annotations_after_many_images(tmp_path: Path) -> None:
-    document = annotations()
+    document = annotated()
     many = [image(100 + n, f"c/{n:04}.jpg") for n in range(2000)]
     document["images"] = document["images"][:3] + many
     document["annotations"] = document["annotations"][:3]

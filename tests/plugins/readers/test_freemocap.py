@@ -61,7 +61,11 @@ def test_tables_and_arrays_say_the_same(tmp_path: Path) -> None:
 
 
 def test_what_is_not_far_is_mediapipes(tmp_path: Path) -> None:
-    others = [Table(NoSettings()), Arrays(NoSettings()), MediaPipe(NoSettings())]
+    others: list[Table | Arrays | MediaPipe] = [
+        Table(NoSettings()),
+        Arrays(NoSettings()),
+        MediaPipe(NoSettings()),
+    ]
     near, far = PLACES / 1000, PLACES
     assert not READER.recognises(table(tmp_path, near))
     assert [r.recognises(table(tmp_path, near)) for r in others] == [False, False, True]

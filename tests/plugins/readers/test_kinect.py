@@ -67,7 +67,7 @@ def skeleton(names: str, shift: float = 0.0, **states: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("names", "layout"), [(V1, "kinect-v1"), (V2, "kinect-v2")])
 def test_bodies_with_names_and_states(tmp_path: Path, names: str, layout: str) -> None:
     states = {"Head": "Inferred", "FootLeft": "NotTracked"}
-    one = {"trackingId": 7, "joints": skeleton(names, **states)}
+    one = {"trackingId": 7, "joints": skeleton(names, 0.0, **states)}
     two = {"trackingId": 72057594037928017, "joints": skeleton(names, 0.5)}
     poses = read(
         write(tmp_path, [{"skeletons": [one, two]}, {"skeletons": []}, {"skeletons": [two]}])

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, recordings, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.poses import IMAGE
 from starcli_plugins.readers.mediapipe import MediaPipe
 from starcli_plugins.readers.mediapipe_table import NAMES
+from tests.pose_files import Numbers, made, one, recordings, refused, same, unknown
 
 
 @conforms("reader", MediaPipe)
@@ -102,7 +102,8 @@ def test_world_landmarks_are_known_without_a_key(tmp_path: Path) -> None:
 
 def test_several_people_and_frames_without_anybody(tmp_path: Path) -> None:
     a, b, c = map(objects, shares(3))
-    for nobody in ([], None, {}):
+    nothing: tuple[object, ...] = ([], None, {})
+    for nobody in nothing:
         poses = one(MediaPipe, made(tmp_path, "a.json", [[a, b], nobody, [c]]))
         same(poses.joints[0], shares(3)[:2, :, :3])
         assert poses.joints.shape == (3, 2, 33, 3)

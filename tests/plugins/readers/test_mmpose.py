@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, points, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.conformance.bodies import sample
@@ -17,6 +16,7 @@ from starcli.contracts import NoSettings
 from starcli.poses import IMAGE, turned
 from starcli_plugins.readers.mmpose import MMPose
 from starcli_plugins.readers.models import COCO
+from tests.pose_files import Numbers, made, one, points, refused, same, unknown
 
 
 @conforms("reader", MMPose)
@@ -39,7 +39,7 @@ def instance(values: Numbers, **more: Any) -> dict[str, Any]:
 
 
 A, B, C, D = map(instance, PEOPLE)
-FRAMES = [
+FRAMES: list[dict[str, Any]] = [
     {"frame_id": 0, "instances": [A, B]},
     {"frame_id": 1, "instances": []},
     {"frame_id": 5, "instances": [C]},

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, points, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.poses import IMAGE
 from starcli_plugins.readers.models import COCO
 from starcli_plugins.readers.movenet import MoveNet
+from tests.pose_files import Numbers, made, one, points, refused, same, unknown
 
 
 @conforms("reader", MoveNet)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, points, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.conformance.bodies import sample
 from starcli.contracts import NoSettings
 from starcli.poses import IMAGE
 from starcli_plugins.readers.openpose import MODELS, OpenPose
+from tests.pose_files import Numbers, made, one, points, refused, same, unknown
 
 
 @conforms("reader", OpenPose)

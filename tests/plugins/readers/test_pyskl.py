@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, points, recordings, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.poses import IMAGE, KINECT
 from starcli_plugins.readers.pyskl import Pyskl
+from tests.pose_files import Numbers, made, one, points, recordings, refused, same, unknown
 
 
 @conforms("reader", Pyskl)

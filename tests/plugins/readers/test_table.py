@@ -89,10 +89,12 @@ def test_two_rows_of_heading(tmp_path: Path) -> None:
     axes = ["x", "y"] * 17
     names = [cell for name in NAMES for cell in (name, "")]
     repeated = [name for name in NAMES for _ in "xy"]
-    body = [[7 + n, *row] for n, row in enumerate(PLACES.reshape(3, -1).tolist())]
+    body: list[list[object]] = [
+        [7 + n, *row] for n, row in enumerate(PLACES.reshape(3, -1).tolist())
+    ]
     for first in (names, repeated):
         for corner in (("frame", ""), ("", "frame"), ("frame", "frame")):
-            rows = [[corner[0], *first], [corner[1], *axes], *body]
+            rows: list[list[object]] = [[corner[0], *first], [corner[1], *axes], *body]
             poses = read(write(tmp_path, text_of(rows)))
             np.testing.assert_array_equal(poses.joints[:, 0], PLACES)
             assert poses.frames is not None and poses.frames.tolist() == [7, 8, 9]
@@ -166,7 +168,7 @@ def test_empty_cells_and_joints_at_the_origin_were_not_seen(tmp_path: Path) -> N
     rows = wide()
     rows[1][0], rows[2][3], rows[3][4:6] = "", "NaN", [0, 0]
     poses = read(write(tmp_path, text_of(rows)))
-    missing = np.argwhere(np.isnan(poses.joints).any(-1)[:, 0]).tolist()
+    missing = np.argwhere(np.any(np.isnan(poses.joints), axis=-1)[:, 0]).tolist()
     assert missing == [[0, 0], [1, 1], [2, 2]]
     assert (np.isnan(poses.joints).any(-1) == np.isnan(poses.joints).all(-1)).all()
 
@@ -183,10 +185,12 @@ def test_a_frame_without_anybody_stays_a_frame(tmp_path: Path) -> None:
 
 def test_shares_of_the_image_and_metres(tmp_path: Path) -> None:
     head, *body = wide()
-    poses = read(write(tmp_path, text_of([head, *(np.array(row) / 640 for row in body)])))
+    poses = read(
+        write(tmp_path, text_of([head, *((np.array(row) / 640).tolist() for row in body)]))
+    )
     assert (poses.unit, poses.axes) == ("image", IMAGE)
     head = [f"{name}_{axis}" for name in SMPL_22.joints for axis in "xyz"]
-    solid = read(write(tmp_path, text_of([head, np.arange(1, 67) / 60])))
+    solid = read(write(tmp_path, text_of([head, (np.arange(1, 67) / 60).tolist()])))
     assert (solid.layout, solid.unit, solid.axes) == ("smpl-22", None, None)
     assert solid.joints.shape == (1, 1, 22, 3)
 

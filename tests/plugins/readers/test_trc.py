@@ -98,7 +98,7 @@ def test_an_empty_cell_is_a_joint_not_seen_and_moves_no_other(tmp_path: Path) ->
         row(3, 22, m21="\t\t"),
     ]
     poses = read(write(tmp_path, trc(rows)))
-    missing = np.isnan(poses.joints).any(-1)[:, 0]
+    missing = np.any(np.isnan(poses.joints), axis=-1)[:, 0]
     x = {name: HALPE_26.joints.index(name) for name in ("spine base", "left ankle", "left wrist")}
     assert missing[0, [x["spine base"], x["left ankle"], x["left wrist"]]].tolist() == [
         True,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_files import Numbers, made, one, points, refused, same, unknown
 
 from starcli.conformance import conforms
 from starcli.contracts import NoSettings
 from starcli_plugins.readers.ultralytics import Ultralytics
+from tests.pose_files import Numbers, made, one, points, refused, same, unknown
 
 
 @conforms("reader", Ultralytics)
