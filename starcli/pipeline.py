@@ -13,6 +13,7 @@ from starcli.data.splits import refuse_leak
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
 from starcli.experiment import FINAL, VALIDATION, Experiment, Job
 from starcli.settings.resolve import flatten
+from starcli.stages.recipes import RECIPES, REVISIONS
 from starcli.store.artifacts import Artifact, Finished, Recipe, key_of
 from starcli.store.runs import save_run
 from starcli.store.unfinished import sweep
@@ -123,12 +124,11 @@ def plan(experiment: Experiment, target: str, *, explain: bool = True) -> list[P
     """
     planned: dict[str, Planned] = {}
     for step in _chain(steps(experiment.folds), target):
-        module = import_module(f"starcli.stages.{step.stage}")
         inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
         recipe = {
             "stage": step.stage,
-            "revision": module.REVISION,
-            **module.recipe(experiment, step.role),
+            "revision": REVISIONS[step.stage],
+            **RECIPES[step.stage](experiment, step.role),
             "inputs": inputs,
         }
         artifact = experiment.store.get(step.stage, key_of(recipe))

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
 from starcli.evaluation.report import EvaluationReport
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Job
 from starcli.store.artifacts import Artifact
-
-REVISION = 4
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """Everything that matters is in the inputs."""
-    return {}
 
 
 def run(job: Job) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from starcli.contracts import DescriberContext
 from starcli.experiment import Experiment, Job
 from starcli.store.artifacts import Artifact, Recipe
 from starcli.text.descriptions import read, require
 
-REVISION = 1
 ANSWERS = "*.jsonl"
 
 
@@ -18,12 +16,6 @@ def facets(experiment: Experiment) -> tuple[str, ...]:
     """What each class is described by: the parts, or what the describer gives in their place."""
     own = getattr(experiment.loaded.plugins["describer"], "facets", ())
     return tuple(own or experiment.source.layout.parts[experiment.settings.parts])
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The describer and the names it is asked about."""
-    names = {"classes": list(experiment.actions), "parts": list(facets(experiment))}
-    return {**experiment.plugin("describer"), **names}
 
 
 def run(job: Job) -> None:

@@ -19,7 +19,6 @@ from starcli.stages.describe import open_texts
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
 
-REVISION = 1
 BATCH = 64
 
 
@@ -42,12 +41,6 @@ class Composed:
         for name, row in zip(self.classes, self.rows, strict=True):
             for facet, text in zip(self.facets, row, strict=True):
                 yield f"class '{name}', {facet}", text
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The encoder, the templates and the number of parts."""
-    text = experiment.settings.text.model_dump()
-    return {**experiment.plugin("encoder"), **text, "parts": experiment.settings.parts}
 
 
 def run(job: Job) -> None:

@@ -10,13 +10,6 @@ from starcli.stages.extract import open_tokens
 from starcli.stages.train import build, score
 from starcli.store.artifacts import Artifact
 
-REVISION = 1
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """Everything that matters is in the inputs and the task."""
-    return {"task": experiment.task_recipe(role)}
-
 
 def run(job: Job) -> None:
     """Store scores [N, C] over all classes with the labels [N]."""

@@ -15,57 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from starcli.contracts import VIEWS, TokenSet, views_of
+from starcli.contracts import TokenSet
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
-from starcli.errors import MissingError, NumericalError
+from starcli.errors import NumericalError
 from starcli.experiment import Experiment, Job
 from starcli.files import save_whole
 from starcli.stages.plugin_checks import new_backbone
+from starcli.stages.recipes import wanted_views
 from starcli.store.artifacts import Artifact, save_tensors, split_evenly
 from starcli.training.loop import DRAWS
 from starcli.training.seeds import derive
 
-REVISION = 3
-SHARD_MB = 64.0
-
 View = Callable[[Sequence[int]], Tensor]
 """Clips by their positions -> what the backbone reads [B, 3, T, V, M]."""
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """How clips are read, and which views the method asks for."""
-    s, views = experiment.settings, list(wanted_views(experiment))
-    recipe = {
-        "frames": s.pretrain.frames,
-        # The size of files changes no token; a constant in its place keeps the keys as they were.
-        "extract": s.extract.model_dump(mode="json", exclude={"batch"}) | {"shard_mb": SHARD_MB},
-        "task": experiment.task_recipe(role),
-        "views": views,
-    }
-    if "augmented" in views:
-        shape = s.pretrain.model_dump(
-            mode="json", include={"crop", "crop_frames", "rotation", "scale"}
-        )
-        recipe |= {"augmentation": shape, "seed": s.seed}
-    return recipe
-
-
-def wanted_views(experiment: Experiment) -> tuple[str, ...]:
-    """`plain`, then the further views that the method learns from.
-
-    Raises:
-        MissingError: It asks for one that does not exist.
-    """
-    loaded = experiment.loaded
-    more = views_of(loaded.plugins["method"], loaded.plugin_settings["method"])
-    for view in more:
-        if view not in VIEWS:
-            raise MissingError(
-                f"method {experiment.settings.method.name} asks for view '{view}'",
-                f"there are: {', '.join(VIEWS)}",
-            )
-    return ("plain", *more)
 
 
 @dataclass(frozen=True)

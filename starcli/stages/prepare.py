@@ -12,21 +12,11 @@ from typing import Any
 
 from starcli.data.reading import Group, cores, each_group, groups, read_group, read_lists
 from starcli.errors import LEAVE_OUT, DataError
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Job
 from starcli.files import save_text
 
-REVISION = 3
 SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The recordings, the data set's settings, and what is done to every clip."""
-    return {
-        **experiment.plugin("dataset"),
-        "raw": experiment.raw_digest,
-        "prepare": experiment.settings.prepare.model_dump(mode="json"),
-    }
 
 
 def run(job: Job) -> None:

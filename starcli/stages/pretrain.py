@@ -28,7 +28,6 @@ from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
 from starcli.weights.matching import Fitted, TrainedOn, fit_weights, read_weights, saw
 
-REVISION = 3
 JUDGED = 0.95
 """Middle share of the frames that a clip is judged by, the published feeder's of test clips."""
 
@@ -48,25 +47,6 @@ class Classifier(nn.Module):
         """Clips [B, 3, T, V, M] -> logits [B, classes]."""
         logits: Tensor = self.fc(self.backbone(clips).mean((1, 2)))
         return logits
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The backbone, its training or its weights, the task's classes and clips, and the seed."""
-    settings = experiment.settings
-    common = {
-        **experiment.plugin("backbone"),
-        "task": experiment.task_recipe(role),
-        "modality": settings.extract.modality,
-    }
-    if experiment.weights_digest is not None:
-        return {
-            **common,
-            "weights": experiment.weights_digest,
-            "trained_on": settings.backbone.trained_on,
-            "frames": settings.pretrain.frames,
-        }
-    training = settings.pretrain.model_dump(mode="json", exclude={"recipe"})
-    return {**common, "pretrain": training, "seed": settings.seed}
 
 
 def require_possible(experiment: Experiment) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from starcli.contracts import Problem, TokenSet, TrainingCallbacks
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task
-from starcli.errors import UsageError, writes_to
+from starcli.errors import writes_to
 from starcli.evaluation.calibrated_stacking import sweep
 from starcli.evaluation.metrics import ScoredClips, require_finite
 from starcli.evaluation.model_selection import choose, select_model
@@ -29,38 +29,7 @@ from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
 from starcli.training.seeds import derive
 
-REVISION = 4
 SCORE_BATCH = 256
-
-
-def recipe(experiment: Experiment, role: str) -> dict[str, Any]:
-    """The method, the task, the seed, and when a nested run stops."""
-    _require_facets(experiment)
-    patience = experiment.settings.validation.patience
-    return {
-        **experiment.plugin("method"),
-        "parts": experiment.settings.parts,
-        "task": experiment.task_recipe(role),
-        "seed": experiment.settings.seed,
-        **({} if role == FINAL else {"patience": patience}),
-    }
-
-
-def _require_facets(experiment: Experiment) -> None:
-    """Refuse a describer whose texts the method cannot read, before anything is computed."""
-    plugins, settings = experiment.loaded.plugins, experiment.settings
-    given: tuple[str, ...] = getattr(plugins["describer"], "facets", ())
-    wanted: tuple[str, ...] | None = getattr(plugins["method"], "facets", None)
-    # A method that names no facets reads those of the parts.
-    readable = not given if wanted is None else set(wanted) <= {"name", *given}
-    if not readable:
-        reads = ", ".join(wanted or ("each part",))
-        raise UsageError(
-            f"method {settings.method.name} reads a text for {reads}, "
-            f"describer {settings.describer.name} gives one for "
-            f"{', '.join(given) or 'each part'}",
-            "choose another with --describer or --method",
-        )
 
 
 def run(job: Job) -> None:

@@ -1,0 +1,157 @@
+"""What determines the result of each stage, known before anything is computed.
+
+A result is named by its recipe: what `RECIPES` gives, the stage's number in `REVISIONS`, which is
+raised when the same recipe gives another result, and the names of its inputs. Stages import torch
+and recipes do not, so that what is in the store is found without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starcli.contracts import VIEWS, views_of
+from starcli.errors import MissingError, UsageError
+from starcli.experiment import FINAL, Experiment
+from starcli.stages.describe import facets
+
+REVISIONS: Mapping[str, int] = {
+    "prepare": 3,
+    "describe": 1,
+    "embed": 1,
+    "pretrain": 3,
+    "extract": 3,
+    "train": 4,
+    "evaluate": 1,
+    "calibrate": 4,
+}
+"""Stage -> number of its algorithm."""
+SHARD_MB = 64.0
+
+
+def prepare(experiment: Experiment, role: str) -> dict[str, Any]:
+    """The recordings, the data set's settings, and what is done to every clip."""
+    return {
+        **experiment.plugin("dataset"),
+        "raw": experiment.raw_digest,
+        "prepare": experiment.settings.prepare.model_dump(mode="json"),
+    }
+
+
+def describe(experiment: Experiment, role: str) -> dict[str, Any]:
+    """The describer and the names it is asked about."""
+    names = {"classes": list(experiment.actions), "parts": list(facets(experiment))}
+    return {**experiment.plugin("describer"), **names}
+
+
+def embed(experiment: Experiment, role: str) -> dict[str, Any]:
+    """The encoder, the templates and the number of parts."""
+    text = experiment.settings.text.model_dump()
+    return {**experiment.plugin("encoder"), **text, "parts": experiment.settings.parts}
+
+
+def pretrain(experiment: Experiment, role: str) -> dict[str, Any]:
+    """The backbone, its training or its weights, the task's classes and clips, and the seed."""
+    settings = experiment.settings
+    common = {
+        **experiment.plugin("backbone"),
+        "task": experiment.task_recipe(role),
+        "modality": settings.extract.modality,
+    }
+    if experiment.weights_digest is not None:
+        return {
+            **common,
+            "weights": experiment.weights_digest,
+            "trained_on": settings.backbone.trained_on,
+            "frames": settings.pretrain.frames,
+        }
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe"})
+    return {**common, "pretrain": training, "seed": settings.seed}
+
+
+def extract(experiment: Experiment, role: str) -> dict[str, Any]:
+    """How clips are read, and which views the method asks for."""
+    s, views = experiment.settings, list(wanted_views(experiment))
+    recipe = {
+        "frames": s.pretrain.frames,
+        # The size of files changes no token; a constant in its place keeps the keys as they were.
+        "extract": s.extract.model_dump(mode="json", exclude={"batch"}) | {"shard_mb": SHARD_MB},
+        "task": experiment.task_recipe(role),
+        "views": views,
+    }
+    if "augmented" in views:
+        shape = s.pretrain.model_dump(
+            mode="json", include={"crop", "crop_frames", "rotation", "scale"}
+        )
+        recipe |= {"augmentation": shape, "seed": s.seed}
+    return recipe
+
+
+def wanted_views(experiment: Experiment) -> tuple[str, ...]:
+    """`plain`, then the further views that the method learns from.
+
+    Raises:
+        MissingError: It asks for one that does not exist.
+    """
+    loaded = experiment.loaded
+    more = views_of(loaded.plugins["method"], loaded.plugin_settings["method"])
+    for view in more:
+        if view not in VIEWS:
+            raise MissingError(
+                f"method {experiment.settings.method.name} asks for view '{view}'",
+                f"there are: {', '.join(VIEWS)}",
+            )
+    return ("plain", *more)
+
+
+def train(experiment: Experiment, role: str) -> dict[str, Any]:
+    """The method, the task, the seed, and when a nested run stops."""
+    _require_facets(experiment)
+    patience = experiment.settings.validation.patience
+    return {
+        **experiment.plugin("method"),
+        "parts": experiment.settings.parts,
+        "task": experiment.task_recipe(role),
+        "seed": experiment.settings.seed,
+        **({} if role == FINAL else {"patience": patience}),
+    }
+
+
+def _require_facets(experiment: Experiment) -> None:
+    """Refuse a describer whose texts the method cannot read, before anything is computed."""
+    plugins, settings = experiment.loaded.plugins, experiment.settings
+    given: tuple[str, ...] = getattr(plugins["describer"], "facets", ())
+    wanted: tuple[str, ...] | None = getattr(plugins["method"], "facets", None)
+    # A method that names no facets reads those of the parts.
+    readable = not given if wanted is None else set(wanted) <= {"name", *given}
+    if not readable:
+        reads = ", ".join(wanted or ("each part",))
+        raise UsageError(
+            f"method {settings.method.name} reads a text for {reads}, "
+            f"describer {settings.describer.name} gives one for "
+            f"{', '.join(given) or 'each part'}",
+            "choose another with --describer or --method",
+        )
+
+
+def evaluate(experiment: Experiment, role: str) -> dict[str, Any]:
+    """Everything that matters is in the inputs and the task."""
+    return {"task": experiment.task_recipe(role)}
+
+
+def calibrate(experiment: Experiment, role: str) -> dict[str, Any]:
+    """Everything that matters is in the inputs."""
+    return {}
+
+
+RECIPES: Mapping[str, Callable[[Experiment, str], dict[str, Any]]] = {
+    "prepare": prepare,
+    "describe": describe,
+    "embed": embed,
+    "pretrain": pretrain,
+    "extract": extract,
+    "train": train,
+    "evaluate": evaluate,
+    "calibrate": calibrate,
+}
+"""Stage -> what determines its result, from the experiment and the role of the step."""
