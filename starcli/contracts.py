@@ -265,11 +265,23 @@ class Plugin(Protocol):
     `api` is the contract version it was written for, `revision` is raised when the same
     input gives another output, `Settings` is a frozen pydantic model of its own settings,
     and its constructor takes an instance of that model first.
+
+    A class may be settings and facts alone, so that they are read without importing torch: then it
+    names its subclass that computes, as an entry point does, in `implementation`: `module:Class`.
+    What is asked before anything is computed stands in the class itself, such as a backbone's
+    `recipes` or a method's `facets`, `views` and `transductive`.
     """
 
     api: ClassVar[int]
     revision: ClassVar[int]
     Settings: ClassVar[type[BaseModel]]
+
+
+def implementation_of(plugin: object) -> str | None:
+    """Where the subclass of a plugin class is that computes; None where the class itself does."""
+    # Its own, not what it inherits, as the subclass does.
+    own: str | None = getattr(plugin, "__dict__", {}).get("implementation")
+    return own
 
 
 class DatasetSource(Plugin, Protocol):

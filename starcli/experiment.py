@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from starcli import registry
 from starcli.class_names import require_classes
-from starcli.contracts import DatasetSource, Progress, is_transductive, silent
+from starcli.contracts import (
+    DatasetSource,
+    Progress,
+    implementation_of,
+    is_transductive,
+    silent,
+)
 from starcli.data.imported import Imported
 from starcli.data.reading import cores, fingerprint, states
 from starcli.errors import AbsentError, DataError, UsageError, suggest
@@ -89,7 +95,14 @@ class Experiment:
 
     def make(self, section: str, *more: Any) -> Any:
         """An instance of the plugin chosen in a section."""
-        return self.loaded.plugins[section](self.loaded.plugin_settings[section], *more)
+        return self.computing(section)(self.loaded.plugin_settings[section], *more)
+
+    def computing(self, section: str) -> type[Any]:
+        """The plugin class chosen in a section, imported whole."""
+        plugin = self.loaded.plugins[section]
+        if implementation_of(plugin) is None:
+            return plugin
+        return registry.load(PLUGIN_SECTIONS[section], getattr(self.settings, section).name)
 
     def plugin(self, section: str) -> dict[str, Any]:
         """The part of a recipe that names a plugin, its revision and its settings."""

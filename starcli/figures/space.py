@@ -39,7 +39,7 @@ def require_drawable(experiment: Experiment, run: str) -> None:
     Raises:
         UsageError: It lacks the optional members of a method.
     """
-    if not all(hasattr(experiment.loaded.plugins["method"], hook) for hook in HOOKS):
+    if not all(hasattr(experiment.computing("method"), hook) for hook in HOOKS):
         raise UsageError(
             f"run '{run}': method {experiment.settings.method.name} shows no features "
             "without and with prompts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -99,3 +99,12 @@ class HeadSettings(BaseModel):
     def transductive(self) -> bool:
         """Whether text of unseen classes is learned from."""
         return self.semantic_classes == "all" and "sce" not in self.ablate
+
+
+class StarFacts:
+    """What is known of the dual-prompt head before it computes."""
+
+    Settings: ClassVar[type[HeadSettings]] = HeadSettings
+    implementation: ClassVar[str] = "starcli.head.star:Star"
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 3

@@ -9,7 +9,6 @@ the same m-dimensional space. Three cross-entropies align the two sides (eqs. 5 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from torch.nn import functional
 from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import DataError, UsageError
 from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
-from starcli.head.settings import HeadSettings
+from starcli.head.settings import HeadSettings, StarFacts
 from starcli.training.loop import run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
@@ -55,7 +54,7 @@ def text_targets(texts: Tensor) -> Tensor | None:
     return same / count if count.max() > 1 else None
 
 
-class Star(nn.Module):
+class Star(StarFacts, nn.Module):
     """Side information and dual prompts for zero-shot skeleton action recognition.
 
     Differs from the paper, and each is a setting: similarity is cosine with a temperature
@@ -83,10 +82,6 @@ class Star(nn.Module):
     Raises:
         DataError: The text bank lacks a part, or a class is both seen and unseen.
     """
-
-    Settings: ClassVar[type[HeadSettings]] = HeadSettings
-    api: ClassVar[int] = 1
-    revision: ClassVar[int] = 3
 
     def __init__(self, settings: HeadSettings, problem: Problem, seed: int) -> None:
         super().__init__()

@@ -7,12 +7,12 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any
 
-from starcli.contracts import API, KINDS, Kind, Layout
+from starcli.contracts import API, KINDS, Kind, Layout, implementation_of
 from starcli.errors import IncompatibleError, MissingError, UsageError, suggest
 
 GROUPS: dict[Kind, str] = {
@@ -145,22 +145,44 @@ def find(kind: Kind, name: str) -> Entry:
 
 
 def load(kind: Kind, name: str) -> type[Any]:
-    """Import one plugin class and check what it promises.
+    """Import one plugin class, ready to compute, and check what it promises.
+
+    Raises:
+        UsageError: There is no such plugin.
+        MissingError: It cannot be imported, or breaks its contract.
+    """
+    plugin = declared(kind, name)
+    where = implementation_of(plugin)
+    if where is None:
+        return plugin
+    entry = replace(find(kind, name), target=where)
+    computes: type[Any] = _target(entry)
+    _require_contract(entry, computes, CALLS[kind])
+    if not issubclass(computes, plugin):
+        raise IncompatibleError(
+            f"{who(entry)}: {entry.target} is not a subclass of {plugin.__name__}",
+            f"update {entry.distribution}",
+        )
+    return computes
+
+
+def declared(kind: Kind, name: str) -> type[Any]:
+    """Import the class that an entry point names; perhaps settings and facts alone.
 
     Raises:
         UsageError: There is no such plugin.
         MissingError: It cannot be imported, or breaks its contract.
     """
     entry = find(kind, name)
-    plugin = _target(entry)
-    _require_contract(entry, plugin)
-    return plugin  # type: ignore[no-any-return]
+    plugin: type[Any] = _target(entry)
+    _require_contract(entry, plugin, {} if implementation_of(plugin) else CALLS[kind])
+    return plugin
 
 
-def _require_contract(entry: Entry, plugin: Any) -> None:
+def _require_contract(entry: Entry, plugin: Any, calls: Mapping[str, tuple[str, ...]]) -> None:
     """Refuse what another API was the contract of, lacks a member or takes other arguments."""
     whose, update = who(entry), f"update {entry.distribution}"
-    api, calls = getattr(plugin, "api", None), CALLS[entry.kind]
+    api = getattr(plugin, "api", None)
     if api != API:
         raise IncompatibleError(
             f"{whose} is written for plugin API {api}, this starcli has {API}",

@@ -250,7 +250,7 @@ def _plugin(kind: Kind, name: str, store: Path) -> type[Any]:
     """A plugin, or a data set that lies in the store."""
     if kind == "dataset" and not registry.matches(kind, name):
         return imported.load(store, name)
-    return registry.load(kind, name)
+    return registry.declared(kind, name)
 
 
 def _config_path(config: Path | None) -> Path | None:
@@ -318,7 +318,7 @@ def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Origin -> dotted settings of the backbone's chosen recipe."""
     name = str(merged.get("backbone.name", BackboneSection().name))
     chosen = str(merged.get("pretrain.recipe", PretrainSection().recipe))
-    recipes = getattr(registry.load("backbone", name), "recipes", {"light": {}})
+    recipes = getattr(registry.declared("backbone", name), "recipes", {"light": {}})
     if chosen not in recipes:
         raise UsageError(f"backbone {name} has no recipe '{chosen}'", suggest(chosen, recipes))
     return {f"recipe {chosen} of {name}": recipes[chosen]}

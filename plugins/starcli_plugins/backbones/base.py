@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,42 +19,6 @@ from starcli.errors import DataError
 
 SLICE = 8
 """Skeletons that a CPU encodes at a time at inference, so that activations stay in its cache."""
-
-
-PUBLISHED_RECIPE: Mapping[str, Any] = {
-    "backbone.widths": (64,) * 4 + (128,) * 3 + (256,) * 3,
-    "backbone.strides": (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
-    "pretrain.optimizer": "sgd",
-    "pretrain.lr": 0.1,
-    "pretrain.batch": 64,
-    "pretrain.schedule": "steps",
-    "pretrain.warmup": 0.0,
-    "pretrain.label_smoothing": 0.0,
-    "pretrain.crop": 0.5,
-    "pretrain.scale": 0.0,
-}
-"""What the published recipes of the three networks have in common."""
-
-
-class NetworkSettings(BaseModel):
-    """Size of a network; the defaults are light, for small data sets and two cores."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    coordinates: Literal[2, 3] = Field(3, description="3, or 2 to read x and y only")
-    persons: int = Field(
-        1, ge=1, description="persons with an input normalisation of their own; 1: all share it"
-    )
-    widths: tuple[int, ...] = Field((48, 64, 64, 128, 128), description="channels per block")
-    strides: tuple[int, ...] = Field((1, 2, 1, 2, 1), description="time stride per block")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if len(self.widths) != len(self.strides) or not self.widths:
-            raise ValueError("widths and strides need one entry per block")
-        if min(self.widths + self.strides) < 1:
-            raise ValueError("widths and strides are positive")
-        return self
 
 
 class SkeletonBackbone(nn.Module):

@@ -6,18 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from math import prod
-from typing import Any, ClassVar
 
 import torch
-from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.base import (
-    PUBLISHED_RECIPE,
-    NetworkSettings,
     SkeletonBackbone,
     conv_like,
     conv_norm,
@@ -29,6 +25,7 @@ from starcli_plugins.backbones.base import (
 )
 from starcli_plugins.backbones.graph import skeleton_graph
 from starcli_plugins.backbones.refined_conv import RefinedConv
+from starcli_plugins.backbones.settings import CtrGcnFacts
 
 
 class MultiScaleConv(nn.Module):
@@ -201,7 +198,7 @@ def _joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: torch.cat(p) if len(p) > 1 and p[0].ndim else p[0] for n, p in pieces.items()}
 
 
-class CtrGcn(SkeletonBackbone):
+class CtrGcn(CtrGcnFacts, SkeletonBackbone):
     """CTR-GCN over any skeleton layout.
 
     Differs from the paper: the number, width and stride of blocks are settings, the defaults
@@ -216,19 +213,7 @@ class CtrGcn(SkeletonBackbone):
         layout: The skeleton.
     """
 
-    class Settings(NetworkSettings):
-        """Size of the network; widths are multiples of 4."""
-
-        @model_validator(mode="after")
-        def _four_branches(self) -> CtrGcn.Settings:
-            if any(width % 4 for width in self.widths):
-                raise ValueError("widths are multiples of 4, a quarter for each branch")
-            return self
-
-    api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
-
-    def __init__(self, settings: Settings, layout: Layout) -> None:
+    def __init__(self, settings: CtrGcnFacts.Settings, layout: Layout) -> None:
         super().__init__(
             layout,
             coordinates=settings.coordinates,
@@ -248,19 +233,6 @@ class CtrGcn(SkeletonBackbone):
         for block in self.blocks:
             x = block(x)
         return x
-
-    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "light": {},
-        # The authors' for NTU RGB+D, clips prepared and cropped by their feeder.
-        "published": {
-            **PUBLISHED_RECIPE,
-            "backbone.persons": 2,
-            "pretrain.weight_decay": 4e-4,
-            "pretrain.epochs": 65,
-            "pretrain.milestones": (35.0, 55.0),
-            "pretrain.warmup": 5 / 65,
-        },
-    }
 
     @classmethod
     def published(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.base import (
-    PUBLISHED_RECIPE,
-    NetworkSettings,
     SkeletonBackbone,
     affine,
     conv_norm,
     fusable,
     fuse_batch_norm,
 )
+from starcli_plugins.backbones.settings import ShiftGcnFacts
 from starcli_plugins.backbones.shifts import SpatialShift, TemporalShift
 
 _PUBLISHED = (
@@ -156,7 +154,7 @@ class Block(nn.Module):
         return out.relu_()
 
 
-class ShiftGcn(SkeletonBackbone):
+class ShiftGcn(ShiftGcnFacts, SkeletonBackbone):
     """Shift-GCN over any skeleton layout.
 
     Differs from the paper: the number, width and stride of blocks are settings. The defaults
@@ -166,13 +164,7 @@ class ShiftGcn(SkeletonBackbone):
     Shapes: [B, 3, T, V, M] -> [B, T // stride, V, dim], averaged over persons.
     """
 
-    class Settings(NetworkSettings):
-        """Size of the network."""
-
-    api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
-
-    def __init__(self, settings: Settings, layout: Layout) -> None:
+    def __init__(self, settings: ShiftGcnFacts.Settings, layout: Layout) -> None:
         super().__init__(
             layout,
             coordinates=settings.coordinates,
@@ -191,23 +183,6 @@ class ShiftGcn(SkeletonBackbone):
         for block in self.blocks:
             x = block(x)
         return x
-
-    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Its shifts have to find their places first, which takes more passes than others need.
-        "light": {"pretrain.epochs": 60},
-        # Shift-GCN as pretrained on seen classes for STAR++ and Neuron: CTR-GCN's clips and feeder.
-        "published": {
-            **PUBLISHED_RECIPE,
-            "backbone.persons": 2,
-            "pretrain.weight_decay": 1e-4,
-            "pretrain.epochs": 110,
-            "pretrain.milestones": (60.0, 80.0, 100.0),
-        },
-    }
-    decay_factors: ClassVar[Mapping[str, float]] = {
-        r"\.mask$": 0.0,
-        r"\.spatial\.linear\.weight$": 10.0,
-    }
 
     @classmethod
     def published(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

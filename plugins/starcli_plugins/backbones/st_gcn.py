@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
 
 from starcli.contracts import Layout
 from starcli_plugins.backbones.base import (
-    PUBLISHED_RECIPE,
-    NetworkSettings,
     SkeletonBackbone,
     conv_norm,
     fuse_batch_norm,
     renamed,
 )
 from starcli_plugins.backbones.graph import Operator, dense, from_dense, skeleton_graph
+from starcli_plugins.backbones.settings import StGcnFacts
 
 PUBLISHED: tuple[tuple[str, str], ...] = (
     # The authors' code, and SMIE's.
@@ -158,7 +155,7 @@ class Block(nn.Module):
         return out.relu_()
 
 
-class StGcn(SkeletonBackbone):
+class StGcn(StGcnFacts, SkeletonBackbone):
     """ST-GCN over any skeleton layout.
 
     Differs from the paper: the number, width and stride of blocks are settings, the defaults
@@ -172,27 +169,7 @@ class StGcn(SkeletonBackbone):
         layout: The skeleton.
     """
 
-    class Settings(NetworkSettings):
-        """Size of the network."""
-
-        kernel: int = Field(9, ge=1, description="frames of the temporal convolution; odd")
-        dropout: float = Field(0.2, ge=0, lt=1, description="dropout in each block")
-        partition: Literal["distance", "distance-published"] = Field(
-            "distance",
-            description="groups of neighbours: by distance from the centre, or as published "
-            "code computes them (all joints beyond one bone equally far)",
-        )
-
-        @model_validator(mode="after")
-        def _odd(self) -> StGcn.Settings:
-            if self.kernel % 2 == 0:
-                raise ValueError("the kernel is odd")
-            return self
-
-    api: ClassVar[int] = 1
-    revision: ClassVar[int] = 2
-
-    def __init__(self, settings: Settings, layout: Layout) -> None:
+    def __init__(self, settings: StGcnFacts.Settings, layout: Layout) -> None:
         super().__init__(
             layout,
             coordinates=settings.coordinates,
@@ -212,18 +189,6 @@ class StGcn(SkeletonBackbone):
         for block in self.blocks:
             x = block(x)
         return x
-
-    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "light": {},
-        # The authors' for NTU RGB+D.
-        "published": {
-            **PUBLISHED_RECIPE,
-            "backbone.dropout": 0.5,
-            "pretrain.weight_decay": 1e-4,
-            "pretrain.epochs": 80,
-            "pretrain.milestones": (10.0, 50.0),
-        },
-    }
 
     @classmethod
     def published(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

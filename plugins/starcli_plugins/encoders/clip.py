@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from starcli_plugins.encoders.transformer import Transformer
 from starcli_plugins.hub_files import load
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Clip(Transformer):

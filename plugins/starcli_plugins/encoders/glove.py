@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VECTORS, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 INSTALL = "pip install 'starcli[glove]'"
@@ -77,4 +78,6 @@ class Glove50(WordVectors):
         return self._rows.get(word)
 
     def _vectors(self, rows: Sequence[int]) -> Tensor:
+        import torch
+
         return torch.from_numpy(self._table[list(rows)])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from starcli_plugins.encoders.transformer import Transformer
 from starcli_plugins.hub_files import load
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class HuggingFace(Transformer):
@@ -73,6 +74,8 @@ def pool(tokens: Tensor, mask: Tensor, how: str) -> Tensor:
     if how == "cls":
         return tokens[:, 0]
     if how == "last":
+        import torch
+
         return tokens[torch.arange(len(tokens)), mask.sum(1) - 1]
     weights = mask.unsqueeze(2).to(tokens.dtype)
     return (tokens * weights).sum(1) / weights.sum(1)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.transformer import unknown_words
 from starcli_plugins.hub_files import find, fingerprint, load, opening, require_same_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class SentenceBert:
@@ -64,6 +65,8 @@ class SentenceBert:
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Vectors float32 [len(texts), E]; of a longer text, those of its first tokens."""
+        import torch
+
         with torch.inference_mode():
             vectors = self._model.encode(
                 list(texts),
@@ -81,6 +84,7 @@ class SentenceBert:
     def _model(self) -> Any:
         folder = self._folder()
         with opening(folder):
+            import torch
             from sentence_transformers import SentenceTransformer
             from transformers import AutoModel
 

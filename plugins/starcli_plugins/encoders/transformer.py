@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import BaseModel
-from torch import Tensor
 
 from starcli_plugins.hub_files import find, fingerprint, opening, require_same_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BATCH = 32
 
@@ -89,6 +90,8 @@ class Transformer(ABC):
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Vectors float32 [len(texts), E]; of a longer text, those of its first tokens."""
+        import torch
+
         tokenizer = self._loaded[0]
         vectors = torch.empty(len(texts), self.dim)
         # Texts of like length together, so that little padding is computed.

@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NATIVE = frozenset({".kv", ".model", ".pkl", ".npy", ".wordvectors"})
 """Endings of what gensim's own `save` writes, which only unpickling could read."""
@@ -84,6 +85,8 @@ class Word2Vec(WordVectors):
         return row
 
     def _vectors(self, rows: Sequence[int]) -> Tensor:
+        import torch
+
         return torch.from_numpy(self._words.vectors[list(rows)])
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import BaseModel
-from torch import Tensor
 
 from starcli.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 POSSESSIVE = re.compile(r"['\u2019]s\b")
 WORD = re.compile(r"[^\W_]+")
@@ -68,6 +69,8 @@ class WordVectors(ABC):
         Raises:
             DataError: No word of a text has a vector.
         """
+        import torch
+
         vectors = torch.stack([self._mean(text) for text in texts])
         return torch.nn.functional.normalize(vectors, dim=1) if self.settings.normalise else vectors
 

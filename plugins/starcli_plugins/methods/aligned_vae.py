@@ -8,30 +8,17 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from starcli.contracts import TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
 from starcli.training.seeds import derive
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
+from starcli_plugins.methods.base import TrainedMethod
+from starcli_plugins.methods.settings import AlignedFacts, AlignedSettings
 from starcli_plugins.methods.vae import Gaussian, Sizes, Vae, fit_softmax, wasserstein
 
 
-class AlignedSettings(TrainingSettings):
-    """What every such method is asked for."""
-
-    latent: int = Field(64, ge=2, description="width of the codes of clips")
-    text_codes: int = Field(400, ge=1, description="codes drawn from the texts of a class")
-    classifier_epochs: int = Field(25, ge=1, description="passes of the classifier over the codes")
-    classifier_batch: int = Field(32, ge=1, description="codes per step of the classifier")
-    classifier_lr: float = Field(1e-3, gt=0, description="learning rate of the classifier, Adam")
-    judge_every: int = Field(
-        10, ge=1, description="epochs after which the classifier is trained and judged"
-    )
-
-
-class AlignedVaes(TrainedMethod):
+class AlignedVaes(AlignedFacts, TrainedMethod):
     """An autoencoder of clips and one of each facet of the text, with codes that fit each other.
 
     The codes of a class's facets side by side stand for the code of a clip of it, and each kind is
@@ -51,7 +38,6 @@ class AlignedVaes(TrainedMethod):
     text_layers: ClassVar[tuple[Sizes, Sizes]] = ((), ())
     """Hidden widths of the texts' encoders and decoders."""
     steps_per_epoch = 1
-    transductive: ClassVar[bool] = True
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The autoencoders and the classifier."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,21 +15,12 @@ from starcli.errors import UsageError
 from starcli.training.loop import run_epochs
 from starcli.training.schedules import warm_cosine
 from starcli.training.seeds import derive
+from starcli_plugins.methods.settings import PooledFacts, TrainingSettings
 
 DESCRIBERS = {"verb": "parts-of-speech", "noun": "parts-of-speech"}
 """Which describer gives a facet."""
 SLICE = 256
 """Clips whose tokens are in memory at a time."""
-
-
-class TrainingSettings(BaseModel):
-    """What every trained method is asked for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: int = Field(100, ge=1, description="length of the training")
-    batch: int = Field(64, ge=1, description="clips per step")
-    lr: float = Field(1e-4, gt=0, description="learning rate")
 
 
 def facet_vectors(bank: TextBank, facets: tuple[str, ...]) -> Tensor:
@@ -60,7 +51,7 @@ def pairs(clips: Tensor, text: Tensor) -> Tensor:
     return torch.cat([clips[:, None].expand(size), text[None].expand(size)], dim=-1)
 
 
-class PooledMethod(nn.Module, ABC):
+class PooledMethod(PooledFacts, nn.Module, ABC):
     """A method that compares the mean of a clip's joint tokens with text.
 
     Features are standardised per channel on the training clips, and text vectors scaled to length
@@ -75,13 +66,6 @@ class PooledMethod(nn.Module, ABC):
     Raises:
         UsageError: The texts lack one of `facets`.
     """
-
-    api: ClassVar[int] = 1
-    revision: ClassVar[int] = 1
-    facets: ClassVar[tuple[str, ...]] = ("name",)
-    """The facets of the text that it reads."""
-    views: ClassVar[tuple[str, ...]] = ()
-    """The views beside `plain` that it learns from."""
 
     def __init__(self, settings: BaseModel, problem: Problem, seed: int) -> None:
         super().__init__()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from starcli_plugins.methods.aligned_vae import AlignedSettings, AlignedVaes
+from starcli_plugins.methods.aligned_vae import AlignedVaes
+from starcli_plugins.methods.settings import CadaVaeFacts
 from starcli_plugins.methods.vae import Sizes
 
 
@@ -18,7 +18,7 @@ def warm_up(epoch: float, start: int, end: int, factor: float) -> float:
     return factor * min(max((int(epoch) - start) / (end - start), 0.0), 1.0)
 
 
-class CadaVae(AlignedVaes):
+class CadaVae(CadaVaeFacts, AlignedVaes):
     """Cross- and distribution aligned VAEs (Schönfeld et al., CVPR 2019).
 
     loss = L1 reconstruction + beta KL + gamma L1 cross-reconstruction + delta 2-Wasserstein
@@ -29,17 +29,7 @@ class CadaVae(AlignedVaes):
     one number for all; features are standardised, not scaled to [0, 1].
     """
 
-    class Settings(AlignedSettings):
-        """Weights and training; the widths are the published ones."""
-
-        batch: int = Field(50, ge=1, description="clips per step")
-        lr: float = Field(1.5e-4, gt=0, description="learning rate of Adam, AMSGrad variant")
-        beta: float = Field(0.25, ge=0, description="weight of the divergences from epoch 93")
-        gamma: float = Field(2.37, ge=0, description="weight of the cross-reconstructions from 75")
-        delta: float = Field(8.13, ge=0, description="weight of the distance from epoch 22")
-        clip_codes: int = Field(200, ge=1, description="codes drawn from the clips of a class")
-
-    settings: Settings
+    settings: CadaVaeFacts.Settings
     clip_layers: ClassVar[tuple[Sizes, Sizes]] = ((1560,), (1660,))
     text_layers: ClassVar[tuple[Sizes, Sizes]] = ((1450,), (665,))
 

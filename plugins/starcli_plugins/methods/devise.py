@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
+from starcli_plugins.methods.base import TrainedMethod
 from starcli_plugins.methods.losses import hinge_rank
+from starcli_plugins.methods.settings import DeviseFacts
 
 
-class Devise(TrainedMethod):
+class Devise(DeviseFacts, TrainedMethod):
     """A deep visual-semantic embedding model (Frome et al., NIPS 2013).
 
     loss = sum over false classes j of max(0, margin - t_y M v + t_j M v) (eq. 1 there), with texts
@@ -21,14 +21,7 @@ class Devise(TrainedMethod):
     length of the training.
     """
 
-    class Settings(TrainingSettings):
-        """The linear map's training."""
-
-        epochs: int = Field(50, ge=1, description="length of the training")
-        lr: float = Field(1e-3, gt=0, description="learning rate of Adagrad")
-        margin: float = Field(0.1, gt=0, description="margin of the hinge rank loss")
-
-    settings: Settings
+    settings: DeviseFacts.Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The map M [E, D], zero to begin with: what no seen text asks for stays zero."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
 from starcli.contracts import TokenSet, TrainingCallbacks
 from starcli_plugins.methods.base import PooledMethod
+from starcli_plugins.methods.settings import EszslFacts
 
 
-class Eszsl(PooledMethod):
+class Eszsl(EszslFacts, PooledMethod):
     """An embarrassingly simple approach to zero-shot learning (Romera-Paredes and Torr, ICML 2015).
 
     V = (X X' + gamma I)^-1 X Y S' (S S' + lambda I)^-1, with features X, labels Y of -1 and 1 and
@@ -22,15 +22,7 @@ class Eszsl(PooledMethod):
     for every data set; features are standardised and texts have length 1.
     """
 
-    class Settings(BaseModel):
-        """The two regularisers."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        gamma: float = Field(0.1, gt=0, description="regulariser of the features' side")
-        lam: float = Field(1.0, gt=0, description="lambda, regulariser of the texts' side")
-
-    settings: Settings
+    settings: EszslFacts.Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The one matrix V [D, E]."""

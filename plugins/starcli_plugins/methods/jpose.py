@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
+from starcli_plugins.methods.base import TrainedMethod
+from starcli_plugins.methods.settings import JPoseFacts
 
 SAME = 1 - 1e-5
 """Cosine above which two texts are the same words."""
@@ -35,7 +33,7 @@ def triplet(
     return (excess * chosen).sum() / chosen.sum().clamp_min(1)
 
 
-class JPose(TrainedMethod):
+class JPose(JPoseFacts, TrainedMethod):
     """Joint part-of-speech embeddings (Wray et al., ICCV 2019).
 
     For each part of speech, a network of the features and one of its text meet in one space, where
@@ -47,19 +45,7 @@ class JPose(TrainedMethod):
     same vector.
     """
 
-    class Settings(TrainingSettings):
-        """Sizes, weights and training, as in the published code."""
-
-        lr: float = Field(1e-2, gt=0, description="learning rate of SGD with momentum 0.9")
-        embedding: int = Field(256, ge=1, description="width of the space of a part of speech")
-        margin: float = Field(1.0, gt=0, description="margin of the triplets")
-        text_clip: float = Field(2.0, ge=0, description="weight of texts against clips")
-        clip_text: float = Field(1.0, ge=0, description="weight of clips against texts")
-        clip_clip: float = Field(1.0, ge=0, description="weight of clips against clips")
-        text_text: float = Field(1.0, ge=0, description="weight of texts against texts")
-
-    settings: Settings
-    facets: ClassVar[tuple[str, ...]] = ("verb", "noun")
+    settings: JPoseFacts.Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """Two networks for each part of speech."""

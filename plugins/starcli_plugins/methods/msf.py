@@ -7,10 +7,11 @@ from torch.nn import functional
 
 from starcli.contracts import TextBank
 from starcli_plugins.methods.base import facet_vectors
-from starcli_plugins.methods.synse import CyclicSettings, CyclicVaes, with_unit_mean_square
+from starcli_plugins.methods.settings import MsfFacts
+from starcli_plugins.methods.synse import CyclicVaes, with_unit_mean_square
 
 
-class Msf(CyclicVaes):
+class Msf(MsfFacts, CyclicVaes):
     """Multi-semantic fusion (Li et al., ICIG 2023).
 
     The vectors of all texts of a class, side by side, are one text with one autoencoder.
@@ -20,10 +21,7 @@ class Msf(CyclicVaes):
     `synse`.
     """
 
-    class Settings(CyclicSettings):
-        """Sizes and training."""
-
-    settings: Settings
+    settings: MsfFacts.Settings
 
     def semantics(self, bank: TextBank) -> Tensor:
         """All facets side by side, with a mean square of 1: [1, C, F * E]."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings, pairs
+from starcli_plugins.methods.base import TrainedMethod, pairs
+from starcli_plugins.methods.settings import RelationNetFacts
 
 
-class RelationNet(TrainedMethod):
+class RelationNet(RelationNetFacts, TrainedMethod):
     """Relation network for skeletons (Jasani and Mazagonwalla, 2019; Sung et al., CVPR 2018).
 
     An attribute network maps a class's text to the width of the features, and a relation network
@@ -23,16 +23,7 @@ class RelationNet(TrainedMethod):
     is the relation before its sigmoid, which orders classes alike and never saturates.
     """
 
-    class Settings(TrainingSettings):
-        """Sizes and training; 170 epochs of NTU RGB+D 60 are the published 200,000 episodes."""
-
-        epochs: int = Field(170, ge=1, description="length of the training")
-        batch: int = Field(32, ge=1, description="clips per episode")
-        lr: float = Field(1e-5, gt=0, description="learning rate of Adam")
-        hidden: int = Field(1200, ge=1, description="hidden width of both networks")
-        weight_decay: float = Field(1e-5, ge=0, description="of the attribute network")
-
-    settings: Settings
+    settings: RelationNetFacts.Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The two networks."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings
+from starcli_plugins.methods.base import TrainedMethod
 from starcli_plugins.methods.losses import hinge_rank, mmd
+from starcli_plugins.methods.settings import ReviseFacts
 
 
 class Autoencoder(nn.Module):
@@ -39,7 +39,7 @@ class Autoencoder(nn.Module):
         return ((code > 0).to(rows) @ rows).mean()
 
 
-class Revise(TrainedMethod):
+class Revise(ReviseFacts, TrainedMethod):
     """Learning robust visual-semantic embeddings (Tsai, Huang and Salakhutdinov, ICCV 2017).
 
     A contractive autoencoder of the features and one of the texts; the maximum mean discrepancy
@@ -53,22 +53,7 @@ class Revise(TrainedMethod):
     transductive.
     """
 
-    class Settings(TrainingSettings):
-        """Sizes, weights and training."""
-
-        epochs: int = Field(300, ge=1, description="length of the training")
-        batch: int = Field(128, ge=1, description="clips per step")
-        lr: float = Field(1e-4, gt=0, description="learning rate of Adam")
-        weight_decay: float = Field(1e-3, ge=0, description="of the texts' autoencoder")
-        code: int = Field(100, ge=1, description="width of the codes")
-        embedding: int = Field(50, ge=1, description="width of the embeddings")
-        margin: float = Field(0.3, gt=0, description="margin of the hinge loss")
-        reconstruction: float = Field(1.0, ge=0, description="weight of both reconstructions")
-        contraction: float = Field(1e-4, ge=0, description="weight of the contraction")
-        mmd: float = Field(1.0, ge=0, description="weight of the discrepancy")
-        kappa: float = Field(32.0, gt=0, description="sharpness of the discrepancy's kernel")
-
-    settings: Settings
+    settings: ReviseFacts.Settings
 
     def build(self, token_dim: int, text_dim: int) -> None:
         """The two autoencoders."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, TrainingSettings, pairs
+from starcli_plugins.methods.base import TrainedMethod, pairs
+from starcli_plugins.methods.settings import SmieFacts
 
 
-class Smie(TrainedMethod):
+class Smie(SmieFacts, TrainedMethod):
     """Mutual information estimation and maximisation (Zhou et al., ACM MM 2023).
 
     A network T scores a clip beside a text. The Jensen-Shannon estimate of their mutual information
@@ -25,17 +25,7 @@ class Smie(TrainedMethod):
     score is T, which orders classes as -softplus(-T) does.
     """
 
-    class Settings(TrainingSettings):
-        """Sizes and training."""
-
-        batch: int = Field(128, ge=1, description="clips per step")
-        lr: float = Field(1e-5, gt=0, description="peak learning rate of Adam")
-        hidden: tuple[int, int] = Field((1024, 512), description="hidden widths of the network T")
-        margin: float = Field(0.1, ge=0, description="margin of the temporal constraint")
-        temporal: float = Field(0.5, ge=0, description="weight of the temporal constraint")
-
-    settings: Settings
-    views: ClassVar[tuple[str, ...]] = ("motion-masked",)
+    settings: SmieFacts.Settings
     warm: ClassVar[float | None] = 0.15
 
     def build(self, token_dim: int, text_dim: int) -> None:

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from starcli.contracts import TextBank
-from starcli_plugins.methods.aligned_vae import AlignedSettings, AlignedVaes
+from starcli_plugins.methods.aligned_vae import AlignedVaes
 from starcli_plugins.methods.base import facet_vectors
-
-
-class CyclicSettings(AlignedSettings):
-    """Training in cycles of a fixed number of batches, as SynSE and MSF are published.
-
-    An epoch of the common settings is a cycle here: after each, the classifier is judged.
-    """
-
-    epochs: int = Field(10, ge=1, description="number of cycles")
-    steps: int = Field(1700, ge=1, description="batches of a cycle")
-    latent: int = Field(100, ge=2, description="width of the codes of clips")
-    divergence: float = Field(0.1, ge=0, description="weight of the divergences, 3,000 steps on")
-    text_codes: int = Field(500, ge=1, description="codes drawn from the texts of a class")
-    classifier_epochs: int = Field(300, ge=1, description="steps of the classifier")
-    classifier_batch: int = Field(1_000_000, ge=1, description="codes per step, all of them")
-    judge_every: int = Field(1, ge=1, description="cycles after which the classifier is judged")
+from starcli_plugins.methods.settings import CyclicSettings, SynSEFacts
 
 
 def with_unit_mean_square(vectors: Tensor) -> Tensor:
@@ -70,7 +53,7 @@ class CyclicVaes(AlignedVaes):
         return functional.mse_loss(decoded, true)
 
 
-class SynSE(CyclicVaes):
+class SynSE(SynSEFacts, CyclicVaes):
     """Syntactically guided generative embeddings (Gupta, Sharma and Sarvadevabhatla, ICIP 2021).
 
     One half of a clip's code stands for the verb, the other for the noun: the texts of both have
@@ -83,8 +66,4 @@ class SynSE(CyclicVaes):
     length 1 count for nothing beside those of clips; noise is drawn for every coordinate.
     """
 
-    class Settings(CyclicSettings):
-        """Sizes and training."""
-
-    settings: Settings
-    facets: ClassVar[tuple[str, ...]] = ("verb", "noun")
+    settings: SynSEFacts.Settings
