@@ -59,6 +59,7 @@ class Experiment:
         actions: Sequence[str] | None = None,
     ) -> None:
         self._recorded, self._actions = recorded or {}, actions
+        self._contents: dict[str, str] = {}
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
@@ -123,7 +124,9 @@ class Experiment:
             ),
         }
         if hasattr(plugin, "fingerprint"):
-            recipe["content"] = self.make(section).fingerprint()
+            if section not in self._contents:
+                self._contents[section] = self.make(section).fingerprint()
+            recipe["content"] = self._contents[section]
         return recipe
 
     @property

@@ -67,6 +67,14 @@ def save_text(path: Path, text: str, option: str = "--store") -> None:
     save_whole(path, write, option)
 
 
+def holds(path: Path, text: str) -> bool:
+    """Whether a file is there and has this text."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
 @cache  # a folder that many files are written to is listed once
 def _sweep_drafts(folder: Path) -> None:
     """Remove the drafts of processes of this machine that are dead."""

@@ -13,7 +13,7 @@ from starcli.evaluation.report import EvaluationReport
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.style import save
-from starcli.files import save_text
+from starcli.files import holds, save_text
 from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact
 
@@ -161,7 +161,10 @@ def save_calibration(
     """
     others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
     name = "-".join(["calibration", *sorted(others)])
-    files = [folder / f"{name}.json", folder / f"{name}.png"]
-    save_text(files[0], json.dumps(found, indent=2) + "\n")
-    save(lambda: gamma.draw({run: found}), files[1])
-    return files
+    numbers, picture = folder / f"{name}.json", folder / f"{name}.png"
+    text = json.dumps(found, indent=2) + "\n"
+    if not (holds(numbers, text) and picture.is_file()):
+        # The picture first: where the numbers are there, it is theirs and not drawn again.
+        save(lambda: gamma.draw({run: found}), picture)
+        save_text(numbers, text)
+    return [numbers, picture]

@@ -94,8 +94,9 @@ def test_every_built_in_is_listed_once() -> None:
 
 @pytest.mark.parametrize(("kind", "name", "target"), [b for b in BUILT_IN if b[0] != "layout"])
 def test_every_built_in_loads(kind: Kind, name: str, target: str) -> None:
-    plugin = registry.load(kind, name)
-    assert f"{plugin.__module__}:{plugin.__name__}" == target
+    declared, plugin = registry.declared(kind, name), registry.load(kind, name)
+    assert f"{declared.__module__}:{declared.__name__}" == target
+    assert issubclass(plugin, declared)
     assert registry.load(kind, f"starcli:{name}") is plugin
 
 
