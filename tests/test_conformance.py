@@ -277,10 +277,22 @@ class Old(Net):
     api: ClassVar[int] = 0
 
 
+class NetFacts:
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    Settings = Net.Settings
+    implementation: ClassVar[str] = f"{__name__}:Contradicting"
+
+
+class Contradicting(NetFacts, Net):
+    revision: ClassVar[int] = 2
+
+
 @pytest.mark.parametrize(
     ("plugin", "broken"),
     [
         (Net, set()),
+        (Contradicting, {"computes_as_it_declares"}),
         (Wide, {"tokens_have_the_promised_shape"}),
         (
             Noisy,

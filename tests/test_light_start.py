@@ -92,6 +92,7 @@ OPTIONS = {
     "backbone": "--backbone",
     "method": "--method",
 }
+SHOW = ["train", "--show-settings", "--json"]
 SMALL = [*TRAIN, "--device", "cpu"]
 ASKED: dict[str, list[str]] = {
     "help": ["--help"],
@@ -103,7 +104,13 @@ ASKED: dict[str, list[str]] = {
     "show-settings": ["train", "--show-settings"],
     "dry-run": ["train", "--dry-run", "--encoder", "glove-50"],
     **{
-        f"show-settings, {e.kind} {e.name}": ["train", "--show-settings", OPTIONS[e.kind], e.name]
+        f"show-settings, {e.kind} {e.name}": [
+            "train",
+            "--show-settings",
+            "--json",
+            OPTIONS[e.kind],
+            e.name,
+        ]
         for e in OURS
         if e.kind in OPTIONS and not asks_for_more(e)
     },

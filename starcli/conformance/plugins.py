@@ -12,8 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from starcli.contracts import API
+from starcli.contracts import API, implementation_of
 
+FACTS = ("api", "revision", "Settings", "facets", "recipes", "transductive", "unkeyed", "views")
+"""What of a plugin is read before anything is computed."""
 IMPORT = """
 import json, os, random, sys, tempfile
 import numpy
@@ -79,6 +81,15 @@ def settings_are_described(plugin: type[Any], settings: BaseModel) -> None:
     assert not silent, f"no description of {', '.join(silent)}"
 
 
+def computes_as_it_declares(plugin: type[Any], settings: BaseModel) -> None:
+    """Where a class of facts names this one as its implementation, this one has the same facts."""
+    own = f"{plugin.__module__}:{plugin.__qualname__}"
+    for facts in plugin.__mro__:
+        if implementation_of(facts) == own:
+            other = [f for f in FACTS if getattr(facts, f, None) != getattr(plugin, f, None)]
+            assert not other, f"another {', '.join(other)} than {facts.__name__}"
+
+
 def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
     """Importing the module writes no file, asks no network and draws no global random number."""
     touched = _touched(plugin.__module__)
@@ -115,5 +126,6 @@ RULES = (
     settings_survive_json,
     settings_cannot_change,
     settings_are_described,
+    computes_as_it_declares,
     import_touches_nothing,
 )

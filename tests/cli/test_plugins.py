@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tomllib
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,7 +20,7 @@ from starcli.contracts import Kind
 from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry, diagnostics
 from starcli.registry.scaffold import USES, write
-from tests.registry.test_registry import GOOD, describer, install, python
+from tests.registry.test_registry import GOOD, describer, install, python, with_path
 
 HANG = "import time\ntime.sleep(600)\n"
 SPAWNING = (
@@ -31,7 +33,7 @@ def verdict(folder: Path, seconds: float = 60) -> dict[str, Any]:
     """What `plugins --check` says of the one plugin that is not ours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("PYTHONPATH", with_path(folder)["PYTHONPATH"])
         registry._scan.cache_clear()
         entries = [e for e in registry.entries() if e.distribution != registry.OURS]
         (row,) = diagnostics.check(entries, seconds)
@@ -213,12 +215,10 @@ def test_show_of_what_is_not_there(arguments: tuple[str, str], message: str) -> 
 def test_new_writes_a_plugin_that_conforms(tmp_path: Path, kind: Kind) -> None:
     folder = tmp_path / "a folder" / "my-net"
     files = write(kind, "my-net", folder)
-    assert [file.name for file in files] == [
-        "pyproject.toml",
-        "README.md",
-        "my_net.py",
-        "test_my_net.py",
-    ]
+    expected = {"pyproject.toml", "README.md", "test_my_net.py", "my_net.py"}
+    if kind == "backbone":
+        expected.add("my_net_settings.py")
+    assert {file.name for file in files} == expected
     assert all("$" not in file.read_text("utf-8") for file in files)
     done = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder))
     assert done.returncode == 0, done.stdout
@@ -229,11 +229,15 @@ def test_new_writes_a_plugin_that_conforms(tmp_path: Path, kind: Kind) -> None:
 @pytest.mark.parametrize("kind", USES)
 def test_new_is_listed_once_installed(tmp_path: Path, kind: Kind) -> None:
     write(kind, "my-net", tmp_path / "my-net")
+    project = tomllib.loads((tmp_path / "my-net" / "pyproject.toml").read_text("utf-8"))
+    target = project["project"]["entry-points"][registry.GROUPS[kind]]["my-net"]
+    for module in project["tool"]["setuptools"]["py-modules"]:
+        shutil.copy(tmp_path / "my-net" / f"{module}.py", tmp_path)
     install(
         tmp_path,
         "my_net",
-        f"[{registry.GROUPS[kind]}]\nmy-net = my_net:MyNet\n",
-        (tmp_path / "my-net" / "my_net.py").read_text("utf-8"),
+        f"[{registry.GROUPS[kind]}]\nmy-net = {target}\n",
+        (tmp_path / "my_net.py").read_text("utf-8"),
     )
     assert verdict(tmp_path)["status"] == "ok"
 
@@ -261,7 +265,7 @@ def test_new_overwrites_nothing(tmp_path: Path) -> None:
 def test_new_knows_kinds(tmp_path: Path) -> None:
     folder = str(tmp_path / "mine")
     made = run("plugins", "new", "my-poses", "--kind", "reader", "--folder", folder)
-    assert [Path(file).name for file in made["files"]][2:] == ["my_poses.py", "test_my_poses.py"]
+    assert [Path(file).name for file in made["files"]][2:] == ["test_my_poses.py", "my_poses.py"]
     for kind, message in [
         ("method", "no template of a method"),
         ("raeder", "no kind of plugin 'raeder'"),

@@ -218,6 +218,67 @@ def test_what_a_plugin_prints_at_work_stays_out_of_stdout(tmp_path: Path) -> Non
     assert "hello there" in done.stderr
 
 
+FACTS = """
+from pydantic import BaseModel
+class Facts:
+    api, revision = 1, 1
+    implementation = "acme_talking:Talker"
+    class Settings(BaseModel): pass
+"""
+TALKING = """
+from acme import Facts
+class Talker(Facts):
+    def __init__(self, settings): pass
+    def describe(self, actions, parts, context): return []
+"""
+
+
+def test_facts_are_read_without_what_computes(tmp_path: Path) -> None:
+    install(tmp_path, "acme", describer("talker", member="Facts"), FACTS)
+    (tmp_path / "acme_talking.py").write_text(TALKING, "utf-8")
+    script = (
+        "import sys; from starcli import registry; "
+        "facts = registry.declared('describer', 'talker'); "
+        "print(facts.__name__, 'acme_talking' in sys.modules); "
+        "print(registry.load('describer', 'talker').__name__)"
+    )
+    done = python(tmp_path, "-c", script)
+    assert (done.stdout, done.stderr) == ("Facts False\nTalker\n", "")
+
+
+@pytest.mark.parametrize(
+    ("talking", "reason"),
+    [
+        ("", "cannot be imported: AttributeError: module 'acme_talking' has no attribute 'Talker'"),
+        (TALKING.replace("def describe", "def tell"), "lacks describe"),
+        (
+            TALKING.replace("(Facts)", "(Facts.__base__)").replace(
+                "def describe", "api, revision, Settings = 1, 1, Facts.Settings\n    def describe"
+            ),
+            "acme_talking:Talker is not a subclass of Facts",
+        ),
+    ],
+)
+def test_what_computes_is_checked_when_it_is_loaded(
+    tmp_path: Path, talking: str, reason: str
+) -> None:
+    install(tmp_path, "acme", describer("talker", member="Facts"), FACTS)
+    (tmp_path / "acme_talking.py").write_text(talking, "utf-8")
+    answer, _ = load(tmp_path, "describer", "talker")
+    assert answer.get("exit_code") == 4, answer
+    assert answer["message"].startswith("describer 'talker' (acme 1.0)")
+    assert reason in answer["message"]
+
+
+def test_what_computes_can_be_a_plugin_itself_and_be_inherited(tmp_path: Path) -> None:
+    """Its `implementation` is inherited, and names another class than it."""
+    source = "from acme_talking import Talker\nclass Shouter(Talker): pass\n"
+    install(tmp_path, "acme", "", FACTS)
+    install(tmp_path, "bolt", describer("shouter", "bolt", "Shouter"), source)
+    (tmp_path / "acme_talking.py").write_text(TALKING, "utf-8")
+    assert load(tmp_path, "describer", "shouter")[0] == {"module": "bolt", "name": "Shouter"}
+
+
 def test_our_names_are_ours(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("names"))
     assert load(tmp_path, "describer", "names")[0]["module"] == "starcli_plugins.describers.names"

@@ -19,13 +19,26 @@ USES: dict[Kind, str] = {
     "reader": "starcli plugins show reader {name}",
 }
 """Kinds that there is a template of -> a command that uses such a plugin."""
+MODULES: dict[Kind, dict[str, str]] = {
+    # Read without torch, which the network imports.
+    "backbone": {
+        "backbone.py.in": "{module}.py",
+        "backbone_settings.py.in": "{module}_settings.py",
+    },
+    "reader": {"reader.py.in": "{module}.py"},
+}
+"""Kind -> modules of its template, as `FILES`."""
 FILES = {
     "pyproject.toml.in": "pyproject.toml",
     "README.md.in": "README.md",
-    "{kind}.py.in": "{module}.py",
     "test_module.py.in": "test_{module}.py",
 }
-"""File of the template -> file that it becomes."""
+"""File of every template -> file that it becomes."""
+TARGETS: dict[Kind, str] = {
+    "backbone": "{module}_settings:{plugin}Facts",
+    "reader": "{module}:{plugin}",
+}
+"""Kind -> what its entry point names."""
 
 
 def write(kind: Kind, name: str, folder: Path) -> list[Path]:
@@ -62,13 +75,17 @@ def write(kind: Kind, name: str, folder: Path) -> list[Path]:
         "plugin": "".join(word.capitalize() for word in name.split("-")),
         "use": USES[kind].format(name=name),
     }
+    words["target"] = TARGETS[kind].format(**words)
+    modules = [target.format(**words) for target in MODULES[kind].values()]
+    words["modules"] = ", ".join(f'"{Path(file).stem}"' for file in modules)
+    words["files"] = " and ".join(f"`{file}`" for file in modules)
     with writes_to(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} exists and is not empty", "name another --folder")
         folder.mkdir(parents=True, exist_ok=True)
         return [
-            _write(source.format(**words), folder / target.format(**words), words)
-            for source, target in FILES.items()
+            _write(source, folder / target.format(**words), words)
+            for source, target in {**FILES, **MODULES[kind]}.items()
         ]
 
 
