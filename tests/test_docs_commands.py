@@ -162,7 +162,7 @@ class Reader:
     def installs(self, project: Path) -> None:
         """What pip would do: metadata on the search path, beside the project's own modules."""
         about = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
-        (module,) = about["tool"]["setuptools"]["py-modules"]
+        module, *_ = about["tool"]["setuptools"]["py-modules"]
         points = "".join(
             f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in members.items())
             for group, members in about["project"]["entry-points"].items()
