@@ -1,7 +1,7 @@
 """Extraction: views, shards, and tokens that do not depend on how they were batched."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
@@ -12,22 +12,17 @@ from starcli.data.transforms import augment, middle_crop, motion_masked, resampl
 from starcli.errors import MissingError, NumericalError, OutputError
 from starcli.experiment import Experiment
 from starcli.files import save_whole
-from starcli.head.star import Star
+from starcli.head.settings import StarFacts
 from starcli.stages import extract
 from starcli.stages.extract import open_tokens
 from starcli.store.artifacts import Artifact
 from tests.test_pipeline import tiny
 
 
-class Viewer(Star):
-    """A method that learns from every view."""
-
-    views: ClassVar[tuple[str, ...]] = ("augmented", "motion-masked")
-
-
 @pytest.fixture
 def viewing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Star, "views", Viewer.views, raising=False)
+    """The method learns from every view."""
+    monkeypatch.setattr(StarFacts, "views", ("augmented", "motion-masked"), raising=False)
 
 
 def extracted(store: Path, **changes: Any) -> tuple[Experiment, dict[str, Artifact], ClipSet]:
@@ -82,7 +77,7 @@ def test_a_method_that_asks_for_no_view_gets_the_plain_one(tmp_path: Path) -> No
 
 
 def test_an_unknown_view_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Star, "views", ("upside-down",), raising=False)
+    monkeypatch.setattr(StarFacts, "views", ("upside-down",), raising=False)
     with pytest.raises(MissingError, match="asks for view 'upside-down'"):
         pipeline.plan(tiny(tmp_path), "extract")
 
