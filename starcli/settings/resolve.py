@@ -250,7 +250,8 @@ def _plugin(kind: Kind, name: str, store: Path) -> type[Any]:
     """A plugin, or a data set that lies in the store."""
     if kind == "dataset" and not registry.matches(kind, name):
         return imported.load(store, name)
-    return registry.declared(kind, name)
+    # A data set is made at once; of others, settings and facts do until something is computed.
+    return registry.load(kind, name) if kind == "dataset" else registry.declared(kind, name)
 
 
 def _config_path(config: Path | None) -> Path | None:
