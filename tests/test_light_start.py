@@ -93,7 +93,7 @@ OPTIONS = {
     "method": "--method",
 }
 SHOW = ["train", "--show-settings", "--json"]
-SMALL = [*TRAIN, "--device", "cpu"]
+SMALL = [*TRAIN, "--set", "run.device=cpu"]
 ASKED: dict[str, list[str]] = {
     "help": ["--help"],
     "plugins": ["plugins"],
