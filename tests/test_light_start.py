@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from test_pipeline import TINY, TRAIN
 
 import starcli
 from starcli import registry
+from tests.test_pipeline import TINY, TRAIN
 
 COMPUTING = (
     "accelerate",
