@@ -227,6 +227,10 @@ silent = Progress()
 """The progress of nobody watching."""
 
 
+def unnoted(text: str) -> None:
+    """A note to nobody."""
+
+
 @dataclass(frozen=True)
 class TrainingCallbacks:
     """Callbacks and stopping rules of a training run.
@@ -337,10 +341,13 @@ class DescriberContext:
         folder: Where answers are kept that an interrupted run goes on from; None to keep nothing.
             The files `*.jsonl` in it become part of the result.
         progress: Progress of the work.
+        note: Called with what a user should know of the answers, a line each, such as that an
+            action is described as another one.
     """
 
     folder: Path | None = None
     progress: Progress = silent
+    note: Callable[[str], None] = unnoted
 
 
 class Describer(Plugin, Protocol):

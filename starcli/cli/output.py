@@ -65,12 +65,13 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
 
 
 def _note_texts(stage: str, results: Mapping[str, Artifact], ran: Sequence[str]) -> None:
-    """Say what to beware of in the text bank, where it was made just now or was asked for."""
+    """Say what to beware of in the texts and their bank, where made just now or asked for."""
     from starcli.cli import console
 
-    if "embed" in ran or stage == "embed":
-        for line in results["embed"].summary["notes"]:
-            console.note(f"warning: {line}")
+    for step in ("describe", "embed"):
+        if step in ran or step == stage:
+            for line in results[step].summary.get("notes", ()):
+                console.note(f"warning: {line}")
 
 
 def end_skipped(prepared: Artifact) -> None:

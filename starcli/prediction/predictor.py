@@ -106,10 +106,14 @@ class Predictor:
         known = open_bank(results["embed"])
         self.names = list(known.classes)
         if actions and (new := _unknown(actions, self.names)):
-            embedded = _embedded(experiment, new, describer, progress)
-            extend(self.method, open_bank(embedded), known, experiment.settings.method.name)
+            made = _embedded(experiment, new, describer, progress)
+            extend(self.method, open_bank(made["embed"]), known, experiment.settings.method.name)
             self.names += new.names
-            self.notes = embedded.summary["notes"]
+            self.notes = [
+                note
+                for step in ("describe", "embed")
+                for note in made[step].summary.get("notes", ())
+            ]
         self.candidates = self._candidates(actions, among)
         self.gamma = self._gamma(results)
 
@@ -228,8 +232,8 @@ def _unknown(actions: Actions, classes: Sequence[str]) -> Actions | None:
 
 def _embedded(
     e: Experiment, actions: Actions, describer: str | None, progress: Progress
-) -> Artifact:
-    """The text bank of actions, made and kept as that of the run's classes was."""
+) -> Results:
+    """Texts and text bank of actions, made and kept as those of the run's classes were."""
     loaded = e.loaded
     if actions.texts is not None:
         loaded = loaded.choosing("describer", "file", path=str(actions.texts))
@@ -247,7 +251,7 @@ def _embedded(
             "for --actions FILE.json, or name another --describer, such as names",
             file=error.file,
         ) from error
-    return pipeline.run(experiment, "embed", progress)[0]["embed"]
+    return pipeline.run(experiment, "embed", progress)[0]
 
 
 def extend(method: Any, bank: TextBank, known: TextBank, name: str) -> None:

@@ -21,14 +21,15 @@ def facets(experiment: Experiment) -> tuple[str, ...]:
 def run(job: Job) -> None:
     """Ask for a sentence per class and part, and keep what the describer says of its answers."""
     classes, parts = job.experiment.actions, facets(job.experiment)
-    context = DescriberContext(job.checkpoint, job.progress)
+    notes: list[str] = []
+    context = DescriberContext(job.checkpoint, job.progress, notes.append)
     texts = job.experiment.make("describer").describe(classes, parts, context)
     actions = dict(zip(classes, texts, strict=True))
     require(actions, classes, parts, "the describer's answer")
     job.draft.json({"actions": actions})
     for path in sorted(job.checkpoint.glob(ANSWERS)):
         job.draft.adopt(path)
-    job.draft.summary = {"classes": len(actions), "parts": list(parts)}
+    job.draft.summary = {"classes": len(actions), "parts": list(parts), "notes": notes}
 
 
 def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | None:

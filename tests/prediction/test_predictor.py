@@ -239,6 +239,13 @@ def test_what_every_result_must_admit_is_said(
     assert len(found["notes"]) == 1
 
 
+def test_what_the_describer_took_for_an_action_is_said(run: starcli.Run, clips: Path) -> None:
+    actions = ["squat slowly", "wave"]
+    found = starcli.predict(run, some(clips, 1), actions=actions, describer="lexicon")
+
+    assert found["notes"] == ["squat slowly: as 'squat', 0.67"]
+
+
 @pytest.mark.parametrize("top", [0, -1])
 def test_less_than_one_action_is_none(run: starcli.Run, clips: Path, top: int) -> None:
     with pytest.raises(UsageError, match="less than 1"):

@@ -232,3 +232,11 @@ def test_a_method_says_at_once_that_it_cannot_read_other_facets(cli: Cli, tmp_pa
     )
     assert not list((tmp_path / "starcli-store").glob("*/*/meta.json"))
     assert cli("describe", "--describer", "parts-of-speech").code == 0
+
+
+def test_what_the_describer_notes_is_said_whenever_it_is_asked(cli: Cli) -> None:
+    asked = ["describe", "--describer", "lexicon", "--set", "describer.near=1"]
+    note = "warning: do squats with arms held out in front: not in the lexicon, its name alone"
+
+    assert [note in cli(*asked).err, note in cli(*asked).err] == [True, True]
+    assert note not in cli("describe").err

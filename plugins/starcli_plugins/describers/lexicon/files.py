@@ -1,0 +1,157 @@
+"""The entries of the lexicon, one JSON file per domain, each read when it is first needed.
+
+A file has `domain` and `actions`: name -> `synonyms`, other names of the same movement, and one
+sentence for each of the `PARTS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import TypedDict
+
+from starcli.class_names import casefolded
+from starcli_plugins.describers.lexicon.name_words import Stems, similarity, stems, words
+
+SYNONYMS = "synonyms"
+PARTS = (
+    "head",
+    "hand",
+    "arm",
+    "hip",
+    "leg",
+    "foot",
+    "hand-arm",
+    "leg-foot",
+    "upper body",
+    "lower body",
+)
+
+
+class Document(TypedDict):
+    """A file as it is on disk."""
+
+    domain: str
+    actions: Mapping[str, Mapping[str, str | list[str]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An action that the lexicon knows.
+
+    Args:
+        name: Its name.
+        synonyms: Other names of the same movement.
+        texts: Part -> sentence, for all of `PARTS`.
+    """
+
+    name: str
+    synonyms: tuple[str, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, then its synonyms."""
+        return (self.name, *self.synonyms)
+
+
+def domains() -> list[str]:
+    """Names of the domains, in alphabetical order."""
+    names = (file.name for file in _folder().iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
+def named(action: str) -> Entry | None:
+    """The entry that has this name or synonym; case, spacing and Unicode form do not matter.
+
+    Args:
+        action: Name of an action.
+    """
+    key = casefolded(action)
+    return next((found for name in domains() if (found := _by_name(name).get(key))), None)
+
+
+def nearest(action: str) -> tuple[Entry | None, float]:
+    """The entry with the most similar name or synonym, and how similar it is, from 0 to 1.
+
+    Of equally similar ones it is the one that shares most words as they are written, then the
+    first by domain and place.
+
+    Args:
+        action: Name of an action.
+
+    Returns:
+        (None, 0.0) where no entry shares a word.
+    """
+    asked, written, index = stems(action), set(words(action)), _by_stem()
+    best: tuple[float, int] = (0.0, 0)
+    found: Entry | None = None
+    for place in sorted({place for stem in asked for place in index.get(stem, ())}):
+        entry, name, its = _all_names()[place]
+        value = (similarity(asked, its), len(written & set(words(name))))
+        if value > best:
+            best, found = value, entry
+    return found, best[0]
+
+
+def fingerprint() -> str:
+    """SHA-256 of all domains."""
+    digest = hashlib.sha256()
+    for name in domains():
+        digest.update(_file(name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def entries(domain: str) -> tuple[Entry, ...]:
+    """What a domain has.
+
+    Args:
+        domain: Its name.
+    """
+    document: Document = json.loads(_file(domain).read_text(encoding="utf-8"))
+    return tuple(
+        Entry(name, tuple(said[SYNONYMS]), {part: str(said[part]) for part in PARTS})
+        for name, said in document["actions"].items()
+    )
+
+
+@cache
+def _by_name(domain: str) -> Mapping[str, Entry]:
+    """Folded name or synonym -> entry."""
+    return {casefolded(name): entry for entry in entries(domain) for name in entry.names}
+
+
+@cache
+def _all_names() -> tuple[tuple[Entry, str, Stems], ...]:
+    """Every name and synonym of every domain: its entry, itself, its stems."""
+    return tuple((entry, name, stems(name)) for entry in _all() for name in entry.names)
+
+
+@cache
+def _by_stem() -> Mapping[str, list[int]]:
+    """Stem -> places in `_all_names`."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, (_, _, its) in enumerate(_all_names()):
+        for stem in its:
+            found[stem].append(place)
+    return dict(found)
+
+
+def _all() -> Iterator[Entry]:
+    for domain in domains():
+        yield from entries(domain)
+
+
+def _file(domain: str) -> Traversable:
+    return _folder() / f"{domain}.json"
+
+
+def _folder() -> Traversable:
+    return resources.files("starcli_plugins.describers.lexicon")

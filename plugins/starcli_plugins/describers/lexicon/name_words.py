@@ -1,0 +1,91 @@
+"""How alike two names of actions are, by the stems of their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starcli.class_names import casefolded
+
+IDLE = re.compile(
+    "a|an|and|her|his|its|my|of|some|the|their|to|with|your|do|doing|perform|performing"
+    "|objects?|somebody|someone|something"
+)
+"""Words that tell no two actions apart."""
+LIGHT = re.compile(
+    "get|give|go|have|hold|make|play|put|take|use"
+    "|down|in|off|on|out|up|back|front|side|high|low|left|right|both|one|two|single|double"
+    "|arm|chest|foot|hand|head|knee|leg|neck|shoulder"
+)
+"""Verbs that say little of a movement, and words of where, which and how many before a verb."""
+VOWEL = re.compile("[aeiouy]")
+
+Stems = Mapping[str, int]
+"""Stem -> how much it counts."""
+
+
+def words(name: str) -> list[str]:
+    """The words of a name that tell it from others, folded.
+
+    Args:
+        name: Name of an action.
+    """
+    return [word for word in re.findall(r"[^\W_]+", casefolded(name)) if not IDLE.fullmatch(word)]
+
+
+def stems(name: str) -> Stems:
+    """The stems of a name's words; the first that is not light, mostly its verb, counts twice.
+
+    Args:
+        name: Name of an action.
+    """
+    found = dict.fromkeys(map(stem, words(name)), 1)
+    verb = next((each for each in found if each not in LIGHT_STEMS), None)
+    return found if verb is None else {**found, verb: 2}
+
+
+def stem(word: str) -> str:
+    """What is common to the plain forms of a word: "squat" to "squats", "squatting" and "squatted".
+
+    Args:
+        word: An English word, folded.
+    """
+    bare = _without_ending(word)
+    if bare.endswith("ie") and len(bare) > 2:
+        bare = f"{bare[:-2]}y"
+    elif bare.endswith("e") and len(bare) > 2:
+        bare = bare[:-1]
+    doubled = len(bare) > 2 and bare[-1] == bare[-2] and not VOWEL.match(bare[-1])
+    return bare[:-1] if doubled else bare
+
+
+def _without_ending(word: str) -> str:
+    """A word without -ing, -ed or -s, where what is left can be a word."""
+    if word.endswith(("ies", "ied")) and len(word) > 3:
+        return f"{word[:-3]}y"
+    if word.endswith("ing") and VOWEL.search(word[:-3]) and len(word) > 4:
+        return word[:-3]
+    if word.endswith("ed") and not word.endswith("eed") and len(word) > 4:
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 2:
+        return word[:-1]
+    return word
+
+
+LIGHT_STEMS = frozenset(map(stem, LIGHT.pattern.split("|")))
+
+
+def similarity(one: Stems, other: Stems) -> float:
+    """What two names share of all that they say, from 0 to 1: a weighted Jaccard index.
+
+    Names that share nothing but light words share nothing.
+
+    Args:
+        one: Stems of a name.
+        other: Stems of another.
+    """
+    shared, every = one.keys() & other.keys(), one.keys() | other.keys()
+    if one != other and shared <= LIGHT_STEMS:
+        return 0.0
+    common = sum(min(one[word], other[word]) for word in shared)
+    return common / max(1, sum(max(one.get(word, 0), other.get(word, 0)) for word in every))
