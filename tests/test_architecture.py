@@ -30,7 +30,7 @@ HEAVY = {
 }
 LIGHT = (
     "api",
-    "children",
+    "processes",
     "class_names",
     "cli",
     "contracts",
@@ -55,7 +55,7 @@ LIGHT = (
 )
 """Modules and rooms whose import brings in nothing heavy."""
 LAYERS = (
-    {"errors", "files", "array_files", "class_names", "children", "contracts", "poses", "totals"},
+    {"errors", "files", "array_files", "class_names", "processes", "contracts", "poses", "totals"},
     {"store", "training", "weights", "registry"},
     {"text", "data", "evaluation", "head"},
     {"settings"},
@@ -252,7 +252,7 @@ def test_only_cli_and_console_print(path: Path) -> None:
     calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     ends = {"sys.exit", "exit", "quit", "os._exit", "print"}
     if calls & ends and path in CORE:
-        assert module(path) in ("cli", "__main__", "children")
+        assert module(path) in ("cli", "__main__", "processes")
     assert not calls & ends or path in CORE
 
 

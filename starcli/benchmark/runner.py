@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli import children, pipeline
+from starcli import pipeline, processes
 from starcli.benchmark.grid import Cell, groups
 from starcli.contracts import Progress, silent
 from starcli.data.reading import cores
@@ -116,7 +116,7 @@ def run_cells(
         return
     threads = max(1, cores(None) // jobs)
     try:
-        with children.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
+        with processes.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
             started = [pool.submit(_run_group, group, config) for group in groups(chosen)]
             for done in as_completed(started):
                 yield from done.result()

@@ -39,7 +39,7 @@ def audit(event, arguments):
     elif event in ("socket.connect", "socket.getaddrinfo"):
         touched.append(f"{event} {arguments[1:]}")
 sys.path[:0] = json.loads(sys.argv[2])
-from starcli.children import follow
+from starcli.processes import follow
 follow(int(sys.argv[3]))
 sys.addaudithook(audit)
 __import__(sys.argv[1])

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from starcli import children
+from starcli import processes
 from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
 from starcli.data.normalise import NORMALISATIONS
 from starcli.errors import DataError
@@ -148,7 +148,7 @@ def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int
     start = "fork" if sys.platform == "linux" else "spawn"  # a fork starts at once
     left = dict(enumerate(wanted))
     try:
-        with children.pool(count, start) as pool:
+        with processes.pool(count, start) as pool:
             numbers = {pool.submit(work, group): number for number, group in left.items()}
             for done in as_completed(list(numbers)):
                 result = done.result()

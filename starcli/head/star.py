@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import DataError, UsageError
-from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.settings import HeadSettings, StarFacts
+from starcli.head.visual_prompts import MeanToken, MeanTokenQuery, VisualPrompts
 from starcli.training.loop import run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
@@ -124,11 +124,11 @@ class Star(StarFacts, nn.Module):
     def _branch(self, token_dim: int) -> nn.Module:
         s = self.settings
         if "attention" in s.ablate:
-            return PooledBranch(s.attributes, token_dim)
+            return MeanToken(s.attributes, token_dim)
         sizes = (s.attributes, s.width, s.heads, token_dim, s.dropout)
         if "vap" in s.ablate:
-            return PromptlessBranch(*sizes)
-        return PartBranch(*sizes, 1.0 if s.initial == "published" else s.width**-0.5)
+            return MeanTokenQuery(*sizes)
+        return VisualPrompts(*sizes, 1.0 if s.initial == "published" else s.width**-0.5)
 
     def _initial_share(self) -> float:
         share = self.settings.inference

@@ -22,7 +22,7 @@ from starcli.errors import IncompatibleError, StarError
 from starcli.registry import Entry
 
 ASK = (
-    "import os, sys; from starcli.children import follow; follow(int(sys.argv[1])); "
+    "import os, sys; from starcli.processes import follow; follow(int(sys.argv[1])); "
     "from starcli.registry.diagnostics import answer; answer(*sys.argv[2:]); "
     "os._exit(0)"  # neither threads nor exit handlers of a plugin keep this process
 )

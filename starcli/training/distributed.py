@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RANK = (
-    "import sys; from starcli.children import follow; follow(int(sys.argv.pop(1))); "
+    "import sys; from starcli.processes import follow; follow(int(sys.argv.pop(1))); "
     "from starcli.__main__ import main; main()"
 )
 """What each process runs, with the number of its parent before the arguments of the command."""

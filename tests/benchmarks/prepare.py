@@ -100,7 +100,7 @@ def peak(folder: Path, count: int) -> None:
 def alone(raw: Path, store: Path) -> None:
     """Prepare, and print the peak memory of this process and of the largest reader."""
     prepared(raw, store)
-    who = {"self": resource.RUSAGE_SELF, "children": resource.RUSAGE_CHILDREN}
+    who = {"self": resource.RUSAGE_SELF, "processes": resource.RUSAGE_CHILDREN}
     print(json.dumps({k: resource.getrusage(v).ru_maxrss / 1024 for k, v in who.items()}))
 
 

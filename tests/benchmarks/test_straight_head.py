@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from starcli.head import part_encoders
+from starcli.head import visual_prompts
 from starcli.head.star import Star
 from tests import reference
 from tests.benchmarks.head import heads
@@ -49,7 +49,7 @@ def test_scores_are_equal(pair: tuple[StraightHead, Star]) -> None:
 def test_loss_and_gradients_are_equal(
     pair: tuple[StraightHead, Star], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part_encoders, "SLICE", 2)
+    monkeypatch.setattr(visual_prompts, "SLICE", 2)
     straight, ours = pair
     losses = [head.loss(tokens(), torch.tensor([0, 3, 7, 3, 50])) for head in pair]
     for loss in losses:

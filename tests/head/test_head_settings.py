@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from starcli.conformance.methods import learns_from_unseen_text
 from starcli.contracts import TrainingCallbacks, is_transductive
-from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
 from starcli.head.star import Star
+from starcli.head.visual_prompts import MeanToken, MeanTokenQuery, VisualPrompts
 from tests.head.test_star import make_head, random_tokens, toy_set
 
 pytestmark = pytest.mark.numerical
@@ -25,7 +25,7 @@ def test_every_ablation_trains_and_scores(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("ablate", "kind"),
-    [((), PartBranch), (("vap",), PromptlessBranch), (("attention",), PooledBranch)],
+    [((), VisualPrompts), (("vap",), MeanTokenQuery), (("attention",), MeanToken)],
 )
 def test_the_visual_ablations_change_the_branches_only(
     ablate: tuple[str, ...], kind: type[torch.nn.Module]
@@ -110,11 +110,11 @@ def test_published_initial_weights_are_standard_normal() -> None:
     published = make_head(width=64, initial="published")
     scaled = make_head(width=64)
     for branch in published.branches.children():
-        assert isinstance(branch, PartBranch)
+        assert isinstance(branch, VisualPrompts)
         assert branch.projection.std().item() == pytest.approx(1, abs=0.05)
     assert published.part_prompts.std().item() == pytest.approx(1, abs=0.2)
     branch = scaled.branches[0]
-    assert isinstance(branch, PartBranch)
+    assert isinstance(branch, VisualPrompts)
     assert branch.projection.std().item() == pytest.approx(1 / 8, abs=0.01)
     assert (scaled.part_prompts == 0).all()
 

@@ -103,12 +103,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 POOL = """
 import os, sys, time
-from starcli import children
+from starcli import processes
 def work(number):
     open(f"works-{number}", "w").close()
     time.sleep(600)
 if __name__ == "__main__":
-    with children.pool(2, sys.argv[1]) as pool:
+    with processes.pool(2, sys.argv[1]) as pool:
         pool.submit(work, 0), pool.submit(work, 1)
         while len(os.listdir()) < 3:
             time.sleep(0.01)

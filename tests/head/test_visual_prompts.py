@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from starcli.head import part_encoders
-from starcli.head.part_encoders import PartBranch, PooledBranch, PromptlessBranch
+from starcli.head import visual_prompts
+from starcli.head.visual_prompts import MeanToken, MeanTokenQuery, VisualPrompts
 
 pytestmark = pytest.mark.numerical
 
 
-def literal_branch(branch: PartBranch, tokens: Tensor) -> Tensor:
+def literal_branch(branch: VisualPrompts, tokens: Tensor) -> Tensor:
     """Eqs. 1 to 3 head by head and attribute by attribute, nothing merged."""
     width = branch.prompts.shape[1]
     size = width // branch.heads
@@ -34,7 +34,7 @@ def literal_branch(branch: PartBranch, tokens: Tensor) -> Tensor:
 
 def test_branch_equals_the_literal_formula_and_its_gradient() -> None:
     torch.manual_seed(0)
-    branch = PartBranch(5, 8, 2, 9, 0.0, 0.3).double()
+    branch = VisualPrompts(5, 8, 2, 9, 0.0, 0.3).double()
     tokens = torch.randn(3, 12, 9, dtype=torch.double)
     ours, literal = branch(tokens), literal_branch(branch, tokens)
     torch.testing.assert_close(ours, literal)
@@ -48,7 +48,7 @@ def test_branch_equals_the_literal_formula_and_its_gradient() -> None:
 
 def test_branch_by_hand_with_one_attribute_and_one_token() -> None:
     """One token takes all attention: F = p w relu(x v o a) b, all scalars."""
-    branch = PartBranch(1, 1, 1, 1, 0.0, 1.0)
+    branch = VisualPrompts(1, 1, 1, 1, 0.0, 1.0)
     values = {"prompts": 2.0, "projection": 3.0}
     with torch.no_grad():
         for name, value in values.items():
@@ -65,7 +65,7 @@ def test_branch_by_hand_with_one_attribute_and_one_token() -> None:
 
 def test_attention_by_hand_with_two_tokens() -> None:
     """Scores 0 and ln 3, so weights 1/4 and 3/4 of the values 0 and 4: 3."""
-    branch = PartBranch(1, 1, 1, 1, 0.0, 1.0)
+    branch = VisualPrompts(1, 1, 1, 1, 0.0, 1.0)
     with torch.no_grad():
         for parameter in branch.parameters():
             parameter.fill_(1.0)
@@ -81,7 +81,7 @@ def test_attention_by_hand_with_two_tokens() -> None:
 def test_attributes_are_separate_rows() -> None:
     """The i-th number depends on the i-th prompt only."""
     torch.manual_seed(0)
-    branch, tokens = PartBranch(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
     before = branch(tokens).detach()
     with torch.no_grad():
         branch.prompts[2] += 1
@@ -91,23 +91,23 @@ def test_attributes_are_separate_rows() -> None:
 
 def test_order_of_tokens_does_not_matter() -> None:
     torch.manual_seed(0)
-    branch, tokens = PartBranch(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
     torch.testing.assert_close(branch(tokens), branch(tokens.flip(1)))
 
 
 def test_slices_of_clips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    branch, tokens = PartBranch(5, 8, 2, 9, 0.0, 0.3), torch.randn(7, 12, 9)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(7, 12, 9)
     whole = branch(tokens)
-    monkeypatch.setattr(part_encoders, "SLICE", 3)
+    monkeypatch.setattr(visual_prompts, "SLICE", 3)
     torch.testing.assert_close(branch(tokens), whole)
 
 
 def test_inference_follows_every_change_of_the_weights() -> None:
     """What is kept of the weights is computed anew when they change, in whatever way."""
     torch.manual_seed(0)
-    branch, tokens = PartBranch(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
-    other = PartBranch(5, 8, 2, 9, 0.0, 0.3)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
+    other = VisualPrompts(5, 8, 2, 9, 0.0, 0.3)
 
     def check() -> None:
         with torch.no_grad():
@@ -130,7 +130,7 @@ def test_inference_follows_every_change_of_the_weights() -> None:
 
 def test_mixed_precision_is_close() -> None:
     torch.manual_seed(0)
-    branch, tokens = PartBranch(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
     full = branch(tokens)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = branch(tokens)
@@ -142,7 +142,7 @@ def test_mixed_precision_is_close() -> None:
 def test_without_prompts_the_pooled_token_asks() -> None:
     """Eqs. 1 and 2 with one query, step by step, then the projecting matrix alone."""
     torch.manual_seed(0)
-    branch, tokens = PromptlessBranch(5, 8, 2, 9, 0.0), torch.randn(3, 12, 9)
+    branch, tokens = MeanTokenQuery(5, 8, 2, 9, 0.0), torch.randn(3, 12, 9)
     query = branch.query(tokens.mean(1))
     key, value = branch.key(tokens), branch.value(tokens)
     heads = []
@@ -156,7 +156,7 @@ def test_without_prompts_the_pooled_token_asks() -> None:
 
 
 def test_without_attention_a_part_is_its_pooled_tokens() -> None:
-    branch = PooledBranch(2, 1)
+    branch = MeanToken(2, 1)
     with torch.no_grad():
         branch.project.weight.copy_(torch.tensor([[1.0], [2.0]]))
         branch.project.bias.copy_(torch.tensor([0.0, 5.0]))

@@ -1,7 +1,7 @@
 """From a part's tokens to its vector in the shared space (paper section 3.3 (1), eqs. 1 to 3).
 
-`PartBranch` is the paper's; the other two are what Table 7 calls STAR without the visual-attribute
-prompts and STAR without the attention-based mechanism.
+`VisualPrompts` is the paper's; `MeanTokenQuery` and `MeanToken` are what Table 7 calls STAR without
+the visual-attribute prompts and STAR without the attention-based mechanism.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class DiagonalFFN(torch.autograd.Function):
         return full @ inner, full.T @ mixed, full.sum(0), along
 
 
-class PartBranch(nn.Module):
+class VisualPrompts(nn.Module):
     """Visual-attribute prompts attending to one part's tokens (eqs. 1 to 3).
 
     Eq. 3 is read as the diagonal of P W phi^T, one number per attribute, because only so the
@@ -134,7 +134,7 @@ class PartBranch(nn.Module):
         return self._kept[1]
 
 
-class PromptlessBranch(nn.Module):
+class MeanTokenQuery(nn.Module):
     """One part without visual-attribute prompts: its mean token is the only query.
 
     Attention and FFN stay as they are (eqs. 1 and 2), and W alone, here [m, width], projects the
@@ -175,7 +175,7 @@ class PromptlessBranch(nn.Module):
         return features
 
 
-class PooledBranch(nn.Module):
+class MeanToken(nn.Module):
     """One part without the attention-based mechanism: a linear map of its mean token.
 
     Cross-attention, FFN, prompts and projecting matrix, which together are the mechanism, are gone.
