@@ -1,12 +1,19 @@
-"""How class names are compared, found and told apart."""
+"""How class names are compared, found, spelled and listed."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from starcli.errors import DataError, UsageError, suggest
+
+HUMPS = re.compile(r"[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
+"""A name such as `SitDown` or `sitDown`."""
+QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,(.*))?', re.DOTALL)
+"""A name in quotes at the beginning of a list, and what comes after its comma."""
 
 
 def casefolded(name: str) -> str:
@@ -21,18 +28,21 @@ def casefolded(name: str) -> str:
 
 
 def find_class(name: str, classes: Sequence[str]) -> int | None:
-    """The position of the class of this name; None where there is none.
+    """The position of the class of this name, or else of the only one alike; None for none.
 
     Args:
         name: As someone wrote it.
         classes: Names of all classes.
     """
-    return _positions(tuple(classes)).get(casefolded(name))
+    positions = _positions(tuple(classes))
+    return positions.get(casefolded(name), positions.get(alike(name)))
 
 
 @lru_cache(maxsize=8)  # thousands of names are looked up in the same classes
 def _positions(classes: tuple[str, ...]) -> dict[str, int]:
-    return {casefolded(name): position for position, name in enumerate(classes)}
+    count = Counter(map(alike, classes))
+    nearly = {alike(name): n for n, name in enumerate(classes) if count[alike(name)] == 1}
+    return nearly | {casefolded(name): position for position, name in enumerate(classes)}
 
 
 def require_classes(names: Iterable[str], classes: Sequence[str], where: str = "") -> list[int]:
@@ -72,3 +82,59 @@ def require_distinct(names: Iterable[str]) -> None:
                 "give one another name in the data set",
             )
         known[key] = name
+
+
+def alike(name: str) -> str:
+    """The form in which names that people type are compared: casefolded, without `_` and `-`.
+
+    `sit down`, `Sit_Down`, `sit-down` and `SitDown` are one name, as are `1` and `01`.
+
+    Args:
+        name: Name of a class, a subject or a view.
+    """
+    words = re.sub(r"[\s_-]+", " ", casefolded(name))
+    together = re.sub(r"(?<!\d) | (?!\d)", "", words)  # `1 2` is not 12
+    return re.sub(r"(?<![\d.])0+(?=\d)", "", together) or casefolded(name)
+
+
+def spelled(name: str) -> str:
+    """A name as text encoders read it: words with spaces, where it joins them with `_` or `-`, or
+    by capitals.
+
+    Args:
+        name: Name of a class, such as that of a folder.
+    """
+    words = name.replace("_", " ").split()
+    if len(words) == 1:
+        words = re.split(r"(?<=\w)-(?=\w)", words[0])
+    if len(words) == 1 and HUMPS.fullmatch(words[0]):
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+", words[0])]
+    return " ".join(words)
+
+
+def split_names(text: str, known: Collection[str] = ()) -> list[str]:
+    """The names in a text that separates them by commas.
+
+    A name with a comma is quoted; of known ones, the longest that the text has is taken whole.
+
+    Args:
+        text: Such as `wave, "put on, hat"`.
+        known: Names that there are.
+    """
+    keys = {alike(name) for name in known}
+    found: list[str] = []
+    rest: str | None = text
+    while rest is not None:
+        name, rest = _first(rest, keys)
+        found.append(name)
+    return found
+
+
+def _first(text: str, keys: Collection[str]) -> tuple[str, str | None]:
+    """The first name of a text, and what comes after its comma; None where there is none."""
+    if quoted := QUOTED.match(text):
+        return quoted[1].replace('""', '"'), quoted[2]
+    pieces = text.split(",")
+    ends = range(len(pieces), 1, -1)
+    end = next((end for end in ends if alike(",".join(pieces[:end])) in keys), 1)
+    return ",".join(pieces[:end]).strip(), ",".join(pieces[end:]) if end < len(pieces) else None

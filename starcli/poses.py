@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from starcli.contracts import Plugin
+from starcli.contracts import Layout, Plugin
 from starcli.errors import DataError
 
 HEAD_BYTES = 65536
@@ -30,6 +30,8 @@ MAX_BYTES = 2**31
 Unit = Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"]
 """Of coordinates: a length (`cmu` is inch / 0.45, as in the CMU mocap files), pixels, or shares of
 the image's width and height, 0 to 1."""
+Up = Literal["x", "-x", "y", "-y", "z", "-z"]
+"""The axis that points up."""
 METRES: dict[Unit, float] = {
     "m": 1.0,
     "dm": 0.1,
@@ -188,6 +190,7 @@ class Poses:
         unit: What the coordinates are in; None where the format leaves it open.
         axes: How the file's axes lie; None where the format leaves it open.
         centred: Whether the body's middle is the origin of every frame, so that no path is known.
+        resembles: The layout as whose joints these lie, where the reader was told another one.
         label: The class that the file names, or its number; empty where it names none.
         notes: What a user should know of how the file was read, a line each.
     """
@@ -203,6 +206,7 @@ class Poses:
     unit: Unit | None = None
     axes: Axes | None = None
     centred: bool = False
+    resembles: str = ""
     label: str = ""
     notes: tuple[str, ...] = ()
 
@@ -238,6 +242,14 @@ class Reader(Plugin, Protocol):
 
         What the format cannot say is left out; `read` gives back what it can.
         """
+
+
+@runtime_checkable
+class UnnamedJoints(Protocol):
+    """A reader of files that do not name their joints, which can be told the layout."""
+
+    def in_layout(self, layout: Layout) -> Reader:
+        """A reader of files of the format that are said to be in a layout."""
 
 
 def turned(

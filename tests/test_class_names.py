@@ -1,4 +1,4 @@
-"""Class names are one where they differ in case, spaces and Unicode form alone."""
+"""How class names are compared, spelled and listed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from starcli.class_names import casefolded, find_class, require_classes, require_distinct
+from starcli.class_names import (
+    alike,
+    casefolded,
+    find_class,
+    require_classes,
+    require_distinct,
+    spelled,
+    split_names,
+)
 from starcli.errors import DataError, UsageError
 
 CLASSES = ("wave", "Throw  a ball", "pirouett\u00e9")
@@ -24,6 +32,8 @@ def test_the_form_that_is_compared_is_its_own(name: str) -> None:
         (" throw a\tBALL ", 1),
         ("PIROUETTE\u0301", 2),
         ("pirouette", None),
+        ("throw_a-ball", 1),
+        ("ThrowABall", 1),
         ("throw", None),
         ("", None),
     ],
@@ -52,3 +62,61 @@ def test_names_that_cannot_be_told_apart(names: list[str], message: str) -> None
     require_distinct(CLASSES)
     with pytest.raises(DataError, match=message):
         require_distinct(names)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("sit down", "Sit_Down"),
+        ("sit down", "SitDown"),
+        ("sit-down", "sit  down"),
+        ("1", "01"),
+        ("P 1", "p_001"),
+        ("caf\u00e9", "CAFE\u0301"),
+    ],
+)
+def test_names_that_are_one(one: str, other: str) -> None:
+    assert alike(one) == alike(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1 2", "12"), ("10", "1"), ("0", ""), ("1.05", "1.5"), ("put on", "put")]
+)
+def test_names_that_are_two(one: str, other: str) -> None:
+    assert alike(one) != alike(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sit_down", "sit down"),
+        ("sit-down", "sit down"),
+        ("SitDown", "sit down"),
+        ("sitDown", "sit down"),
+        ("raise-up-both-hands", "raise up both hands"),
+        ("Bow", "Bow"),
+        ("put on a t-shirt", "put on a t-shirt"),
+        ("open PowerPoint", "open PowerPoint"),
+        ("A001", "A001"),
+        ("-", "-"),
+    ],
+)
+def test_names_as_texts(name: str, text: str) -> None:
+    assert spelled(name) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("wave, bow", ["wave", "bow"]),
+        ("put on, hat", ["put on, hat"]),
+        ("wave,Put_on, hat,bow", ["wave", "Put_on, hat", "bow"]),
+        ('"put on", "hat"', ["put on", "hat"]),
+        ('wave, "put on, hat"', ["wave", "put on, hat"]),
+        ('"a ""b""",c', ['a "b"', "c"]),
+        ("", [""]),
+        ("wave,", ["wave", ""]),
+    ],
+)
+def test_names_in_one_text(text: str, names: list[str]) -> None:
+    assert split_names(text, ["put on, hat", "put on", "hat", "wave", "bow"]) == names

@@ -67,8 +67,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sticks(folder: Path) -> None:
-    """Metres of seven joints."""
-    own_clips(folder, points=(7, 3), subjects="ab")
+    """Metres of seven joints: hip, neck, head, hands and feet."""
+    own_clips(folder, subjects="ab", joints=(0, 2, 3, 7, 11, 15, 19))
 
 
 def nturgbd(folder: Path) -> None:

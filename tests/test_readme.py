@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from starcli import registry
 from starcli.contracts import KINDS
+from starcli_plugins.layouts import COCO_17
+from tests.bodies import body, pixels
 from tests.conftest import ROOT
 from tests.test_pipeline import TINY, Cli
 
@@ -40,14 +43,16 @@ def test_the_two_set_up_commands_are_marked_for_ci() -> None:
         assert "-c constraints.txt" in block
 
 
-def own_clips(folder: Path, points: tuple[int, int] = (17, 2), subjects: str = "abc") -> None:
-    """Made-up joints of 8 classes by some subjects, by default pixels of 17 keypoints."""
-    rng = np.random.default_rng(0)
+def own_clips(folder: Path, subjects: str = "abc", joints: Sequence[int] | None = None) -> None:
+    """8 classes by some subjects: pixels of 17 keypoints, or metres of some of Kinect v2's."""
     for label in range(8):
-        for subject in subjects:
+        for number, subject in enumerate(subjects):
             place = folder / f"action {label}" / subject
             place.mkdir(parents=True)
-            np.save(place / "1.npy", rng.uniform(0, 500 if points[1] == 2 else 1, (20, *points)))
+            if joints is None:
+                np.save(place / "1.npy", pixels(body(label, number, COCO_17)))
+            else:
+                np.save(place / "1.npy", body(label, number)[:, list(joints)])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,9 @@ from starcli.cli.options import (
     Json,
     LayoutName,
     Mirrored,
+    Pattern,
     People,
+    Rate,
     Reader,
     StorePath,
     Swap,
@@ -27,6 +29,7 @@ from starcli.cli.options import (
 if TYPE_CHECKING:
     from starcli.contracts import DatasetSource
     from starcli.data.imported import Imported
+    from starcli.data.importing.inspection import Inspection
     from starcli.errors import StarError
 
 data = typer.Typer(
@@ -151,6 +154,8 @@ def check(
         raise typer.Exit(error.exit_code if wrong else 0)
     for title, columns, rows in integrity.check_tables(name, found):
         console.table(title, columns, rows)
+    for warning in found["warnings"]:
+        console.note(warning)
     if wrong:
         raise error
 
@@ -180,15 +185,10 @@ def inspect(
     ],
     reader: Reader = None,
     layout: LayoutName = None,
-    class_pattern: Annotated[
-        str | None,
-        typer.Option(help="Class in names: a regular expression such as 'take_(?P<class>[a-z]+)'."),
-    ] = None,
+    class_pattern: Pattern = None,
     up: UpAxis = None,
     unit: UnitName = None,
-    fps: Annotated[
-        float | None, typer.Option(min=0.1, help="Frames a second, where no file says them.")
-    ] = None,
+    fps: Rate = None,
     people: People = None,
     mirrored: Mirrored = False,
     swap_sides: Swap = False,
@@ -197,28 +197,24 @@ def inspect(
     """Say what recordings of poses are, and what contradicts a body; nothing is written."""
     from starcli.cli import console
     from starcli.cli.output import print_document
-    from starcli.data import layouts
-    from starcli.data.importing.conversion import Meaning
     from starcli.data.importing.inspection import inspect as look
+    from starcli.data.importing.options import meaning as as_meaning
 
-    meaning = Meaning(
-        layout=None if layout is None else layouts.named(layout),
-        up=up,
-        unit=unit,
-        people=people,
-        mirrored=mirrored,
-        swap_sides=swap_sides,
+    meaning = as_meaning(
+        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
-    found = look(source, meaning, reader=reader, pattern=class_pattern, fps=fps)
+    with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
+        found = look(
+            source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report
+        )
     if as_json:
         print_document({"ok": True, **found})
         return
-    shown = {**found, "missing": f"{100 * found['missing']:.1f} % of joints"}
-    shown["classes"] = ", ".join(found["classes"])
     rows = [
-        (key, "not known" if value is None else str(value))
-        for key, value in shown.items()
-        if key != "warnings"
+        *inspection_rows(found),
+        ("layout", found["layout"]),
+        ("clips", str(found["clips"])),
+        ("classes", ", ".join(found["classes"])),
     ]
     console.table(str(source), ("what", "value"), rows)
     for warning in found["warnings"]:
@@ -234,10 +230,13 @@ def import_(
         typer.Argument(
             metavar="SOURCE",
             parser=path,
-            help="Folder of CLASS/clip.npy or CLASS/SUBJECT/clip.npy, or a .csv or .json index.",
+            help="Recordings as they are: folders CLASS/ or CLASS/SUBJECT/, a zip, a file that "
+            "names classes, or a .csv or .json index.",
         ),
     ],
-    layout: Annotated[str, typer.Option(help="Skeleton: a name of `starcli plugins`, or a .toml.")],
+    reader: Reader = None,
+    layout: LayoutName = None,
+    class_pattern: Pattern = None,
     classes: Annotated[
         Path | None,
         typer.Option(
@@ -257,8 +256,12 @@ def import_(
             help="Unseen classes, NAME=class,class, repeatable, or a .toml or .json; default folds."
         ),
     ] = None,
-    up: Annotated[Literal["y", "z", "-y"], typer.Option(help="Axis that points up.")] = "y",
-    unit: Annotated[Literal["m", "cm", "mm"], typer.Option(help="Unit of coordinates.")] = "m",
+    up: UpAxis = None,
+    unit: UnitName = None,
+    fps: Rate = None,
+    people: People = None,
+    mirrored: Mirrored = False,
+    swap_sides: Swap = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set of this name.")
     ] = False,
@@ -267,30 +270,57 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Make a data set of your own recordings, for `starcli train --dataset NAME`."""
+    from starcli.class_names import split_names
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data.importing.builder import ImportRequest, make
+    from starcli.data.importing.options import meaning as as_meaning
 
+    train = {"xsub": train_subjects, "xview": train_views}
+    request = ImportRequest(
+        source,
+        as_meaning(
+            layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
+        ),
+        reader,
+        class_pattern,
+        fps,
+        classes,
+        {protocol: split_names(text) for protocol, text in train.items() if text is not None},
+        unseen or (),
+    )
     place = _store(store, config)
-    train = {"xsub": _listed(train_subjects), "xview": _listed(train_views)}
-    request = ImportRequest(source, layout, classes, train, unseen or (), up, unit)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         made = make(name, request, place, overwrite=overwrite, progress=report)
-    facts = summary(name, made)
+    facts = {**made.inspection, **summary(name, made.dataset)}
     if as_json:
         print_document({"ok": True, **facts})
         return
-    console.table(f"data set {name}", ("what", "value"), summary_rows(facts))
-    if "half" in made.protocols:
+    rows = [*inspection_rows(made.inspection), *summary_rows(facts)]
+    console.table(f"data set {name}", ("what", "value"), rows)
+    for warning in made.inspection["warnings"]:
+        console.note(warning)
+    if "half" in made.dataset.protocols:
         console.note(
             "no subjects or views are known: the protocol 'half' trains on every other "
-            "clip of each class, so a person may be on both sides"
+            "clip of each class, so a person may be in both subsets"
         )
+    console.note(f"see it move: starcli view {name}")
     console.note(f"next: starcli train --dataset {name}")
 
 
-def _listed(text: str | None) -> list[str]:
-    return [] if text is None else [item.strip() for item in text.split(",")]
+def inspection_rows(found: Inspection) -> list[tuple[str, str]]:
+    """What files were, as rows of a table."""
+    rate = "not known" if found["fps"] is None else f"{found['fps']:g}"
+    return [
+        ("reader", found["reader"]),
+        ("frames", str(found["frames"])),
+        ("people", str(found["people"])),
+        ("frames a second", rate),
+        ("unit", found["unit"]),
+        ("axes", found["axes"]),
+        ("missing", f"{100 * found['missing']:.1f} % of joints"),
+    ]
 
 
 def summary(name: str, made: type[Imported]) -> dict[str, Any]:

@@ -104,6 +104,17 @@ UnitName = Annotated[
     Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"] | None,
     typer.Option("--unit", help="Unit of files."),
 ]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        "--class-pattern",
+        help="Class in names: a regular expression such as 'take_(?P<class>[a-z]+)'.",
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--fps", min=0.1, help="Frames a second, where no file says them."),
+]
 People = Annotated[
     str | None,
     typer.Option(

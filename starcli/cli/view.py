@@ -75,18 +75,12 @@ def view(
 ) -> None:
     """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF."""
     from starcli.cli import console
-    from starcli.data import layouts
-    from starcli.data.importing.conversion import Meaning
+    from starcli.data.importing.options import meaning as as_meaning
     from starcli.viewing.places import Wanted, look
 
     target = _target(out, place, overwrite)
-    meaning = Meaning(
-        layout=None if layout is None else layouts.named(layout),
-        up=up,
-        unit=unit,
-        people=people,
-        mirrored=mirrored,
-        swap_sides=swap_sides,
+    meaning = as_meaning(
+        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
     seen = look(place, Wanted(clip or (), clips, raw, reader, meaning), store, config)
     shown = seen.clips[:1] if target.suffix.lower() == ".gif" else seen.clips

@@ -39,6 +39,7 @@ class Body:
 
     Args:
         height: Median extent of people, metres.
+        trunk: Median length of the trunk, metres; NaN if unknown, as of what is no whole body.
         flat: Whether there are two axes only.
         head_up: Share of frames in which the head is above the feet; NaN if unknown.
         handed: Share of frames in which left is left; NaN where that cannot be seen.
@@ -50,6 +51,7 @@ class Body:
     """
 
     height: float
+    trunk: float
     flat: bool
     head_up: float
     handed: float
@@ -67,6 +69,7 @@ def report(joints: Values, layout: Layout) -> Body:
         ways = np.nanmax(joints, 0, initial=-np.inf) - np.nanmin(joints, 0, initial=np.inf)
     return Body(
         height=size,
+        trunk=trunk(joints, layout),
         flat=_is_flat(joints),
         head_up=head_above_feet(joints, layout),
         handed=handedness(joints, layout),
@@ -94,6 +97,12 @@ def trunk(joints: Values, layout: Layout) -> float:
     if hips is None or shoulders is None:
         return float("nan")
     return _median(np.linalg.norm(shoulders - hips, axis=-1))
+
+
+def has_trunk(layout: Layout) -> bool:
+    """Whether a layout has hips and shoulders, which tell how large a body is."""
+    ends = ("hip", "shoulder")
+    return all({end, f"left {end}", f"right {end}"} & set(layout.joints) for end in ends)
 
 
 def unit_of(length: float) -> Unit | None:

@@ -16,10 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
+
 from starcli import registry
 from starcli.contracts import Clip, Layout, NoSettings, Recording
 from starcli.data import layouts
 from starcli.errors import DataError, UsageError, suggest
+from starcli.poses import Unit, Up
 from starcli.store import unfinished, verification
 from starcli.totals import Totals, per_class
 
@@ -44,7 +47,7 @@ class Imported:
 
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
-    Settings: ClassVar[type[NoSettings]] = NoSettings
+    Settings: ClassVar[type[BaseModel]] = NoSettings
     preset: ClassVar[Mapping[str, Any]] = {}
     request: ClassVar[str | None] = None
     folder: ClassVar[Path]
@@ -54,10 +57,18 @@ class Imported:
     """Clip name -> what the file says of it."""
     shards: ClassVar[Mapping[str, str]]
     """Path in the folder -> SHA-256."""
-    up: ClassVar[str]
-    """The axis that pointed up in the user's files."""
-    unit: ClassVar[str]
+    up: ClassVar[Up]
+    """The axis that pointed up in the user's files, where they did not say it themselves."""
+    unit: ClassVar[Unit]
     """What they were in."""
+    given: ClassVar[Mapping[str, Any]]
+    """The options that said how the files were meant, by name."""
+    reader: ClassVar[str]
+    """Names of the readers of the files."""
+    fps: ClassVar[float | None]
+    """Frames a second of all clips; None where they differ or nobody said."""
+    flat: ClassVar[bool]
+    """Whether the clips are of pictures, without a depth."""
     layout: Layout
     classes: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
@@ -214,6 +225,11 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "layout": layout,
         "up": content.get("up", "y"),
         "unit": content.get("unit", "m"),
+        # Earlier versions took arrays only, and always said both.
+        "given": content.get("given", {k: content[k] for k in ("up", "unit") if k in content}),
+        "reader": content.get("reader", "arrays"),
+        "fps": content.get("fps"),
+        "flat": content.get("flat", False),
         "classes": tuple(content["classes"]),
         "protocols": protocols,
         "splits": splits,

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from starcli.contracts import BadClip, DatasetSource, Progress
+from starcli.data.imported import Imported
+from starcli.data.importing import checks
+from starcli.data.importing.conversion import known_facts
+from starcli.data.importing.reading import layouts
 from starcli.data.reading import Group, bad_row, each_group, groups
 from starcli.errors import DataError
 from starcli.totals import SUBSETS, CountedDataset, Totals
@@ -78,12 +82,14 @@ class Content:
         classes: Class ids of theirs.
         subsets: (protocol, subset) -> number of clips.
         bad: What cannot be read, and why.
+        bodies: What imported clips say of the bodies in them.
     """
 
     clips: list[str] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
     subsets: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[checks.Clip] = field(default_factory=list)
 
 
 def check(
@@ -108,6 +114,7 @@ def check(
         content.classes.update(part.classes)
         content.subsets.update(part.subsets)
         content.bad.extend(part.bad)
+        content.bodies.extend(part.bodies)
         done += len(part.clips) + len(part.bad)
         progress.update("check", min(done, total), total)
     known = totals(source)
@@ -125,6 +132,7 @@ def check(
         "missing": sorted(wanted - set(content.clips) - unreadable),
         "unexpected": sorted(set(content.clips) - wanted) if wanted else [],
         "unreadable": sorted(content.bad, key=lambda row: str(row["recording"])),
+        "warnings": checks.warnings(content.bodies, list(layouts().values())),
     }
 
 
@@ -161,6 +169,9 @@ def _look(source: DatasetSource, group: Group) -> Content:
                 content.clips.append(clip.name)
                 content.classes.add(clip.label)
                 content.subsets.update(clip.subsets.items())
+                if isinstance(source, Imported):
+                    facts = known_facts(clip.joints, source.layout)
+                    content.bodies.append(checks.Clip(clip.name, facts))
         except DataError as error:
             content.bad.append(bad_row(recording.name, error))
     return content

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from starcli.contracts import BadClip, DatasetSource, Normalisation, Recording
+from starcli.data.imported import Imported
 from starcli.data.importing import arrays
-from starcli.data.importing.builder import upright
+from starcli.data.importing.conversion import convert
+from starcli.data.importing.options import as_imported
+from starcli.data.importing.sources import readers
 from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked
 from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
+from starcli.poses import PoseFile
 
 Named = Iterator[tuple[str, Joints] | StarError]
 
@@ -88,6 +92,9 @@ class Reader:
             raise DataError(
                 "is no .npy or .npz", "save arrays [frames, joints, 3] with numpy.save", file=file
             )
+        if isinstance(self.source, Imported):
+            yield from self._imported(file, self.source)
+            return
         for key in arrays.keys(file) if file.suffix.lower() == ".npz" else [""]:
             where = f"{file}#{key}" if key else str(file)
             try:
@@ -98,14 +105,21 @@ class Reader:
                 yield where, found
 
     def _array(self, file: Path, key: str, where: str) -> Joints:
-        source: Any = self.source
+        source = self.source
         array = arrays.read(file, key)
-        # Only a user's own data set may be of plane clips.
-        if array.shape[-1] == 2 and not hasattr(source, "unit"):
+        if array.shape[-1] == 2:
             raise DataError("has two axes, the data set has three", "give all three", file=where)
-        metres = upright(array, getattr(source, "up", "y"), getattr(source, "unit", "m"))
-        joints = checked(metres, source.layout, where)
+        wide = array[:, None] if array.ndim == 3 else array
+        joints = checked(wide, source.layout, where)
         return source.fill_persons(joints) if isinstance(source, PersonFiller) else joints
+
+    def _imported(self, file: Path, source: Imported) -> Named:
+        """The arrays of a file as those that were imported."""
+        reader = readers("arrays", source.layout)["arrays"]
+        for poses in reader.read([PoseFile(file, str(file))]):
+            where = f"{file}#{poses.name}" if poses.name else str(file)
+            joints, _ = convert(poses, lambda name: source.layout, as_imported(source), where)
+            yield where, checked(joints, source.layout, where)
 
     def _single(self, file: Path) -> Named:
         source: Any = self.source

@@ -15,6 +15,7 @@ from starcli.contracts import BadClip, DatasetSource, Recording
 from starcli.data import imported
 from starcli.data.importing import checks, sources
 from starcli.data.importing.conversion import Facts, Meaning, convert
+from starcli.data.importing.reading import agreed
 from starcli.data.importing.sources import Source
 from starcli.errors import AbsentError, DataError, StarError, UsageError, suggest
 from starcli.experiment import FINAL, Experiment, make_source
@@ -120,12 +121,11 @@ def _require_plain(place: str, kind: str, wanted: Wanted) -> None:
 def _files(place: Path, wanted: Wanted) -> Seen:
     if wanted.raw is not None:
         raise UsageError("--raw names the recordings of a data set", "leave it out")
-    known = sources.readers(wanted.reader)
+    known = sources.readers(wanted.reader, wanted.meaning.layout)
     with sources.unpacked(place) as folder:
         listing = sources.find(folder, known)
-        unread = [
-            Unread(each.name, partial(_of_source, each, wanted.meaning)) for each in listing.sources
-        ]
+        meaning = agreed(listing.sources, wanted.meaning)
+        unread = [Unread(each.name, partial(_of_source, each, meaning)) for each in listing.sources]
         return _chosen(unread, wanted, os.path.basename(os.path.abspath(place)))
 
 
@@ -187,13 +187,14 @@ def _dataset(
 
 
 def _of_recording(source: DatasetSource, recording: Recording) -> Iterator[Shown | StarError]:
+    fps = source.fps if isinstance(source, imported.Imported) else None
     for clip in source.clips(recording):
         if isinstance(clip, BadClip):
             yield clip.error
             continue
-        facts = (_size(clip.joints.shape, None),)
+        facts = (_size(clip.joints.shape, fps),)
         label = source.classes[clip.label]
-        yield Shown(clip.name, clip.joints, source.layout, label, facts=facts)
+        yield Shown(clip.name, clip.joints, source.layout, label, fps, facts)
 
 
 def _run(experiment: Experiment, name: str, key: str, wanted: Wanted) -> Seen:

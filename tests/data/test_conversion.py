@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,10 @@ import pytest
 
 from starcli.contracts import Layout
 from starcli.data.importing.checks import Clip, contradictions
-from starcli.data.importing.conversion import Meaning, convert
+from starcli.data.importing.conversion import UPRIGHT, Meaning, convert
 from starcli.data.mapping import joint_map
 from starcli.errors import DataError
-from starcli.poses import IMAGE, KINECT, Z_UP, Poses
+from starcli.poses import IMAGE, KINECT, Z_UP, Poses, Up, turned
 from starcli_plugins.datasets.simulated.source import Simulated
 from starcli_plugins.layouts import COCO_17, H36M_17, KINECT_V2, LAYOUTS
 
@@ -58,6 +58,24 @@ def test_units_and_axes_of_a_file_are_undone(clip: Values) -> None:
     joints, facts = convert(kinect(c3d, unit="cm", axes=Z_UP), layout_of, SAY, "")
     np.testing.assert_allclose(joints, clip, atol=1e-6)
     assert facts.axes == Z_UP
+
+
+@pytest.mark.parametrize("up", get_args(Up))
+def test_turning_upright_keeps_distances_and_hands(up: Up) -> None:
+    joints = np.random.default_rng(0).normal(size=(4, 3))
+    upright = turned(joints, UPRIGHT[up])
+    before, after = joints[1:] - joints[0], upright[1:] - upright[0]
+    np.testing.assert_allclose(after @ after.T, before @ before.T)
+    assert np.linalg.det(after) == pytest.approx(np.linalg.det(before))
+    axis, sign = "xyz".index(up[-1]), -1 if up[0] == "-" else 1
+    np.testing.assert_array_equal(upright[:, 1], sign * joints[:, axis])
+
+
+def test_a_depth_that_is_left_out_makes_a_picture(clip: Values) -> None:
+    flat, facts = convert(kinect(clip), layout_of, Meaning(flat=True), "")
+    picture, _ = convert(kinect(clip[..., :2], unit="pixel"), layout_of, SAY, "")
+    np.testing.assert_allclose(flat, picture, atol=1e-6)
+    assert facts.body.flat and not flat[..., 2].any()
 
 
 def test_what_no_file_says_is_read_from_the_body(clip: Values) -> None:

@@ -119,7 +119,7 @@ def test_an_index_cuts_long_files_into_clips(clips: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["nowhere"], 3, "no such file or folder"),
-        (["clips", "--reader", "bvh"], 3, "known are: BVH"),
+        (["clips", "--reader", "bvh"], 3, "files is BVH"),
         (["clips", "--reader", "nothing"], 2, "no reader 'nothing'"),
         (["clips", "--class-pattern", "(?P<class>x)"], 3, "does not match --class-pattern"),
         (["clips", "--class-pattern", "("], 2, "--class-pattern"),

@@ -200,12 +200,12 @@ def test_actions_are_listed_in_a_text_a_list_or_a_file(
     [
         ("juggle, fly a kite", 3, "no bundled description for action 'juggle' and 1 other"),
         ("wave, , clap", 3, "--actions: class name is empty"),
-        ("wave, Wave", 3, "class 'Wave' is there already as 'wave'"),
+        ("wave, Wave", 3, "duplicate class 'Wave': it is 'wave'"),
         ("\x1b[31m, clap", 3, "not printable"),
         ("absent.json", 3, "absent.json: cannot be read"),
         ("absent.txt", 3, "absent.txt: cannot be read"),
         ("part.json", 3, "class 'juggle': no text for part"),
-        ("twice.txt", 3, "twice.txt:3: class 'A' is there already as 'a' in line 1"),
+        ("twice.txt", 3, "twice.txt:3: duplicate class 'A': it is 'a' in line 1"),
         ("juggle", 3, "no bundled description for action 'juggle'"),
     ],
 )

@@ -12,11 +12,15 @@ import pytest
 from starcli import registry
 from starcli.contracts import NoSettings, Recording
 from starcli.data.importing.builder import ImportRequest, make
+from starcli.data.importing.options import meaning
 from starcli.data.normalise import Joints
 from starcli.errors import DataError, StarError
+from starcli.poses import METRES, Axes, turned
 from starcli.prediction.reader import Incoming, Reader
 from starcli_plugins.datasets.ntu import ctr_npz
 from starcli_plugins.datasets.pku.files import read_labels
+from starcli_plugins.layouts import COCO_17
+from tests.bodies import body
 
 
 def source_of(name: str) -> Any:
@@ -82,14 +86,19 @@ def test_a_folder_or_zip_gives_what_the_data_set_reads(tmp_path: Path) -> None:
 def test_own_clips_are_turned_and_scaled_as_when_they_were_imported(
     tmp_path: Path, up: Any, unit: Any
 ) -> None:
-    rng = np.random.default_rng(0)
-    for name in ("bow", "wave", "jump"):
-        for subject in "ab":
+    axes: dict[str, Axes] = {
+        "y": ("x", "y", "z"),
+        "-y": ("x", "-y", "-z"),
+        "z": ("x", "-z", "y"),
+    }
+    for label, name in enumerate(("bow", "wave", "jump")):
+        for number, subject in enumerate("ab"):
             path = tmp_path / "clips" / name / subject / "1.npy"
             path.parent.mkdir(parents=True)
-            np.save(path, rng.uniform(0, 50, (5, 17, 3)))
-    request = ImportRequest(tmp_path / "clips", "coco-17", up=up, unit=unit)
-    source = make("mine", request, tmp_path / "store")(NoSettings())
+            joints = turned(body(label, number, COCO_17), axes[up]) / METRES[unit]
+            np.save(path, joints.astype(np.float32))
+    request = ImportRequest(tmp_path / "clips", meaning("coco-17", up=up, unit=unit))
+    source = make("mine", request, tmp_path / "store").dataset(NoSettings())
     want = [clip.joints for r in source.recordings(None) for clip in source.clips(r)]
     found = read(source, tmp_path / "clips")
     assert len(found) == 6

@@ -34,7 +34,9 @@ Values = npt.NDArray[np.float32]
 @pytest.fixture(autouse=True)
 def arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """One format is enough."""
-    monkeypatch.setattr(sources, "readers", lambda only=None: {"arrays": Arrays(NoSettings())})
+    monkeypatch.setattr(
+        sources, "readers", lambda only=None, layout=None: {"arrays": Arrays(NoSettings())}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_shown(cli: Cli, body: Values)
     [
         (["nowhere.npy"], 3, "nowhere.npy: no such file or folder"),
         (["simulatd"], 2, "did you mean 'simulated'?"),
-        (["text.txt"], 3, "text.txt: is of no known format of poses"),
+        (["text.txt"], 3, "text.txt: is not NumPy arrays"),
         (["empty"], 3, "empty: has no files"),
         (["none.npy"], 3, "none.npy: "),
         (["nan.npy"], 3, "nan.npy: "),
@@ -294,7 +296,7 @@ def test_files_are_shown_without_torch(body: Values, tmp_path: Path) -> None:
         "import sys; from starcli.contracts import NoSettings\n"
         "from starcli.data.importing import sources\n"
         "from starcli_plugins.readers.arrays import Arrays\n"
-        "sources.readers = lambda only=None: {'arrays': Arrays(NoSettings())}\n"
+        "sources.readers = lambda only=None, layout=None: {'arrays': Arrays(NoSettings())}\n"
         "from starcli.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from starcli import array_files
 from starcli.array_files import Shape
-from starcli.contracts import NoSettings
+from starcli.contracts import Layout, NoSettings
 from starcli.errors import DataError
 from starcli.poses import IMAGE, PoseFile, Poses
 from starcli_plugins.layouts import LAYOUTS
@@ -24,6 +24,7 @@ from starcli_plugins.readers.joint_names import Values
 from starcli_plugins.readers.shapes import (
     FORMS,
     HOLISTIC,
+    Form,
     column_shapes,
     form_of,
     hips_are_origin,
@@ -32,6 +33,7 @@ from starcli_plugins.readers.shapes import (
     picture_unit,
     root,
     seen,
+    told_form,
 )
 
 SCORES = re.compile(r"score|conf|visib|likelihood", re.IGNORECASE)
@@ -42,6 +44,7 @@ PARAMETERS = ({"poses", "trans"}, {"pose_body", "trans"})
 FEATURES = 263
 """Columns of HumanML3D's `new_joint_vecs`."""
 FLAT = {"coco-17", "coco-18", "body-25", "halpe-26"}
+UNNAMED = "name its layout with --layout, or the joints in a CSV file"
 WANT = (
     "[frames, joints, 2 to 4], [frames, persons, joints, 2 to 4], [persons, frames, joints, "
     "2 to 4] or [frames, columns]"
@@ -53,6 +56,7 @@ class Arrays:
 
     Args:
         settings: None.
+        told: The layout that files are said to be in; None for what their shapes say.
     """
 
     Settings: ClassVar[type[BaseModel]] = NoSettings
@@ -66,11 +70,17 @@ class Arrays:
     }
     several: ClassVar[bool] = True
 
-    def __init__(self, settings: NoSettings) -> None:
-        self._freemocap = FreeMoCap(settings)
+    def __init__(self, settings: NoSettings, told: Layout | None = None) -> None:
+        self._freemocap, self._told = FreeMoCap(settings), told
+
+    def in_layout(self, layout: Layout) -> Arrays:
+        """A reader of arrays of a layout: any number of joints, and shapes decide nothing."""
+        return Arrays(NoSettings(), layout)
 
     def recognises(self, file: PoseFile) -> bool:
         """Whether an array has the shape of joints, or is known to hold none."""
+        if self._told is not None:
+            return True
         if not file.head.startswith((b"\x93NUMPY", b"PK\x03\x04")):
             return False
         found = _headers(file)
@@ -84,7 +94,7 @@ class Arrays:
     def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
         """A recording for each array of joints, named by its key where there are several."""
         for file in files:
-            yield from _read(file)
+            yield from _read(file, self._told)
 
     def write_sample(self, poses: Poses, path: Path) -> Sequence[Path]:
         """Write [frames, persons, joints, axes], in 2-D with the confidence last."""
@@ -108,26 +118,37 @@ def _headers(file: PoseFile) -> Headers:
     return {}
 
 
-def _poses_in(found: Headers) -> list[str]:
-    """Keys of the arrays of joints."""
+def _poses_in(found: Headers, told: Layout | None = None) -> list[str]:
+    """Keys of the arrays of joints; of those that a layout fits, if it is told and fits any."""
     if {"x_train", "y_train"} <= set(found):  # a whole data set, which has a reader of its own
         return []
-    return [
+    keys = [
         key
         for key, (shape, dtype) in found.items()
         if dtype.kind in "fiu"
-        and _is_shape_of_joints(shape)
+        and _is_shape_of_joints(shape, told)
         and not SCORES.search(key)
         and not NO_JOINTS.search(key)
     ]
+    fitting = [key for key in keys if told and found[key][0][-2] == len(told.joints)]
+    return fitting or keys
 
 
-def _is_shape_of_joints(shape: Shape) -> bool:
+def _is_shape_of_joints(shape: Shape, told: Layout | None) -> bool:
     if min(shape, default=0) < 1 or len(shape) not in (2, 3, 4):
         return False
     if len(shape) == 2:
-        return bool(column_shapes(shape[1]))
-    return shape[-2] in FORMS and shape[-1] in (2, 3, 4) and not _is_raw_movenet(shape)
+        return bool(_columns(shape[1], told))
+    known = told is not None or shape[-2] in FORMS
+    return known and shape[-1] in (2, 3, 4) and not _is_raw_movenet(shape)
+
+
+def _columns(columns: int, told: Layout | None) -> list[tuple[int, int]]:
+    """The numbers of joints and of values each that rows of so many columns may have."""
+    if told is None:
+        return column_shapes(columns)
+    joints = len(told.joints)
+    return [(joints, width) for width in (2, 3, 4) if joints * width == columns]
 
 
 def _is_raw_movenet(shape: Shape) -> bool:
@@ -157,38 +178,45 @@ def _refusal(found: Headers) -> tuple[str, str] | None:
     return None
 
 
-def _read(file: PoseFile) -> Iterator[Poses]:
+def _read(file: PoseFile, told: Layout | None) -> Iterator[Poses]:
     try:
         found = array_files.headers(file.path)
     except DataError as error:
         raise file.wrong(error.message, error.fix) from error
     refusal = _refusal(found)
-    if refusal:
+    if refusal and told is None:
         raise file.wrong(*refusal)
-    keys = _poses_in(found)
+    keys = _poses_in(found, told)
     if not keys:
-        shapes = ", ".join(f"{key} {list(shape)}".strip() for key, (shape, _) in found.items())
-        raise file.wrong(f"expected {WANT}, got {shapes[:300]}", "name the joints in a CSV file")
+        if any(dtype.hasobject for _, dtype in found.values()):
+            raise file.wrong("contains Python objects, refused", array_files.AGAIN)
+        shapes = ", ".join(
+            f"{key} {dtype} {list(shape)}".strip() for key, (shape, dtype) in found.items()
+        )
+        fix = f"check that it has the {len(told.joints)} joints of {told.name}" if told else UNNAMED
+        raise file.wrong(f"expected {WANT}, got {shapes[:300]}", fix)
     for key in keys:
-        poses = _poses(array_files.read(file.path, key, name=file.name), key, file)
+        poses = _poses(array_files.read(file.path, key, name=file.name), key, file, told)
         poses = replace(poses, fps=_fps(found, file))
         if poses.confidence is None:
-            poses = _with_confidence(poses, found[key][0], found, file)
+            poses = _with_confidence(poses, found[key][0], found, file, told)
         yield replace(poses, name=key if len(keys) > 1 else "")
 
 
-def _poses(array: npt.NDArray[Any], key: str, file: PoseFile) -> Poses:
+def _poses(array: npt.NDArray[Any], key: str, file: PoseFile, told: Layout | None) -> Poses:
     """One array as a recording."""
     points = array.astype(np.float64)
     if points.ndim == 2:
-        points = _from_columns(points, key, file)
+        points = _from_columns(points, key, file, told)
     notes = []
     if _is_persons_first(points.shape):
         points = points.swapaxes(0, 1)
         notes.append("taken as [persons, frames, joints, axes]")
     points = points if points.ndim == 4 else points[:, None]
-    form = form_of(np.where((points == 0).all(-1, keepdims=True), np.nan, points))
+    form = _form(points, told)
     place, confidence = parted(picked(points, form), form)
+    if confidence is not None and points.shape[-1] == 3:
+        notes.append("the third number of each joint is its confidence")
     people = place.shape[1]
     poses = Poses(
         seen(place, form.layout),
@@ -196,19 +224,37 @@ def _poses(array: npt.NDArray[Any], key: str, file: PoseFile) -> Poses:
         confidence=confidence,
         centred=root(place, form.layout) is not None,
         people=tuple(f"{n + 1}" for n in range(people)) if people > 1 else None,
+        resembles="" if told is None else _other(points, told),
         notes=tuple(notes),
     )
     return _placed(poses)
 
 
-def _from_columns(rows: Values, key: str, file: PoseFile) -> Values:
+def _form(points: Values, told: Layout | None) -> Form:
+    """What joints [..., V, 2 to 4] are: as told, else by where they lie."""
+    return _lying(points) if told is None else told_form(told, points)
+
+
+def _lying(points: Values) -> Form:
+    """What joints are by where they lie."""
+    return form_of(np.where((points == 0).all(-1, keepdims=True), np.nan, points))
+
+
+def _other(points: Values, told: Layout) -> str:
+    """The layout of which joints are by where they lie, where it is another one than is said."""
+    known = [form.layout for form in FORMS.get(points.shape[-2], ())]
+    layout = _lying(points).layout if told.name in known else told.name
+    return "" if layout == told.name else layout
+
+
+def _from_columns(rows: Values, key: str, file: PoseFile, told: Layout | None) -> Values:
     """Joints [T, V, 2 to 4] of rows of numbers [T, columns]."""
-    shapes = column_shapes(rows.shape[1])
+    shapes = _columns(rows.shape[1], told)
     if len(shapes) > 1:
         forms = " or ".join(f"{joints} x {width}" for joints, width in shapes)
         raise file.wrong(
             f"{f'array {key}: ' if key else ''}{rows.shape[1]} columns may be {forms}",
-            "reshape the array to [frames, joints, axes]",
+            "name its layout with --layout, or reshape the array to [frames, joints, axes]",
         )
     ((joints, width),) = shapes
     if rows.shape[1] == HOLISTIC:
@@ -242,7 +288,9 @@ def _fps(found: Headers, file: PoseFile) -> float | None:
     return None
 
 
-def _with_confidence(poses: Poses, shape: Shape, found: Headers, file: PoseFile) -> Poses:
+def _with_confidence(
+    poses: Poses, shape: Shape, found: Headers, file: PoseFile, told: Layout | None
+) -> Poses:
     """The poses with the confidence of another array that has a number for each joint."""
     for key, (other, dtype) in found.items():
         fits = len(shape) > 2 and other in (shape[:-1], (*shape[:-1], 1))
@@ -250,8 +298,9 @@ def _with_confidence(poses: Poses, shape: Shape, found: Headers, file: PoseFile)
             scores = array_files.read(file.path, key, name=file.name).reshape(shape[:-1])
             wide = scores if scores.ndim == 3 else scores[:, None]
             wide = wide.swapaxes(0, 1) if _is_persons_first(shape) else wide
-            form = next(f for f in FORMS[shape[-2]] if f.layout == poses.layout)
-            return replace(
-                poses, confidence=picked(wide[..., None].astype(np.float64), form)[..., 0]
-            )
+            values = wide.astype(np.float64)
+            if told is None:
+                form = next(f for f in FORMS[shape[-2]] if f.layout == poses.layout)
+                values = picked(values[..., None], form)[..., 0]
+            return replace(poses, confidence=values)
     return poses

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from starcli.contracts import Layout
 from starcli.poses import Unit
 from starcli_plugins.layouts import BY_NAME
 from starcli_plugins.readers.joint_names import Values
@@ -61,12 +62,24 @@ ROWS = (17, 18, 20, 22, 24, 25, 26, 32, 33)
 HOLISTIC = 1662
 """MediaPipe Holistic as columns, the 33 x 4 of the body first."""
 
+LARGEST = 3.0
+"""Metres; larger coordinates beside a confidence are pixels."""
+
 
 def column_shapes(columns: int) -> list[tuple[int, int]]:
     """The numbers of joints and of values each that rows of so many columns may have."""
     if columns == HOLISTIC:
         return [(33, 4)]
     return [(joints, width) for joints in ROWS for width in (2, 3, 4) if joints * width == columns]
+
+
+def told_form(layout: Layout, points: Values) -> Form:
+    """What joints [..., V, 2 or more] are that are said to be of a layout."""
+    count = points.shape[-2]
+    known = [form for form in FORMS.get(count, ()) if form.layout == layout.name]
+    pixels = bool(np.nanmax(points[..., :2], initial=0.0) > LARGEST)
+    flat = any(form.flat for form in known) if known else pixels
+    return Form(layout.name, tuple(range(count)), flat=flat)
 
 
 def form_of(points: Values) -> Form:
@@ -89,7 +102,12 @@ def _extent(points: Values) -> float:
 
 def picked(values: npt.NDArray[np.float64], form: Form) -> Values:
     """The joints of the layout out of a list [..., V, any] of this form."""
-    return values[..., list(form.joints or range(len(BY_NAME[form.layout].joints))), :]
+    return values[..., list(form.joints or range(len(names_of(form.layout)))), :]
+
+
+def names_of(layout: str) -> tuple[str, ...]:
+    """Joints of a layout; none of one that is not known here."""
+    return BY_NAME[layout].joints if layout in BY_NAME else ()
 
 
 def parted(points: Values, form: Form) -> tuple[Values, Values | None]:
@@ -107,9 +125,11 @@ def parted(points: Values, form: Form) -> tuple[Values, Values | None]:
 def _is_confidence(points: Values) -> bool:
     place, third = points[..., :2], points[..., 2]
     place, third = place[np.isfinite(place)], third[np.isfinite(third)]
-    if not len(third) or third.min() < 0 or third.max() > 1:
+    if not len(third) or third.min() < -1 or third.max() > 1:
         return False
-    return bool(place.max() > 3 or (place.min() >= 0 and place.max() <= 1))
+    if place.max() > LARGEST:  # some tools mark what they did not see with -1
+        return True
+    return bool(third.min() >= 0 and place.min() >= 0 and place.max() <= 1)
 
 
 def seen(joints: Values, layout: str) -> Values:
@@ -127,7 +147,7 @@ def seen(joints: Values, layout: str) -> Values:
 
 def root(joints: Values, layout: str) -> int | None:
     """The joint of the spine that is the origin of every frame with anybody in it, if one is."""
-    names = BY_NAME[layout].joints
+    names = names_of(layout)
     anybody = (np.nan_to_num(joints) != 0).any((-1, -2))
     for joint in (n for n, name in enumerate(names) if name in ("spine base", "spine mid")):
         if anybody.any() and joints.shape[-1] == 3 and (joints[anybody][:, joint] == 0).all():
@@ -143,7 +163,7 @@ def picture_unit(joints: Values) -> Unit | None:
         return None
     if place.min() > -0.5 and place.max() < 1.5:
         return "image"
-    return "pixel" if place.max() > 3 else None
+    return "pixel" if place.max() > LARGEST else None
 
 
 def hips_are_origin(joints: Values, layout: str) -> bool:

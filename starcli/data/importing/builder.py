@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,13 @@ import numpy.typing as npt
 from starcli import registry
 from starcli.contracts import Layout, Progress, silent
 from starcli.data import imported, layouts
-from starcli.data.importing import arrays, options
-from starcli.data.importing.index import Entry, entries
+from starcli.data.importing import inspection, options
+from starcli.data.importing.conversion import Meaning
+from starcli.data.importing.index import Entry
+from starcli.data.importing.inspection import Inspection, Known
+from starcli.data.importing.labels import Labelled, every_action, labelled
+from starcli.data.importing.reading import Clip, agreed, clips
+from starcli.data.importing.sources import unpacked
 from starcli.data.normalise import checked
 from starcli.errors import DataError, UsageError, writes_to
 from starcli.files import digest, save_text, save_whole, sync
@@ -25,16 +30,6 @@ from starcli.store.artifacts import SHARD_BYTES, canonical
 from starcli.store.unfinished import sweep, working
 
 Joints = npt.NDArray[np.float32]
-Up = Literal["y", "z", "-y"]
-Unit = Literal["m", "cm", "mm"]
-UPRIGHT: Mapping[Up, npt.NDArray[np.float64]] = {
-    "y": np.eye(3),
-    "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
-    "-y": np.diag([1.0, -1, -1]),
-}
-"""The axis that points up -> the rotation after which y does."""
-METRES: Mapping[Unit, float] = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
-CHECK = "check --unit and --layout, or repair or remove the clip"
 
 
 @dataclass(frozen=True)
@@ -42,22 +37,36 @@ class ImportRequest:
     """What is to be imported, and how it is meant.
 
     Args:
-        source: A folder of clips, or an index.
-        layout: Name of a layout, or its TOML file.
+        source: A file, folder, zip or index of recordings.
+        meaning: What the user says of them, above what their files say.
+        reader: The only reader that is to be used; None for the one that knows the format.
+        pattern: A regular expression with groups `class`, `subject`, `view` for their names.
+        fps: Their frames a second, where no file says them.
         classes: A file with a class name in each line; None for those that the clips have.
         train: `xsub` and `xview` -> the subjects and views that train.
-        unseen: The splits, as `choices.splits` takes them.
-        up: The axis that points up.
-        unit: What the coordinates are in.
+        unseen: The splits, as `options.splits` takes them.
     """
 
     source: Path
-    layout: str
+    meaning: Meaning = field(default_factory=Meaning)
+    reader: str | None = None
+    pattern: str | None = None
+    fps: float | None = None
     classes: Path | None = None
     train: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unseen: Sequence[str] = ()
-    up: Up = "y"
-    unit: Unit = "m"
+
+
+class Made(NamedTuple):
+    """What an import has made.
+
+    Args:
+        dataset: The class of the data set.
+        inspection: What its recordings were.
+    """
+
+    dataset: type[imported.Imported]
+    inspection: Inspection
 
 
 def make(
@@ -67,7 +76,7 @@ def make(
     *,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> type[imported.Imported]:
+) -> Made:
     """Copy a user's recordings into the store, whole or not at all.
 
     Args:
@@ -75,48 +84,110 @@ def make(
         request: What is to be imported.
         store: The folder of all results.
         overwrite: Replace a data set of this name.
-        progress: Told about every clip.
+        progress: Told about every recording.
 
     Raises:
         UsageError: The name cannot be used or is taken, or a choice is impossible.
-        DataError: Something cannot be read, or is not what it should be.
+        DataError: Something cannot be read, is not what it should be, or is no body.
         OutputError: The store cannot be written.
     """
     target = imported.folder(store) / name
     _check_name(name, target, overwrite)
-    layout = layouts.named(request.layout)
-    clips = entries(request.source)
-    names = options.classes(request.classes, clips)
-    labels = options.labels(clips, names)
-    about = {
+    with unpacked(request.source) as place:
+        items, unknown = labelled(
+            place, request.reader, request.pattern, request.meaning.layout, request.source
+        )
+        items.sort(key=lambda item: item.entry.name)
+        if every_action(items):  # what is wrong there is known before anything is read
+            _choices([item.entry for item in items], request)
+        meaning = agreed([item.source for item in items], request.meaning)
+        sweep(store)
+        with working(store, "datasets", name, "import", wait=True) as work, writes_to(target):
+            _check_name(name, target, overwrite)  # another process may have been waited for
+            found = _Found()
+            joints = found.joints(items, replace(request, meaning=meaning), progress)
+            places, shards = _write_shards(joints, work / "files")
+            chosen = _choices([known.entry for known in found.clips], request)
+            warnings = inspection.notes(found.clips, unknown) + chosen.warnings
+            warnings += inspection.contradictions(found.clips)
+            report = inspection.summary(found.clips, warnings)
+            content = {
+                **_about(found, request.meaning, meaning, report),
+                "classes": chosen.classes,
+                "splits": chosen.splits,
+                "protocols": list(chosen.subsets),
+                "clips": _rows(found.clips, places, chosen),
+                "shards": shards,
+            }
+            save_text(work / imported.FILE, canonical(content))
+            _put(work, target)
+    return Made(imported.load(store, name), report)
+
+
+def _choices(entries: Sequence[Entry], request: ImportRequest) -> options.Choices:
+    return options.choices(entries, request.classes, request.train, request.unseen)
+
+
+class _Found:
+    """What is kept of clips while they are written."""
+
+    def __init__(self) -> None:
+        self.clips: list[Known] = []
+        self.layout: Layout | None = None
+
+    def joints(
+        self, items: Sequence[Labelled], request: ImportRequest, progress: Progress
+    ) -> Iterator[Joints]:
+        """Each clip [frames, M, V, 3], metres, y up."""
+        for clip in clips(items, request.meaning, request.fps, progress):
+            self.layout = clip.layout
+            self.clips.append(Known.of(clip))
+            yield _sound(clip, self.clips[-1])
+
+
+def _sound(clip: Clip, known: Known) -> Joints:
+    try:
+        return checked(clip.joints, clip.layout, clip.entry.name)
+    except DataError as error:
+        inspection.contradictions([known])  # which knows more of why
+        fix = "check --unit and --layout, or fix the recording, or leave it out"
+        raise DataError(error.message, fix, file=error.file, frame=error.frame) from error
+
+
+def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) -> dict[str, Any]:
+    """What is said of all clips; facts that are not known are left out."""
+    assert found.layout is not None
+    flat = all(known.facts.body.flat for known in found.clips)
+    facts: dict[str, Any] = {
         "format": imported.FORMAT,
-        "layout": layouts.tree(layout),
-        "up": request.up,
-        "unit": request.unit,
-        "classes": names,
-        "splits": options.splits(request.unseen, names, labels),
+        "layout": layouts.tree(found.layout),
+        "up": meaning.up or meaning.usual_up or ("-y" if flat else "y"),
+        "unit": meaning.unit or meaning.usual_unit or found.clips[0].facts.unit,
+        "given": options.given(given),
+        "reader": report["reader"],
     }
-    subsets = options.subsets(clips, labels, request.train)
+    if report["fps"] is not None:
+        facts["fps"] = report["fps"]
+    if flat:
+        facts["flat"] = True
+    return facts
+
+
+def _rows(
+    found: Sequence[Known], places: Sequence[Sequence[int]], chosen: options.Choices
+) -> list[dict[str, Any]]:
+    """What is said of each clip, in the order of names."""
     rows = [
         {
-            "name": clip.name,
-            "label": label,
-            "subject": clip.subject,
-            "sides": {protocol: subset[n] for protocol, subset in subsets.items()},
+            "name": known.entry.name,
+            "label": chosen.labels[number],
+            "subject": known.entry.subject,
+            "sides": {protocol: subset[number] for protocol, subset in chosen.subsets.items()},
+            "place": places[number],
         }
-        for n, (clip, label) in enumerate(zip(clips, labels, strict=True))
+        for number, known in enumerate(found)
     ]
-    sweep(store)
-    with working(store, "datasets", name, "import", wait=True) as work, writes_to(target):
-        _check_name(name, target, overwrite)  # another process may have been waited for
-        skeletons = _skeletons(clips, request, layout, progress)
-        places, shards = _write_shards(skeletons, work / "files")
-        for row, place in zip(rows, places, strict=True):
-            row["place"] = place
-        content = {**about, "protocols": list(subsets), "clips": rows, "shards": shards}
-        save_text(work / imported.FILE, canonical(content))
-        _put(work, target)
-    return imported.load(store, name)
+    return sorted(rows, key=lambda row: str(row["name"]))
 
 
 def _check_name(name: str, target: Path, overwrite: bool) -> None:
@@ -132,50 +203,6 @@ def _check_name(name: str, target: Path, overwrite: bool) -> None:
             f"there is a data set '{name}' in {target.parent}",
             "choose another name, or replace it with --overwrite",
         )
-
-
-def _skeletons(
-    clips: Sequence[Entry], request: ImportRequest, layout: Layout, progress: Progress
-) -> Iterator[Joints]:
-    """Each clip [frames, M, V, 3], metres, y up."""
-    for number, clip in enumerate(clips, start=1):
-        where = f"{clip.file}#{clip.key}" if clip.key else str(clip.file)
-        try:
-            joints = upright(arrays.read(clip.file, clip.key), request.up, request.unit)
-            sound = checked(joints, layout, where)
-        except DataError as error:
-            fix = CHECK if error.file == where and error.frame else error.fix
-            raise DataError(error.message, fix, file=error.file, frame=error.frame) from error
-        if not sound.any():
-            raise DataError("has no person in any frame", "leave the clip out", file=where)
-        yield sound
-        progress.update("import", number, len(clips))
-
-
-def upright(array: npt.NDArray[Any], up: Up, unit: Unit) -> npt.NDArray[np.float64]:
-    """A clip as data sets have it: several persons, three axes, metres, y up.
-
-    Args:
-        array: [frames, V, 2 or 3] or [frames, M, V, 2 or 3]; of two axes the second is vertical.
-        up: The axis that points up.
-        unit: What the coordinates are in.
-
-    Returns:
-        [frames, M, V, 3]; z is 0 where there was none.
-
-    Raises:
-        UsageError: A plane clip whose z is up.
-    """
-    joints = np.asarray(array, np.float64)
-    joints = joints[:, None] if joints.ndim == 3 else joints
-    if joints.shape[-1] == 2:
-        if up == "z":
-            raise UsageError("--up z: the clips have two axes only", "say --up y or --up -y")
-        joints = np.concatenate([joints, np.zeros_like(joints[..., :1])], -1)
-    # Each axis is one of the old ones, so that a NaN stays where it is.
-    axes, signs = np.abs(UPRIGHT[up]).argmax(1), UPRIGHT[up].sum(1)
-    scaled: npt.NDArray[np.float64] = joints[..., axes] * (signs * METRES[unit]) + 0.0
-    return scaled
 
 
 def _write_shards(

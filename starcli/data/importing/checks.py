@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starcli.contracts import Layout
+from starcli.data.body import Body
 from starcli.data.importing.conversion import Facts
 from starcli.errors import DataError
 from starcli.poses import METRES
 
 LOW, HIGH = 0.3, 3.5
 """Metres between which people are tall."""
-ODD_LIMBS = 4
-"""Limbs of impossible lengths, of eight, that speak for joints in another order."""
+ODD_LIMBS, ODD_IN_PICTURES = 4, 8
+"""Limbs of impossible lengths, of eight, that speak for joints in another order; in pictures, those
+that point at the camera are short."""
 FAR = 1.0
 """Metres that nobody goes from one frame to the next."""
 FEW = 3
@@ -47,13 +49,22 @@ def contradictions(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str
     if not clips:
         return []
     _require_one_form(clips)
-    found = _sizes(clips)
+    found = _order(clips)
+    found += _sizes(clips)
     found += _limbs(clips, layouts)
     found += _upright(clips)
     found += _sides(clips)
     found += _some(clips, "a body jumps by more than 1 m", lambda f: f.body.step > FAR)
     found += _some(clips, "nothing moves", lambda f: not f.body.moves)
     return found + _some(clips, f"it has {FEW} frames or fewer", lambda f: f.frames <= FEW)
+
+
+def warnings(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:
+    """What contradicts a body in any recordings, a line each, and nothing raised."""
+    try:
+        return contradictions(clips, layouts)
+    except DataError as error:
+        return [f"{error}; {error.fix}"]
 
 
 def _some(clips: Sequence[Clip], what: str, holds: Callable[[Facts], bool]) -> list[str]:
@@ -74,9 +85,23 @@ def _require_one_form(clips: Sequence[Clip]) -> None:
         )
 
 
+def _order(clips: Sequence[Clip]) -> list[str]:
+    wrong = [clip for clip in clips if clip.facts.resembles]
+    if 2 * len(wrong) <= len(clips):
+        return _some(wrong, "joints lie as those of another layout do", lambda facts: True)
+    facts = wrong[0].facts
+    raise DataError(
+        f"joints lie as those of {facts.resembles} do, not of {facts.layout}, in {len(wrong)} of "
+        f"{len(clips)} recordings",
+        f"use --layout {facts.resembles}",
+        file=wrong[0].where,
+    )
+
+
 def _sizes(clips: Sequence[Clip]) -> list[str]:
     wrong = [clip for clip in clips if not LOW <= clip.facts.body.height <= HIGH]
-    if 2 * len(wrong) <= len(clips):
+    whole = [clip for clip in wrong if math.isfinite(clip.facts.body.trunk)]
+    if 2 * len(whole) <= len(clips):
         return _some(wrong, f"a body is not {LOW} to {HIGH} m tall", lambda facts: True)
     facts = wrong[0].facts
     raw = facts.body.height / METRES.get(facts.unit, 1.0)
@@ -89,8 +114,12 @@ def _sizes(clips: Sequence[Clip]) -> list[str]:
     )
 
 
+def _is_odd(body: Body) -> bool:
+    return len(body.odd) >= (ODD_IN_PICTURES if body.flat else ODD_LIMBS)
+
+
 def _limbs(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:
-    wrong = [clip for clip in clips if len(clip.facts.body.odd) >= ODD_LIMBS]
+    wrong = [clip for clip in clips if _is_odd(clip.facts.body)]
     if 2 * len(wrong) <= len(clips):
         return _some(wrong, "limbs have lengths that no body has", lambda facts: True)
     first = wrong[0]

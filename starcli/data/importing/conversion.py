@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,11 @@ from starcli.data import body
 from starcli.data.body import Body
 from starcli.data.importing import gaps, people
 from starcli.data.mapping import joint_map
-from starcli.errors import DataError
-from starcli.poses import METRES, Axes, Poses, Unit, turned
+from starcli.errors import DataError, UsageError
+from starcli.poses import KINECT, METRES, Axes, Poses, Unit, Up, turned
 
 Values = npt.NDArray[np.float64]
 Joints = npt.NDArray[np.float32]
-Up = Literal["x", "-x", "y", "-y", "z", "-z"]
 TRUNK = 0.5
 """Length that the trunk of a body is given where no unit says how long it is, metres."""
 ASPECT = 16 / 9
@@ -45,6 +43,8 @@ class Meaning:
         up: The axis that points up.
         usual_up: The same for recordings whose files do not say it.
         unit: What coordinates are in.
+        usual_unit: The same for recordings whose files do not say it.
+        flat: Whether the depth is left out, as in recordings of pictures.
         people: Who is meant: `largest`, `most-motion`, or a name.
         mirrored: Whether the axes are mirrored, so that left of the picture is right.
         swap_sides: Whether names of left and right are exchanged.
@@ -55,6 +55,8 @@ class Meaning:
     up: Up | None = None
     usual_up: Up | None = None
     unit: Unit | None = None
+    usual_unit: Unit | None = None
+    flat: bool = False
     people: str | None = None
     mirrored: bool = False
     swap_sides: bool = False
@@ -66,6 +68,7 @@ class Facts:
 
     Args:
         layout: Name of the layout that its file is in.
+        resembles: Another layout, as whose joints its joints lie; empty for none.
         frames: Number of frames.
         people: Number of people.
         fps: Frames a second; None where nobody says.
@@ -77,6 +80,7 @@ class Facts:
     """
 
     layout: str
+    resembles: str
     frames: int
     people: int
     fps: float | None
@@ -100,6 +104,7 @@ def convert(
 
     Raises:
         DataError: Nobody is in it, its joints are not those of its layout, or it is no body.
+        UsageError: Nobody is called like who is meant, or a picture's depth is to point up.
     """
     layout = meaning.layout or layout_of(poses.layout)
     if poses.joints.shape[2] != len(layout.joints):
@@ -120,6 +125,7 @@ def convert(
         raise DataError("has no person in any frame", "leave the recording out", file=where)
     facts = Facts(
         layout=layout.name,
+        resembles=poses.resembles,
         frames=len(done.joints),
         people=done.joints.shape[1],
         fps=poses.fps,
@@ -132,7 +138,29 @@ def convert(
     joints = done.joints
     if meaning.target is not None and meaning.target.name != layout.name:
         joints = joint_map(layout, meaning.target).apply(joints)
-    return np.ascontiguousarray(joints, np.float32), facts
+    return np.ascontiguousarray(joints + 0.0, np.float32), facts  # no negative zero
+
+
+def known_facts(joints: Joints, layout: Layout) -> Facts:
+    """What a clip of a data set says of the body in it.
+
+    Args:
+        joints: [T, M, V, 3], metres, y up, zeros where a person is not there.
+        layout: The layout of the joints.
+    """
+    there = (joints != 0).any((2, 3), keepdims=True)
+    return Facts(
+        layout=layout.name,
+        resembles="",
+        frames=len(joints),
+        people=joints.shape[1],
+        fps=None,
+        unit="m",
+        axes=KINECT,
+        missing=0.0,
+        body=body.report(np.where(there, joints.astype(np.float64), np.nan), layout),
+        notes=(),
+    )
 
 
 def _said(
@@ -147,8 +175,11 @@ def _said(
             f"{left_out} of {len(everybody.names)} people are left out; kept: "
             f"{', '.join(meant.names)}"
         )
-    if holes := int(numbers[-1] - numbers[0]) + 1 - len(numbers):
+    holes = int(numbers[-1] - numbers[0]) + 1 - len(numbers)
+    if holes:
         found.append(f"frame numbers jump: {holes} frames are left out in the file")
+    if done.bridged > holes:
+        found.append(f"{done.bridged - holes} frames without anybody were bridged")
     if done.cut:
         found.append(f"{done.cut} frames without anybody at the ends were cut")
     if done.absent:
@@ -174,17 +205,22 @@ def _placed(
         upright = upright * np.array([-1.0, 1.0, 1.0])
     if meaning.swap_sides:
         upright = upright[:, :, twins(layout)]
+    if meaning.flat and not flat:
+        picture = np.where(np.isnan(upright), np.nan, upright * np.array([1.0, 1.0, 0.0]))
+        return _scaled(picture, layout, where), unit or "m", axes, notes
     if unit in METRES:
         return upright * METRES[unit], unit, axes, notes
-    length = body.trunk(upright, layout)
     if flat:
-        return _scaled(upright, length, where), unit or "pixel", axes, notes
-    return (*_measured(upright, length, where), axes, notes)
+        return _scaled(upright, layout, where), unit or "pixel", axes, notes
+    return (*_measured(upright, layout, meaning.usual_unit, where), axes, notes)
 
 
-def _measured(joints: Values, length: float, where: str) -> tuple[Values, Unit]:
+def _measured(
+    joints: Values, layout: Layout, usual: Unit | None, where: str
+) -> tuple[Values, Unit]:
     """Joints in metres by the unit that their body's size speaks for, and that unit."""
-    unit = body.unit_of(length)
+    length = body.trunk(joints, layout)
+    unit = usual or ("m" if not body.has_trunk(layout) else body.unit_of(length))
     if unit is None:
         raise DataError(
             f"a trunk of {length:.3g} is a body's in no unit",
@@ -218,6 +254,10 @@ def _is_share(joints: Values) -> bool:
 def _axes(joints: Values, layout: Layout, poses: Poses, meaning: Meaning, *, flat: bool) -> Axes:
     """Which of the file's axes become x, y and z."""
     if meaning.up is not None:
+        if flat and meaning.up[-1] == "z":
+            raise UsageError(
+                f"--up {meaning.up}: the recordings have two axes", "use --up y or --up -y"
+            )
         return UPRIGHT[meaning.up]
     if poses.axes is not None:
         return poses.axes
@@ -244,12 +284,15 @@ def twins(layout: Layout) -> list[int]:
     return [layout.joints.index(name) for name in names]
 
 
-def _scaled(joints: Values, length: float, where: str) -> Values:
-    """Joints of no known unit, made as large as a body is."""
+def _scaled(joints: Values, layout: Layout, where: str) -> Values:
+    """Joints of no known unit, made as large as a body is, about the middle of all of them."""
+    length = body.trunk(joints, layout)
     if not length > 0:
         raise DataError(
             "no frame shows hips and shoulders, from which its scale would follow",
-            "leave the recording out",
+            "name the unit with --unit, or leave the recording out",
             file=where,
         )
-    return joints * (TRUNK / length)
+    middle = np.nanmedian(joints, axis=(0, 1, 2))
+    scaled: Values = (joints - middle) * (TRUNK / length)
+    return scaled

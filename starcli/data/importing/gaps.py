@@ -29,8 +29,9 @@ class Filled:
         joints: [T, M, V, axes]; zeros where a person is not there.
         missing: Share of joints that were not seen, of people while they are there.
         long_gaps: Gaps within a person's presence that were too long to be bridged.
-        absent: Frames in which a person is not there between others in which it is.
+        absent: Frames in which a person is not there that is in others.
         cut: Frames without anybody at the beginning and the end, which are left out.
+        bridged: Frames without anybody between others, which were bridged.
         never: Names of joints that were never seen, and follow from others by a rule.
     """
 
@@ -39,6 +40,7 @@ class Filled:
     long_gaps: int
     absent: int
     cut: int
+    bridged: int
     never: tuple[str, ...]
 
 
@@ -87,7 +89,7 @@ def filled(joints: Values, layout: Layout, longest: int = LONGEST) -> Filled:
     total, seen = len(joints), np.asarray(np.isfinite(joints).all(-1))
     somebody = np.flatnonzero(seen.any((1, 2)))
     if not len(somebody):
-        return Filled(np.zeros_like(joints[:0]), 1.0, 0, 0, total, ())
+        return Filled(np.zeros_like(joints[:0]), 1.0, 0, 0, total, 0, ())
     kept = slice(int(somebody[0]), int(somebody[-1]) + 1)
     joints, seen = joints[kept], seen[kept]
     out = np.zeros_like(joints)
@@ -103,9 +105,12 @@ def filled(joints: Values, layout: Layout, longest: int = LONGEST) -> Filled:
         long_gaps += sum(_long(rows[known[:, joint]], longest) for joint in range(known.shape[1]))
         lacking += int((~seen[visible, person]).sum())
         there += int(visible.sum())
-        absent += int(rows[-1] - rows[0] + 1 - len(rows))
+        absent += len(joints) - len(rows)
     share = lacking / (there * joints.shape[2])
-    return Filled(out, share, long_gaps, absent, total - len(joints), tuple(sorted(never)))
+    empty = ~seen.any((1, 2))
+    bridged = int((out[empty] != 0).any((1, 2, 3)).sum())
+    cut = total - len(joints)
+    return Filled(out, share, long_gaps, absent, cut, bridged, tuple(sorted(never)))
 
 
 def _long(rows: npt.NDArray[np.intp], longest: int) -> int:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from starcli.data.importing import checks
+from starcli.contracts import Progress, silent
+from starcli.data.importing import checks, options
 from starcli.data.importing.conversion import Facts, Meaning
+from starcli.data.importing.index import Entry
 from starcli.data.importing.labels import labelled
-from starcli.data.importing.reading import clips, layouts
+from starcli.data.importing.reading import Clip, agreed, clips, layouts
 from starcli.data.importing.sources import unpacked
-from starcli.errors import DataError
 
 NAMED = 5
 """Files of no known format that are named before they are counted."""
 
 
 class Inspection(TypedDict):
-    """What `starcli data inspect --json` prints of recordings."""
+    """What `starcli data inspect --json`, and `import` too, print of recordings."""
 
     reader: str
     layout: str
@@ -34,12 +36,22 @@ class Inspection(TypedDict):
 
 
 class Known(NamedTuple):
-    """What is kept of a recording."""
+    """What is kept of a recording.
 
-    name: str
-    action: str
+    Args:
+        entry: What is said of it.
+        format: Name of its reader.
+        facts: What is known of it.
+    """
+
+    entry: Entry
     format: str
     facts: Facts
+
+    @classmethod
+    def of(cls, clip: Clip) -> Known:
+        """What is kept of a clip."""
+        return cls(clip.entry, clip.format, clip.facts)
 
 
 def inspect(
@@ -49,7 +61,7 @@ def inspect(
     reader: str | None = None,
     pattern: str | None = None,
     fps: float | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = silent,
 ) -> Inspection:
     """What recordings are: reader, layout, people, frames, unit, axes, and what contradicts a body.
 
@@ -59,42 +71,60 @@ def inspect(
         reader: The only reader that is to be used; None for the one that knows the format.
         pattern: A regular expression with groups `class`, `subject`, `view` for their names.
         fps: Their frames a second, where no file says them.
-        progress: Called with the number of recordings that are done.
+        progress: Told about every recording.
 
     Raises:
         DataError: Something is damaged, of no known format, or of another layout than the rest.
     """
     with unpacked(place) as folder:
-        items, unknown = labelled(folder, reader, pattern)
-        found = [
-            Known(clip.entry.name, clip.entry.action, clip.format, clip.facts)
-            for clip in clips(items, meaning, fps, progress)
-        ]
-    warnings = [f"{note} ({name})" for name, note in _notes(found)]
+        items, unknown = labelled(folder, reader, pattern, meaning.layout, place)
+        told = agreed([item.source for item in items], meaning)
+        found = [Known.of(clip) for clip in clips(items, told, fps, progress)]
+    warnings = notes(found, unknown)
+    warnings += options.doubtful(sorted({known.entry.action for known in found} - {""}))
+    warnings += checks.warnings(_named(found), list(layouts().values()))
+    return summary(found, warnings)
+
+
+def contradictions(found: Sequence[Known]) -> list[str]:
+    """What contradicts a body in some recordings, a line each.
+
+    Raises:
+        DataError: Most of them contradict a body.
+    """
+    return checks.contradictions(_named(found), list(layouts().values()))
+
+
+def _named(found: Sequence[Known]) -> list[checks.Clip]:
+    return [checks.Clip(known.entry.name, known.facts) for known in found]
+
+
+def notes(found: Sequence[Known], unknown: Sequence[str]) -> list[str]:
+    """What was done by rule, or left out, a line each with the recordings that it is about.
+
+    Args:
+        found: The recordings.
+        unknown: Names of files of no known format.
+    """
+    names: dict[str, list[str]] = {}
+    lines: dict[str, str] = {}
+    for known in found:
+        for note in known.facts.notes:
+            kind = re.sub(r"\d+", "#", note)
+            lines.setdefault(kind, note)
+            names.setdefault(kind, []).append(known.entry.name)
+    said = []
+    for kind, where in names.items():
+        more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+        said.append(f"{lines[kind]} ({where[0]}{more})")
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        warnings.append(f"of no known format: {', '.join(unknown[:NAMED])}{more}")
-    checked = [checks.Clip(clip.name, clip.facts) for clip in found]
-    try:
-        warnings += checks.contradictions(checked, list(layouts().values()))
-    except DataError as error:
-        warnings.append(f"{error}; {error.fix}")
-    return _summary(found, warnings)
+        said.append(f"of no known format: {', '.join(unknown[:NAMED])}{more}")
+    return said
 
 
-def _notes(found: Sequence[Known]) -> list[tuple[str, str]]:
-    """What was done by rule, each once, with the recordings that it was done to."""
-    names: dict[str, list[str]] = {}
-    for clip in found:
-        for note in clip.facts.notes:
-            names.setdefault(note, []).append(clip.name)
-    return [
-        (where[0] if len(where) == 1 else f"{where[0]} and {len(where) - 1} more", note)
-        for note, where in names.items()
-    ]
-
-
-def _summary(found: Sequence[Known], warnings: list[str]) -> Inspection:
+def summary(found: Sequence[Known], warnings: list[str]) -> Inspection:
+    """What recordings are, all together."""
     facts = [clip.facts for clip in found]
     rates = {each.fps for each in facts}
     frames = sum(each.frames for each in facts)
@@ -102,7 +132,7 @@ def _summary(found: Sequence[Known], warnings: list[str]) -> Inspection:
         "reader": _alike(clip.format for clip in found),
         "layout": _alike(each.layout for each in facts),
         "clips": len(found),
-        "classes": sorted({clip.action for clip in found} - {""}),
+        "classes": sorted({clip.entry.action for clip in found} - {""}),
         "frames": frames,
         "people": max(each.people for each in facts),
         "fps": rates.pop() if len(rates) == 1 else None,

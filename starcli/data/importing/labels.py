@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from starcli.contracts import Subset
-from starcli.data.importing.index import Entry
-from starcli.data.importing.sources import Source, find, readers
+from starcli import array_files
+from starcli.contracts import Layout, Subset
+from starcli.data.importing.index import NEEDED, SUBSETS, Entry, Row, rows, separator
+from starcli.data.importing.intervals import Interval, interval
+from starcli.data.importing.sources import Source, find, readers, recognised
 from starcli.errors import DataError, UsageError
-from starcli.files import text
-from starcli.poses import Poses, Reader
+from starcli.poses import PoseFile, Reader
 
-SUBSETS: Mapping[str, Subset] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "test",
-    "valid": "test",
-    "validation": "test",
-}
-"""Folders that divide recordings, and the subset that each is."""
-COLUMNS = {"file", "class", "subject", "view", "start", "end"}
-"""Columns of an index with a meaning of their own; any other is named after a protocol."""
 PATTERN_KEYS = {"class", "subject", "view"}
-TIME = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The part of a recording that is meant.
-
-    Args:
-        start: Where it begins.
-        end: Where it ends, not included.
-        seconds: Whether these are seconds, not frames.
-    """
-
-    start: float
-    end: float
-    seconds: bool
-
-    def of(self, poses: Poses, entry: Entry, fps: float | None) -> Poses:
-        """The frames of the interval.
-
-        Raises:
-            DataError: The recording has none of them, or nobody knows its frames a second.
-        """
-        rate = poses.fps or fps
-        if self.seconds and rate is None:
-            raise entry.wrong(
-                "the interval is in seconds, and the file says no frames a second",
-                "name them with --fps, or give frames",
-            )
-        scale = rate if self.seconds and rate else 1.0
-        count = len(poses.joints)
-        numbers = np.arange(count) if poses.frames is None else poses.frames
-        chosen = (numbers >= round(self.start * scale)) & (numbers < round(self.end * scale))
-        if not chosen.any():
-            raise entry.wrong(
-                f"frames {round(self.start * scale)} to {round(self.end * scale)} "
-                f"are not in the recording, which ends at {int(numbers[-1])}",
-                "check start and end",
-            )
-        confidence = None if poses.confidence is None else poses.confidence[chosen]
-        return replace(
-            poses, joints=poses.joints[chosen], confidence=confidence, frames=numbers[chosen]
-        )
+FOLDERS = "folder"
+"""The protocol of recordings in folders such as `train` and `test`."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +35,44 @@ class Labelled:
     interval: Interval | None = None
 
 
+def labelled(
+    place: Path,
+    reader: str | None,
+    pattern: str | None,
+    layout: Layout | None = None,
+    called: Path | None = None,
+) -> tuple[list[Labelled], list[str]]:
+    """The recordings that a user names, and the names of files of no known format.
+
+    Args:
+        place: A file, a folder, or an index, which is a CSV or JSON that names files.
+        reader: The only reader that is to be used; None for the one that knows the format.
+        pattern: A regular expression with groups `class`, `subject`, `view` for names below it.
+        layout: The layout that files are said to be in; None for what they say themselves.
+        called: What the place is called in messages, such as the zip that was unpacked there.
+
+    Raises:
+        DataError: Something cannot be read, is of no known format, or is labelled wrongly.
+        UsageError: The pattern is not one.
+    """
+    known = readers(reader, layout)
+    if place.is_file() and _is_index(place, known):
+        return of_index(place, known), []
+    return of_folder(place, known, pattern, called or place)
+
+
 def of_folder(
-    place: Path, known: Mapping[str, Reader], pattern: str | None
+    place: Path, known: Mapping[str, Reader], pattern: str | None, called: Path
 ) -> tuple[list[Labelled], list[str]]:
     """The recordings of a file or folder, and the names of files of no known format.
+
+    Folders are `CLASS/` or `CLASS/SUBJECT/`, all of them in `train/`, `test/` and the like or none.
 
     Args:
         place: A file or folder.
         known: The readers to choose from.
         pattern: A regular expression with groups `class`, `subject`, `view` for names below it.
+        called: What it is called in messages.
 
     Raises:
         DataError: Nothing is of a known format, or a name does not match the pattern.
@@ -107,8 +80,27 @@ def of_folder(
     """
     expression = None if pattern is None else _pattern(pattern)
     found = find(place, known)
-    labelled = [Labelled(_entry(source, place, expression), source) for source in found.sources]
-    return labelled, list(found.unknown)
+    tops = {_folders(source)[:1] for source in found.sources}
+    divided = all(top and top[0].lower() in SUBSETS for top in tops)
+    made = []
+    for source in found.sources:
+        where = called if place.is_file() else called / source.name
+        entry = Entry(_utf8(source.name, called), place=(where, None))
+        if expression is None:
+            made.append(Labelled(_by_folders(entry, _folders(source), divided=divided), source))
+        else:
+            made.append(Labelled(_by_name(entry, expression), source))
+    return made, list(found.unknown)
+
+
+def _utf8(name: str, place: Path) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            "its name is not UTF-8", "rename it", file=ascii(f"{place}/{name}")
+        ) from error
+    return name
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
@@ -124,31 +116,38 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def _entry(source: Source, place: Path, expression: re.Pattern[str] | None) -> Entry:
-    """What folders and name say of a recording."""
-    path = PurePosixPath(source.name)
-    said = Entry(source.name, place / source.name, "", "", place=(place / source.name, None))
-    if expression is not None:
-        match = expression.search(source.name)
-        if match is None:
-            raise said.wrong("its name does not match --class-pattern", "change the pattern")
-        groups = {key: value or "" for key, value in match.groupdict().items()}
-        return replace(
-            said,
-            action=groups["class"],
-            subject=groups.get("subject", ""),
-            view=groups.get("view", ""),
+def _by_name(entry: Entry, expression: re.Pattern[str]) -> Entry:
+    """What the name of a recording says of it."""
+    match = expression.search(entry.name)
+    if match is None:
+        raise entry.wrong(
+            f"does not match --class-pattern '{expression.pattern}'", "change the pattern"
         )
-    folders = list(
-        path.parts if len(source.files) > 1 and len(path.parts) == 1 else path.parts[:-1]
-    )
-    subsets: dict[str, Subset] = {}
-    if folders and folders[0].lower() in SUBSETS:
-        subsets = {"folder": SUBSETS[folders.pop(0).lower()]}
-    action, subject = (*folders, "", "")[:2]
+    groups = {key: value or "" for key, value in match.groupdict().items()}
     return replace(
-        said, action=action, subject=subject if len(folders) == 2 else "", subsets=subsets
+        entry,
+        action=groups["class"],
+        subject=groups.get("subject", ""),
+        view=groups.get("view", ""),
     )
+
+
+def _folders(source: Source) -> tuple[str, ...]:
+    """The folders that a recording lies in; one of frames alone is named by the folder itself."""
+    parts = PurePosixPath(source.name).parts
+    return parts if len(source.files) > 1 and len(parts) == 1 else parts[:-1]
+
+
+def _by_folders(entry: Entry, folders: tuple[str, ...], *, divided: bool) -> Entry:
+    """What the folders of a recording say of it; of deeper ones nobody knows what they mean."""
+    subsets: dict[str, Subset] = {}
+    if divided:
+        subsets = {FOLDERS: SUBSETS[folders[0].lower()]}
+        folders = folders[1:]
+    action, subject, *deeper = (*folders, "", "")
+    if any(deeper):
+        return replace(entry, subsets=subsets)
+    return replace(entry, action=action, subject=subject, subsets=subsets)
 
 
 def of_index(path: Path, known: Mapping[str, Reader]) -> list[Labelled]:
@@ -160,119 +159,68 @@ def of_index(path: Path, known: Mapping[str, Reader]) -> list[Labelled]:
     Raises:
         DataError: It cannot be read, or names something that is not a recording.
     """
-    rows = list(_rows(path))
+    found = rows(path)
     seconds = any(
-        re.search(r"[.:]", row.get(key, "")) for _, row in rows for key in ("start", "end")
+        re.search(r"[.:]", row.values.get(key, "")) for row in found for key in ("start", "end")
     )
-    return [_indexed(path, line, row, known, seconds=seconds) for line, row in rows]
+    sources: dict[str, Source] = {}
+    made = []
+    for row in found:
+        entry = row.entry()
+        file = entry.name.partition("#")[0]
+        if file not in sources:
+            sources[file] = _source(entry, path.parent / file, file, known)
+        _require_array(entry, sources[file])
+        made.append(_indexed(row, entry, sources[file], seconds=seconds))
+    return made
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a table with their lines; empty rows and a last column without a name are not."""
-    content = text(path)
-    dialect = ";" if content.partition("\n")[0].count(";") else ","
-    rows = csv.reader(io.StringIO(content, newline=""), delimiter=dialect, strict=True)
-    header: list[str] = []
+def _indexed(row: Row, entry: Entry, source: Source, *, seconds: bool) -> Labelled:
+    part = interval(entry, row.values, seconds=seconds)
+    if part is not None:
+        entry = replace(entry, name=f"{entry.name}@{row.values['start']}-{row.values['end']}")
+    return Labelled(entry, source, part)
+
+
+def _source(entry: Entry, file: Path, name: str, known: Mapping[str, Reader]) -> Source:
+    """The one recording, or file of recordings, that a row names."""
     try:
-        for row in rows:
-            values = [value.strip() for value in row]
-            if not any(values):
-                continue
-            if not header:
-                header = [name.lower() for name in values]
-                continue
-            yield rows.line_num, dict(zip([h for h in header if h], values, strict=False))
-    except csv.Error as error:
-        raise DataError(
-            f"not readable CSV ({error})", "fix the line", file=path, line=rows.line_num
-        ) from error
-
-
-def _indexed(
-    path: Path, line: int, row: Mapping[str, str], known: Mapping[str, Reader], *, seconds: bool
-) -> Labelled:
-    for key in ("file", "class"):
-        if not row.get(key):
-            raise DataError(
-                f"'{key}' is empty or not there",
-                "separate by commas: file,class",
-                file=path,
-                line=line,
-            )
-    name, _, key = row["file"].replace("\\", "/").partition("#")
-    subsets: dict[str, Subset] = {}
-    for protocol, subset in row.items():
-        if protocol in COLUMNS:
-            continue
-        if subset.lower() not in SUBSETS:
-            raise DataError(
-                f"'{protocol}' is '{subset}', expected train or test",
-                "columns are file, class, subject, view, start, end, and protocols",
-                file=path,
-                line=line,
-            )
-        subsets[protocol] = SUBSETS[subset.lower()]
-    entry = Entry(
-        row["file"],
-        path.parent / name,
-        key,
-        row["class"],
-        row.get("subject", ""),
-        row.get("view", ""),
-        subsets,
-        (path, line),
-    )
-    try:
-        sources = find(path.parent / name, known).sources
+        found = find(file, known, name).sources
     except DataError as error:
         raise entry.wrong(f"{name}: {error.message}", error.fix) from error
-    if len(sources) > 1:
-        raise entry.wrong(f"{name} has {len(sources)} recordings", "name each in a row")
-    interval = _interval(entry, row, seconds=seconds)
-    if interval is not None:
-        entry = replace(entry, name=f"{row['file']}@{row['start']}-{row['end']}")
-    return Labelled(entry, sources[0], interval)
+    if len(found) > 1:
+        raise entry.wrong(f"{name} has {len(found)} recordings", "name each in a row")
+    return found[0]
 
 
-def _interval(entry: Entry, row: Mapping[str, str], *, seconds: bool) -> Interval | None:
-    if not row.get("start") and not row.get("end"):
-        return None
-    ends = [TIME.fullmatch(row.get(key, "")) for key in ("start", "end")]
-    if ends[0] is None or ends[1] is None:
-        raise entry.wrong("start and end are not numbers", "give frames, seconds, or 1:02.5")
-    start, end = (_number(match) for match in ends if match)
-    if end <= start:
-        raise entry.wrong(f"it ends at {row['end']}, before it starts", "check start and end")
-    return Interval(start, end, seconds)
+def _require_array(entry: Entry, source: Source) -> None:
+    """Refuse a row that names an array which an `.npz` has not."""
+    path = source.files[0].path
+    if not entry.key or path.suffix.lower() != ".npz":
+        return
+    keys = array_files.keys(path)
+    if entry.key not in keys:
+        raise entry.wrong(
+            f"no array '{entry.key}' in {source.name}", f"there are: {', '.join(keys[:10])}"
+        )
 
 
-def _number(match: re.Match[str]) -> float:
-    """Seconds of `1:02:03.5`, or the number itself."""
-    first, second, last = match.groups()
-    parts = [part for part in (first, second) if part is not None]
-    total = 0.0
-    for part in parts:
-        total = total * 60 + float(part)
-    return total * 60 + float(last) if parts else float(last)
+def _is_index(path: Path, known: Mapping[str, Reader]) -> bool:
+    """Whether a file names other files and their classes, or at least files and no joints."""
+    file = PoseFile(path, path.name)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        document = file.glimpse
+        first = document[0] if isinstance(document, list) and document else None
+        names = {str(key).strip().lower() for key in first} if isinstance(first, dict) else set()
+    elif suffix in (".csv", ".tsv"):
+        header = file.opening.partition("\n")[0]
+        names = {n.strip().strip('"').lower() for n in header.split(separator(header))}
+    else:
+        return False
+    return names.issuperset(NEEDED) or ("file" in names and recognised(file, known) is None)
 
 
-def labelled(
-    place: Path, reader: str | None, pattern: str | None
-) -> tuple[Sequence[Labelled], list[str]]:
-    """The recordings that a user names, and the names of files of no known format.
-
-    Args:
-        place: A file, a folder, or an index ending in `.csv` whose header names files and classes.
-        reader: The only reader that is to be used; None for the one that knows the format.
-        pattern: See `of_folder`.
-    """
-    known = readers(reader)
-    if place.suffix.lower() == ".csv" and place.is_file() and _is_index(place):
-        return of_index(place, known), []
-    return of_folder(place, known, pattern)
-
-
-def _is_index(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.readline(4096).decode("utf-8-sig", "ignore").lower()
-    return {"file", "class"} <= {name.strip().strip('"') for name in re.split("[,;\t]", head)}
+def every_action(items: Sequence[Labelled]) -> bool:
+    """Whether the classes of all recordings are known before any of them is read."""
+    return all(item.entry.action for item in items)

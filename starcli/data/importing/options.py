@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starcli.class_names import casefolded, find_class, require_classes
+from starcli.class_names import alike, find_class, require_classes, spelled, split_names
 from starcli.contracts import Subset
+from starcli.data import layouts
+from starcli.data.imported import Imported
+from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.index import Entry
 from starcli.errors import DataError, UsageError, suggest
 from starcli.files import strict_json, text, toml
+from starcli.poses import METRES, Unit, Up
 
 FOLDS = 5
 SPLIT = r"[A-Za-z0-9][A-Za-z0-9/_.-]*"
 HALF = "half"
 """The protocol of a data set whose subjects and views nobody knows."""
+CODE = re.compile(r"[^\W\d_]{0,2}\d+")
+"""A name such as `A001`, which says nothing."""
+NUMBER = re.compile(r"([A-Za-z]?)0*(\d+)")
+FOLDERS_FIX = (
+    "put recordings at CLASS/ or CLASS/SUBJECT/, write an index, or find classes in names with "
+    "--class-pattern"
+)
 BY = {"xsub": "subject", "xview": "view"}
 """Protocol -> what it divides the clips by."""
 
@@ -26,8 +39,136 @@ Named = tuple[str, Path, int | None]
 """A class name, and the file and line that it stands in."""
 
 
+def meaning(
+    layout: str | None = None,
+    *,
+    up: Up | None = None,
+    unit: Unit | None = None,
+    people: str | None = None,
+    mirrored: bool = False,
+    swap_sides: bool = False,
+) -> Meaning:
+    """What a user says of recordings, above what their files say.
+
+    Args:
+        layout: Name of the layout of their joints, or its TOML file.
+        up: The axis that points up.
+        unit: What coordinates are in.
+        people: Who is meant: `largest`, `most-motion`, or a name.
+        mirrored: Whether the axes are mirrored.
+        swap_sides: Whether names of left and right are exchanged.
+
+    Raises:
+        DataError: The file cannot be read, or is no layout.
+        UsageError: There is no such layout.
+    """
+    return Meaning(
+        layout=None if layout is None else layouts.named(layout),
+        up=up,
+        unit=unit,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+    )
+
+
+def given(meaning: Meaning) -> dict[str, str | bool]:
+    """The options that say a meaning, by name, but for the layout's content."""
+    said: dict[str, str | bool | None] = {
+        "layout": meaning.layout.name if meaning.layout else None,
+        "up": meaning.up,
+        "unit": meaning.unit,
+        "people": meaning.people,
+        "mirrored": meaning.mirrored or None,
+        "swap_sides": meaning.swap_sides or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def as_imported(source: Imported) -> Meaning:
+    """What a user said of the recordings of an imported data set, and what was found in them."""
+    said = source.given
+    return Meaning(
+        up=said.get("up"),
+        usual_up=source.up,
+        unit=said.get("unit"),
+        usual_unit=source.unit if source.unit in METRES else None,
+        people=said.get("people"),
+        mirrored=said.get("mirrored", False),
+        swap_sides=said.get("swap_sides", False),
+    )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What clips are to be learned and judged.
+
+    Args:
+        classes: Names of the classes.
+        labels: The class id of every clip.
+        subsets: Protocol -> the subset of every clip.
+        splits: Split name -> unseen class ids.
+        warnings: What is doubtful in the names, a line each.
+    """
+
+    classes: tuple[str, ...]
+    labels: Sequence[int]
+    subsets: Subsets
+    splits: Mapping[str, tuple[int, ...]]
+    warnings: list[str]
+
+
+def choices(
+    entries: Sequence[Entry],
+    listed: Path | None,
+    train: Mapping[str, Sequence[str]],
+    unseen: Sequence[str],
+) -> Choices:
+    """What a user chooses of clips.
+
+    Args:
+        entries: All clips.
+        listed: See `classes`.
+        train: See `subsets`.
+        unseen: See `splits`.
+
+    Raises:
+        DataError: Names are lacking or alike, or a file cannot be read.
+        UsageError: A class, subject or view does not exist, or a split cannot be.
+    """
+    _require_said(entries)
+    names = classes(listed, entries)
+    ids = labels(entries, names, numbered=listed is not None)
+    return Choices(
+        names, ids, subsets(entries, ids, train), splits(unseen, names, ids), doubtful(names)
+    )
+
+
+def _require_said(entries: Sequence[Entry]) -> None:
+    """Refuse clips without class or with one name, and a subject or view that some have only."""
+    for entry in entries:
+        if not entry.action:
+            raise entry.wrong(f"'{entry.name}' has no class", FOLDERS_FIX)
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(entry.name, entry)
+        if other is not entry:
+            line = f", also in line {other.place[1]}" if other.place[1] else ""
+            raise entry.wrong(f"duplicate clip '{entry.name}'{line}", "remove one")
+    for what in BY.values():
+        having = [entry for entry in entries if getattr(entry, what)]
+        if having and len(having) < len(entries):
+            lacking = next(entry for entry in entries if not getattr(entry, what))
+            raise lacking.wrong(
+                f"clip '{lacking.name}' has no {what}, others have one",
+                "give every clip one, or none",
+            )
+        named = {getattr(entry, what): entry.place for entry in reversed(having)}
+        refuse_alike(((name, *named[name]) for name in sorted(named)), what)
+
+
 def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Names of the classes.
+    """Names of the classes, spelled as text encoders read them.
 
     Args:
         listed: A file with a name in each line; None for the classes that the clips have, sorted.
@@ -38,34 +179,39 @@ def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
     """
     if listed is None:
         first = {entry.action: (entry.action, *entry.place) for entry in reversed(entries)}
-        named: list[Named] = [first[name] for name in sorted(first)]
+        named: list[Named] = [first[name] for name in sorted(first, key=spelled)]
     else:
         lines = text(listed).rstrip().split("\n")
         named = [(line.strip(), listed, number) for number, line in enumerate(lines, start=1)]
     refuse_alike(named)
     if len(named) < 2:
         raise DataError(
-            f"{len(named)} class, want 2 or more",
+            f"{len(named)} class, expected 2 or more",
             "name all classes",
             file=listed or entries[0].place[0],
         )
-    return tuple(name for name, *_ in named)
+    return tuple(spelled(name) for name, *_ in named)
 
 
-def refuse_alike(named: Iterable[Named]) -> None:
-    """Refuse names that are empty, or alike but for case, spaces and Unicode form."""
+def refuse_alike(named: Iterable[Named], what: str = "class") -> None:
+    """Refuse names that are empty, or alike but for case, spaces, `_`, `-` and Unicode form.
+
+    Args:
+        named: The names, with their places.
+        what: What has them.
+    """
     found: dict[str, Named] = {}
     for name, path, line in named:
-        key = casefolded(name)
+        key = alike(name)
         if not key or not name.isprintable():
             raise DataError(
-                "class name is empty or not printable", "name the class", file=path, line=line
+                f"{what} name is empty or not printable", f"name the {what}", file=path, line=line
             )
         if key in found:
             other, where, number = found[key]
             before = f"line {number}" if number else where
             raise DataError(
-                f"class '{name}' is there already as '{other}' in {before}",
+                f"duplicate {what} '{name}': it is '{other}' in {before}",
                 "remove one, or spell both the same",
                 file=path,
                 line=line,
@@ -73,19 +219,56 @@ def refuse_alike(named: Iterable[Named]) -> None:
         found[key] = (name, path, line)
 
 
-def labels(entries: Sequence[Entry], names: Sequence[str]) -> list[int]:
+def labels(entries: Sequence[Entry], names: Sequence[str], *, numbered: bool = False) -> list[int]:
     """The class id of every clip.
+
+    Args:
+        entries: All clips.
+        names: Names of the classes.
+        numbered: Whether a class may be its number among the names: `0` is the first one, as label
+            files count, and so is `A001`, as file names of NTU RGB+D do.
 
     Raises:
         DataError: A clip has a class that is not listed.
     """
     found = []
     for entry in entries:
-        position = find_class(entry.action, names)
-        if position is None:
+        label = find_class(entry.action, names)
+        if label is None and numbered and (match := NUMBER.fullmatch(entry.action)):
+            label = int(match[2]) - bool(match[1])
+        if label is None or not 0 <= label < len(names):
             raise entry.wrong(f"no class '{entry.action}'", suggest(entry.action, names))
-        found.append(position)
+        found.append(label)
     return found
+
+
+def doubtful(names: Sequence[str]) -> list[str]:
+    """What a text encoder cannot make of names, a line each."""
+    codes = [name for name in names if CODE.fullmatch(name) or not any(map(str.isalpha, name))]
+    others = [name for name in names if name not in codes and not _is_latin(name)]
+    found = []
+    if codes:
+        found.append(
+            f"{_counted(codes)} no action to a text encoder: name classes in words, with "
+            "--classes or as folders"
+        )
+    if others:
+        found.append(
+            f"{_counted(others)} little to encoders that read English, such as the default one: "
+            "translate class names, or choose an encoder of their language"
+        )
+    return found
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} class names, such as '{names[0]}', say"
+
+
+def _is_latin(name: str) -> bool:
+    """Whether most letters of a name are Latin ones."""
+    letters = [letter for letter in name if letter.isalpha()]
+    latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
+    return 2 * latin > len(letters)
 
 
 def subsets(
@@ -165,24 +348,24 @@ def splits(
         return {f"fold{n}": tuple(there[n::count]) for n in range(count)}
     made: dict[str, tuple[int, ...]] = {}
     for text_or_file in given:
-        for name, unseen in _parsed(text_or_file).items():
+        for name, unseen in _parsed(text_or_file, names).items():
             if name in made or not re.fullmatch(SPLIT, name):
                 raise UsageError(
-                    f"--unseen: '{name}' is no name of a split, or there twice",
-                    "say NAME=class,class with a name for each",
+                    f"--unseen: '{name}' is not a name of a split, or a duplicate",
+                    "use NAME=class,class with a name for each",
                 )
             made[name] = _ids(name, unseen, names)
     return made
 
 
-def _parsed(given: str) -> Mapping[str, Sequence[str]]:
-    """Split name -> class names, from a flag's text or the file that it names."""
+def _parsed(given: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Split name -> class names, from an option's text or the file that it names."""
     if given.endswith((".toml", ".json")):
         return _of_file(Path(given))
     name, equals, unseen = given.partition("=")
     if not equals:
         name, unseen = "unseen", given
-    return {name.strip(): [item.strip() for item in unseen.split(",")]}
+    return {name.strip(): split_names(unseen, names)}
 
 
 def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
@@ -190,7 +373,7 @@ def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
     lists = tree.values() if isinstance(tree, dict) and tree else [None]
     if not all(isinstance(v, list) and all(isinstance(i, str) for i in v) for v in lists):
         raise DataError(
-            "want a list of class names for each split", 'such as easy = ["wave"]', file=path
+            "expected a list of class names for each split", 'such as easy = ["wave"]', file=path
         )
     return tree  # type: ignore[no-any-return]
 

@@ -49,7 +49,8 @@ def followed(
 
     Everybody whom a frame shows goes on from where the pose of an earlier frame, up to 30 frames
     ago, is nearest on average over the joints that both have, at most about the length of a trunk
-    away for one frame; the assignment of all is the one of the least sum.
+    away for one frame; the assignment of all is the one of the least sum. Who is near nobody is
+    who the file says, where it follows people, and else somebody new.
 
     Args:
         joints: [T, M, V, axes].
@@ -59,8 +60,11 @@ def followed(
     there: Mask = np.asarray(np.isfinite(joints).all(-1).any(-1))
     if there.sum(1).max(initial=0) <= 1 and names is None:
         return Followed(_first(joints, there), ("1",))
+    if names is not None and there.any(0).sum() <= 1:
+        slot = int(there.any(0).argmax())
+        return Followed(joints[:, [slot]], (names[slot],))
     slots = np.full(there.shape, -1)
-    tracks = _Tracks(_reach(joints))
+    tracks = _Tracks(_reach(joints), named=names is not None)
     relinked = 0
     for row, number in enumerate(frames):
         present = np.flatnonzero(there[row])
@@ -105,10 +109,11 @@ class _Tracks:
 
     Args:
         reach: How far somebody may be from there after one frame.
+        named: Whether the slots of the file stand for people.
     """
 
-    def __init__(self, reach: float) -> None:
-        self.reach = reach
+    def __init__(self, reach: float, *, named: bool) -> None:
+        self.reach, self.named = reach, named
         self.last: list[Values] = []
         self.seen: list[int] = []
         self.home: list[int] = []
@@ -130,6 +135,9 @@ class _Tracks:
                 if cost[track, person] <= limit[track, 0]:
                     found[person] = open_[track]
         for person, pose in enumerate(people):
+            if found[person] < 0 and self.named:
+                own = self.home.index(slots[person]) if slots[person] in self.home else -1
+                found[person] = -1 if own in found else own
             if found[person] < 0:
                 found[person] = len(self.last)
                 self.last.append(pose)

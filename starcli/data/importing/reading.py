@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
 
 from starcli import registry
-from starcli.contracts import Layout
-from starcli.data.importing.conversion import Facts, Joints, Meaning, Up, convert, upward
+from starcli.contracts import Layout, Progress, silent
+from starcli.data import body
+from starcli.data.importing.conversion import Facts, Joints, Meaning, convert, upward
 from starcli.data.importing.index import Entry
 from starcli.data.importing.labels import Labelled
-from starcli.poses import Poses
+from starcli.data.importing.sources import Source
+from starcli.errors import DataError
+from starcli.poses import Poses, Unit, Up
 
+T = TypeVar("T")
 LOOKED_AT = 12
-"""Recordings whose bodies say which axis points up, where no file does."""
+"""Recordings whose bodies say which axis points up, and the unit, where no file does."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,14 @@ class Clip:
     Args:
         entry: Its name, class, subject, view and subsets.
         joints: float32 [T, M, V, 3], metres, y up.
+        layout: The layout of the joints.
         facts: What is known of it.
         format: Name of its reader.
     """
 
     entry: Entry
     joints: Joints
+    layout: Layout
     facts: Facts
     format: str
 
@@ -43,37 +52,39 @@ def clips(
     items: Sequence[Labelled],
     meaning: Meaning,
     fps: float | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = silent,
 ) -> Iterator[Clip]:
-    """The clips of recordings, one after the other.
+    """The clips of recordings, one after the other; a file of several parts is read once.
 
     Args:
         items: The recordings.
-        meaning: What the user says of them.
+        meaning: What is said of them, as `agreed` completes it.
         fps: Their frames a second, where a file does not say.
-        progress: Called with the number of recordings that are done.
+        progress: Told about every recording.
 
     Raises:
         DataError: Something is damaged, of another layout than the others, or no person.
     """
     known = layouts()
-    meaning = replace(meaning, usual_up=_agreed_up(items, meaning.layout, known, fps))
-    target = meaning.target
-    for number, item in enumerate(items, start=1):
-        for entry, poses in _recordings(item, fps):
+    target, done = meaning.target, 0
+    files: dict[Source, list[Labelled]] = {}
+    for item in items:
+        files.setdefault(item.source, []).append(item)
+    for source, parts in files.items():
+        for entry, poses in _recordings(parts, fps):
             layout = meaning.layout or known[poses.layout]
             if target is None:
                 target = layout
             elif meaning.target is None and layout.name != target.name:
                 raise entry.wrong(
                     f"is in {layout.name}, others are in {target.name}",
-                    f"name the layout of all with --layout, such as --layout {target.name}",
+                    "import recordings of each layout as a data set of their own",
                 )
-            joints, facts = convert(
-                poses, known.__getitem__, replace(meaning, target=target), _where(entry)
-            )
-            yield Clip(entry, joints, facts, item.source.format)
-        progress(number)
+            told = replace(meaning, target=target)
+            joints, facts = convert(poses, known.__getitem__, told, _where(entry))
+            yield Clip(entry, joints, target, facts, source.format)
+        done += len(parts)
+        progress.update("read", done, len(items))
 
 
 def _where(entry: Entry) -> str:
@@ -81,36 +92,61 @@ def _where(entry: Entry) -> str:
     return f"{path}:{line}" if line else str(entry.name)
 
 
-def _recordings(item: Labelled, fps: float | None) -> Iterator[tuple[Entry, Poses]]:
-    """The recordings of a file, cut to what is meant, each with a name of its own."""
-    entry, found = item.entry, False
-    for poses in item.source.reader.read(item.source.files):
-        if entry.key and poses.name != entry.key:
+def _recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[Entry, Poses]]:
+    """The recordings of a file, cut to the parts that are meant, each with a name of its own."""
+    source, found = parts[0].source, set[int]()
+    for poses in source.reader.read(source.files):
+        for number, item in enumerate(parts):
+            # A recording that is alone in its file has no name to be asked for.
+            if item.entry.key and poses.name not in ("", item.entry.key):
+                continue
+            found.add(number)
+            yield _entry(item.entry, poses), _part(item, poses, fps)
+    for number, item in enumerate(parts):
+        if number not in found:
+            key = item.entry.key
+            what = f"has no recording '{key}'" if key else "has no recordings"
+            raise item.entry.wrong(f"{source.name} {what}", "check its name")
+
+
+def _entry(entry: Entry, poses: Poses) -> Entry:
+    name = f"{entry.name}#{poses.name}" if poses.name and not entry.key else entry.name
+    return replace(entry, name=name, action=entry.action or poses.label)
+
+
+def _part(item: Labelled, poses: Poses, fps: float | None) -> Poses:
+    if item.interval is not None:
+        poses = item.interval.of(poses, item.entry, fps)
+    return replace(poses, fps=poses.fps or fps)
+
+
+def agreed(sources: Sequence[Source], meaning: Meaning) -> Meaning:
+    """What is said of recordings, with the axis that points up and the unit of files that do not
+    say them: those of most of some that are looked at.
+
+    Args:
+        sources: The recordings; those that are damaged say nothing.
+        meaning: What the user says of them.
+    """
+    known, ups, units = layouts(), Counter[Up](), Counter[Unit]()
+    for poses in _some(sources):
+        layout = meaning.layout or known[poses.layout]
+        if poses.joints.shape[2:] != (len(layout.joints), 3):
             continue
-        found = True
-        if item.interval is not None:
-            poses = item.interval.of(poses, entry, fps)
-        name = f"{entry.name}#{poses.name}" if poses.name and not entry.key else entry.name
-        yield (
-            replace(entry, name=name, action=entry.action or poses.label),
-            replace(poses, fps=poses.fps or fps),
-        )
-    if not found:
-        what = f"no recording '{entry.key}'" if entry.key else "has no recordings"
-        raise entry.wrong(what, "check its name")
+        if poses.axes is None and (up := upward(poses.joints, layout)):
+            ups[up] += 1
+        if poses.unit is None and (unit := body.unit_of(body.trunk(poses.joints, layout))):
+            units[unit] += 1
+    return replace(meaning, usual_up=_most(ups), usual_unit=_most(units))
 
 
-def _agreed_up(
-    items: Sequence[Labelled], said: Layout | None, known: dict[str, Layout], fps: float | None
-) -> Up | None:
-    """The axis that points up in most recordings whose files do not say it."""
-    votes: Counter[Up] = Counter()
-    step = max(1, len(items) // LOOKED_AT)
-    for item in items[::step]:
-        for _, poses in _recordings(item, fps):
-            layout = said or known[poses.layout]
-            if poses.axes is not None or poses.joints.shape[2:] != (len(layout.joints), 3):
-                break
-            if up := upward(poses.joints, layout):
-                votes[up] += 1
+def _some(sources: Sequence[Source]) -> Iterator[Poses]:
+    """The first recordings of some files from all over the place."""
+    files = list(dict.fromkeys(sources))
+    for source in files[:: max(1, len(files) // LOOKED_AT)]:
+        with suppress(DataError):
+            yield from islice(source.reader.read(source.files), max(1, LOOKED_AT // len(files)))
+
+
+def _most(votes: Counter[T]) -> T | None:
     return votes.most_common(1)[0][0] if votes else None

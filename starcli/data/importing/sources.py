@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from starcli import registry
+from starcli.contracts import Layout
 from starcli.errors import DataError, UsageError
-from starcli.poses import PoseFile, Reader, natural
+from starcli.poses import PoseFile, Reader, UnnamedJoints, natural
 
 ADDED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 """What systems add to folders and archives."""
@@ -49,11 +50,12 @@ class Found:
     unknown: Sequence[str]
 
 
-def readers(only: str | None = None) -> dict[str, Reader]:
+def readers(only: str | None = None, layout: Layout | None = None) -> dict[str, Reader]:
     """The readers that are installed, by name.
 
     Args:
         only: One that is asked for.
+        layout: The layout that files are said to be in; None for what they say themselves.
 
     Raises:
         MissingError: There is none of this name.
@@ -62,28 +64,34 @@ def readers(only: str | None = None) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
     for name in names:
         plugin = registry.load("reader", name)
-        found[name] = plugin(plugin.Settings())
+        reader = plugin(plugin.Settings())
+        if layout is not None and isinstance(reader, UnnamedJoints):
+            reader = reader.in_layout(layout)
+        found[name] = reader
     return found
 
 
-def find(place: Path, known: Mapping[str, Reader]) -> Found:
+def find(place: Path, known: Mapping[str, Reader], name: str = "") -> Found:
     """The recordings of a file or folder.
 
     Args:
         place: A file, or a folder of files at any depth.
         known: The readers to choose from.
+        name: What the file or folder is called; where left out, files have their own names, and
+            those below a folder the names that they have there.
 
     Raises:
         DataError: It does not exist, or nothing in it is of a known format.
     """
     _require_there(place)
-    files = [PoseFile(place, place.name)] if place.is_file() else _below(place)
+    files = [PoseFile(place, name or place.name)] if place.is_file() else _below(place, name)
     sources: list[Source] = []
     unknown: list[str] = []
     for folder in _by_folder(files):
         _of_folder(folder, known, sources, unknown)
     if not sources:
         raise _nothing(place, files, known)
+    sources.sort(key=lambda source: natural(source.name))
     return Found(sources, unknown)
 
 
@@ -100,7 +108,9 @@ def unpacked(place: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="starcli-") as folder:
         _unpack(place, Path(folder))
-        yield Path(folder)
+        inside = list(Path(folder).iterdir())
+        alone = len(inside) == 1 and inside[0].is_dir()
+        yield inside[0] if alone else Path(folder)  # a folder is packed with its own name
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -136,14 +146,16 @@ def _is_added(path: PurePosixPath) -> bool:
     return any(part in ADDED or (part.startswith(".") and part != "..") for part in path.parts)
 
 
-def _below(root: Path) -> list[PoseFile]:
+def _below(root: Path, name: str) -> list[PoseFile]:
+    """The files below a folder, in natural order, with their names below it or below `name`."""
     paths = [(path.relative_to(root).as_posix(), path) for path in root.rglob("*")]
     kept = [
-        (name, path)
-        for name, path in paths
-        if not _is_added(PurePosixPath(name)) and path.is_file()
+        (below, path)
+        for below, path in paths
+        if not _is_added(PurePosixPath(below)) and path.is_file()
     ]
-    return [PoseFile(path, name) for name, path in sorted(kept, key=lambda both: natural(both[0]))]
+    kept.sort(key=lambda both: natural(both[0]))
+    return [PoseFile(path, str(PurePosixPath(name) / below)) for below, path in kept]
 
 
 def _by_folder(files: Sequence[PoseFile]) -> Iterator[list[PoseFile]]:
@@ -185,7 +197,6 @@ def _of_folder(
         folder = PurePosixPath(together[0].name).parent
         where = folder if (alone and folder.parts) or not stem else folder / stem
         sources.append(Source(where.as_posix(), tuple(together), known[name], name))
-    sources.sort(key=lambda source: natural(source.name))
 
 
 def _may_be(file: PoseFile, known: Mapping[str, Reader]) -> bool:
@@ -207,17 +218,17 @@ def recognised(file: PoseFile, known: Mapping[str, Reader], first: str | None = 
 
 
 def _nothing(place: Path, files: Sequence[PoseFile], known: Mapping[str, Reader]) -> DataError:
-    maybe = [file for file in files if _may_be(file, known)]
-    if len(known) == 1 and maybe:
+    if len(known) == 1 and files:
         (name,) = known
+        what = "is not" if place.is_file() else f"none of its {len(files)} files is"
         return DataError(
-            f"is not {known[name].title}",
-            "leave --reader out to find its format",
-            file=maybe[0].name,
+            f"{what} {known[name].title}", "leave --reader out to find the format", file=place
         )
     titles = ", ".join(sorted(reader.title for reader in known.values()))
     if not files:
         return DataError("has no files", "name recordings", file=place)
+    if place.is_file() and (damage := _damage(files[0])):
+        return damage
     return DataError(
         "is of no known format of poses"
         if place.is_file()
@@ -225,6 +236,15 @@ def _nothing(place: Path, files: Sequence[PoseFile], known: Mapping[str, Reader]
         f"known are: {titles}",
         file=place,
     )
+
+
+def _damage(file: PoseFile) -> DataError | None:
+    """What is wrong with a file that ought to be JSON."""
+    try:
+        _ = file.json if file.path.suffix.lower() == ".json" else None
+    except DataError as error:
+        return error
+    return None
 
 
 def _require_there(place: Path) -> None:
