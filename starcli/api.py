@@ -26,10 +26,17 @@ from starcli.errors import UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.experiment import Experiment
+    from starcli.poses import Unit, Up
     from starcli.settings.resolve import Loaded
     from starcli.store.artifacts import Artifact
+
+    Joints = npt.NDArray[np.floating[Any] | np.integer[Any]]
+    Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 
 
 class Options(TypedDict, total=False):
@@ -272,53 +279,88 @@ def _judged(
 
 def predict(
     run: Run,
-    files: str | Path | Sequence[str | Path],
+    files: Recordings,
     *,
     actions: str | Path | Sequence[str] | None = None,
     among: Literal["all", "seen", "unseen"] | None = None,
     describer: str | None = None,
     top: int = 3,
+    reader: str | None = None,
+    layout: str | None = None,
+    up: Up | None = None,
+    unit: Unit | None = None,
+    fps: float | None = None,
+    people: str | None = None,
+    mirrored: bool = False,
+    swap_sides: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """What is done in recordings, as `starcli predict --json` has it.
 
     Args:
         run: A trained run.
-        files: Recordings: a file, folder or zip, or several.
+        files: Recordings, one or several: files, folders and zips in any format that a reader
+            knows, or in that of the run's data set; and arrays [frames, V, 2 or 3] or [frames,
+            persons, V, 2 or 3] of joints, read as the files that `numpy.save` makes of them. With
+            as many joints as the run has, an array is in the run's joints, in metres with y up, or
+            as the arrays were that its data set was imported from.
         actions: What it may be: names, or a file with a name in each line or with descriptions
             (`.json`); a name that the run has keeps the run's text. None: the run's classes.
         among: Which of the run's classes it may be beside `actions`.
         describer: What describes actions that the run has not; None for the run's own.
         top: How many actions are told of each clip.
+        reader: The only reader of files; None for the one that knows the format.
+        layout: The joints of files: name of a layout, or its TOML file; None for what files say.
+        up: The axis that points up; None for what files say.
+        unit: The unit of coordinates; None for what files say.
+        fps: Frames a second, where a file does not say.
+        people: Who is meant: `largest`, `most-motion`, or a name; None for the two who move most.
+        mirrored: Whether the axes of files are mirrored.
+        swap_sides: Whether the names of left and right are exchanged in files.
         progress: Told about every step.
 
     Returns:
         `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
         `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
-        of recordings that could not be read; `warning`, what every result of the run must admit;
+        of recordings that could not be read or contradict a body; `warning`, what every result of
+        the run must admit; `warnings`, what was done to recordings by rule or is doubtful in them;
         `notes`, what to beware of in the texts of new actions.
 
     Raises:
         DataError: No recording could be read.
         UsageError: The run's method names only the classes that it was trained with.
     """
+    from starcli.data.importing.options import meaning
     from starcli.prediction import predictor as prediction
+    from starcli.prediction.reader import Form
 
-    chosen = None if actions is None else prediction.read_actions(actions)
+    said = meaning(
+        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
+    )
+    chosen = (
+        None if actions is None else prediction.read_actions(actions, run.experiment.source.classes)
+    )
     predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
-    paths = [files] if isinstance(files, str | Path) else files
-    found, bad = prediction.predict(predictor, map(Path, paths), top, progress)
+    found = prediction.predict(predictor, _each(files), top, Form(said, reader, fps), progress)
     roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
         "run": run.name,
         "warning": predictor.warning,
         "notes": predictor.notes,
+        "warnings": found.warnings,
         "candidates": [{"name": name, "role": role} for name, role in roles],
         "gamma": predictor.gamma,
-        "predictions": found,
-        "bad": [error.document()["error"] for error in bad],
+        "predictions": found.clips,
+        "bad": [error.document()["error"] for error in found.bad],
     }
+
+
+def _each(files: Recordings) -> list[Path | Joints]:
+    """Recordings one by one, also where one is alone."""
+    if isinstance(files, Sequence) and not isinstance(files, str):
+        return [Path(each) if isinstance(each, str) else each for each in files]
+    return [Path(files) if isinstance(files, str) else files]
 
 
 def plugins(

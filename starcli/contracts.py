@@ -295,12 +295,8 @@ class DatasetSource(Plugin, Protocol):
     the nested run; `impossible_splits`, split name -> why it cannot be asked for; and
     `missing_classes`, ids of classes that it has a name but no clips for.
 
-    `starcli predict` also reads single files, whatever they are called, of a source that has
-    `suffix`, how files of one recording end, and `skeleton(recording)`, the joints of such a file
-    as a clip has them.
-
-    A source may also be a `starcli.totals.CountedDataset` or a
-    `starcli.data.normalise.PersonFiller`.
+    A source may also be a `SingleFileReader`, a `KnownRate`, a `starcli.totals.CountedDataset` or
+    a `starcli.data.normalise.PersonFiller`.
     """
 
     layout: Layout
@@ -331,6 +327,31 @@ class DatasetSource(Plugin, Protocol):
 
     def write_sample(self, raw: Path) -> None:
         """Write a few made-up clips in the data set's own file format."""
+
+
+@runtime_checkable
+class SingleFileReader(Protocol):
+    """A data set of which `starcli predict` reads single files, whatever they are called."""
+
+    suffix: ClassVar[str]
+    """How files of one recording end, in small letters."""
+
+    def skeleton(self, recording: Recording) -> npt.NDArray[np.float32]:
+        """The joints of such a file, as a clip has them.
+
+        Raises:
+            DataError: It is damaged.
+        """
+
+
+@runtime_checkable
+class KnownRate(Protocol):
+    """A data set whose clips are all of one frame rate, to which recordings of others are brought.
+
+    `fps` is its frames a second, None where they differ or nobody knows.
+    """
+
+    fps: ClassVar[float | None]
 
 
 @dataclass(frozen=True)

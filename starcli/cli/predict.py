@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, StorePath, path
+from starcli.cli.options import (
+    Config,
+    Device,
+    Json,
+    LayoutName,
+    Mirrored,
+    People,
+    Rate,
+    Reader,
+    StorePath,
+    Swap,
+    UnitName,
+    UpAxis,
+    path,
+)
+from starcli.errors import UsageError
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="Trained run; `latest` for the latest.")]
-Files = Annotated[
+Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILES...",
+        metavar="SOURCE...",
         parser=path,
-        help="Recordings: files, folders or zips in the format of "
-        "the run's data set, or .npy arrays [frames, joints, 3].",
+        help="Recordings: files, folders or zips in the format of the run's data set, or poses in "
+        "any that `starcli plugins` lists a reader for.",
     ),
 ]
+Run = Annotated[str | None, typer.Option(help="Trained run; default the latest.")]
 Actions = Annotated[
     str | None,
     typer.Option(
@@ -41,12 +58,20 @@ Top = Annotated[int, typer.Option(min=1, help="How many actions to print for eac
 
 
 def predict(
-    run: Run,
-    files: Files,
+    sources: Sources,
+    run: Run = None,
     actions: Actions = None,
     among: Among = None,
     describer: Describer = None,
     top: Top = 3,
+    reader: Reader = None,
+    layout: LayoutName = None,
+    up: UpAxis = None,
+    unit: UnitName = None,
+    fps: Rate = None,
+    people: People = None,
+    mirrored: Mirrored = False,
+    swap_sides: Swap = False,
     store: StorePath = None,
     config: Config = None,
     device: Device = None,
@@ -57,28 +82,53 @@ def predict(
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
 
+    _refuse_old_order(sources, run, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
         found = api.predict(
             opened,
-            files,
+            sources,
             actions=actions,
             among=among,
             describer=describer,
             top=top,
+            reader=reader,
+            layout=layout,
+            up=up,
+            unit=unit,
+            fps=fps,
+            people=people,
+            mirrored=mirrored,
+            swap_sides=swap_sides,
             progress=progress,
         )
     if as_json:
         print_document(found)
     else:
         _print(found)
-    for line in found["notes"]:
+    for line in (*found["notes"], *found["warnings"]):
         console.note(f"warning: {line}")
     for fault in found["bad"]:
         place = f"{fault['file']}: " if fault["file"] else ""
         console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
     if found["bad"]:
         raise typer.Exit(SKIPPED)
+
+
+def _refuse_old_order(
+    sources: Sequence[Path], run: str | None, store: Path | None, config: Path | None
+) -> None:
+    """Refuse a run as the first argument, where earlier versions had it."""
+    from starcli.settings.resolve import run_section
+    from starcli.store import runs
+
+    name, *rest = map(str, sources)
+    if run is not None or os.path.exists(name):
+        return
+    root = run_section({} if store is None else {"run.store": store}, config).store
+    if name == "latest" or name in runs.names(root):
+        line = shlex.join(["starcli", "predict", *(rest or ["SOURCE"]), "--run", name])
+        raise UsageError(f"'{name}' is a run, and recordings come first", f"use: {line}")
 
 
 def _print(found: Mapping[str, Any]) -> None:

@@ -145,7 +145,8 @@ def joint_map(source: Layout, target: Layout) -> JointMap:
         raise DataError(
             f"layout {source.name} has no joint, and there is no rule, for {', '.join(lacking)} of "
             f"{target.name}",
-            "train on recordings of this layout",
+            f"train on recordings of {source.name}: starcli data import NAME SOURCE, then "
+            "starcli train --dataset NAME",
         )
     matrix = np.zeros((len(target.joints), len(source.joints)))
     for row, weights in enumerate(rules.values()):

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from starcli import pipeline
-from starcli.class_names import find_class, require_classes
+from starcli.class_names import find_class, require_classes, split_names
 from starcli.contracts import Progress, TextBank, silent
 from starcli.data.clips import ClipSet
+from starcli.data.importing import inspection
+from starcli.data.importing.inspection import Known
 from starcli.data.importing.options import refuse_alike
 from starcli.data.splits import ClipIndex
 from starcli.errors import DataError, MissingError, StarError, UsageError
@@ -23,7 +25,7 @@ from starcli.evaluation.metrics import require_finite
 from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.files import text
-from starcli.prediction.reader import Incoming, Reader
+from starcli.prediction.reader import Array, Form, Incoming, Reader
 from starcli.report import document
 from starcli.stages.embed import open_bank
 from starcli.stages.evaluate import open_method
@@ -48,19 +50,20 @@ class Actions:
     texts: Path | None = None
 
 
-def read_actions(given: str | Path | Sequence[str]) -> Actions:
+def read_actions(given: str | Path | Sequence[str], known: Sequence[str] = ()) -> Actions:
     """The actions that are meant.
 
     Args:
         given: Names, in one text separated by commas; or a file, a `.txt` with a name in each line
             or a `.json` of descriptions as `starcli describe` writes them.
+        known: Names that may have commas in them.
 
     Raises:
         DataError: The file cannot be read, or a name is empty or a duplicate.
     """
     if isinstance(given, str):
         is_file = given.lower().endswith((".json", ".txt"))
-        given = Path(given) if is_file else [name.strip() for name in given.split(",")]
+        given = Path(given) if is_file else split_names(given, known)
     if not isinstance(given, Path):
         refuse_alike((name, Path("--actions"), None) for name in given)
         return Actions(tuple(given))
@@ -173,19 +176,35 @@ class Predictor:
             ]
 
 
+class Predictions(NamedTuple):
+    """What recordings were named.
+
+    Args:
+        clips: For each clip `file`, `clip` and `actions`, the best first.
+        bad: What could not be read, or contradicts a body.
+        warnings: What was done to recordings by rule, and what is doubtful in some, a line each.
+    """
+
+    clips: list[dict[str, Any]]
+    bad: list[StarError]
+    warnings: list[str]
+
+
 def predict(
-    predictor: Predictor, files: Iterable[Path], top: int = 3, progress: Progress = silent
-) -> tuple[list[dict[str, Any]], list[StarError]]:
-    """Name the clips of files, a batch of them in memory at a time.
+    predictor: Predictor,
+    recordings: Iterable[Path | Array],
+    top: int = 3,
+    form: Form | None = None,
+    progress: Progress = silent,
+) -> Predictions:
+    """Name the clips of recordings, a batch of them in memory at a time.
 
     Args:
         predictor: The trained run.
-        files: Files, folders and zips.
+        recordings: Files, folders and zips, and arrays of joints.
         top: How many candidates are told of each clip.
+        form: How files are to be read.
         progress: Told about every batch.
-
-    Returns:
-        For each clip `file`, `clip` and `actions`, the best first; and what could not be read.
 
     Raises:
         DataError: There is nothing that can be read.
@@ -194,31 +213,61 @@ def predict(
     if top < 1:
         raise UsageError(f"top {top} is less than 1", "ask for one action or more")
     e = predictor.experiment
-    reader = Reader(e.source, e.settings.prepare.normalise, predictor.persons)
-    found: list[dict[str, Any]] = []
+    reader = Reader(e.source, e.settings.prepare.normalise, predictor.persons, form or Form())
+    named: list[tuple[Incoming, dict[str, Any]]] = []
     bad: list[StarError] = []
+    clips = _good(reader, recordings, bad)
+    while batch := list(islice(clips, e.settings.extract.batch)):
+        for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
+            said = {"file": clip.file, "clip": clip.name, "actions": actions}
+            named.append((replace(clip, joints=clip.joints[:0]), said))
+        progress.update("predict", len(named), 0)
+    warnings = [*reader.warnings, *_sound([clip for clip, _ in named], bad)]
+    refused = {error.file for error in bad}
+    found = [said for clip, said in named if clip.name not in refused]
+    if not found:
+        raise _nothing(bad)
+    return Predictions(found, bad, warnings)
 
-    def good() -> Iterator[Incoming]:
-        for clip in (clip for file in files for clip in reader.read(file)):
+
+def _good(
+    reader: Reader, recordings: Iterable[Path | Array], bad: list[StarError]
+) -> Iterator[Incoming]:
+    """The clips that can be read; of others the errors are added to the bad ones."""
+    for number, each in enumerate(recordings, start=1):
+        clips = (
+            reader.read(each)
+            if isinstance(each, Path)
+            else reader.read_array(each, f"array {number}")
+        )
+        for clip in clips:
             if isinstance(clip, StarError):
                 bad.append(clip)
             else:
                 yield clip
 
-    clips = good()
-    while batch := list(islice(clips, e.settings.extract.batch)):
-        for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
-            found.append({"file": str(clip.file), "clip": clip.name, "actions": actions})
-        progress.update("predict", len(found), 0)
-    if not found:
-        raise _nothing(bad)
-    return found, bad
+
+def _sound(clips: Sequence[Incoming], bad: list[StarError]) -> list[str]:
+    """What was done to clips by rule, and what contradicts a body in some.
+
+    Those of a format and layout of which most contradict a body are added to the bad ones.
+    """
+    formats: dict[tuple[str, str], list[Known]] = {}
+    for known in (clip.known for clip in clips if clip.known):
+        formats.setdefault((known.format, known.facts.layout), []).append(known)
+    warnings = []
+    for found in formats.values():
+        try:
+            warnings += inspection.notes(found, []) + inspection.contradictions(found)
+        except DataError as error:
+            bad += [DataError(error.message, error.fix, file=known.entry.name) for known in found]
+    return warnings
 
 
 def _nothing(bad: Sequence[StarError]) -> StarError:
     """Why no clip could be named."""
     if not bad:
-        return DataError("there are no clips in these files", "name others")
+        return DataError("there are no clips in these recordings", "name others")
     first, more = bad[0], len(bad) - 1
     first.message += f" (and {more} more could not be read)" if more else ""
     return first

@@ -1,24 +1,60 @@
-"""Recordings that a trained run is to name: files, folders and zips that nobody labelled."""
+"""Recordings that a trained run is to name: in the format of its data set, or in any that is known.
+
+What the data set itself reads is read as it was for training. Everything else goes through the
+readers of pose files, as in `starcli data inspect`, and becomes what the run has learned from: its
+joints, its frame rate, its number of axes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starcli.contracts import BadClip, DatasetSource, Normalisation, Recording
-from starcli.data.imported import Imported
-from starcli.data.importing import arrays
-from starcli.data.importing.conversion import convert
-from starcli.data.importing.options import as_imported
-from starcli.data.importing.sources import readers
-from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked
-from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
-from starcli.poses import PoseFile
+import numpy as np
+import numpy.typing as npt
 
+from starcli.contracts import (
+    BadClip,
+    DatasetSource,
+    KnownRate,
+    Layout,
+    Normalisation,
+    Recording,
+    SingleFileReader,
+)
+from starcli.data.imported import Imported
+from starcli.data.importing import reading, sources
+from starcli.data.importing.conversion import Meaning
+from starcli.data.importing.inspection import Known
+from starcli.data.importing.labels import Labelled, labelled
+from starcli.data.importing.sources import Source
+from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked
+from starcli.data.rates import at_rate
+from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
+from starcli.poses import METRES, PoseFile, UnnamedJoints, Up
+
+Array = npt.NDArray[Any]
 Named = Iterator[tuple[str, Joints] | StarError]
+TRAIN = "train on such recordings: starcli data import NAME {}, then starcli train --dataset NAME"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How files are to be read.
+
+    Args:
+        meaning: What the user says of them.
+        reader: The only reader that is to be used; None for the one that knows the format.
+        fps: Frames a second, where a file does not say.
+    """
+
+    meaning: Meaning = field(default_factory=Meaning)
+    reader: str | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,135 +65,270 @@ class Incoming:
         file: The file, folder or zip that was given.
         name: What tells it from the other clips there.
         joints: [frames, M, V, 3], metres, normalised.
+        known: What its file says of it; None where the data set read it.
     """
 
-    file: Path
+    file: str
     name: str
     joints: Joints
+    known: Known | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
-    """Reads clips as a run reads those of its data set.
+    """Reads clips as a run needs them.
 
     Args:
-        source: The data set, whose file formats are known.
+        source: The run's data set.
         normalise: What is done to every clip.
         persons: Most persons of a clip.
+        form: How files are to be read.
+        warnings: What a user should know of what was read, a line each.
     """
 
     source: DatasetSource
     normalise: Sequence[Normalisation]
     persons: int
+    form: Form = field(default_factory=Form)
+    warnings: list[str] = field(default_factory=list)
 
-    def read(self, file: Path) -> Iterator[Incoming | StarError]:
+    def read(self, place: Path) -> Iterator[Incoming | StarError]:
         """The clips of a file, folder or zip one by one; an error in place of each bad recording.
 
         Args:
-            file: `.npy` arrays of any data set; of one that was imported or is made on the fly,
-                also `.npz`, or a folder of both; of any other, what `--raw` takes, or a file of
-                one recording, whatever it is called.
+            place: What the data set takes as `--raw`, or a file of one of its recordings, whatever
+                it is called; or poses in any format that a reader knows.
         """
         try:
-            recordings = list(self._recordings(file))
+            _require_there(place)
+            own = self._own(place)
+            if own is None:
+                yield from self._foreign(place)
+                return
+            for found in own:
+                yield found if isinstance(found, StarError) else self._incoming(place, *found)
         except (DataError, UsageError) as error:
             yield error
+
+    def read_array(self, array: Array, name: str) -> Iterator[Incoming | StarError]:
+        """The clip of an array, as of the file that `numpy.save` makes of it.
+
+        Args:
+            array: [frames, V, 2 to 4] or [frames, persons, V, 2 to 4].
+            name: What it is called in messages.
+        """
+        if array.dtype.kind not in "fiu":
+            yield DataError(f"expected numbers, got {array.dtype}", "give joints", file=name)
             return
-        for recording in recordings:
-            try:
-                for found in recording():
-                    yield found if isinstance(found, StarError) else self._incoming(file, *found)
-            except (DataError, UsageError) as error:
-                yield error
+        with tempfile.TemporaryDirectory(prefix="starcli-") as folder:
+            file = Path(folder) / "array.npy"
+            np.save(file, array, allow_pickle=False)
+            for clip in self.read(file):
+                if isinstance(clip, StarError):
+                    clip.file = name
+                    yield clip
+                else:
+                    known = clip.known and _renamed(clip.known, name)
+                    yield replace(clip, file=name, name=name, known=known)
 
-    def _recordings(self, file: Path) -> Iterator[Callable[[], Named]]:
-        """What reads each recording."""
-        _require_there(file)
-        suffix, source = file.suffix.lower(), self.source
-        if file.is_dir() and source.request is None:
-            paths = [p for p in sorted(file.rglob("*")) if p.suffix.lower() in (".npy", ".npz")]
-            if not paths:
-                raise DataError("no .npy or .npz files here", "name recordings", file=file)
-            yield from (partial(self._arrays, path) for path in paths)
-        elif source.request is None or (suffix == ".npy" and not file.is_dir()):
-            yield partial(self._arrays, file)
-        elif suffix == getattr(source, "suffix", None) and file.is_file():
-            yield partial(self._single, file)
-        else:
-            yield from (partial(self._clips, each) for each in source.recordings(file))
-
-    def _arrays(self, file: Path) -> Named:
-        """The array of an `.npy`, or every one of an `.npz`."""
-        if file.suffix.lower() not in (".npy", ".npz"):
-            raise DataError(
-                "is no .npy or .npz", "save arrays [frames, joints, 3] with numpy.save", file=file
-            )
-        if isinstance(self.source, Imported):
-            yield from self._imported(file, self.source)
-            return
-        for key in arrays.keys(file) if file.suffix.lower() == ".npz" else [""]:
-            where = f"{file}#{key}" if key else str(file)
-            try:
-                found = self._array(file, key, where)
-            except DataError as error:  # of this array, not of those after it
-                yield error
-            else:
-                yield where, found
-
-    def _array(self, file: Path, key: str, where: str) -> Joints:
+    def _own(self, place: Path) -> Named | None:
+        """The clips of a place as the data set reads them; None where it knows none there."""
         source = self.source
-        array = arrays.read(file, key)
-        if array.shape[-1] == 2:
-            raise DataError("has two axes, the data set has three", "give all three", file=where)
-        wide = array[:, None] if array.ndim == 3 else array
-        joints = checked(wide, source.layout, where)
-        return source.fill_persons(joints) if isinstance(source, PersonFiller) else joints
-
-    def _imported(self, file: Path, source: Imported) -> Named:
-        """The arrays of a file as those that were imported."""
-        reader = readers("arrays", source.layout)["arrays"]
-        for poses in reader.read([PoseFile(file, str(file))]):
-            where = f"{file}#{poses.name}" if poses.name else str(file)
-            joints, _ = convert(poses, lambda name: source.layout, as_imported(source), where)
-            yield where, checked(joints, source.layout, where)
-
-    def _single(self, file: Path) -> Named:
-        source: Any = self.source
-        yield str(file), source.skeleton(Recording(file.name, file))
+        if source.request is None or self.form != Form() or place.suffix.lower() == ".npy":
+            return None
+        if isinstance(source, SingleFileReader) and _is_file_of(place, source.suffix):
+            try:
+                return iter([(str(place), source.skeleton(Recording(place.name, place)))])
+            except DataError:
+                file = PoseFile(place, place.name)
+                if sources.recognised(file, sources.readers()) is None:
+                    raise
+                # Another format whose files end alike.
+                return None
+        try:
+            recordings = source.recordings(place)
+        except (DataError, UsageError):
+            return None
+        return (clip for recording in recordings for clip in self._clips(recording))
 
     def _clips(self, recording: Recording) -> Named:
-        for clip in self.source.clips(recording):
-            yield clip.error if isinstance(clip, BadClip) else (clip.name, clip.joints)
-
-    def _incoming(self, file: Path, name: str, joints: Joints) -> Incoming | StarError:
         try:
-            return Incoming(file, name, self._ready(name, joints))
+            for clip in self.source.clips(recording):
+                yield clip.error if isinstance(clip, BadClip) else (clip.name, clip.joints)
+        except (DataError, UsageError) as error:
+            yield error
+
+    def _foreign(self, place: Path) -> Iterator[Incoming | StarError]:
+        """The clips of a place through the readers of pose files."""
+        with sources.unpacked(place) as folder:
+            name = partial(_named, folder=folder, place=place)
+            items, unknown = self._items(folder)
+            self._warn(f"{name(file)}: of no known format" for file in unknown)
+            usual = reading.agreed([item.source for item in items], self.form.meaning)
+            for parts in reading.by_file(items).values():
+                for clip in self._recorded(parts, usual):
+                    if isinstance(clip, StarError):
+                        clip.file = name(clip.file or "")
+                        yield clip
+                    else:
+                        yield self._converted(place, name(clip.entry.name), clip)
+
+    def _items(self, folder: Path) -> tuple[list[Labelled], list[str]]:
+        """The recordings of a folder or file; arrays of no known shape are in the run's joints."""
+        layout = self.form.meaning.layout
+        try:
+            return labelled(folder, self.form.reader, None, layout)
+        except DataError:
+            if layout is not None:
+                raise
+            try:
+                return labelled(folder, self.form.reader, None, self.source.layout)
+            except DataError:
+                pass
+            raise
+
+    def _recorded(
+        self, parts: Sequence[Labelled], usual: Meaning
+    ) -> Iterator[reading.Clip | StarError]:
+        """The clips of a file, an error in place of each bad one."""
+        source, meaning = self._as_learned(parts[0].source, usual)
+        parts = [replace(part, source=source) for part in parts]
+        try:
+            for entry, poses in reading.recordings(parts, self.form.fps):
+                try:
+                    yield reading.clip_of(entry, poses, meaning, source.format)
+                except (DataError, UsageError) as error:  # of this one, not of those after it
+                    error.file = error.file or entry.name
+                    yield error
+        except (DataError, UsageError) as error:
+            error.file = error.file or parts[0].entry.name
+            yield error
+
+    def _as_learned(self, found: Source, usual: Meaning) -> tuple[Source, Meaning]:
+        """A file and what is said of it: by the user, else as of those that were imported.
+
+        Arrays that have as many joints as the run are in the run's.
+        """
+        source, given = self.source, self.form.meaning
+        meaning = replace(usual, target=source.layout)
+        if isinstance(source, Imported):
+            meaning = replace(meaning, flat=source.flat)
+            if found.format in source.reader.split(", "):
+                meaning = _as_imported(meaning, source)
+        reader = found.reader
+        if (
+            given.layout is None
+            and isinstance(reader, UnnamedJoints)
+            and _fits(found, reader, source.layout)
+        ):
+            found = replace(found, reader=reader.in_layout(source.layout))
+            meaning = replace(meaning, layout=source.layout)
+            if not isinstance(source, Imported):
+                self._doubt(given.up, usual.usual_up)
+                meaning = replace(meaning, up=given.up or "y", unit=given.unit or "m")
+        return found, meaning
+
+    def _doubt(self, up: Up | None, usual: Up | None) -> None:
+        """Warn of arrays whose bodies stand along another axis than the one that is believed."""
+        if up is None and usual not in (None, "y"):
+            self._warn([f"y was taken to point up, bodies stand along {usual}: see --up"])
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        self.warnings += [line for line in lines if line not in self.warnings]
+
+    def _converted(self, place: Path, name: str, clip: reading.Clip) -> Incoming | StarError:
+        """A clip that a reader has read as the data set would have it."""
+        source, facts = self.source, clip.facts
+        if facts.body.flat and not (isinstance(source, Imported) and source.flat):
+            return DataError(
+                "has two axes, the run learned from three", TRAIN.format(place), file=name
+            )
+        known = _renamed(Known.of(clip), name)
+        try:
+            joints = checked(clip.joints, source.layout, name)
         except DataError as error:  # of this clip, not of those after it
             return error
+        wanted = source.fps if isinstance(source, KnownRate) else None
+        joints = at_rate(joints, facts.fps, wanted)
+        if isinstance(source, PersonFiller):
+            joints = source.fill_persons(joints)
+        return self._incoming(place, name, joints, known)
 
-    def _ready(self, name: str, joints: Joints) -> Joints:
-        """The joints normalised, without persons who are never there beyond those known."""
+    def _incoming(
+        self, place: Path, name: str, joints: Joints, known: Known | None = None
+    ) -> Incoming | StarError:
+        """A clip normalised, without persons who are never there beyond those known."""
         if not joints.any():
-            raise DataError("has no person in any frame", LEAVE_OUT, file=name)
+            return DataError("has no person in any frame", LEAVE_OUT, file=name)
         if joints[:, self.persons :].any():
-            raise DataError(
+            return DataError(
                 f"has {joints.shape[1]} persons, the run learned from clips of at most "
                 f"{self.persons}",
-                "leave others out",
+                "choose with --people: largest, most-motion, or a name",
                 file=name,
             )
         joints = joints[:, : self.persons]
-        for each in self.normalise:
-            joints = NORMALISATIONS[each](joints, self.source.layout)
-        return joints
+        try:
+            for each in self.normalise:
+                joints = NORMALISATIONS[each](joints, self.source.layout)
+        except DataError as error:
+            return error
+        return Incoming(str(place), name, joints, known)
 
 
-def _require_there(file: Path) -> None:
+def _is_file_of(place: Path, suffix: str) -> bool:
+    return place.suffix.lower() == suffix and place.is_file()
+
+
+def _fits(source: Source, reader: UnnamedJoints, layout: Layout) -> bool:
+    """Whether files that do not name their joints have as many as a layout."""
     try:
-        there = file.exists()
+        poses = next(iter(reader.in_layout(layout).read(source.files)), None)
+    except DataError:  # said when it is read
+        return False
+    return poses is not None and poses.joints.shape[2] == len(layout.joints)
+
+
+def _as_imported(meaning: Meaning, source: Imported) -> Meaning:
+    """What is said of files, and where nothing is, what was said when the data set was imported."""
+    given = source.given
+    if not source.flat and source.unit in METRES:
+        meaning = replace(meaning, usual_up=source.up, usual_unit=source.unit)
+    return replace(
+        meaning,
+        up=meaning.up or given.get("up"),
+        unit=meaning.unit or given.get("unit"),
+        people=meaning.people or given.get("people"),
+        mirrored=meaning.mirrored or given.get("mirrored", False),
+        swap_sides=meaning.swap_sides or given.get("swap_sides", False),
+    )
+
+
+def _named(name: str, folder: Path, place: Path) -> str:
+    """A file as the user named it.
+
+    Args:
+        name: As messages and clips have it.
+        folder: The place with its files, which of a zip is another folder.
+        place: The place that the user named.
+    """
+    if name in ("", str(folder), str(place)):
+        return str(place)
+    inside = folder.is_dir()
+    below = name.removeprefix(f"{folder if inside else folder.parent}/")
+    return str((place if inside else place.parent) / below)
+
+
+def _renamed(known: Known, name: str) -> Known:
+    return known._replace(entry=replace(known.entry, name=name))
+
+
+def _require_there(place: Path) -> None:
+    try:
+        there = place.exists()
     except OSError as error:  # a name that the system does not take
         raise DataError(
-            f"cannot be read ({error.strerror})", "check the path", file=file
+            f"cannot be read ({error.strerror})", "check the path", file=place
         ) from error
     if not there:
-        raise DataError("no such file or folder", "check the path", file=file)
+        raise DataError("no such file or folder", "check the path", file=place)

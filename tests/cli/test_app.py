@@ -161,7 +161,13 @@ WRONG = [
     (["evaluate"], 2, "usage", "no run yet in starcli-store", "make one with: starcli train"),
     (["calibrate", "mine"], 2, "usage", "no run 'mine'", "make one with: starcli train"),
     (["evaluate", "../taken"], 2, "usage", "no run '../taken'", "make one with: starcli train"),
-    (["predict", "mine", "taken"], 2, "usage", "no run 'mine'", "make one with: starcli train"),
+    (
+        ["predict", "taken", "--run", "mine"],
+        2,
+        "usage",
+        "no run 'mine'",
+        "make one with: starcli train",
+    ),
     *(
         (["figure", name, "mine"], 2, "usage", "no run 'mine'", "make one with: starcli train")
         for name in ("gamma", "attributes", "space")
@@ -210,7 +216,7 @@ WRONG = [
             ["train", "--config"],
             ["train", "--weights"],
             ["evaluate", "--store"],
-            ["predict", "latest"],
+            ["predict"],
             ["benchmark", "real", "--out"],
             ["figure", "gamma", "--out"],
             ["data", "import", "x"],

@@ -117,16 +117,17 @@ def test_a_bad_clip_hides_none_of_those_after_it(tmp_path: Path) -> None:
     assert [isinstance(each, StarError) for each in found] == [True, True, False]
 
 
-@pytest.mark.parametrize(("name", "second"), [("ntu60", 0), ("ntu120", 1)])
+@pytest.mark.parametrize(("name", "people"), [("ntu60", 1), ("ntu120", 2)])
 def test_an_array_of_one_person_is_filled_as_the_data_set_fills_its_clips(
-    tmp_path: Path, name: str, second: float
+    tmp_path: Path, name: str, people: int
 ) -> None:
     """A run on ntu120 has learned from the same person twice."""
     joints = np.stack([np.ones((3, 25, 3)), np.zeros((3, 25, 3))], 1)
     np.save(tmp_path / "a.npy", joints)
     (found,) = read(source_of(name), tmp_path / "a.npy")
     assert (joints_of(found)[:, 0] == 1).all()
-    assert (joints_of(found)[:, 1] == second).all()
+    assert (joints_of(found)[:, 1:] == 1).all()
+    assert joints_of(found).shape[1] == people
 
 
 def test_what_is_done_to_every_clip_is_done_here_too(tmp_path: Path) -> None:
@@ -141,13 +142,13 @@ def test_what_is_done_to_every_clip_is_done_here_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.zip", b"no zip", "not a readable zip"),
+        ("a.zip", b"no zip", "not a zip file"),
         ("a.mat", b"no mat", "not a readable MATLAB file"),
         ("a.npy", b"no npy", "no readable .npy header"),
-        ("a.csv", b"1,2", "not a readable zip"),
+        ("a.csv", b"1,2", "of no known format of poses"),
         ("none.mat", None, "no such file or folder"),
         ("x" * 300, None, "cannot be read"),
-        (".", None, "no recordings here"),
+        (".", None, "has no files"),
     ],
 )
 def test_what_cannot_be_read_is_named(

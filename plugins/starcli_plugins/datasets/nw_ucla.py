@@ -55,6 +55,7 @@ class NwUcla:
         "with all_sqe.zip (1,484 files aXX_sYY_eZZ_vWW.json), its folder, or the unpacked folder"
     )
     suffix: ClassVar[str] = ".json"
+    fps: ClassVar[float | None] = 30
     layout = KINECT_V1
     protocols = ("xview",)
     splits: Mapping[str, tuple[int, ...]] = {

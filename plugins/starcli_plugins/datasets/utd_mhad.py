@@ -45,6 +45,7 @@ class UtdMhad:
         "(861 files aX_sY_tZ_skeleton.mat), its folder, or the unpacked folder"
     )
     suffix: ClassVar[str] = ".mat"
+    fps: ClassVar[float | None] = 30
     layout = KINECT_V1
     protocols = ("xsub",)
     splits: Mapping[str, tuple[int, ...]] = {

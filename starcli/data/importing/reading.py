@@ -65,14 +65,10 @@ def clips(
     Raises:
         DataError: Something is damaged, of another layout than the others, or no person.
     """
-    known = layouts()
     target, done = meaning.target, 0
-    files: dict[Source, list[Labelled]] = {}
-    for item in items:
-        files.setdefault(item.source, []).append(item)
-    for source, parts in files.items():
-        for entry, poses in _recordings(parts, fps):
-            layout = meaning.layout or known[poses.layout]
+    for source, parts in by_file(items).items():
+        for entry, poses in recordings(parts, fps):
+            layout = meaning.layout or registry.layout(poses.layout)
             if target is None:
                 target = layout
             elif meaning.target is None and layout.name != target.name:
@@ -80,11 +76,34 @@ def clips(
                     f"is in {layout.name}, others are in {target.name}",
                     "import recordings of each layout as a data set of their own",
                 )
-            told = replace(meaning, target=target)
-            joints, facts = convert(poses, known.__getitem__, told, _where(entry))
-            yield Clip(entry, joints, target, facts, source.format)
+            yield clip_of(entry, poses, replace(meaning, target=target), source.format)
         done += len(parts)
         progress.update("read", done, len(items))
+
+
+def by_file(items: Sequence[Labelled]) -> dict[Source, list[Labelled]]:
+    """The recordings of each file, which is read once."""
+    files: dict[Source, list[Labelled]] = {}
+    for item in items:
+        files.setdefault(item.source, []).append(item)
+    return files
+
+
+def clip_of(entry: Entry, poses: Poses, meaning: Meaning, format_: str) -> Clip:
+    """The clip of a recording.
+
+    Args:
+        entry: What is said of it.
+        poses: What its reader gave.
+        meaning: What is said of all, as `agreed` completes it.
+        format_: Name of the reader.
+
+    Raises:
+        DataError: It is of another layout than is said, of nobody, or no body.
+    """
+    layout = meaning.target or meaning.layout or registry.layout(poses.layout)
+    joints, facts = convert(poses, registry.layout, replace(meaning, target=layout), _where(entry))
+    return Clip(entry, joints, layout, facts, format_)
 
 
 def _where(entry: Entry) -> str:
@@ -92,8 +111,16 @@ def _where(entry: Entry) -> str:
     return f"{path}:{line}" if line else str(entry.name)
 
 
-def _recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[Entry, Poses]]:
-    """The recordings of a file, cut to the parts that are meant, each with a name of its own."""
+def recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[Entry, Poses]]:
+    """The recordings of a file, cut to the parts that are meant, each with a name of its own.
+
+    Args:
+        parts: What is said of the file, of one source.
+        fps: Its frames a second, where it does not say.
+
+    Raises:
+        DataError: It is damaged, or has not what is meant.
+    """
     source, found = parts[0].source, set[int]()
     for poses in source.reader.read(source.files):
         for number, item in enumerate(parts):
@@ -122,7 +149,7 @@ def _part(item: Labelled, poses: Poses, fps: float | None) -> Poses:
 
 def agreed(sources: Sequence[Source], meaning: Meaning) -> Meaning:
     """What is said of recordings, with the axis that points up and the unit of files that do not
-    say them: those of most of some that are looked at.
+    say them: those of most of some that are looked at. Damaged ones say nothing.
 
     Args:
         sources: The recordings; those that are damaged say nothing.

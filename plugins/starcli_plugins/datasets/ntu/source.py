@@ -59,6 +59,7 @@ class Ntu:
     """File names of CTR-GCN's arrays, one for each protocol."""
     request: ClassVar[str | None]
     suffix: ClassVar[str] = SUFFIX
+    fps: ClassVar[float | None] = 30
     layout = KINECT_V2
 
     def __init__(self, settings: NoSettings) -> None:

@@ -124,6 +124,7 @@ class PkuMmd:
         "the folder that holds both and cross-subject.txt (phase 2: cross_subject_v2.txt)"
     )
     suffix: ClassVar[str] = ".txt"
+    fps: ClassVar[float | None] = 30
     layout = KINECT_V2
     protocols = ("xsub", "xview")
     splits: Mapping[str, tuple[int, ...]] = SPLITS

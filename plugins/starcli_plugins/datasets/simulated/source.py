@@ -192,6 +192,7 @@ class Simulated:
         **SMALL,
     }
     request: ClassVar[str | None] = None
+    fps: ClassVar[float | None] = FPS
     layout = KINECT_V2
     classes = tuple(ACTIONS)
     protocols = ("xsub", "xview")
