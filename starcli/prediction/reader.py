@@ -27,15 +27,16 @@ from starcli.contracts import (
     SingleFileReader,
 )
 from starcli.data.imported import Imported
-from starcli.data.importing import reading, sources
+from starcli.data.importing import inspection, reading, sources
 from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.inspection import Known
 from starcli.data.importing.labels import Labelled, labelled
+from starcli.data.importing.options import as_imported
 from starcli.data.importing.sources import Source
 from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked
 from starcli.data.rates import at_rate
 from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
-from starcli.poses import METRES, PoseFile, UnnamedJoints, Up
+from starcli.poses import PoseFile, UnnamedJoints, Up
 
 Array = npt.NDArray[Any]
 Named = Iterator[tuple[str, Joints] | StarError]
@@ -245,8 +246,8 @@ class Reader:
             )
         known = _renamed(Known.of(clip), name)
         try:
-            joints = checked(clip.joints, source.layout, name)
-        except DataError as error:  # of this clip, not of those after it
+            joints = _checked(clip.joints, source.layout, known)
+        except DataError as error:
             return error
         wanted = source.fps if isinstance(source, KnownRate) else None
         joints = at_rate(joints, facts.fps, wanted)
@@ -276,6 +277,14 @@ class Reader:
         return Incoming(str(place), name, joints, known)
 
 
+def _checked(joints: Joints, layout: Layout, known: Known) -> Joints:
+    try:
+        return checked(joints, layout, known.entry.name)
+    except DataError:
+        inspection.contradictions([known])  # which knows more of why
+        raise
+
+
 def _is_file_of(place: Path, suffix: str) -> bool:
     return place.suffix.lower() == suffix and place.is_file()
 
@@ -291,16 +300,16 @@ def _fits(source: Source, reader: UnnamedJoints, layout: Layout) -> bool:
 
 def _as_imported(meaning: Meaning, source: Imported) -> Meaning:
     """What is said of files, and where nothing is, what was said when the data set was imported."""
-    given = source.given
-    if not source.flat and source.unit in METRES:
-        meaning = replace(meaning, usual_up=source.up, usual_unit=source.unit)
+    own = as_imported(source)
+    if not source.flat:
+        meaning = replace(meaning, usual_up=own.usual_up, usual_unit=own.usual_unit)
     return replace(
         meaning,
-        up=meaning.up or given.get("up"),
-        unit=meaning.unit or given.get("unit"),
-        people=meaning.people or given.get("people"),
-        mirrored=meaning.mirrored or given.get("mirrored", False),
-        swap_sides=meaning.swap_sides or given.get("swap_sides", False),
+        up=meaning.up or own.up,
+        unit=meaning.unit or own.unit,
+        people=meaning.people or own.people,
+        mirrored=meaning.mirrored or own.mirrored,
+        swap_sides=meaning.swap_sides or own.swap_sides,
     )
 
 
