@@ -122,6 +122,27 @@ def shoulders_along_x(joints: Joints, layout: Layout) -> Joints:
     return np.stack([cos * x + sin * z, y, cos * z - sin * x], -1).astype(np.float32)
 
 
+def grounded(joints: Joints, layout: Layout) -> Joints:
+    """Put the lower ankle of every person at height 0 in every frame.
+
+    For clips whose bodies' middle is the origin of every frame, as estimators of one person's pose
+    write them: sitting down is there a lift of the feet. The way along the floor is not known.
+
+    Args:
+        joints: [frames, M, V, 3], y up; absent persons stay all zeros.
+
+    Returns:
+        The clip itself where the layout has no ankles.
+    """
+    ankles = [n for n, name in enumerate(layout.joints) if name in ("left ankle", "right ankle")]
+    if not ankles:
+        return joints
+    low = joints[:, :, ankles, 1].min(2)[..., None]
+    out = joints.copy()
+    out[..., 1] -= low  # 0 where somebody is absent
+    return out
+
+
 NORMALISATIONS: Mapping[Normalisation, Callable[[Joints, Layout], Joints]] = {
     "centre": centre,
     "front": face_front,

@@ -33,7 +33,7 @@ from starcli.data.importing.inspection import Known
 from starcli.data.importing.labels import Labelled, labelled
 from starcli.data.importing.options import as_imported
 from starcli.data.importing.sources import Source
-from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked
+from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked, grounded
 from starcli.data.rates import at_rate
 from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
 from starcli.poses import PoseFile, UnnamedJoints, Up
@@ -197,7 +197,10 @@ class Reader:
         try:
             for entry, poses in reading.recordings(parts, self.form.fps):
                 try:
-                    yield reading.clip_of(entry, poses, meaning, source.format)
+                    clip = reading.clip_of(entry, poses, meaning, source.format)
+                    if poses.centred and not self._has_learned_from(source.format):
+                        clip = replace(clip, joints=grounded(clip.joints, clip.layout))
+                    yield clip
                 except (DataError, UsageError) as error:  # of this one, not of those after it
                     error.file = error.file or entry.name
                     yield error
@@ -214,7 +217,7 @@ class Reader:
         meaning = replace(usual, target=source.layout)
         if isinstance(source, Imported):
             meaning = replace(meaning, flat=source.flat)
-            if found.format in source.reader.split(", "):
+            if self._has_learned_from(found.format):
                 meaning = _as_imported(meaning, source)
         reader = found.reader
         if (
@@ -228,6 +231,11 @@ class Reader:
                 self._doubt(given.up, usual.usual_up)
                 meaning = replace(meaning, up=given.up or "y", unit=given.unit or "m")
         return found, meaning
+
+    def _has_learned_from(self, format_: str) -> bool:
+        """Whether the run's clips came from files of a format."""
+        source = self.source
+        return isinstance(source, Imported) and format_ in source.reader.split(", ")
 
     def _doubt(self, up: Up | None, usual: Up | None) -> None:
         """Warn of arrays whose bodies stand along another axis than the one that is believed."""

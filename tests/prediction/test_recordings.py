@@ -23,6 +23,7 @@ from starcli.data.importing.options import meaning
 from starcli.data.mapping import joint_map
 from starcli.errors import DataError, StarError, UsageError
 from starcli.poses import IMAGE, KINECT, Poses, turned
+from starcli.prediction.reader import Incoming, Reader
 from starcli_plugins.layouts import AZURE_32, BODY_25, COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 from tests.bodies import body, pixels
 
@@ -32,6 +33,8 @@ Values = npt.NDArray[np.float64]
 Scores = Mapping[str, float]
 SMALL = {key: value for key, value in TINY.items() if not key.startswith("dataset.")}
 CLASSES = ("bow", "kick", "sit down", "wave", "clap", "jump")
+SQUATS = 15
+"""The class of the simulated body."""
 ASIDE = np.array([2.0, 0, 0])
 
 
@@ -277,6 +280,20 @@ def test_files_of_other_tools(run: starcli.Run, tmp_path: Path) -> None:
     for each in found["predictions"]:
         scores = {a["name"]: a["score"] for a in each["actions"]}
         assert scores == pytest.approx(want, abs=0.5)
+
+
+def test_a_body_about_its_hips_stands_on_the_floor(run: starcli.Run, tmp_path: Path) -> None:
+    """A squat is no lift of the feet, whatever the origin of the file is."""
+    reader = Reader(run.experiment.source, (), 1)
+    joints = clip(SQUATS)[:, 0]
+    (squats,) = reader.read(written("mediapipe", MEDIAPIPE_33, tmp_path / "take", joints))
+    assert isinstance(squats, Incoming)
+    ankles = [KINECT_V2.joints.index(f"{side} ankle") for side in ("left", "right")]
+    low = squats.joints[:, 0, ankles, 1].min(1)
+    np.testing.assert_allclose(low, 0, atol=1e-6)
+    hips, want = squats.joints[:, 0, 0, 1], joints[:, 0, 1] - joints[:, ankles, 1].min(1)
+    assert np.ptp(want) > 0.2
+    np.testing.assert_allclose(hips, want, atol=0.1)
 
 
 def test_pictures_of_any_layout_and_the_image_plane_of_any_body(
