@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from conftest import Outcome
-from test_pipeline import TINY
 
 import starcli
 from starcli import registry
@@ -26,6 +24,8 @@ from starcli.poses import IMAGE, KINECT, Poses, turned
 from starcli.prediction.reader import Incoming, Reader
 from starcli_plugins.layouts import AZURE_32, BODY_25, COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 from tests.bodies import body, pixels
+from tests.conftest import Outcome
+from tests.test_pipeline import TINY
 
 pytestmark = pytest.mark.slow
 Cli = Callable[..., Outcome]
@@ -327,7 +327,9 @@ def test_joints_that_a_layout_lacks(run: starcli.Run, tmp_path: Path) -> None:
     assert "spine base" in error.message
 
 
-def test_another_frame_rate(run: starcli.Run, tmp_path: Path) -> None:
+def test_another_frame_rate(
+    run: starcli.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At twice the rate a clip with the frames in between is the same clip."""
     joints = clip()[:, 0]
     double = np.zeros((2 * len(joints) - 1, 25, 3))
@@ -335,7 +337,7 @@ def test_another_frame_rate(run: starcli.Run, tmp_path: Path) -> None:
     slow = written("azure-kinect", AZURE_32, tmp_path / "slow", joints)
     fast = written("azure-kinect", AZURE_32, tmp_path / "fast", double, fps=60.0)
     rated = starcli.open_run(store=run.experiment.store.root)
-    type(rated.experiment.source).fps = 30.0
+    monkeypatch.setattr(type(rated.experiment.source), "fps", 30.0)
     assert same(answer(rated, fast), answer(rated, slow), atol=1e-3)
 
 
