@@ -10,10 +10,29 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 LEAVE_OUT = "leave the clip out"
 """The fix of an error for a clip that nothing can be made of."""
+
+
+class ErrorFields(TypedDict):
+    """What an error says, and where."""
+
+    id: str
+    exit_code: int
+    file: str | None
+    line: int | None
+    frame: int | None
+    message: str
+    fix: str
+
+
+class ErrorDocument(TypedDict):
+    """An error as `--json` prints it."""
+
+    ok: bool
+    error: ErrorFields
 
 
 class StarError(Exception):
@@ -46,7 +65,7 @@ class StarError(Exception):
         self.line = line
         self.frame = frame
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """As it is, also from another process."""
         return _rebuilt, (type(self), self.message, self.fix, self.file, self.line, self.frame)
 
@@ -58,7 +77,7 @@ class StarError(Exception):
             place += f" (frame {self.frame})"
         return f"{place}: {self.message}" if place else self.message
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> ErrorDocument:
         """The error as the one JSON document that `--json` prints."""
         return {
             "ok": False,

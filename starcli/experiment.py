@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from starcli import registry
 from starcli.class_names import require_classes
 from starcli.contracts import (
+    Backbone,
     DatasetSource,
+    Describer,
+    ImpossibleSplits,
+    Layout,
+    Method,
+    MissingClasses,
+    Plugin,
+    Problem,
     Progress,
+    PublishedValidation,
+    TextEncoder,
     implementation_of,
+    is_fingerprinted,
     is_transductive,
     silent,
+    unkeyed_of,
 )
 from starcli.data.imported import Imported
 from starcli.data.reading import cores, fingerprint, states
@@ -24,6 +36,7 @@ from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
 from starcli.store.artifacts import Artifact, Draft, Store
+from starcli.store.runs import RunInputs
 from starcli.training.distributed import Workers, size
 from starcli.training.tracking import Journal, Tracker
 
@@ -55,17 +68,18 @@ class Experiment:
     def __init__(
         self,
         loaded: Loaded,
-        recorded: Mapping[str, Any] | None = None,
+        recorded: RunInputs | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
-        self._recorded, self._actions = recorded or {}, actions
+        self._actions = actions
+        self._recorded: RunInputs = recorded or {}
         self._contents: dict[str, str] = {}
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
         source, dataset = self.source, self.settings.dataset
         _require("protocol", dataset.protocol, source.protocols, dataset.name)
-        impossible: Mapping[str, str] = getattr(source, "impossible_splits", {})
+        impossible = source.impossible_splits if isinstance(source, ImpossibleSplits) else {}
         if dataset.split in impossible:
             raise UsageError(
                 f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
@@ -94,9 +108,21 @@ class Experiment:
         """Names that texts are made for."""
         return tuple(self._actions or self.source.classes)
 
-    def make(self, section: str, *more: Any) -> Any:
-        """An instance of the plugin chosen in a section."""
-        return self.computing(section)(self.loaded.plugin_settings[section], *more)
+    @overload
+    def make(self, section: Literal["dataset"]) -> DatasetSource: ...
+    @overload
+    def make(self, section: Literal["describer"]) -> Describer: ...
+    @overload
+    def make(self, section: Literal["encoder"]) -> TextEncoder: ...
+    @overload
+    def make(self, section: Literal["backbone"], layout: Layout, /) -> Backbone: ...
+    @overload
+    def make(self, section: Literal["method"], problem: Problem, seed: int, /) -> Method: ...
+
+    def make(self, section: str, *more: object) -> object:
+        """An instance of the plugin chosen in a section, as its contract says."""
+        plugin: type[Plugin] = self.computing(section)
+        return plugin(self.loaded.plugin_settings[section], *more)
 
     def computing(self, section: str) -> type[Any]:
         """The plugin class chosen in a section, imported whole."""
@@ -105,7 +131,7 @@ class Experiment:
             return plugin
         return registry.load(PLUGIN_SECTIONS[section], getattr(self.settings, section).name)
 
-    def plugin(self, section: str) -> dict[str, Any]:
+    def plugin(self, section: str) -> dict[str, object]:
         """The part of a recipe that names a plugin, its revision and its settings."""
         choice, plugin = getattr(self.settings, section), self.loaded.plugins[section]
         if issubclass(plugin, Imported):
@@ -115,17 +141,18 @@ class Experiment:
                 "content": plugin.digest,
             }
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
-        unkeyed = set(getattr(plugin, "unkeyed", ()))
-        recipe = {
+        unkeyed = set(unkeyed_of(plugin))
+        recipe: dict[str, object] = {
             "plugin": f"{entry.distribution}:{entry.name}",
             "plugin_revision": plugin.revision,
             "settings": self.loaded.plugin_settings[section].model_dump(
                 mode="json", exclude=unkeyed
             ),
         }
-        if hasattr(plugin, "fingerprint"):
+        if is_fingerprinted(plugin):
             if section not in self._contents:
-                self._contents[section] = self.make(section).fingerprint()
+                made = self.computing(section)(self.loaded.plugin_settings[section])
+                self._contents[section] = made.fingerprint()
             recipe["content"] = self._contents[section]
         return recipe
 
@@ -136,7 +163,7 @@ class Experiment:
         return is_transductive(loaded.plugins["method"], loaded.plugin_settings["method"])
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """All that makes a run what it is: settings by dotted name, recordings, weights."""
         values = {k: v for k, v in self.loaded.values() if not k.startswith("run.")}
         return values | {"recordings": self.raw_digest, "weights": self.weights_digest}
@@ -149,7 +176,7 @@ class Experiment:
     @property
     def seen(self) -> tuple[int, ...]:
         """Class ids that are learned from."""
-        absent: Sequence[int] = getattr(self.source, "missing_classes", ())
+        absent = self.source.missing_classes if isinstance(self.source, MissingClasses) else ()
         left_out = {*self.unseen, *absent}
         return tuple(c for c in range(len(self.source.classes)) if c not in left_out)
 
@@ -211,13 +238,14 @@ class Experiment:
         """Published class ids that play the unseen ones in the nested run, where they are used."""
         if not self.settings.validation.published:
             return None
-        published: Mapping[str, tuple[int, ...]] = getattr(self.source, "validation", {})
-        return published.get(self.settings.dataset.split)
+        if not isinstance(self.source, PublishedValidation):
+            return None
+        return self.source.validation.get(self.settings.dataset.split)
 
-    def task_recipe(self, role: str) -> dict[str, Any]:
+    def task_recipe(self, role: str) -> dict[str, object]:
         """The part of a recipe that determines the task."""
         dataset = self.settings.dataset
-        recipe: dict[str, Any] = {
+        recipe: dict[str, object] = {
             "protocol": dataset.protocol,
             "unseen": list(self.unseen),
             "role": role,
@@ -362,10 +390,11 @@ class Experiment:
 
 def make_source(loaded: Loaded) -> DatasetSource:
     """The data set that settings choose."""
-    return loaded.plugins["dataset"](loaded.plugin_settings["dataset"])  # type: ignore[no-any-return]
+    plugin: type[DatasetSource] = loaded.plugins["dataset"]
+    return plugin(loaded.plugin_settings["dataset"])
 
 
-def _require(what: str, name: str, known: Any, dataset: str) -> None:
+def _require(what: str, name: str, known: Collection[str], dataset: str) -> None:
     if name not in known:
         raise UsageError(f"{dataset} has no {what} '{name}'", suggest(name, known))
 

@@ -120,10 +120,10 @@ def sync(path: Path) -> None:
 
 MAX_BYTES = 64 * 2**20
 """An index of a million clips comes near it."""
-Pairs = list[tuple[str, Any]]
+Pairs = list[tuple[str, object]]
 
 
-def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> Any:
+def strict_json(path: Path, object_of: Callable[[Pairs], object] | None = None) -> Any:
     """JSON without what the standard does not know, and without a key that hides another.
 
     Args:
@@ -134,7 +134,7 @@ def strict_json(path: Path, object_of: Callable[[Pairs], Any] | None = None) -> 
         DataError: It cannot be read, or is not such JSON.
     """
 
-    def refuse_twice(pairs: Pairs) -> dict[str, Any]:
+    def refuse_twice(pairs: Pairs) -> dict[str, object]:
         made = dict(pairs)
         if len(made) < len(pairs):
             keys = [key for key, _ in pairs]

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from starcli.contracts import Progress, silent
 from starcli.data.splits import refuse_leak
@@ -15,7 +14,7 @@ from starcli.experiment import FINAL, VALIDATION, Experiment, Job
 from starcli.settings.resolve import flatten
 from starcli.stages.recipes import RECIPES, REVISIONS
 from starcli.store.artifacts import Artifact, Finished, Recipe, key_of
-from starcli.store.runs import save_run
+from starcli.store.runs import Run, save_run
 from starcli.store.unfinished import sweep
 from starcli.training import tracking
 
@@ -156,7 +155,7 @@ def _reason(
     return "; ".join(reasons[0]) if reasons else "never run"
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """The keys whose values are not the same, with both."""
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     return [f"{key}: {before.get(key, '-')} -> {now.get(key, '-')}" for key in keys]
@@ -267,7 +266,7 @@ def record(experiment: Experiment, results: Mapping[str, Artifact], name: str | 
     name = name or f"{experiment.name}-{results['train'].key[:6]}"
     values = {k: v for k, v in experiment.loaded.values() if not k.startswith("run.")}
     keys = {step: artifact.key for step, artifact in results.items()}
-    recorded = {
+    recorded: Run = {
         "settings": values,
         "raw": experiment.raw_digest,
         "weights": experiment.weights_digest,

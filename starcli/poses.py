@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from starcli.contracts import Layout, Plugin
 from starcli.errors import DataError
@@ -213,6 +214,8 @@ class Poses:
 
 class Reader(Plugin, Protocol):
     """A format of pose files: `Reader(settings)`."""
+
+    def __init__(self, settings: BaseModel, /) -> None: ...
 
     title: ClassVar[str]
     """What the format is called, such as `OpenPose JSON`."""

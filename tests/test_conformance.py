@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from starcli import registry
-from starcli.conformance import MODULES, conforms, rules
+from starcli.conformance import MODULES, conforms, plugins, rules
 from starcli.conformance.describers import ACTIONS, PARTS
 from starcli.conformance.encoders import LONG, TEXTS
 from starcli.conformance.plugins import _touched, import_touches_nothing
@@ -29,6 +29,16 @@ from starcli.errors import DataError
 from starcli.poses import IMAGE, PoseFile, Poses
 from tests import encoders
 
+CYCLES = {
+    "epochs": 3,
+    "steps": 100,
+    "lr": 3e-3,
+    "latent": 16,
+    "text_codes": 30,
+    "classifier_lr": 0.05,
+    "classifier_epochs": 50,
+}
+"""Of the methods that train in cycles."""
 QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
@@ -43,38 +53,44 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
         "inference": 0.5,
         "augment": True,
     },
+    ("method", "cada-vae"): {
+        "epochs": 30,
+        "lr": 3e-3,
+        "text_codes": 30,
+        "clip_codes": 15,
+        "classifier_epochs": 10,
+    },
+    ("method", "devise"): {"lr": 0.01},
+    ("method", "jpose"): {"epochs": 25, "lr": 0.05, "embedding": 16},
+    ("method", "msf"): CYCLES,
+    ("method", "relation-net"): {"epochs": 60, "lr": 3e-3, "hidden": 64},
+    ("method", "revise"): {"epochs": 20, "lr": 5e-3},
+    ("method", "smie"): {"lr": 3e-3, "hidden": (64, 32), "batch": 32},
+    ("method", "synse"): CYCLES,
 }
 """Settings that make the tests quick; without an entry a plugin is tested with its defaults."""
 ELSEWHERE: Mapping[tuple[Kind, str], str] = {
     ("describer", "chat"): "asks a server: tests/plugins/describers/test_chat.py",
     ("describer", "local"): "asks a model that makes sense: tests/plugins/describers/test_local.py",
     **{
-        ("method", name): "the same rules at a small size: tests/plugins/methods/test_methods.py"
-        for name in (
-            "cada-vae",
-            "devise",
-            "eszsl",
-            "jpose",
-            "msf",
-            "relation-net",
-            "revise",
-            "smie",
-            "synse",
-        )
-    },
-    **{
         ("reader", e.name): "beside its own forms: tests/plugins/readers"
         for e in registry.entries("reader")
     },
 }
 """Plugins that cannot be run here, and where their rules are tested."""
+SLOW = {("method", name) for name in ("cada-vae", "jpose", "msf", "revise", "smie", "synse")}
+"""Plugins that take a second or more to learn what the rules ask for."""
 BROKEN: Mapping[tuple[Kind, str], Mapping[str, str]] = {}
 """Rules that a plugin of ours does not keep, with the reason."""
+READERS = Path(__file__).parent / "plugins" / "readers"
 OURS = [
     (e.kind, e.name)
     for e in registry.entries()
     if e.distribution == registry.OURS and e.kind != "layout"
 ]
+
+
+GENERAL = {rule.__name__ for rule in plugins.RULES}
 
 
 def cases() -> list[Any]:
@@ -88,6 +104,8 @@ def cases() -> list[Any]:
                 continue  # of all together, below
             reason = BROKEN.get((kind, name), {}).get(rule_name)
             marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            if (kind, name) in SLOW and rule_name not in GENERAL:
+                marks.append(pytest.mark.slow)
             found.append(pytest.param(kind, name, rule, id=f"{name}-{rule_name}", marks=marks))
     return found
 
@@ -155,6 +173,13 @@ def importing(folder: Path, source: str) -> None:
     (folder / "imported_plugin.py").write_text(source, "utf-8")
     plugin = type("Imported", (), {"__module__": "imported_plugin"})
     import_touches_nothing(plugin, Net.Settings())
+
+
+def test_every_reader_of_ours_has_its_rules_beside_its_forms() -> None:
+    pages = [page.read_text("utf-8") for page in READERS.glob("test_*.py")]
+    for name in (name for kind, name in OURS if kind == "reader"):
+        mark = f'@conforms("reader", {registry.load("reader", name).__name__})'
+        assert any(mark in page for page in pages), name
 
 
 @pytest.mark.slow
@@ -288,6 +313,23 @@ class Contradicting(NetFacts, Net):
     revision: ClassVar[int] = 2
 
 
+class HalfTunable(Net):
+    variants: ClassVar[tuple[float, ...]] = (0.1, 0.9)
+
+
+class Misspelt(Net):
+    decay_factors: ClassVar[Mapping[str, float]] = {"mpa": 2.0}
+    unkeyed: ClassVar[tuple[str, ...]] = ("size",)
+
+
+class Recipeless(Net):
+    recipes: ClassVar[Mapping[str, Mapping[str, object]]] = {"published": {"method.epochs": 3}}
+
+    @classmethod
+    def published(cls, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return tensors
+
+
 @pytest.mark.parametrize(
     ("plugin", "broken"),
     [
@@ -319,6 +361,9 @@ class Contradicting(NetFacts, Net):
         (Forgetful, {"the_state_is_all_there_is"}),
         (Loose, {"settings_cannot_change", "settings_are_described"}),
         (Old, {"has_the_api_of_this_starcli"}),
+        (HalfTunable, {"hooks_are_whole"}),
+        (Misspelt, {"weight_decay_is_of_its_parameters", "unkeyed_settings_exist"}),
+        (Recipeless, {"recipes_say_how_to_pretrain", "unknown_weights_are_not_renamed"}),
     ],
 )
 def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str]) -> None:

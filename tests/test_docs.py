@@ -142,13 +142,12 @@ def test_every_exit_code_is_in_the_reference(site: Path) -> None:
 
 def test_every_contract_is_in_the_reference(site: Path) -> None:
     page = article(site, "reference/contracts.html")
-    own = {
-        name
-        for name, value in vars(contracts).items()
-        if getattr(value, "__module__", "") == "starcli.contracts"
+    homes = {
+        name: getattr(getattr(contracts, name), "__module__", "") for name in contracts.__all__
     }
-    assert {"Layout", "Backbone", "silent"} <= own
-    assert all(f'id="starcli.contracts.{name}"' in page for name in own)
+    own = {n: home for n, home in homes.items() if home.startswith("starcli.contracts.")}
+    assert {"Layout", "Backbone", "silent", "TunableMethod"} <= set(own)
+    assert all(f'id="{home}.{name}"' in page for name, home in own.items())
 
 
 def test_every_function_of_python_is_in_the_reference(site: Path) -> None:

@@ -40,7 +40,7 @@ class Cost(NamedTuple):
             self.unknown + other.unknown,
         )
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """As JSON; null where no step is known."""
         known = self.unknown < self.steps or not self.steps
         return {
@@ -63,7 +63,7 @@ class Estimator:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._stored: dict[str, list[tuple[Artifact, dict[str, Any]]]] = {}
+        self._stored: dict[str, list[tuple[Artifact, dict[str, object]]]] = {}
         self._sizes: dict[str, int] = {}
 
     def cost(self, planned: Planned) -> Cost:
@@ -92,7 +92,7 @@ class Estimator:
         return self._sizes[artifact.key]
 
 
-def _kind(recipe: Mapping[str, Any]) -> tuple[Any, Any]:
+def _kind(recipe: Mapping[str, object]) -> tuple[object, object]:
     return recipe.get("plugin"), recipe.get("inputs.clips")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from starcli import __version__, registry
 from starcli.benchmark.table import Table, splits
@@ -42,9 +41,9 @@ class Cell:
     protocol: str
     split: str
     seed: int
-    flags: Mapping[str, Any] = field(compare=False)
+    flags: Mapping[str, object] = field(compare=False)
 
-    def names(self) -> dict[str, Any]:
+    def names(self) -> dict[str, object]:
         """What tells it apart from the others."""
         return {key: getattr(self, key) for key in NAMES}
 
@@ -63,13 +62,13 @@ class Cell:
         )
 
 
-def title(names: Mapping[str, Any]) -> str:
+def title(names: Mapping[str, object]) -> str:
     """A cell in one line."""
     return "{row}: {dataset} {protocol} {split}, seed {seed}".format_map(names)
 
 
 def cells(
-    table: Table, given: Mapping[str, Any], root: Path | None, config: Path | None = None
+    table: Table, given: Mapping[str, object], root: Path | None, config: Path | None = None
 ) -> list[Cell]:
     """Every cell of a table once, those that share a backbone side by side.
 
@@ -103,7 +102,7 @@ def cells(
     ]
 
 
-def _require_possible(label: str, values: Mapping[str, Any], file: Path) -> None:
+def _require_possible(label: str, values: Mapping[str, object], file: Path) -> None:
     place = None if label == "--set" else file
     of_a_row = label not in ("settings", "--set")
     for key in values:
@@ -130,8 +129,8 @@ def _blamed_on(what: str, file: Path | None) -> Iterator[None]:
 
 
 def _flags(
-    layers: Sequence[Mapping[str, Any]], place: tuple[str, str, str], seed: int
-) -> dict[str, Any]:
+    layers: Sequence[Mapping[str, object]], place: tuple[str, str, str], seed: int
+) -> dict[str, object]:
     """Settings of a cell, later layers outranking earlier ones."""
     chosen = {key: value for layer in layers for key, value in layer.items()}
     flags = {k: v for layer in layers for k, v in for_chosen(layer, chosen).items()}
@@ -187,9 +186,9 @@ def recipe(every: Sequence[Cell], table: Table, config: Path | None) -> str:
     Raises:
         UsageError: A cell has a setting, plugin, protocol or split that does not exist.
     """
-    content: list[Any] = [__version__]
+    content: list[object] = [__version__]
     for cell in every:
-        values: Iterable[tuple[str, Any]]
+        values: Iterable[tuple[str, object]]
         try:
             with _blamed_on(str(cell), table.path):
                 values = Experiment(load(cell.flags, config)).loaded.values()

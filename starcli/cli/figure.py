@@ -72,7 +72,7 @@ def attributes(
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
     documents = {run: evaluation_document(each, results[run]) for run, each in experiments.items()}
-    found = attributes.numbers(documents, {run: own[attributes.M] for run, own in settings.items()})
+    found = attributes.numbers(documents, attributes.attribute_counts(settings))
     folder = out or _folder(experiments)
     _show("attributes", folder, found, lambda: attributes.draw(found), as_json)
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,7 +20,7 @@ SKIPPED = 9
 """Exit code of a command that left out what it could not read."""
 
 
-def print_document(value: Mapping[str, Any]) -> None:
+def print_document(value: Mapping[str, object]) -> None:
     """The one JSON document of a command, on stdout."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
 

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
 
 from pydantic import BaseModel
 
-from starcli.contracts import Kind
+from starcli.contracts import Kind, Plugin
 
-Rule = Callable[[type[Any], BaseModel], None]
+Rule = Callable[[type[object], BaseModel], None]
+"""Called with a plugin class of the rule's kind and its settings."""
+Cases = Callable[[Callable[..., None]], Callable[..., None]]
+"""A decorator of pytest."""
 MODULES: Mapping[Kind, str] = {
     "dataset": "datasets",
     "reader": "readers",
@@ -46,11 +48,11 @@ def rules(kind: Kind) -> dict[str, Rule]:
 
 def conforms(
     kind: Kind,
-    plugin: type[Any],
+    plugin: type[object],
     settings: BaseModel | Callable[[], BaseModel] | None = None,
     *,
     broken: Mapping[str, str] | None = None,
-) -> Callable[[Callable[..., None]], Any]:
+) -> Cases:
     """Give a test function with the argument `rule` one case per rule of a kind.
 
     Args:
@@ -74,7 +76,7 @@ def conforms(
     def case(rule: Rule) -> Callable[[], None]:
         def run() -> None:
             own = settings() if callable(settings) else settings
-            rule(plugin, plugin.Settings() if own is None else own)
+            rule(plugin, _defaults(plugin) if own is None else own)
 
         run.__doc__ = rule.__doc__
         return run
@@ -88,3 +90,8 @@ def conforms(
         for name, rule in known.items()
     ]
     return pytest.mark.parametrize("rule", cases)
+
+
+def _defaults(plugin: type[object]) -> BaseModel:
+    assert isinstance(plugin, Plugin), f"{plugin.__name__} lacks api, revision or Settings"
+    return plugin.Settings()

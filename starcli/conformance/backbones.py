@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import re
 
 import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli.contracts import Layout
+from starcli.contracts import Backbone, DecayFactors, Layout, PretrainRecipes, PublishedWeights
 
 FRAMES = 32
 CHAIN = Layout(
@@ -33,7 +33,7 @@ STAR = Layout(
 )
 
 
-def network(plugin: type[Any], settings: BaseModel, layout: Layout = CHAIN) -> Any:
+def network(plugin: type[Backbone], settings: BaseModel, layout: Layout = CHAIN) -> Backbone:
     """The network in eval mode, its weights and statistics away from where they start."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -63,7 +63,7 @@ def close(got: Tensor, expected: Tensor, what: str) -> None:
 
 
 @torch.no_grad()
-def tokens_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
+def tokens_have_the_promised_shape(plugin: type[Backbone], settings: BaseModel) -> None:
     """[B, 3, T, V, M] -> float32 [B, T // stride, V, dim], on any layout."""
     for layout in (CHAIN, STAR):
         net = network(plugin, settings, layout)
@@ -77,7 +77,7 @@ def tokens_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> No
 
 
 @torch.no_grad()
-def same_clips_same_tokens(plugin: type[Any], settings: BaseModel) -> None:
+def same_clips_same_tokens(plugin: type[Backbone], settings: BaseModel) -> None:
     """In eval mode nothing is drawn and nothing is remembered."""
     net, x = network(plugin, settings), clips()
     first = net(x)
@@ -85,14 +85,14 @@ def same_clips_same_tokens(plugin: type[Any], settings: BaseModel) -> None:
 
 
 @torch.no_grad()
-def a_clip_is_encoded_alone(plugin: type[Any], settings: BaseModel) -> None:
+def a_clip_is_encoded_alone(plugin: type[Backbone], settings: BaseModel) -> None:
     """The tokens of a clip do not depend on the clips beside it."""
     net, x = network(plugin, settings), clips()
     close(net(x[1:2]), net(x)[1:2], "a clip alone")
 
 
 @torch.no_grad()
-def the_input_is_not_changed(plugin: type[Any], settings: BaseModel) -> None:
+def the_input_is_not_changed(plugin: type[Backbone], settings: BaseModel) -> None:
     """The clips are the caller's."""
     net, x = network(plugin, settings), clips()
     before = x.clone()
@@ -101,14 +101,14 @@ def the_input_is_not_changed(plugin: type[Any], settings: BaseModel) -> None:
 
 
 @torch.no_grad()
-def persons_are_alike(plugin: type[Any], settings: BaseModel) -> None:
+def persons_are_alike(plugin: type[Backbone], settings: BaseModel) -> None:
     """Swapping the persons changes nothing."""
     net, x = network(plugin, settings), clips()
     close(net(x.flip(4)), net(x), "persons swapped")
 
 
 @torch.no_grad()
-def an_absent_person_is_finite(plugin: type[Any], settings: BaseModel) -> None:
+def an_absent_person_is_finite(plugin: type[Backbone], settings: BaseModel) -> None:
     """A person of zeros, or zeros alone, gives numbers."""
     net, x = network(plugin, settings), clips()
     x[:, :, :, :, 1] = 0
@@ -117,26 +117,26 @@ def an_absent_person_is_finite(plugin: type[Any], settings: BaseModel) -> None:
 
 
 @torch.no_grad()
-def one_person_is_enough(plugin: type[Any], settings: BaseModel) -> None:
+def one_person_is_enough(plugin: type[Backbone], settings: BaseModel) -> None:
     """Clips of a single person are encoded as well."""
     net = network(plugin, settings)
     tokens = net(clips(persons=1))
     assert tokens.shape[0] == 3 and torch.isfinite(tokens).all()
 
 
-def gradient_reaches_every_parameter(plugin: type[Any], settings: BaseModel) -> None:
+def gradient_reaches_every_parameter(plugin: type[Backbone], settings: BaseModel) -> None:
     """Every parameter learns."""
     net = network(plugin, settings).train()
     with torch.random.fork_rng():
         torch.manual_seed(2)
         tokens = net(clips())
-        (tokens * torch.randn_like(tokens)).sum().backward()
+        torch.autograd.backward((tokens * torch.randn_like(tokens)).sum())
     still = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert not still, f"no gradient in {', '.join(still[:3])}"
 
 
 @torch.no_grad()
-def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
+def the_state_is_all_there_is(plugin: type[Backbone], settings: BaseModel) -> None:
     """The state dict, through safetensors, makes another network the same."""
     from safetensors.torch import load, save
 
@@ -147,7 +147,9 @@ def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
     close(other(x), net(x), "after a round trip of its state")
 
 
-def building_draws_from_the_global_generator_alone(plugin: type[Any], settings: BaseModel) -> None:
+def building_draws_from_the_global_generator_alone(
+    plugin: type[Backbone], settings: BaseModel
+) -> None:
     """The same seed builds the same network: `pretrain` seeds it."""
     states = []
     for _ in range(2):
@@ -156,6 +158,39 @@ def building_draws_from_the_global_generator_alone(plugin: type[Any], settings: 
             states.append(plugin(settings, CHAIN).state_dict())
     different = [n for n in states[0] if not torch.equal(states[0][n], states[1][n])]
     assert not different, f"differs: {', '.join(different[:3])}"
+
+
+def weight_decay_is_of_its_parameters(plugin: type[Backbone], settings: BaseModel) -> None:
+    """Every pattern of `decay_factors` is found in the name of a parameter."""
+    net = network(plugin, settings)
+    if not isinstance(net, DecayFactors):
+        return
+    names = [name for name, _ in net.named_parameters()]
+    for pattern, factor in net.decay_factors.items():
+        assert factor >= 0, f"{pattern}: factor {factor}"
+        assert any(re.search(pattern, name) for name in names), f"no parameter has {pattern!r}"
+
+
+def recipes_say_how_to_pretrain(plugin: type[Backbone], settings: BaseModel) -> None:
+    """One of `recipes` is `light`, and each sets what concerns training the backbone."""
+    offered: object = plugin
+    if not isinstance(offered, PretrainRecipes):
+        return
+    assert "light" in offered.recipes, f"no recipe light, only {', '.join(offered.recipes)}"
+    for name, recipe in offered.recipes.items():
+        odd = [
+            key
+            for key in recipe
+            if key.partition(".")[0] not in ("backbone", "extract", "pretrain")
+        ]
+        assert not odd, f"recipe {name} sets {', '.join(odd)}"
+
+
+def unknown_weights_are_not_renamed(plugin: type[Backbone], settings: BaseModel) -> None:
+    """Of tensors whose names it does not know, `published` makes nothing."""
+    net = network(plugin, settings)
+    if isinstance(net, PublishedWeights):
+        assert not net.published({"no.such.network.weight": torch.zeros(2, 2)})
 
 
 RULES = (
@@ -169,4 +204,7 @@ RULES = (
     gradient_reaches_every_parameter,
     the_state_is_all_there_is,
     building_draws_from_the_global_generator_alone,
+    weight_decay_is_of_its_parameters,
+    recipes_say_how_to_pretrain,
+    unknown_weights_are_not_renamed,
 )

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 from pydantic import BaseModel
 
-from starcli.contracts import DescriberContext
+from starcli.contracts import (
+    Describer,
+    DescriberContext,
+    EstimatingDescriber,
+    Fingerprinted,
+    facets_of,
+)
 
 ACTIONS = ("sit down", "throw")
 PARTS = ("head", "hand", "arm", "hip", "leg", "foot")
 
 
-def facets(plugin: type[Any]) -> tuple[str, ...]:
+def facets(plugin: type[Describer]) -> tuple[str, ...]:
     """What it gives: facets of its own, or the parts it is asked for."""
-    return tuple(getattr(plugin, "facets", PARTS))
+    return facets_of(plugin) or PARTS
 
 
-def every_part_has_a_text(plugin: type[Any], settings: BaseModel) -> None:
+def every_part_has_a_text(plugin: type[Describer], settings: BaseModel) -> None:
     """Each action gets exactly the parts, or the describer's own facets, one line each."""
     answers = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
     assert len(answers) == len(ACTIONS)
@@ -28,7 +34,7 @@ def every_part_has_a_text(plugin: type[Any], settings: BaseModel) -> None:
             assert text.isprintable(), f"{action}, {part}: {text!r} is not one line"
 
 
-def an_action_is_described_alone(plugin: type[Any], settings: BaseModel) -> None:
+def an_action_is_described_alone(plugin: type[Describer], settings: BaseModel) -> None:
     """What is said of an action does not depend on the actions asked about beside it."""
     together = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
     for action, texts in zip(ACTIONS, together, strict=True):
@@ -37,7 +43,7 @@ def an_action_is_described_alone(plugin: type[Any], settings: BaseModel) -> None
         ], action
 
 
-def order_is_kept(plugin: type[Any], settings: BaseModel) -> None:
+def order_is_kept(plugin: type[Describer], settings: BaseModel) -> None:
     """Answers come in the order of the actions."""
     forward = plugin(settings).describe(ACTIONS, facets(plugin), DescriberContext())
     assert (
@@ -46,4 +52,27 @@ def order_is_kept(plugin: type[Any], settings: BaseModel) -> None:
     )
 
 
-RULES = (every_part_has_a_text, an_action_is_described_alone, order_is_kept)
+def fingerprint_stays(plugin: type[Describer], settings: BaseModel) -> None:
+    """The fingerprint, where it has one, is a text that describers of the same content share."""
+    first, second = plugin(settings), plugin(settings)
+    if isinstance(first, Fingerprinted) and isinstance(second, Fingerprinted):
+        assert isinstance(first.fingerprint(), str) and first.fingerprint()
+        assert first.fingerprint() == second.fingerprint()
+
+
+def estimates_are_numbers(plugin: type[Describer], settings: BaseModel) -> None:
+    """What asking would take, where it can tell, is finite numbers with names."""
+    describer = plugin(settings)
+    if isinstance(describer, EstimatingDescriber):
+        found = describer.estimate(ACTIONS, facets(plugin), DescriberContext())
+        assert found and all(name.strip() for name in found)
+        assert all(math.isfinite(value) and value >= 0 for value in found.values()), found
+
+
+RULES = (
+    every_part_has_a_text,
+    an_action_is_described_alone,
+    order_is_kept,
+    fingerprint_stays,
+    estimates_are_numbers,
+)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import BaseModel
 from torch import Tensor
+
+from starcli.contracts import TextEncoder, VocabularyEncoder
 
 TEXTS = (
     "wave",
@@ -23,7 +23,7 @@ def close(got: Tensor, expected: Tensor, what: str) -> None:
     assert difference <= 1e-4 * float(expected.abs().max()), f"{what}: differs by {difference:.3g}"
 
 
-def vectors_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
+def vectors_have_the_promised_shape(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """n texts -> finite float32 [n, dim] on the CPU."""
     encoder = plugin(settings)
     vectors = encoder.encode(TEXTS)
@@ -32,7 +32,7 @@ def vectors_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> N
     assert torch.isfinite(vectors).all() and (vectors.norm(dim=1) > 0).all()
 
 
-def batching_does_not_matter(plugin: type[Any], settings: BaseModel) -> None:
+def batching_does_not_matter(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """A text alone has the vector that it has among others."""
     encoder = plugin(settings)
     together = encoder.encode(TEXTS)
@@ -40,13 +40,13 @@ def batching_does_not_matter(plugin: type[Any], settings: BaseModel) -> None:
         close(encoder.encode([text])[0], together[number], f"text {number} alone")
 
 
-def order_is_kept(plugin: type[Any], settings: BaseModel) -> None:
+def order_is_kept(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """Vectors come in the order of the texts."""
     encoder = plugin(settings)
     close(encoder.encode(TEXTS[::-1]).flip(0), encoder.encode(TEXTS), "texts turned round")
 
 
-def same_text_same_vector(plugin: type[Any], settings: BaseModel) -> None:
+def same_text_same_vector(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """Two encoders with the same settings agree, and texts that differ have different vectors."""
     first, second = plugin(settings).encode(TEXTS), plugin(settings).encode(TEXTS)
     assert torch.equal(first, second)
@@ -54,7 +54,7 @@ def same_text_same_vector(plugin: type[Any], settings: BaseModel) -> None:
     assert (distances > 0).all(), "different texts have one vector"
 
 
-def limit_is_truthful(plugin: type[Any], settings: BaseModel) -> None:
+def limit_is_truthful(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """A text within the limit is read to its end, and longer texts have a greater length."""
     encoder = plugin(settings)
     lengths = [encoder.length(text) for text in (TEXTS[1], TEXTS[1] * 2, LONG)]
@@ -67,14 +67,23 @@ def limit_is_truthful(plugin: type[Any], settings: BaseModel) -> None:
             assert not torch.equal(pair[0], pair[1]), f"the end of {longer[-60:]!r} is not read"
 
 
-def _fits(encoder: Any, text: str) -> bool:
+def _fits(encoder: TextEncoder, text: str) -> bool:
     return encoder.limit is None or encoder.length(text) <= encoder.limit
 
 
-def fingerprint_stays(plugin: type[Any], settings: BaseModel) -> None:
+def fingerprint_stays(plugin: type[TextEncoder], settings: BaseModel) -> None:
     """The fingerprint is a text that two encoders of the same model share."""
     first, second = plugin(settings).fingerprint(), plugin(settings).fingerprint()
     assert isinstance(first, str) and first and first == second
+
+
+def unknown_words_are_of_the_text(plugin: type[TextEncoder], settings: BaseModel) -> None:
+    """Words that it does not know, where it can tell, stand in the text."""
+    encoder = plugin(settings)
+    if isinstance(encoder, VocabularyEncoder):
+        for text in TEXTS:
+            odd = [word for word in encoder.unknown(text) if word.lower() not in text.lower()]
+            assert not odd, f"{', '.join(odd)}: not in {text!r}"
 
 
 RULES = (
@@ -84,4 +93,5 @@ RULES = (
     same_text_same_vector,
     limit_is_truthful,
     fingerprint_stays,
+    unknown_words_are_of_the_text,
 )

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import torch
 from pydantic import BaseModel
 from torch import Tensor
 
 from starcli.contracts import (
+    ExtendableMethod,
     Layout,
+    Method,
     Problem,
+    PromptFeatures,
     TextBank,
     TokenSet,
     TrainingCallbacks,
+    TunableMethod,
+    facets_of,
     is_transductive,
     views_of,
 )
@@ -36,6 +40,7 @@ STEPS, WIDTH, TEXT = 4, 12, 10
 SEEN, UNSEEN = tuple(range(8)), (8, 9)
 CLIPS = 24
 """Of each class."""
+NO_VIEWS: Mapping[str, TokenSet] = {}
 
 
 def _directions() -> Tensor:
@@ -65,45 +70,43 @@ def toy(facets: tuple[str, ...]) -> tuple[Problem, dict[str, Tensor], Tensor]:
     return problem, views, labels
 
 
-def _facets(plugin: type[Any]) -> tuple[str, ...]:
+def _facets(plugin: type[Method]) -> tuple[str, ...]:
     """The text that it reads: its own facets, or the parts of the layout."""
-    return ("name", *(f for f in getattr(plugin, "facets", LAYOUT.parts[2]) if f != "name"))
+    return ("name", *(f for f in facets_of(plugin) or LAYOUT.parts[2] if f != "name"))
 
 
 def _tokens(
-    plugin: type[Any], settings: BaseModel, chosen: Tensor, spoiled: bool = False
+    plugin: type[Method], settings: BaseModel, chosen: Tensor, spoiled: bool = False
 ) -> TokenSet:
     """Chosen clips of the toy problem; spoiled: all others are not numbers."""
     _, views, labels = toy(_facets(plugin))
     names = [f"clip {int(i)}" for i in chosen]
 
-    def view(name: str, **more: Any) -> TokenSet:
+    def view(name: str, more: Mapping[str, TokenSet] = NO_VIEWS) -> TokenSet:
         tokens = views[name].clone()
         if spoiled:
             rest = torch.ones(len(labels), dtype=torch.bool)
             rest[chosen] = False
             tokens[rest] = float("nan")
-        return TokenSet([tokens], chosen, labels[chosen], names, **more)
+        return TokenSet([tokens], chosen, labels[chosen], names, more)
 
-    return view("plain", views={name: view(name) for name in views_of(plugin, settings)})
+    return view("plain", {name: view(name) for name in views_of(plugin, settings)})
 
 
-def _fitted(plugin: type[Any], settings: BaseModel, *, seed: int = 0, **more: Any) -> Any:
+def _fitted(plugin: type[Method], settings: BaseModel, *, spoiled: bool = False) -> Method:
     """The method after learning from the first two thirds of the seen clips."""
     problem, _, labels = toy(_facets(plugin))
     place = torch.arange(len(labels)) % CLIPS
     chosen = ((labels < len(SEEN)) & (place < 2 * CLIPS // 3)).nonzero()[:, 0]
-    method = plugin(settings, problem, seed)
-    method.fit(_tokens(plugin, settings, chosen, **more), TrainingCallbacks(), seed=seed)
+    method = plugin(settings, problem, 0)
+    method.fit(_tokens(plugin, settings, chosen, spoiled), TrainingCallbacks(), seed=0)
     return method.eval()
 
 
 @cache
-def _learned(plugin: Hashable, settings: str) -> tuple[Any, Tensor, Tensor]:
+def _learned(plugin: type[Method], settings: str) -> tuple[Method, Tensor, Tensor]:
     """The method, its scores of the clips that it did not learn from, and their labels."""
-    assert isinstance(plugin, type)
-    own: Any = plugin
-    method = _fitted(plugin, own.Settings.model_validate_json(settings))
+    method = _fitted(plugin, plugin.Settings.model_validate_json(settings))
     _, views, labels = toy(_facets(plugin))
     place = torch.arange(len(labels)) % CLIPS
     test = place >= 2 * CLIPS // 3
@@ -111,19 +114,18 @@ def _learned(plugin: Hashable, settings: str) -> tuple[Any, Tensor, Tensor]:
         return method, method.score(views["plain"][test]), labels[test]
 
 
-def _result(plugin: type[Any], settings: BaseModel) -> tuple[Any, Tensor, Tensor]:
-    chosen: Any = plugin
-    return _learned(chosen, settings.model_dump_json())
+def _result(plugin: type[Method], settings: BaseModel) -> tuple[Method, Tensor, Tensor]:
+    return _learned(plugin, settings.model_dump_json())
 
 
-def scores_cover_all_classes(plugin: type[Any], settings: BaseModel) -> None:
+def scores_cover_all_classes(plugin: type[Method], settings: BaseModel) -> None:
     """[B, L, V, D] -> finite float32 [B, C], seen and unseen classes in the order of the bank."""
     _, scores, labels = _result(plugin, settings)
     assert tuple(scores.shape) == (len(labels), len(SEEN) + len(UNSEEN))
     assert scores.dtype == torch.float32 and torch.isfinite(scores).all()
 
 
-def seen_classes_are_learned(plugin: type[Any], settings: BaseModel) -> None:
+def seen_classes_are_learned(plugin: type[Method], settings: BaseModel) -> None:
     """New clips of seen classes are named right, 3 of 4 or more."""
     _, scores, labels = _result(plugin, settings)
     seen = labels < len(SEEN)
@@ -131,7 +133,7 @@ def seen_classes_are_learned(plugin: type[Any], settings: BaseModel) -> None:
     assert right >= 0.75, f"{right:.2f} of the seen clips are right"
 
 
-def unseen_classes_beat_chance(plugin: type[Any], settings: BaseModel) -> None:
+def unseen_classes_beat_chance(plugin: type[Method], settings: BaseModel) -> None:
     """Clips of classes known by text alone are told apart, 3 of 4 or more of two classes."""
     _, scores, labels = _result(plugin, settings)
     unseen = labels >= len(SEEN)
@@ -140,7 +142,7 @@ def unseen_classes_beat_chance(plugin: type[Any], settings: BaseModel) -> None:
     assert right >= 0.75, f"{right:.2f} of the unseen clips are right, chance is 0.50"
 
 
-def rows_are_scored_alone(plugin: type[Any], settings: BaseModel) -> None:
+def rows_are_scored_alone(plugin: type[Method], settings: BaseModel) -> None:
     """The scores of a clip do not depend on the clips beside it."""
     method, _, _ = _result(plugin, settings)
     tokens = toy(_facets(plugin))[1]["plain"][:6]
@@ -150,7 +152,7 @@ def rows_are_scored_alone(plugin: type[Any], settings: BaseModel) -> None:
     assert difference <= 1e-4 * float(together.abs().max()), f"differs by {difference:.3g}"
 
 
-def seeds_reproduce(plugin: type[Any], settings: BaseModel) -> None:
+def seeds_reproduce(plugin: type[Method], settings: BaseModel) -> None:
     """The same seed learns the same, whatever was drawn before, and draws nothing globally."""
     _, expected, _ = _result(plugin, settings)
     before = torch.get_rng_state()
@@ -165,14 +167,14 @@ def seeds_reproduce(plugin: type[Any], settings: BaseModel) -> None:
     assert torch.equal(got, expected), "two runs with one seed differ"
 
 
-def other_clips_are_never_read(plugin: type[Any], settings: BaseModel) -> None:
+def other_clips_are_never_read(plugin: type[Method], settings: BaseModel) -> None:
     """Learning reads the clips it is given and no other: all unseen ones are spoiled here."""
     method = _fitted(plugin, settings, spoiled=True)
     values = [*method.state_dict().values()]
     assert all(torch.isfinite(v).all() for v in values if v.is_floating_point())
 
 
-def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
+def the_state_is_all_there_is(plugin: type[Method], settings: BaseModel) -> None:
     """The state dict, through safetensors, makes another instance score the same."""
     from safetensors.torch import load, save
 
@@ -186,14 +188,14 @@ def the_state_is_all_there_is(plugin: type[Any], settings: BaseModel) -> None:
     assert torch.allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
-def further_classes_leave_the_others_alone(plugin: type[Any], settings: BaseModel) -> None:
+def further_classes_leave_the_others_alone(plugin: type[Method], settings: BaseModel) -> None:
     """Extended by a class, where it can be, it scores that one too and all others as before."""
     problem, views, _ = toy(_facets(plugin))
     tokens = views["plain"][:4]
     method = deepcopy(_result(plugin, settings)[0])
     with torch.no_grad():
         before = method.score(tokens)
-        if not hasattr(method, "extend"):
+        if not isinstance(method, ExtendableMethod):
             return
         try:
             method.extend(replace(problem.bank, classes=("x",), vectors=problem.bank.vectors[-1:]))
@@ -205,7 +207,7 @@ def further_classes_leave_the_others_alone(plugin: type[Any], settings: BaseMode
     assert torch.allclose(after[:, :-1], before, rtol=1e-5, atol=1e-6)
 
 
-def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
+def learns_from_unseen_text(plugin: type[Method], settings: BaseModel) -> bool:
     """Whether an epoch of learning comes out different where the texts of unseen classes do.
 
     What was learned with other texts takes the place of what a method learned, and all its scores
@@ -216,7 +218,7 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
     vectors[list(UNSEEN)] = vectors[list(UNSEEN)].flip(0, 2)
     seen = (labels < len(SEEN)).nonzero()[:, 0]
 
-    def fitted(bank: TextBank) -> tuple[dict[str, Tensor], Any]:
+    def fitted(bank: TextBank) -> tuple[dict[str, Tensor], Method]:
         method = plugin(settings, replace(problem, bank=bank), 0)
         before = {name: value.clone() for name, value in method.state_dict().items()}
         method.fit(_tokens(plugin, settings, seen), TrainingCallbacks(epochs=1), seed=0)
@@ -232,11 +234,45 @@ def learns_from_unseen_text(plugin: type[Any], settings: BaseModel) -> bool:
     return not torch.equal(got, expected)
 
 
-def unseen_text_is_not_learned_from(plugin: type[Any], settings: BaseModel) -> None:
+def unseen_text_is_not_learned_from(plugin: type[Method], settings: BaseModel) -> None:
     """Unless it declares `transductive`, it learns the same whatever unseen classes' texts say."""
     if not is_transductive(plugin, settings):
         fault = "it learns from text of unseen classes: declare transductive = True"
         assert not learns_from_unseen_text(plugin, settings), fault
+
+
+def variants_are_chosen_from(plugin: type[Method], settings: BaseModel) -> None:
+    """Scores of a variant are those after it is chosen, which the state dict keeps."""
+    problem, views, _ = toy(_facets(plugin))
+    tokens, method = views["plain"][:4], deepcopy(_result(plugin, settings)[0])
+    if not isinstance(method, TunableMethod) or not method.variants:
+        return
+    with torch.no_grad():
+        scores = method.score_variants(tokens)
+        assert scores.shape[:2] == (len(method.variants), len(tokens)), tuple(scores.shape)
+        for variant, want in zip(method.variants, scores, strict=True):
+            method.choose(variant)
+            other = plugin(settings, problem, 1)
+            other.load_state_dict(method.state_dict())
+            got = other.eval().score(tokens)
+            assert torch.allclose(got, want, rtol=1e-5, atol=1e-6), f"variant {variant}"
+
+
+def features_have_the_promised_shape(plugin: type[Method], settings: BaseModel) -> None:
+    """With and without prompts, features are finite: [B, W], and of one shape [C', F, W]."""
+    method, views = _result(plugin, settings)[0], toy(_facets(plugin))[1]
+    if not isinstance(method, PromptFeatures):
+        return
+    ids, tokens = torch.tensor(UNSEEN), views["plain"][:4]
+    with torch.no_grad():
+        try:
+            texts = [method.semantic_features(ids, prompted=p) for p in (False, True)]
+            clips = [method.skeleton_features(tokens, prompted=p) for p in (False, True)]
+        except UsageError:
+            return
+    assert all(each.ndim == 2 and len(each) == len(tokens) for each in clips)
+    assert texts[0].shape == texts[1].shape and texts[0].ndim == 3 and len(texts[0]) == len(ids)
+    assert all(torch.isfinite(each).all() for each in (*texts, *clips))
 
 
 RULES = (
@@ -249,4 +285,6 @@ RULES = (
     unseen_text_is_not_learned_from,
     the_state_is_all_there_is,
     further_classes_leave_the_others_alone,
+    variants_are_chosen_from,
+    features_have_the_promised_shape,
 )

@@ -8,11 +8,18 @@ import os
 import subprocess
 import sys
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from starcli.contracts import API, implementation_of
+from starcli.contracts import (
+    API,
+    Plugin,
+    PromptFeatures,
+    SingleFileReader,
+    TunableMethod,
+    implementation_of,
+    unkeyed_of,
+)
 
 FACTS = ("api", "revision", "Settings", "facets", "recipes", "transductive", "unkeyed", "views")
 """What of a plugin is read before anything is computed."""
@@ -52,20 +59,20 @@ print("found:" + json.dumps(found))
 """
 
 
-def has_the_api_of_this_starcli(plugin: type[Any], settings: BaseModel) -> None:
+def has_the_api_of_this_starcli(plugin: type[Plugin], settings: BaseModel) -> None:
     """`api` is the version of the contracts, `revision` counts from 1."""
     assert plugin.api == API, f"api is {plugin.api}, this starcli has {API}"
     assert isinstance(plugin.revision, int) and plugin.revision >= 1
 
 
-def settings_survive_json(plugin: type[Any], settings: BaseModel) -> None:
+def settings_survive_json(plugin: type[Plugin], settings: BaseModel) -> None:
     """Settings are the same after a round trip through JSON: runs record them so."""
     again = plugin.Settings.model_validate_json(settings.model_dump_json())
     assert again == settings
     assert json.loads(settings.model_dump_json()) == json.loads(again.model_dump_json())
 
 
-def settings_cannot_change(plugin: type[Any], settings: BaseModel) -> None:
+def settings_cannot_change(plugin: type[Plugin], settings: BaseModel) -> None:
     """Settings are frozen, and an unknown one is refused."""
     assert plugin.Settings.model_config.get("frozen"), "Settings need frozen=True"
     try:
@@ -75,13 +82,27 @@ def settings_cannot_change(plugin: type[Any], settings: BaseModel) -> None:
     raise AssertionError('Settings need extra="forbid"')
 
 
-def settings_are_described(plugin: type[Any], settings: BaseModel) -> None:
+def settings_are_described(plugin: type[Plugin], settings: BaseModel) -> None:
     """Every setting says what it means."""
     silent = [name for name, field in plugin.Settings.model_fields.items() if not field.description]
     assert not silent, f"no description of {', '.join(silent)}"
 
 
-def computes_as_it_declares(plugin: type[Any], settings: BaseModel) -> None:
+def unkeyed_settings_exist(plugin: type[Plugin], settings: BaseModel) -> None:
+    """What `unkeyed` names are settings."""
+    unknown = sorted({*unkeyed_of(plugin)} - {*plugin.Settings.model_fields})
+    assert not unknown, f"unkeyed, but no setting: {', '.join(unknown)}"
+
+
+def hooks_are_whole(plugin: type[Plugin], settings: BaseModel) -> None:
+    """It has all members of an optional protocol or none: with some, it would be left unused."""
+    for hook in (SingleFileReader, TunableMethod, PromptFeatures):
+        members = [n for n in (*vars(hook), *hook.__annotations__) if not n.startswith("_")]
+        lacking = [name for name in members if not hasattr(plugin, name)]
+        assert lacking in ([], members), f"{hook.__name__}: lacks {', '.join(lacking)}"
+
+
+def computes_as_it_declares(plugin: type[Plugin], settings: BaseModel) -> None:
     """Where a class of facts names this one as its implementation, this one has the same facts."""
     own = f"{plugin.__module__}:{plugin.__qualname__}"
     for facts in plugin.__mro__:
@@ -90,7 +111,7 @@ def computes_as_it_declares(plugin: type[Any], settings: BaseModel) -> None:
             assert not other, f"another {', '.join(other)} than {facts.__name__}"
 
 
-def import_touches_nothing(plugin: type[Any], settings: BaseModel) -> None:
+def import_touches_nothing(plugin: type[Plugin], settings: BaseModel) -> None:
     """Importing the module writes no file, asks no network and draws no global random number."""
     touched = _touched(plugin.__module__)
     assert not touched, "; ".join(touched)
@@ -126,6 +147,8 @@ RULES = (
     settings_survive_json,
     settings_cannot_change,
     settings_are_described,
+    unkeyed_settings_exist,
+    hooks_are_whole,
     computes_as_it_declares,
     import_touches_nothing,
 )

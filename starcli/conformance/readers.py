@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from starcli.conformance.bodies import LAYOUTS, SIZE, sample
 from starcli.errors import StarError
-from starcli.poses import METRES, PoseFile, Poses, Unit, natural, turned
+from starcli.poses import METRES, PoseFile, Poses, Reader, Unit, natural, turned
 
 TOLERANCE = 1e-3
 """Of the size of the scene: formats write few decimals."""
@@ -63,7 +63,9 @@ JUNK = (
 
 
 @contextmanager
-def written(plugin: type[Any], settings: BaseModel) -> Iterator[tuple[Any, Poses, list[PoseFile]]]:
+def written(
+    plugin: type[Reader], settings: BaseModel
+) -> Iterator[tuple[Reader, Poses, list[PoseFile]]]:
     """A reader, made-up people in its usual layout, and its files of them."""
     layout = next(iter(plugin.layouts))
     with tempfile.TemporaryDirectory() as folder:
@@ -71,12 +73,12 @@ def written(plugin: type[Any], settings: BaseModel) -> Iterator[tuple[Any, Poses
         yield reader, poses, write(reader, poses, Path(folder))
 
 
-def people_of(plugin: type[Any], layout: str) -> Poses:
+def people_of(plugin: type[Reader], layout: str) -> Poses:
     """Made-up people as the files of a reader can tell of them."""
     return sample(layout, plugin.layouts[layout], 2 if plugin.several else 1)
 
 
-def write(reader: Any, poses: Poses, folder: Path) -> list[PoseFile]:
+def write(reader: Reader, poses: Poses, folder: Path) -> list[PoseFile]:
     """The files of a recording in natural order."""
     paths = reader.write_sample(poses, folder / f"sample{reader.suffixes[0]}")
     return [PoseFile(path, path.name) for path in sorted(paths, key=lambda p: natural(p.name))]
@@ -87,11 +89,11 @@ def fresh(files: Sequence[PoseFile]) -> list[PoseFile]:
     return [PoseFile(file.path, file.name) for file in files]
 
 
-def read(reader: Any, files: Sequence[PoseFile]) -> Poses:
+def read(reader: Reader, files: Sequence[PoseFile]) -> Poses:
     """The one recording of the files."""
     recordings = list(reader.read(fresh(files)))
     assert len(recordings) == 1, f"{len(recordings)} recordings of one"
-    return recordings[0]  # type: ignore[no-any-return]
+    return recordings[0]
 
 
 def placed(poses: Poses) -> npt.NDArray[np.float64]:
@@ -104,7 +106,7 @@ def placed(poses: Poses) -> npt.NDArray[np.float64]:
     return joints if poses.axes is None else turned(joints, poses.axes)
 
 
-def says_what_it_reads(plugin: type[Any], settings: BaseModel) -> None:
+def says_what_it_reads(plugin: type[Reader], settings: BaseModel) -> None:
     """It has a title, suffixes in small letters and layouts that the rules have people of."""
     assert plugin.title.strip() and plugin.suffixes and plugin.layouts
     for suffix in plugin.suffixes:
@@ -114,7 +116,7 @@ def says_what_it_reads(plugin: type[Any], settings: BaseModel) -> None:
     assert set(plugin.layouts.values()) <= {2, 3} and isinstance(plugin.several, bool)
 
 
-def its_files_are_recognised(plugin: type[Any], settings: BaseModel) -> None:
+def its_files_are_recognised(plugin: type[Reader], settings: BaseModel) -> None:
     """Each of its own files is recognised, and ends as it says."""
     with written(plugin, settings) as (reader, _, files):
         assert files, "nothing was written"
@@ -123,7 +125,7 @@ def its_files_are_recognised(plugin: type[Any], settings: BaseModel) -> None:
             assert reader.recognises(file) is True, f"{file.name} is not recognised"
 
 
-def other_files_are_not_recognised(plugin: type[Any], settings: BaseModel) -> None:
+def other_files_are_not_recognised(plugin: type[Reader], settings: BaseModel) -> None:
     """Whatever is not a pose file is not recognised, and no error."""
     reader, array = plugin(settings), io.BytesIO()
     np.save(array, np.array(["no", "poses"]))
@@ -135,20 +137,21 @@ def other_files_are_not_recognised(plugin: type[Any], settings: BaseModel) -> No
             assert recognised is False, f"recognises {content[:60]!r}"
 
 
-def single_frames_are_numbered(plugin: type[Any], settings: BaseModel) -> None:
+def single_frames_are_numbered(plugin: type[Reader], settings: BaseModel) -> None:
     """Files of single frames are of one recording, with rising numbers; others have none."""
     with written(plugin, settings) as (reader, poses, files):
         frames = [reader.frame_of(file) for file in files]
         if frames == [None]:
             return
-        assert None not in frames, "several files of a recording, but not of single frames"
-        assert len({name for name, _ in frames}) == 1, "frames of one recording have two names"
-        numbers = np.array([number for _, number in frames])
+        places = [frame for frame in frames if frame is not None]
+        assert places == frames, "several files of a recording, but not of single frames"
+        assert len({name for name, _ in places}) == 1, "frames of one recording have two names"
+        numbers = np.array([number for _, number in places])
         assert poses.frames is not None
         assert np.array_equal(np.diff(numbers), np.diff(poses.frames)), f"frames {numbers}"
 
 
-def poses_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> None:
+def poses_have_the_promised_shape(plugin: type[Reader], settings: BaseModel) -> None:
     """float64 joints without infinities, frames that rise, a name for each person."""
     with written(plugin, settings) as (reader, _, files):
         poses = read(reader, files)
@@ -170,7 +173,7 @@ def poses_have_the_promised_shape(plugin: type[Any], settings: BaseModel) -> Non
     assert poses.axes is None or sorted(axis[-1] for axis in poses.axes) == ["x", "y", "z"]
 
 
-def what_is_written_comes_back(plugin: type[Any], settings: BaseModel) -> None:
+def what_is_written_comes_back(plugin: type[Reader], settings: BaseModel) -> None:
     """In every layout, people, frames and joints come back, and what was not seen is NaN."""
     for layout in plugin.layouts:
         with tempfile.TemporaryDirectory() as folder:
@@ -197,7 +200,7 @@ def compare(back: Poses, poses: Poses, what: str) -> None:
     assert error <= TOLERANCE * size, f"{what}: joints differ by {error:.3g}"
 
 
-def reading_twice_gives_the_same(plugin: type[Any], settings: BaseModel) -> None:
+def reading_twice_gives_the_same(plugin: type[Reader], settings: BaseModel) -> None:
     """Two readers read the same, and the files stay as they were."""
     with written(plugin, settings) as (reader, _, files):
         before = [file.path.read_bytes() for file in files]
@@ -207,7 +210,7 @@ def reading_twice_gives_the_same(plugin: type[Any], settings: BaseModel) -> None
     assert (first.layout, first.people, first.fps) == (second.layout, second.people, second.fps)
 
 
-def a_truncated_file_is_named(plugin: type[Any], settings: BaseModel) -> None:
+def a_truncated_file_is_named(plugin: type[Reader], settings: BaseModel) -> None:
     """A file of which a third is lost is not recognised, or the error of reading it says which."""
     with written(plugin, settings) as (reader, _, files):
         broken = max(files, key=lambda file: file.path.stat().st_size)

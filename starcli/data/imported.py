@@ -48,7 +48,7 @@ class Imported:
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
     Settings: ClassVar[type[BaseModel]] = NoSettings
-    preset: ClassVar[Mapping[str, Any]] = {}
+    preset: ClassVar[Mapping[str, object]] = {}
     request: ClassVar[str | None] = None
     folder: ClassVar[Path]
     digest: ClassVar[str]
@@ -79,7 +79,7 @@ class Imported:
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """By its place: the class is made anew in the process that reads."""
         return _same, (self.folder, self.digest)
 
@@ -214,7 +214,7 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     layout = layouts.parse(content["layout"], path)
     splits = {name: tuple(ids) for name, ids in content["splits"].items()}
     protocols, labels = tuple(content["protocols"]), {row["label"] for row in content["clips"]}
-    preset: dict[str, Any] = {
+    preset: dict[str, object] = {
         "dataset.protocol": protocols[0],
         "dataset.split": next(iter(splits)),
         "describer.name": "names",
@@ -253,7 +253,7 @@ def _verify(shard: Path, expected: str) -> None:
     Raises:
         DataError: It is not.
     """
-    record = {"files": {shard.name: expected}}
+    record: verification.Record = {"files": {shard.name: expected}}
     _, what = verification.fault(shard.parent, [shard.name], record, whole=True)
     if what:
         raise DataError(what, AGAIN, file=shard)

@@ -7,25 +7,52 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
-from starcli.contracts import BadClip, DatasetSource, Progress
+from starcli.contracts import (
+    BadClip,
+    DatasetSource,
+    ImpossibleSplits,
+    MissingClasses,
+    Progress,
+    PublishedValidation,
+    Subset,
+)
 from starcli.data.imported import Imported
 from starcli.data.importing import checks
 from starcli.data.importing.conversion import known_facts
 from starcli.data.importing.reading import layouts
-from starcli.data.reading import Group, bad_row, each_group, groups
+from starcli.data.reading import BadRow, Group, bad_row, each_group, groups
 from starcli.errors import DataError
 from starcli.totals import SUBSETS, CountedDataset, Totals
 
 Table = tuple[str, Sequence[str], list[list[str]]]
 """Title, columns and rows."""
+COUNTED: tuple[Literal["recordings", "clips", "classes"], ...] = ("recordings", "clips", "classes")
 FIRST = 10
 """Names that a table lists before it says how many more there are."""
 
 
-def shown(name: str, source: DatasetSource) -> dict[str, Any]:
+class Shown(TypedDict):
+    """A data set as a document."""
+
+    name: str
+    layout: str
+    parts: list[int]
+    classes: list[str]
+    protocols: list[str]
+    splits: dict[str, list[int]]
+    validation: dict[str, list[int]]
+    impossible: dict[str, str]
+    complete: dict[str, int]
+    counts: dict[str, dict[str, dict[str, int]]]
+    request: str | None
+
+
+def shown(name: str, source: DatasetSource) -> Shown:
     """A data set as a document: layout, classes, protocols, splits, and counts where known."""
+    validation = source.validation if isinstance(source, PublishedValidation) else {}
+    impossible = source.impossible_splits if isinstance(source, ImpossibleSplits) else {}
     return {
         "name": name,
         "layout": source.layout.name,
@@ -33,8 +60,8 @@ def shown(name: str, source: DatasetSource) -> dict[str, Any]:
         "classes": list(source.classes),
         "protocols": list(source.protocols),
         "splits": {split: list(ids) for split, ids in source.splits.items()},
-        "validation": {k: list(v) for k, v in getattr(source, "validation", {}).items()},
-        "impossible": dict(getattr(source, "impossible_splits", {})),
+        "validation": {split: list(ids) for split, ids in validation.items()},
+        "impossible": dict(impossible),
         "complete": complete(source),
         "counts": expected_counts(source),
         "request": source.request,
@@ -49,11 +76,11 @@ def totals(source: DatasetSource) -> Totals:
 def complete(source: DatasetSource) -> dict[str, int]:
     """What is known of the complete data set, by name."""
     known = totals(source)
-    classes = len(source.classes) - len(getattr(source, "missing_classes", ()))
+    missing = source.missing_classes if isinstance(source, MissingClasses) else ()
     numbers = {
         "recordings": known.recordings,
         "clips": known.clips,
-        "classes": classes,
+        "classes": len(source.classes) - len(missing),
         "subjects": known.subjects,
         "views": known.views,
     }
@@ -73,6 +100,31 @@ def expected_counts(source: DatasetSource) -> dict[str, dict[str, dict[str, int]
     }
 
 
+class Found(TypedDict):
+    """Clips on a subset of a protocol, and how many it has when complete."""
+
+    protocol: str
+    side: Subset
+    found: int
+    expected: int | None
+
+
+class Checked(TypedDict):
+    """What recordings hold beside the complete data set."""
+
+    clips: int
+    expected: int | None
+    recordings: int
+    classes: int
+    complete: dict[str, int]
+    sides: list[Found]
+    missing: list[str]
+    unexpected: list[str]
+    unreadable: list[BadRow]
+    warnings: list[str]
+    """What is doubtful in the bodies of imported clips."""
+
+
 @dataclass(frozen=True)
 class Content:
     """Clips, classes and subsets that recordings hold.
@@ -88,13 +140,11 @@ class Content:
     clips: list[str] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
     subsets: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bad: list[dict[str, Any]] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
     bodies: list[checks.Clip] = field(default_factory=list)
 
 
-def check(
-    source: DatasetSource, raw: Path | None, workers: int, progress: Progress
-) -> dict[str, Any]:
+def check(source: DatasetSource, raw: Path | None, workers: int, progress: Progress) -> Checked:
     """Compare what is in a folder with the complete data set, by reading all of it.
 
     Args:
@@ -142,7 +192,7 @@ def _clips_named(recording: str) -> Iterator[str]:
     yield from ("_".join(words[: n + 1]) for n in range(len(words)))
 
 
-def _subsets(source: DatasetSource, subsets: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+def _subsets(source: DatasetSource, subsets: Mapping[tuple[str, str], int]) -> list[Found]:
     """Clips on each subset of each protocol, and how many it has when complete."""
     known = totals(source).subsets
     return [
@@ -177,7 +227,7 @@ def _look(source: DatasetSource, group: Group) -> Content:
     return content
 
 
-def faults(report: Mapping[str, Any]) -> str:
+def faults(report: Checked) -> str:
     """What is wrong with the recordings in a few words; empty when nothing is."""
     words = [f"{len(report[kind])} {kind}" for kind in ("missing", "unreadable") if report[kind]]
     for what in ("clips", "recordings"):
@@ -187,7 +237,7 @@ def faults(report: Mapping[str, Any]) -> str:
     return " and ".join(words)
 
 
-def tables(facts: Mapping[str, Any]) -> list[Table]:
+def tables(facts: Shown) -> list[Table]:
     """What `shown` says, as tables."""
     classes = [[str(i), name] for i, name in enumerate(facts["classes"])]
     splits = [
@@ -218,13 +268,11 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     return made
 
 
-def check_tables(name: str, checked: Mapping[str, Any]) -> list[Table]:
+def check_tables(name: str, checked: Checked) -> list[Table]:
     """What `check` found, as tables."""
     complete = checked["complete"]
-    counted = (
-        ("recordings", "clips", "classes") if "recordings" in complete else ("clips", "classes")
-    )
-    rows = [[what, _number(complete.get(what)), _number(checked[what])] for what in counted] + [
+    here = {what: checked[what] for what in COUNTED if what != "recordings" or what in complete}
+    rows = [[what, _number(complete.get(what)), _number(n)] for what, n in here.items()] + [
         [f"{row['protocol']} {row['side']}", _number(row["expected"]), _number(row["found"])]
         for row in checked["sides"]
     ]
@@ -250,6 +298,6 @@ def _few(names: Sequence[str]) -> list[str]:
     return [*names[:FIRST], *([f"and {more:,} more; see --json"] if more > 0 else [])]
 
 
-def _place(row: Mapping[str, Any]) -> str:
+def _place(row: BadRow) -> str:
     places = [f"{what} {row[what]}" for what in ("line", "frame") if row.get(what) is not None]
     return ", ".join(places)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from starcli import files, registry
 from starcli.contracts import Layout
@@ -70,7 +69,7 @@ def parse(tree: object, where: Path) -> Layout:
     return layout
 
 
-def tree(layout: Layout) -> dict[str, Any]:
+def tree(layout: Layout) -> dict[str, object]:
     """A layout as nested mappings and lists, which `parse` turns back into it."""
     names = layout.joints
     return {

@@ -18,15 +18,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starcli import processes
-from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording
+from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording, Subset
 from starcli.data.normalise import NORMALISATIONS
-from starcli.errors import DataError
+from starcli.errors import DataError, ErrorFields
 from starcli.files import save_text, save_whole
 from starcli.store.artifacts import SHARD_BYTES, canonical
 
@@ -158,6 +158,33 @@ def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int
         yield from map(work, list(left.values()))
 
 
+class BadRow(ErrorFields):
+    """What is noted of a recording or clip that cannot be read."""
+
+    recording: str
+
+
+class _ClipRow(TypedDict):
+    name: str
+    label: int
+    subject: str
+    sides: dict[str, Subset]
+    place: list[int]
+
+
+class Columns(TypedDict):
+    """All clips by column, each in the order of clips, but for the names of shards."""
+
+    names: list[str]
+    labels: list[int]
+    subjects: list[str]
+    places: list[list[int]]
+    """Shard, first row, frames and persons of each clip."""
+    shards: list[str]
+    sides: list[dict[str, Subset]]
+    """Protocol -> subset of each clip."""
+
+
 def read_group(
     source: DatasetSource, group: Group, *, folder: Path, normalise: Sequence[Normalisation]
 ) -> int:
@@ -167,8 +194,8 @@ def read_group(
     all the same.
     """
     shards = _Shards(folder, group.number)
-    clips: list[dict[str, Any]] = []
-    bad: list[dict[str, Any]] = []
+    clips: list[_ClipRow] = []
+    bad: list[BadRow] = []
     for recording in group.recordings:
         done = len(clips)
         try:
@@ -186,9 +213,9 @@ def read_group(
     return len(group.recordings)
 
 
-def bad_row(name: str, error: DataError) -> dict[str, Any]:
+def bad_row(name: str, error: DataError) -> BadRow:
     """What is noted of a recording or clip that cannot be read."""
-    return {"recording": name, **error.document()["error"]}
+    return BadRow(recording=name, **error.document()["error"])
 
 
 def _row(
@@ -197,7 +224,7 @@ def _row(
     recording: Recording,
     shards: _Shards,
     normalise: Sequence[Normalisation],
-) -> dict[str, Any]:
+) -> _ClipRow:
     """Store a clip, and what is known of it."""
     if not 0 <= clip.label < len(source.classes):
         raise DataError(
@@ -254,23 +281,21 @@ def _shard(folder: Path, name: str) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def read_lists(
-    done: Sequence[Group], folder: Path
-) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
+def read_lists(done: Sequence[Group], folder: Path) -> tuple[Columns, list[BadRow]]:
     """The clips of all groups by column, shards counted through, and what could not be read.
 
     Raises:
         DataError: Two clips have one name.
     """
-    columns: dict[str, list[Any]] = {
+    columns: Columns = {
         "names": [],
         "labels": [],
         "subjects": [],
         "places": [],
-        "sides": [],
         "shards": [],
+        "sides": [],
     }
-    bad: list[dict[str, Any]] = []
+    bad: list[BadRow] = []
     for group in done:
         content = json.loads(group.list_in(folder).read_text("utf-8"))
         for row in content["clips"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from starcli.errors import UsageError
 from starcli.figures.style import COLOURS, admit
@@ -14,17 +14,57 @@ if TYPE_CHECKING:
     from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
+Measure = Literal["ZSL", "H"]
+
+
+class Spread(TypedDict):
+    """A measure over seeds; no standard deviation of one."""
+
+    values: list[float]
+    mean: float
+    std: float | None
+
+
+class Point(TypedDict):
+    """The runs of one m."""
+
+    m: int
+    runs: list[str]
+    seeds: list[int]
+    ZSL: Spread
+    H: Spread
+
+
+class Numbers(TypedDict):
+    """What the figure shows."""
+
+    points: list[Point]
+    chance: float
+    warnings: dict[str, str | None]
+
+
 M = "method.attributes"
 FREE = (M, "seed")
 """The settings that the runs may differ in."""
 SHOWN = 6
 """Most differences that are named."""
-MEASURES = {"ZSL": ("zsl", "accuracy"), "H": ("gzsl", "harmonic_mean")}
+MEASURES: Mapping[Measure, tuple[str, str]] = {
+    "ZSL": ("zsl", "accuracy"),
+    "H": ("gzsl", "harmonic_mean"),
+}
 NAMES = {"ZSL": "ZSL, unseen classes", "H": "H, gamma chosen on validation"}
-LINES = {"ZSL": (COLOURS[0], "o", "solid"), "H": (COLOURS[2], "s", "dashed")}
+LINES: Mapping[Measure, tuple[str, str, str]] = {
+    "ZSL": (COLOURS[0], "o", "solid"),
+    "H": (COLOURS[2], "s", "dashed"),
+}
 
 
-def require_alike(settings: Mapping[str, Mapping[str, Any]]) -> None:
+def attribute_counts(settings: Mapping[str, Mapping[str, object]]) -> dict[str, int]:
+    """Run -> its m, of runs that `require_alike` has accepted."""
+    return {run: m for run, own in settings.items() if isinstance(m := own[M], int)}
+
+
+def require_alike(settings: Mapping[str, Mapping[str, object]]) -> None:
     """Refuse runs that differ in anything but m and seed, or not in m.
 
     Args:
@@ -52,8 +92,8 @@ def require_alike(settings: Mapping[str, Mapping[str, Any]]) -> None:
     _require_different(settings, fix)
 
 
-def _require_different(settings: Mapping[str, Mapping[str, Any]], fix: str) -> None:
-    known: dict[tuple[Any, ...], str] = {}
+def _require_different(settings: Mapping[str, Mapping[str, object]], fix: str) -> None:
+    known: dict[tuple[object, ...], str] = {}
     for run, own in settings.items():
         twin = known.setdefault(tuple(own[key] for key in FREE), run)
         if twin != run:
@@ -67,7 +107,7 @@ def _require_different(settings: Mapping[str, Mapping[str, Any]], fix: str) -> N
         )
 
 
-def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) -> dict[str, Any]:
+def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) -> Numbers:
     """ZSL accuracy and H for every m, with mean and sample standard deviation over seeds.
 
     Args:
@@ -82,8 +122,8 @@ def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) ->
             for short, (group, key) in MEASURES.items()
         }
         seeds = [documents[run]["seed"] for run in own]
-        spreads = {short: _spread(values) for short, values in measures.items()}
-        points.append({"m": each, "runs": own, "seeds": seeds, **spreads})
+        zsl, h = _spread(measures["ZSL"]), _spread(measures["H"])
+        points.append(Point(m=each, runs=own, seeds=seeds, ZSL=zsl, H=h))
     first = next(iter(documents.values()))
     return {
         "points": points,
@@ -92,12 +132,12 @@ def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) ->
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
+def _spread(values: Sequence[float]) -> Spread:
     std = stdev(values) if len(values) > 1 else None
     return {"values": list(values), "mean": mean(values), "std": std}
 
 
-def draw(found: Mapping[str, Any]) -> Figure:
+def draw(found: Numbers) -> Figure:
     """ZSL accuracy and H over m, every run a dot, with mean and deviation.
 
     Args:
@@ -123,7 +163,7 @@ def draw(found: Mapping[str, Any]) -> Figure:
 
 
 def _draw_line(
-    axes: Axes, points: Sequence[Mapping[str, Any]], short: str, colour: str, marker: str, line: str
+    axes: Axes, points: Sequence[Point], short: Measure, colour: str, marker: str, line: str
 ) -> ErrorbarContainer:
     """Mean and deviation of a measure over m, and a dot per run."""
     m = [point["m"] for point in points]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from starcli.class_names import require_classes
+from starcli.contracts import PromptFeatures
 from starcli.data.clips import ClipSet
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import Floats
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HOOKS = ("skeleton_features", "semantic_features")
-"""The members of a method that are drawn; see `contracts.Method`."""
 BATCH = 256
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 MOST = len(COLOURS) * len(MARKERS)
@@ -39,7 +38,8 @@ def require_drawable(experiment: Experiment, run: str) -> None:
     Raises:
         UsageError: It lacks the optional members of a method.
     """
-    if not all(hasattr(experiment.computing("method"), hook) for hook in HOOKS):
+    method: object = experiment.computing("method")
+    if not isinstance(method, PromptFeatures):
         raise UsageError(
             f"run '{run}': method {experiment.settings.method.name} shows no features "
             "without and with prompts",
@@ -124,6 +124,7 @@ def _features(
     tokens, device = open_tokens(results["extract"], all_clips, picked), experiment.device
     width = tokens.shards[0].shape[-1]
     method = open_method(experiment, results["embed"], results["train"], width)
+    assert isinstance(method, PromptFeatures), "see require_drawable"
     batches = torch.split(torch.arange(len(tokens)), BATCH)
     ids = torch.tensor(classes, device=device)
     with torch.inference_mode():

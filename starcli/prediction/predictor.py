@@ -13,7 +13,7 @@ from torch import Tensor
 
 from starcli import pipeline
 from starcli.class_names import find_class, require_classes, split_names
-from starcli.contracts import Progress, TextBank, silent
+from starcli.contracts import ExtendableMethod, Progress, TextBank, silent
 from starcli.data.clips import ClipSet
 from starcli.data.importing import inspection
 from starcli.data.importing.inspection import Known
@@ -303,7 +303,7 @@ def _embedded(
     return pipeline.run(experiment, "embed", progress)[0]
 
 
-def extend(method: Any, bank: TextBank, known: TextBank, name: str) -> None:
+def extend(method: object, bank: TextBank, known: TextBank, name: str) -> None:
     """Have a trained method score the classes of a further text bank too.
 
     Args:
@@ -316,7 +316,7 @@ def extend(method: Any, bank: TextBank, known: TextBank, name: str) -> None:
         UsageError: The method cannot, or reads texts that the bank has not.
         DataError: Vectors of another width.
     """
-    if not hasattr(method, "extend"):
+    if not isinstance(method, ExtendableMethod):
         raise UsageError(
             f"method {name} names only the classes that it was trained with",
             "train another, such as --method star",

@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 from starcli import files, registry
-from starcli.contracts import Kind
+from starcli.contracts import Kind, PretrainRecipes
 from starcli.data import imported
 from starcli.errors import UsageError, suggest
 from starcli.settings.schema import (
@@ -319,7 +319,8 @@ def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Origin -> dotted settings of the backbone's chosen recipe."""
     name = str(merged.get("backbone.name", BackboneSection().name))
     chosen = str(merged.get("pretrain.recipe", PretrainSection().recipe))
-    recipes = getattr(registry.declared("backbone", name), "recipes", {"light": {}})
+    plugin: object = registry.declared("backbone", name)
+    recipes = plugin.recipes if isinstance(plugin, PretrainRecipes) else {"light": {}}
     if chosen not in recipes:
         raise UsageError(f"backbone {name} has no recipe '{chosen}'", suggest(chosen, recipes))
     return {f"recipe {chosen} of {name}": recipes[chosen]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starcli.contracts import DescriberContext
+from starcli.contracts import DescriberContext, EstimatingDescriber, facets_of
 from starcli.experiment import Experiment, Job
 from starcli.store.artifacts import Artifact, Recipe
 from starcli.text.descriptions import read, require
@@ -14,7 +14,7 @@ ANSWERS = "*.jsonl"
 
 def facets(experiment: Experiment) -> tuple[str, ...]:
     """What each class is described by: the parts, or what the describer gives in their place."""
-    own = getattr(experiment.loaded.plugins["describer"], "facets", ())
+    own = facets_of(experiment.loaded.plugins["describer"])
     return tuple(own or experiment.source.layout.parts[experiment.settings.parts])
 
 
@@ -40,11 +40,10 @@ def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | N
         planned: The recipe of the step, whose kept answers are not asked for again.
     """
     describer = experiment.make("describer")
-    if not hasattr(describer, "estimate"):
+    if not isinstance(describer, EstimatingDescriber):
         return None
     context = DescriberContext(experiment.store.following("describe", planned).checkpoint)
-    found: Mapping[str, float] = describer.estimate(experiment.actions, facets(experiment), context)
-    return found
+    return describer.estimate(experiment.actions, facets(experiment), context)
 
 
 def open_texts(artifact: Artifact, experiment: Experiment) -> list[dict[str, str]]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from starcli.class_names import require_distinct
-from starcli.contracts import TextBank, TextEncoder
+from starcli.contracts import TextBank, TextEncoder, VocabularyEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment, Job
 from starcli.stages.describe import open_texts
@@ -47,7 +46,7 @@ def run(job: Job) -> None:
     """Compose the texts of every facet and encode those that no earlier result has."""
     e = job.experiment
     texts = compose_all(e, open_texts(job.inputs["texts"], e))
-    encoder: TextEncoder = e.make("encoder")
+    encoder = e.make("encoder")
     cut = _too_long(texts, encoder)
     if cut and not e.settings.text.cut:
         file = job.inputs["texts"].path / "data.json"
@@ -168,7 +167,7 @@ def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, in
     return torch.stack(rows), len(missing)
 
 
-def _recall(experiment: Experiment, wanted: Mapping[str, Any]) -> dict[str, Tensor]:
+def _recall(experiment: Experiment, wanted: Collection[str]) -> dict[str, Tensor]:
     """Vectors of wanted texts that results of the same encoder have."""
     same = experiment.plugin("encoder")
     found: dict[str, Tensor] = {}
@@ -202,7 +201,7 @@ def _cut_note(cut: Sequence[str], encoder: TextEncoder) -> Iterator[str]:
 
 def _unknown_note(texts: Composed, encoder: TextEncoder) -> Iterator[str]:
     """The words that the encoder does not know, the most frequent first."""
-    if not hasattr(encoder, "unknown"):
+    if not isinstance(encoder, VocabularyEncoder):
         return
     distinct = {text for _, text in texts.places()}
     words = Counter(word for text in distinct for word in encoder.unknown(text))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from starcli.contracts import Method
 from starcli.data.clips import ClipSet
 from starcli.experiment import Experiment, Job
 from starcli.stages.extract import open_tokens
@@ -26,7 +25,7 @@ def run(job: Job) -> None:
     job.draft.summary = {"axes": "N C", "seen": task.seen, "unseen": task.unseen}
 
 
-def open_method(experiment: Experiment, bank: Artifact, trained: Artifact, width: int) -> Any:
+def open_method(experiment: Experiment, bank: Artifact, trained: Artifact, width: int) -> Method:
     """The trained method, ready to score.
 
     Args:

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from starcli.contracts import TokenSet
+from starcli.contracts import Backbone, TokenSet
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import NumericalError
@@ -112,7 +111,7 @@ def _joints(e: Experiment) -> int:
     return len(e.source.layout.joints)
 
 
-def frozen(e: Experiment, weights: Artifact) -> Any:
+def frozen(e: Experiment, weights: Artifact) -> Backbone:
     """The backbone with its weights, in eval mode."""
     backbone = new_backbone(e)
     own = {
@@ -144,7 +143,7 @@ def _path(job: Job, shard: Shard) -> Path:
 
 
 @torch.inference_mode()
-def encode(e: Experiment, backbone: Any, clips: ClipSet, shard: Shard) -> Tensor:
+def encode(e: Experiment, backbone: Backbone, clips: ClipSet, shard: Shard) -> Tensor:
     """Tokens float16 [n, L, V, D] of a shard's clips; clips of like length go together."""
     size = e.settings.extract.batch
     read = _view(e, clips, shard.view)

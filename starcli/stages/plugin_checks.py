@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from starcli import registry
-from starcli.contracts import Kind
+from starcli.contracts import Backbone, Kind
 from starcli.errors import IncompatibleError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import PLUGIN_SECTIONS
@@ -17,7 +16,7 @@ PERSONS = 2
 
 
 def require_floats(
-    e: Experiment, section: str, answer: Any, axes: str, shape: Sequence[int]
+    e: Experiment, section: str, answer: object, axes: str, shape: Sequence[int]
 ) -> None:
     """Refuse what the plugin of a section answered, where it is not what its contract says.
 
@@ -31,11 +30,10 @@ def require_floats(
     Raises:
         IncompatibleError: It is not a tensor, of another shape, or not of floating point.
     """
-    floats = isinstance(answer, torch.Tensor) and answer.is_floating_point()
-    if floats and tuple(answer.shape) == tuple(shape):
-        return
     given = type(answer).__name__
     if isinstance(answer, torch.Tensor):
+        if answer.is_floating_point() and tuple(answer.shape) == tuple(shape):
+            return
         given = f"{str(answer.dtype).removeprefix('torch.')} {list(answer.shape)}"
     kind: Kind = PLUGIN_SECTIONS[section]
     entry = registry.find(kind, getattr(e.settings, section).name)
@@ -45,7 +43,7 @@ def require_floats(
     )
 
 
-def new_backbone(e: Experiment) -> Any:
+def new_backbone(e: Experiment) -> Backbone:
     """The backbone before training, tried on a clip.
 
     Raises:

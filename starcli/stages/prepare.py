@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from starcli.data.reading import Group, cores, each_group, groups, read_group, read_lists
+from starcli.data.reading import BadRow, Group, cores, each_group, groups, read_group, read_lists
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import Job
 from starcli.files import save_text
@@ -58,7 +57,7 @@ def _store(job: Job, every: Sequence[Group]) -> None:
     if not columns["names"]:
         raise DataError("the data set has no clips", source.request or "check --raw")
     _refuse_twice(columns["names"])
-    subsets = columns.pop("sides")
+    subsets = columns["sides"]
     protocols = [p for p in source.protocols if p in subsets[0]]
     for name in columns["shards"]:
         job.draft.adopt(job.checkpoint / f"{name}.safetensors")
@@ -75,7 +74,7 @@ def _store(job: Job, every: Sequence[Group]) -> None:
         job.draft.json(bad, "skipped")
 
 
-def _refuse(bad: Sequence[Mapping[str, Any]], listed: Path) -> None:
+def _refuse(bad: Sequence[BadRow], listed: Path) -> None:
     """Name the first bad recording, and where all are listed."""
     text = io.StringIO()
     table = csv.DictWriter(text, BAD_COLUMNS, extrasaction="ignore")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from starcli.contracts import TrainingCallbacks
+from starcli.contracts import Backbone, DecayFactors, PublishedWeights, TrainingCallbacks
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
@@ -38,7 +38,7 @@ class Classifier(nn.Module):
     Shapes: [B, 3, T, V, M] -> logits [B, classes].
     """
 
-    def __init__(self, backbone: nn.Module, dim: int, classes: int) -> None:
+    def __init__(self, backbone: Backbone, dim: int, classes: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.fc = nn.Linear(dim, classes)
@@ -47,6 +47,21 @@ class Classifier(nn.Module):
         """Clips [B, 3, T, V, M] -> logits [B, classes]."""
         logits: Tensor = self.fc(self.backbone(clips).mean((1, 2)))
         return logits
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a classifier.
+
+    Args:
+        summary: What is noted of the result.
+        trained_on: Classes that the weights were trained on; None if nobody says.
+        classifies: Whether its classifier names the classes of the task in their order.
+    """
+
+    summary: dict[str, object]
+    trained_on: TrainedOn | None
+    classifies: bool
 
 
 def require_possible(experiment: Experiment) -> None:
@@ -76,22 +91,22 @@ def run(job: Job) -> None:
         model = Classifier(backbone, backbone.dim, len(task.seen)).to(e.device)
     judge = _Judge(model, clips, task, e)
     if e.settings.backbone.weights is None:
-        summary = _train(job, model, clips, task, seed, judge)
+        outcome = _train(job, model, clips, task, seed, judge)
     else:
-        summary = _adopt(job, model, task)
+        outcome = _adopt(job, model, task)
     if not e.workers.leads:
         return
-    if summary.pop("classifies"):
+    summary, classes = outcome.summary, outcome.trained_on
+    if outcome.classifies:
         accuracy, count = judge.accuracy()
         kind = "test" if job.role == FINAL else "held-out training"
         summary |= {"accuracy": accuracy, "accuracy_clips": count, "accuracy_on": kind}
-    said = summary.pop("trained_on")
-    about = None if said is None else {"dataset": said.dataset, "classes": said.classes}
+    about = None if classes is None else {"dataset": classes.dataset, "classes": classes.classes}
     job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
 
 
-def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
+def _adopt(job: Job, model: Classifier, task: Task) -> Outcome:
     """Fill the model with the weights of a file.
 
     Raises:
@@ -103,20 +118,19 @@ def _adopt(job: Job, model: Classifier, task: Task) -> dict[str, Any]:
     if fitted.classifier:
         model.fc.load_state_dict(fitted.classifier)
     job.progress.done(fitted.note)
-    return {
-        "classes": None if learned is None else sorted(learned),
-        "note": fitted.note,
+    return Outcome(
+        {"classes": None if learned is None else sorted(learned), "note": fitted.note},
         # All that the file says, not only what concerns this data set: results are taken elsewhere.
-        "trained_on": trained_on,
+        trained_on,
         # A classifier of as many other classes, or in another order, fits and names nothing right.
-        "classifies": bool(fitted.classifier)
+        bool(fitted.classifier)
         and trained_on is not None
         and trained_on.classes == tuple(e.source.classes[c] for c in task.seen),
-    }
+    )
 
 
 def _given(
-    e: Experiment, backbone: nn.Module, classes: int
+    e: Experiment, backbone: Backbone, classes: int
 ) -> tuple[Fitted, TrainedOn | None, set[int] | None]:
     """The weights of the file as the backbone takes them, and what they were trained on.
 
@@ -126,7 +140,7 @@ def _given(
     options = e.settings.backbone
     assert options.weights is not None
     weights = read_weights(options.weights)
-    translate = getattr(type(backbone), "published", None)
+    translate = backbone.published if isinstance(backbone, PublishedWeights) else None
     fitted = fit_weights(backbone, weights, translate, classes)
     trained_on = e.trained_on(weights.trained_on)
     learned = saw(trained_on, e.settings.dataset.name, e.source.classes)
@@ -136,7 +150,7 @@ def _given(
 
 def _train(
     job: Job, model: Classifier, clips: ClipSet, task: Task, seed: int, judge: _Judge
-) -> dict[str, Any]:
+) -> Outcome:
     e = job.experiment
     options, smoothing = e.settings.pretrain, e.settings.pretrain.label_smoothing
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
@@ -178,15 +192,14 @@ def _train(
     if e.workers.leads:
         journal.close(job.draft.path)
     names = tuple(e.source.classes[c] for c in task.seen)
-    return {
+    summary = {
         "classes": list(task.seen),
-        "trained_on": TrainedOn(e.settings.dataset.name, names),
         "clips": len(task.train),
         "precision": numerics.precision,
         "loss_by_epoch": history.losses,
         "accuracy_by_epoch": [s for s in history.scores if s is not None],
-        "classifies": True,
     }
+    return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
 
 
 def _precision(asked: str, device: torch.device) -> str:
@@ -206,7 +219,8 @@ def _precision(asked: str, device: torch.device) -> str:
 
 def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optimizer:
     """The optimiser, with weight decay as the backbone asks for by parameter."""
-    factors = getattr(model.backbone, "decay_factors", {})
+    backbone = model.backbone
+    factors = backbone.decay_factors if isinstance(backbone, DecayFactors) else {}
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         found = [f for pattern, f in factors.items() if re.search(pattern, name)]

@@ -8,9 +8,8 @@ and recipes do not, so that what is in the store is found without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from starcli.contracts import VIEWS, views_of
+from starcli.contracts import VIEWS, facets_of, views_of
 from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.stages.describe import facets
@@ -29,7 +28,7 @@ REVISIONS: Mapping[str, int] = {
 SHARD_MB = 64.0
 
 
-def prepare(experiment: Experiment, role: str) -> dict[str, Any]:
+def prepare(experiment: Experiment, role: str) -> dict[str, object]:
     """The recordings, the data set's settings, and what is done to every clip."""
     return {
         **experiment.plugin("dataset"),
@@ -38,19 +37,19 @@ def prepare(experiment: Experiment, role: str) -> dict[str, Any]:
     }
 
 
-def describe(experiment: Experiment, role: str) -> dict[str, Any]:
+def describe(experiment: Experiment, role: str) -> dict[str, object]:
     """The describer and the names it is asked about."""
     names = {"classes": list(experiment.actions), "parts": list(facets(experiment))}
     return {**experiment.plugin("describer"), **names}
 
 
-def embed(experiment: Experiment, role: str) -> dict[str, Any]:
+def embed(experiment: Experiment, role: str) -> dict[str, object]:
     """The encoder, the templates and the number of parts."""
     text = experiment.settings.text.model_dump()
     return {**experiment.plugin("encoder"), **text, "parts": experiment.settings.parts}
 
 
-def pretrain(experiment: Experiment, role: str) -> dict[str, Any]:
+def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
     """The backbone, its training or its weights, the task's classes and clips, and the seed."""
     settings = experiment.settings
     common = {
@@ -69,7 +68,7 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, Any]:
     return {**common, "pretrain": training, "seed": settings.seed}
 
 
-def extract(experiment: Experiment, role: str) -> dict[str, Any]:
+def extract(experiment: Experiment, role: str) -> dict[str, object]:
     """How clips are read, and which views the method asks for."""
     s, views = experiment.settings, list(wanted_views(experiment))
     recipe = {
@@ -104,7 +103,7 @@ def wanted_views(experiment: Experiment) -> tuple[str, ...]:
     return ("plain", *more)
 
 
-def train(experiment: Experiment, role: str) -> dict[str, Any]:
+def train(experiment: Experiment, role: str) -> dict[str, object]:
     """The method, the task, the seed, and when a nested run stops."""
     _require_facets(experiment)
     patience = experiment.settings.validation.patience
@@ -120,8 +119,7 @@ def train(experiment: Experiment, role: str) -> dict[str, Any]:
 def _require_facets(experiment: Experiment) -> None:
     """Refuse a describer whose texts the method cannot read, before anything is computed."""
     plugins, settings = experiment.loaded.plugins, experiment.settings
-    given: tuple[str, ...] = getattr(plugins["describer"], "facets", ())
-    wanted: tuple[str, ...] | None = getattr(plugins["method"], "facets", None)
+    given, wanted = facets_of(plugins["describer"]) or (), facets_of(plugins["method"])
     # A method that names no facets reads those of the parts.
     readable = not given if wanted is None else set(wanted) <= {"name", *given}
     if not readable:
@@ -134,17 +132,17 @@ def _require_facets(experiment: Experiment) -> None:
         )
 
 
-def evaluate(experiment: Experiment, role: str) -> dict[str, Any]:
+def evaluate(experiment: Experiment, role: str) -> dict[str, object]:
     """Everything that matters is in the inputs and the task."""
     return {"task": experiment.task_recipe(role)}
 
 
-def calibrate(experiment: Experiment, role: str) -> dict[str, Any]:
+def calibrate(experiment: Experiment, role: str) -> dict[str, object]:
     """Everything that matters is in the inputs."""
     return {}
 
 
-RECIPES: Mapping[str, Callable[[Experiment, str], dict[str, Any]]] = {
+RECIPES: Mapping[str, Callable[[Experiment, str], dict[str, object]]] = {
     "prepare": prepare,
     "describe": describe,
     "embed": embed,

@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from starcli.contracts import Problem, TokenSet, TrainingCallbacks
+from starcli.contracts import (
+    Method,
+    Problem,
+    TokenSet,
+    TrainingCallbacks,
+    TunableMethod,
+)
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task
 from starcli.errors import writes_to
@@ -48,7 +53,7 @@ def run(job: Job) -> None:
     learned = {"seen": task.seen, "unseen": task.unseen}
     if job.role == FINAL:
         chosen = select_model(job.nested)
-        if chosen.variant is not None:
+        if chosen.variant is not None and isinstance(method, TunableMethod):
             method.choose(chosen.variant)
         method.fit(train, replace(callbacks, epochs=chosen.epochs), seed=seed)
         journal.close(job.draft.path)
@@ -77,7 +82,7 @@ def run(job: Job) -> None:
 
 def build(
     e: Experiment, bank: Artifact, width: int, seen: tuple[int, ...], unseen: tuple[int, ...]
-) -> Any:
+) -> Method:
     """The method before training for tokens of a width D, on the experiment's device."""
     layout = e.source.layout
     parts = layout.parts[e.settings.parts]
@@ -85,7 +90,7 @@ def build(
     return e.make("method", problem, derive(e.settings.seed, "method")).to(e.device)
 
 
-def score(method: Any, tokens: TokenSet, device: torch.device) -> Tensor:
+def score(method: Method, tokens: TokenSet, device: torch.device) -> Tensor:
     """Scores [N, C] of all clips of a set.
 
     Raises:
@@ -94,16 +99,17 @@ def score(method: Any, tokens: TokenSet, device: torch.device) -> Tensor:
     return _scores(method.score, tokens, device)
 
 
-def score_variants(method: Any, tokens: TokenSet, device: torch.device) -> Tensor:
+def score_variants(method: Method, tokens: TokenSet, device: torch.device) -> Tensor:
     """Scores [R, N, C] of all clips of a set with each variant of a method, or its only ones.
 
     Raises:
         NumericalError: Some are not finite.
     """
-    if not _variants(method):
+    if not (isinstance(method, TunableMethod) and method.variants):
         return score(method, tokens, device)[None]
     # Clips first, along which batches are put together.
-    scores = _scores(lambda x: method.score_variants(x).transpose(0, 1), tokens, device)
+    of = method.score_variants
+    scores = _scores(lambda x: of(x).transpose(0, 1), tokens, device)
     return scores.transpose(0, 1).contiguous()
 
 
@@ -115,15 +121,15 @@ def _scores(of: Callable[[Tensor], Tensor], tokens: TokenSet, device: torch.devi
     return scores
 
 
-def _variants(method: Any) -> Sequence[float]:
-    return getattr(method, "variants", ())
+def _variants(method: Method) -> Sequence[float]:
+    return method.variants if isinstance(method, TunableMethod) else ()
 
 
 class _Watcher:
     """Scores of the validation clips after every epoch, kept where an interruption leaves them."""
 
     def __init__(
-        self, e: Experiment, method: Any, test: TokenSet, task: Task, folder: Path
+        self, e: Experiment, method: Method, test: TokenSet, task: Task, folder: Path
     ) -> None:
         self.e, self.method, self.test, self.task, self.folder = e, method, test, task, folder
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired
 
 from starcli import files
 from starcli.errors import DataError, OutputError, writes_to
@@ -29,14 +29,31 @@ from starcli.store.unfinished import folder, working
 if TYPE_CHECKING:
     from torch import Tensor
 
-Recipe = Mapping[str, Any]
+Recipe = Mapping[str, object]
 SHARD_BYTES = 256 * 2**20
 """Size above which tensors are split over files, which bounds the memory of writing them."""
+
+
+class Meta(verification.Record):
+    """The description of an artifact, `meta.json`."""
+
+    stage: str
+    key: str
+    recipe: dict[str, Any]
+    """JSON of each stage's own; `Any`, since its readers know which stage made it."""
+    summary: dict[str, Any]
+    """What the stage noted of the result, of each stage's own too."""
+    created: float
+    seconds: float
+    versions: NotRequired[dict[str, str]]
+    seal: NotRequired[str]
+
+
 META = {"stage", "key", "recipe", "summary", "files", "created", "seconds"}
 """What the description of every artifact has."""
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """JSON with one spelling per value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -58,12 +75,12 @@ class Artifact:
 
     path: Path
     key: str
-    meta: Mapping[str, Any]
+    meta: Meta
 
     @property
     def summary(self) -> Mapping[str, Any]:
         """What the stage noted about the result."""
-        return self.meta["summary"]  # type: ignore[no-any-return]
+        return self.meta["summary"]
 
     def verify(self, names: Iterable[str] | None = None, *, whole: bool = False) -> None:
         """Make sure that files are as they were written; each is read for it once in a process.
@@ -131,9 +148,9 @@ class Draft:
     def __init__(self, path: Path, checkpoint: Path) -> None:
         self.path = path
         self.checkpoint = checkpoint
-        self.summary: dict[str, Any] = {}
+        self.summary: dict[str, object] = {}
 
-    def json(self, value: Any, name: str = "data", indent: int | None = 2) -> None:
+    def json(self, value: object, name: str = "data", indent: int | None = 2) -> None:
         """Write `<name>.json`, readable and ready for hand edits; without indent, compact."""
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
         with writes_to(self.path):
@@ -143,7 +160,7 @@ class Draft:
         self,
         tensors: Mapping[str, Tensor],
         name: str = "data",
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> None:
         """Write `<name>.safetensors`, with what the file says of itself wherever it is taken."""
         save_tensors(tensors, self.path / f"{name}.safetensors", about)
@@ -165,7 +182,7 @@ class Draft:
 
 
 def save_tensors(
-    tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, Any] | None = None
+    tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, object] | None = None
 ) -> None:
     """Write a safetensors file; `about` is kept in its header as sorted JSON.
 
@@ -329,15 +346,15 @@ def _read_json(path: Path) -> Any:
         ) from error
 
 
-def _read_meta(path: Path) -> dict[str, Any]:
+def _read_meta(path: Path) -> Meta:
     """What describes an artifact; earlier versions did not seal it."""
-    meta = _read_json(path)
+    meta: Meta = _read_json(path)
     if isinstance(meta, dict) and meta.keys() >= META and meta.get("seal") in (None, _seal(meta)):
         return meta
     raise DataError("is damaged: it is not what was written", _again(path.parent), file=path)
 
 
-def _seal(meta: Mapping[str, Any]) -> str:
+def _seal(meta: Mapping[str, object]) -> str:
     """The digest of all else that a description has."""
     content = {key: value for key, value in meta.items() if key != "seal"}
     return hashlib.sha256(canonical(content).encode()).hexdigest()

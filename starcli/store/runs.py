@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from starcli.errors import DataError, UsageError, suggest
 from starcli.files import save_text
 
 LONGEST = 200
 """Bytes of the name of a run; file names have at most 255."""
+
+
+class RunInputs(TypedDict):
+    """What a run was made of: digests of its recordings, and of weights that it was given."""
+
+    raw: NotRequired[str]
+    weights: NotRequired[str | None]
+
+
+class Run(RunInputs):
+    """A run as it is recorded: settings by dotted name, and step name -> key of its result."""
+
+    settings: dict[str, object]
+    steps: dict[str, str]
+
+
 FIX = "delete its folder and train again with: starcli train"
 
 
-def save_run(store: Path, name: str, run: Mapping[str, Any]) -> None:
+def save_run(store: Path, name: str, run: Run) -> None:
     """Record a run under its name and as the latest one.
 
     Args:
@@ -32,7 +47,7 @@ def save_run(store: Path, name: str, run: Mapping[str, Any]) -> None:
     save_text(store / "runs" / "latest", name + "\n")
 
 
-def load_run(store: Path, name: str | None) -> tuple[str, dict[str, Any]]:
+def load_run(store: Path, name: str | None) -> tuple[str, Run]:
     """A run by name, or the latest.
 
     Raises:
@@ -84,12 +99,12 @@ def _latest(store: Path) -> str | None:
     return name
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Run:
     try:
-        run = json.loads(path.read_text("utf-8"))
-        for key in ("settings", "steps"):
-            if not isinstance(run[key], dict):
+        run: Run = json.loads(path.read_text("utf-8"))
+        for key, value in (("settings", run["settings"]), ("steps", run["steps"])):
+            if not isinstance(value, dict):
                 raise TypeError(f"'{key}' is not an object")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"is damaged ({error!r})", FIX, file=path) from error
-    return dict(run)
+    return run

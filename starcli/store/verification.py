@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from starcli import files
 
@@ -15,14 +15,20 @@ LARGE = 256 * 2**20
 """Size above which a file is only sampled, unless it is to be read whole."""
 BLOCK, BLOCKS = 2**20, 32
 """What is sampled, which records made with other numbers would not be comparable to."""
-Record = Mapping[str, Mapping[str, Any]]
-"""`files`, name -> SHA-256; `bytes`, name -> length; `samples`, name -> `sample` of large ones.
-
-Of results made by earlier versions there are only the first.
-"""
 
 
-def record(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+class Record(TypedDict):
+    """What tells whether files have changed; results of earlier versions have `files` only."""
+
+    files: dict[str, str]
+    """Name -> SHA-256."""
+    bytes: NotRequired[dict[str, int]]
+    """Name -> length."""
+    samples: NotRequired[dict[str, str]]
+    """Name -> `sample` of large ones."""
+
+
+def record(paths: Sequence[Path]) -> Record:
     """What tells later whether files have changed."""
     large = [path for path in paths if path.stat().st_size > LARGE]
     return {
@@ -67,8 +73,8 @@ def _fault(folder: Path, name: str, known: Record, *, whole: bool) -> str:
         if state.st_size != length:
             return f"is damaged: expected {length:,} bytes, got {state.st_size:,}"
         whole = whole or state.st_size <= LARGE
-        kind, read = ("files", files.digest) if whole else ("samples", sample)
-        wanted = known.get(kind, {}).get(name)
+        read = files.digest if whole else sample
+        wanted = (known["files"] if whole else known.get("samples", {})).get(name)
         if wanted is not None and _read(read, path) != wanted:
             return "is damaged: its bytes are not those that were written"
     except OSError as error:

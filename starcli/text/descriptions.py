@@ -17,15 +17,15 @@ from starcli.files import strict_json
 FIX = "fix the file; see what is wrong with: starcli describe --check FILE"
 
 
-class _Object(dict[str, Any]):
+class _Object(dict[str, object]):
     """A JSON object that remembers which keys it was given more than once."""
 
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
         super().__init__(pairs)
         self.twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> dict[str, object]:
     """What a document has under `actions`: class name -> part -> text, if it is as it should be.
 
     Args:
@@ -35,18 +35,21 @@ def read(path: Path) -> Any:
         DataError: It cannot be read, is not UTF-8, not JSON, or has no `actions`.
     """
     document = strict_json(path, _Object)
-    if not isinstance(document, dict) or not isinstance(document.get("actions"), dict):
+    actions = document.get("actions") if isinstance(document, dict) else None
+    if not isinstance(actions, dict):
         raise DataError("has no object 'actions'", "see starcli describe --schema", file=path)
-    return document["actions"]
+    return actions
 
 
-def digest(actions: Any) -> str:
+def digest(actions: object) -> str:
     """SHA-256 of descriptions, however their file is laid out."""
     text = json.dumps(actions, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def absent(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str]) -> list[str]:
+def absent(
+    actions: Mapping[str, object], classes: Sequence[str], facets: Sequence[str]
+) -> list[str]:
     """What is missing, empty or not a text, one line for each class and part.
 
     Args:
@@ -57,14 +60,14 @@ def absent(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[
     return [line for name in classes for line in _absent(actions, name, facets)]
 
 
-def _absent(actions: Mapping[str, Any], name: str, facets: Sequence[str]) -> Iterator[str]:
+def _absent(actions: Mapping[str, object], name: str, facets: Sequence[str]) -> Iterator[str]:
     if name not in actions:
         yield f"class '{name}': no description"
-    elif not isinstance(actions[name], Mapping):
-        yield f"class '{name}': expected part -> text, got {type(actions[name]).__name__}"
+    elif not isinstance(texts := actions[name], Mapping):
+        yield f"class '{name}': expected part -> text, got {type(texts).__name__}"
     else:
         for facet in facets:
-            text = actions[name].get(facet)
+            text = texts.get(facet)
             if text is None:
                 yield f"class '{name}': no text for part '{facet}'"
             elif not isinstance(text, str) or not _written(text).strip():
@@ -76,15 +79,21 @@ def _written(text: str) -> str:
     return text.encode("utf-8", "ignore").decode()
 
 
-def twice(actions: Mapping[str, Any]) -> list[str]:
+def twice(actions: Mapping[str, object]) -> list[str]:
     """Classes and parts that stand there more than once, one line each."""
-    lines = [f"duplicate class '{name}'" for name in getattr(actions, "twice", ())]
+    lines = [f"duplicate class '{name}'" for name in _repeated(actions)]
     for name, texts in actions.items():
-        lines += [f"class '{name}': duplicate part '{f}'" for f in getattr(texts, "twice", ())]
+        lines += [f"class '{name}': duplicate part '{facet}'" for facet in _repeated(texts)]
     return lines
 
 
-def unknown(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str]) -> list[str]:
+def _repeated(made: object) -> list[str]:
+    return made.twice if isinstance(made, _Object) else []
+
+
+def unknown(
+    actions: Mapping[str, object], classes: Sequence[str], facets: Sequence[str]
+) -> list[str]:
     """Names that no class or part has, one line each.
 
     Args:
@@ -108,7 +117,7 @@ def unknown(actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence
 
 
 def require(
-    actions: Mapping[str, Any], classes: Sequence[str], facets: Sequence[str], place: str | Path
+    actions: Mapping[str, object], classes: Sequence[str], facets: Sequence[str], place: str | Path
 ) -> list[dict[str, str]]:
     """The texts of every class, facet -> text, in the order that is asked for.
 
@@ -125,7 +134,13 @@ def require(
     if lines:
         more = f"; and {len(lines) - 1} more" if len(lines) > 1 else ""
         raise DataError(lines[0] + more, FIX, file=place)
-    return [{facet: _written(actions[name][facet]) for facet in facets} for name in classes]
+    return [_chosen(actions[name], facets) for name in classes]
+
+
+def _chosen(texts: object, facets: Sequence[str]) -> dict[str, str]:
+    """Some texts of a class for which `absent` has nothing to say."""
+    assert isinstance(texts, Mapping)
+    return {facet: _written(texts[facet]) for facet in facets}
 
 
 def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from starcli.errors import OutOfMemoryError, StarError, UsageError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
     from torch import Tensor, nn
+
+T = TypeVar("T")
 
 RANK = (
     "import sys; from starcli.processes import follow; follow(int(sys.argv.pop(1))); "
@@ -91,13 +93,14 @@ class Workers:
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 
-    def agree(self, value: Any) -> Any:
+    def agree(self, value: T) -> T:
         """The leading process's value, in every process."""
         if self._accelerator is None:
             return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([value])[0]
+        agreed: T = broadcast_object_list([value])[0]
+        return agreed
 
     def total(self, value: Tensor) -> Tensor:
         """The sum of a detached value over all processes."""

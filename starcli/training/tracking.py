@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from starcli.errors import MissingError, writes_to
 
 NAME = "metrics.jsonl"
 Measures = Mapping[str, float]
+P = ParamSpec("P")
 
 
 class Tracker:
@@ -31,7 +32,7 @@ class Tracker:
 
     def __init__(self, kind: str, name: str, folder: Path) -> None:
         self._kind = kind
-        self._tracker: Any = None
+        self._tracker: Any = None  # of accelerate, which has no types
         self._guard(self._start, kind, name, folder)
 
     def _start(self, kind: str, name: str, folder: Path) -> None:
@@ -40,7 +41,7 @@ class Tracker:
 
         PartialState()  # its trackers ask it who they are
         folder.mkdir(parents=True, exist_ok=True)
-        own: dict[str, dict[str, Any]] = {
+        own: dict[str, dict[str, object]] = {
             "tensorboard": {"run_name": name, "logging_dir": folder},
             "wandb": {
                 "run_name": "starcli",
@@ -63,7 +64,7 @@ class Tracker:
         if self._tracker is not None:
             self._guard(self._tracker.finish)
 
-    def _guard(self, call: Any, *arguments: Any, **named: Any) -> None:
+    def _guard(self, call: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> None:
         try:
             call(*arguments, **named)
         except Exception as error:

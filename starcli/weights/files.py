@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starcli.errors import DataError, NumericalError
 
@@ -156,7 +156,7 @@ def _safetensors(path: Path, data: bytes) -> tuple[dict[str, Tensor], dict[str, 
         ) from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object; ValueError where it names something twice, which the parser would let pass."""
     unique = dict(pairs)
     if len(unique) < len(pairs):

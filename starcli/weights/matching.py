@@ -15,7 +15,9 @@ from starcli.errors import DataError, NumericalError
 from starcli.weights.files import CHECK, DIVERGED, plain, read_tensors
 
 if TYPE_CHECKING:
-    from torch import Tensor, dtype, nn
+    from torch import Tensor, dtype
+
+    from starcli.contracts import Backbone
 
 WRAPPERS = ("module.", "model.", "encoder.", "backbone.")
 """What surrounds a network in larger models; one layer at a time is taken off its names."""
@@ -171,7 +173,7 @@ Translate = Callable[[Mapping[str, "Tensor"]], Mapping[str, "Tensor"]]
 
 
 def fit_weights(
-    network: nn.Module, weights: Weights, translate: Translate | None, classes: int
+    network: Backbone, weights: Weights, translate: Translate | None, classes: int
 ) -> Fitted:
     """Match the tensors of a file to a network, which is left as it is.
 
@@ -233,7 +235,7 @@ def _best(wanted: Mapping[str, Tensor], weights: Weights, translate: Translate |
 
 
 def _check_names(
-    network: nn.Module, wanted: Mapping[str, Tensor], path: Path, reading: _Reading
+    network: Backbone, wanted: Mapping[str, Tensor], path: Path, reading: _Reading
 ) -> None:
     """Refuse names that are missing, and names beside those of the network's own modules.
 
@@ -322,7 +324,7 @@ def _converted(path: Path, name: str, tensor: Tensor, kind: dtype) -> Tensor:
 
 
 def _classifier(
-    network: nn.Module, given: Mapping[str, Tensor], classes: int
+    network: Backbone, given: Mapping[str, Tensor], classes: int
 ) -> tuple[dict[str, Tensor], str]:
     """The classifier where it has as many classes as asked for, and what to say of it."""
     weight, bias = given.get("fc.weight"), given.get("fc.bias")
@@ -332,11 +334,7 @@ def _classifier(
     weight, rows = weight.flatten(1), len(weight)
     if rows != classes:
         return {}, f", classifier of {rows} classes dropped ({classes} here)"
-    if (
-        bias is None
-        or bias.shape != (rows,)
-        or weight.shape[1] != getattr(network, "dim", weight.shape[1])
-    ):
+    if bias is None or bias.shape != (rows,) or weight.shape[1] != network.dim:
         return {}, ", classifier of another shape dropped"
     return {"weight": weight, "bias": bias}, f", classifier of {rows} classes kept"
 

@@ -10,6 +10,7 @@ from starcli.conformance.methods import learns_from_unseen_text
 from starcli.contracts import TrainingCallbacks, is_transductive
 from starcli.head.star import Star
 from starcli.head.visual_prompts import MeanToken, MeanTokenQuery, VisualPrompts
+from starcli.registry import load
 from tests.head.test_star import make_head, random_tokens, toy_set
 
 pytestmark = pytest.mark.numerical
@@ -92,7 +93,7 @@ def test_transductive_is_what_learns_from_unseen_text(
 ) -> None:
     small = Star.Settings(attributes=8, width=8, heads=1, hidden=8, **settings)
     assert is_transductive(Star, small) is transductive
-    assert learns_from_unseen_text(Star, small) is transductive
+    assert learns_from_unseen_text(load("method", "star"), small) is transductive
 
 
 def test_similarity_of_the_semantic_entropy_may_differ() -> None:

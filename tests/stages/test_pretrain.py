@@ -20,6 +20,7 @@ from starcli.settings.schema import PretrainSection
 from starcli.stages import pretrain
 from starcli.store.artifacts import Artifact, save_tensors
 from starcli.weights.matching import read_weights
+from tests.networks import Bare
 from tests.test_pipeline import TINY, TRAIN, Cli, tiny
 
 
@@ -113,7 +114,7 @@ def test_half_precision_on_the_cpu_is_refused() -> None:
 
 
 def test_weight_decay_follows_the_names_of_parameters() -> None:
-    class Body(nn.Module):
+    class Body(Bare):
         decay_factors: ClassVar[dict[str, float]] = {r"\.mask$": 0.0, r"shift\.weight$": 10.0}
 
         def __init__(self) -> None:

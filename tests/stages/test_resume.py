@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -184,7 +185,8 @@ def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
     tokens[5, 0, 0, 0] = torch.nan
     shard.unlink()
     save_tensors({"tokens": tokens}, shard)
-    meta = {k: v for k, v in extracted.meta.items() if k not in ("seal", "bytes")}
+    meta = copy.deepcopy(extracted.meta)
+    del meta["seal"], meta["bytes"]
     meta["files"][shard.name] = digest(shard)  # not damaged, but made so
     (extracted.path / "meta.json").write_text(json.dumps(meta))
     position = extracted.data()["clips"]["plain"][5]

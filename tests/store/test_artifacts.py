@@ -20,7 +20,7 @@ from starcli import files
 from starcli.errors import DataError, OutputError, UsageError
 from starcli.files import digest
 from starcli.store.artifacts import SHARD_BYTES, Store, canonical, key_of, split_evenly
-from starcli.store.runs import load_run, save_run
+from starcli.store.runs import Run, load_run, save_run
 from starcli.store.unfinished import sweep
 
 RECIPE: dict[str, Any] = {
@@ -31,7 +31,7 @@ RECIPE: dict[str, Any] = {
     "inputs": {"texts": "abc"},
     "seed": 0,
 }
-RUN: dict[str, Any] = {"settings": {}, "steps": {}}
+RUN: Run = {"settings": {}, "steps": {}}
 HOLD = """
 import json, sys, time
 from pathlib import Path

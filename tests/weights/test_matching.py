@@ -33,9 +33,10 @@ from starcli.weights.matching import (
     read_weights,
     saw,
 )
+from tests.networks import Bare
 
 
-class Net(nn.Module):
+class Net(Bare):
     """A network with a joint axis [1, V, width], joint-channel norms and channel maps."""
 
     def __init__(self, joints: int = 5, width: int = 4, blocks: int = 2) -> None:
@@ -640,11 +641,11 @@ def test_fuzz_random_mutations(tmp_path: Path, kind: str) -> None:
 # Fitting
 
 
-def fit(tensors: Mapping[str, Tensor], net: nn.Module | None = None, classes: int = 7) -> Fitted:
+def fit(tensors: Mapping[str, Tensor], net: Bare | None = None, classes: int = 7) -> Fitted:
     return fit_weights(net or Net(), of(tensors), published, classes)
 
 
-def unfit(tensors: Mapping[str, Tensor], net: nn.Module | None = None) -> str:
+def unfit(tensors: Mapping[str, Tensor], net: Bare | None = None) -> str:
     with pytest.raises(DataError) as caught:
         fit(tensors, net)
     assert caught.value.file == "file.pt" and caught.value.exit_code == 3
@@ -685,7 +686,7 @@ def test_files_of_ours_fit(tmp_path: Path) -> None:
 
 
 def test_a_network_whose_own_names_look_wrapped() -> None:
-    class Wrapped(nn.Module):
+    class Wrapped(Bare):
         def __init__(self) -> None:
             super().__init__()
             self.model, self.tail = Net(), nn.Linear(2, 2)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from starcli.conformance import rules
 from starcli.contracts import DescriberContext
 from starcli.errors import DataError, MissingError, RemoteError, StarError
 from starcli_plugins.describers.chat import Chat
@@ -134,6 +135,11 @@ def refused(server: Server, folder: Path | None = None, **own: Any) -> RemoteErr
 
 def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", [n for n in rules("describer") if n != "import_touches_nothing"])
+def test_rules(name: str, server: Server) -> None:
+    rules("describer")[name](Chat, Chat.Settings(model="tiny", base_url=server.url))
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from starcli.conformance import rules
 from starcli.contracts import DescriberContext
 from starcli.errors import MissingError, RemoteError
 from starcli_plugins.describers.llm.ask import Reply
@@ -114,6 +115,16 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *texts: str) -> list[Mapping[str, 
 
 def describe(local: Local, folder: Path, actions: Sequence[str] = ("throw",)) -> Any:
     return local.describe(actions, ("arm", "leg"), DescriberContext(folder))
+
+
+@pytest.mark.parametrize("name", [n for n in rules("describer") if n != "import_touches_nothing"])
+def test_rules(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(self: Generator, request: Mapping[str, Any]) -> Reply:
+        text = f"answers: {request['messages'][-1]['content']}"
+        return Reply(text, False, "scripted", text)
+
+    monkeypatch.setattr(Generator, "ask", ask)
+    rules("describer")[name](Local, Local.Settings(model=str(folder)))
 
 
 def test_answers_are_checked_and_kept_as_those_of_a_server(
