@@ -200,7 +200,13 @@ WRONG = [
         "check the path",
     ),
     (["data", "check", "utd-mhad", "--raw", "absent"], 3, "data", "no such file or folder", "raw"),
-    (["data", "import", "x", "absent", "--layout", "coco-17"], 3, "data", "no such file or folder", "path"),
+    (
+        ["data", "import", "x", "absent", "--layout", "coco-17"],
+        3,
+        "data",
+        "no such file or folder",
+        "path",
+    ),
     (
         ["data", "import", "x", "taken", "--layout", "absent.toml"],
         3,
