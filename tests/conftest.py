@@ -97,6 +97,13 @@ def pytest_runtest_setup() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Shells start what runs in the background deaf to Ctrl-C, and its children with it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nobody's `starcli.toml` is read."""
     with contextlib.chdir(tmp_path_factory.mktemp("empty")):

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from starcli.contracts import NoSettings
 from starcli.data import imported
+from starcli_plugins.layouts import COCO_17
+from tests.bodies import body, pixels
 from tests.faults_at import Commands, Fault
 
 pytestmark = [
@@ -25,7 +27,7 @@ pytestmark = [
     pytest.mark.slow,
 ]
 STORE = ["--store", "store"]
-IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17", "--up", "-y"]
+IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17"]
 BENCHMARK = ["benchmark", "cheap.toml"]
 SETTINGS = {
     "run.workers": 1,
@@ -81,12 +83,11 @@ class Toy:
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """A folder with eight actions of three people, a table, a store, and what runs commands."""
     folder = tmp_path_factory.mktemp("kills")
-    rng = np.random.default_rng(0)
     for number in range(8):
-        for subject in "abc":
+        for person, subject in enumerate("abc"):
             path = folder / "poses" / f"action {number}" / subject / "1.npy"
             path.parent.mkdir(parents=True)
-            np.save(path, rng.normal(0.5 + number, 0.2, (10, 17, 2)))
+            np.save(path, pixels(body(number, person, COCO_17))[:10])
     values = "\n".join(f"{key} = {json.dumps(value)}" for key, value in SETTINGS.items())
     (folder / "cheap.toml").write_text(TABLE.format(values))
     made = Commands(folder)

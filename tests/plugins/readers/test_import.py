@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import starcli
 from starcli import registry
 from starcli.contracts import Layout, NoSettings, silent
 from starcli.data import integrity
@@ -18,9 +19,12 @@ from starcli.data.importing.inspection import inspect
 from starcli.poses import IMAGE, KINECT, Poses
 from starcli.viewing.places import Wanted, look
 from tests.bodies import body, pixels
+from tests.test_pipeline import TINY
 
+SMALL = {key: value for key, value in TINY.items() if not key.startswith("dataset.")}
 OURS = [e.name for e in registry.entries("reader") if e.distribution == registry.OURS]
 CLASSES = ("bow", "kick")
+SIX = (*CLASSES, "sit down", "wave", "clap", "jump")
 PEOPLE = ("ann", "bob")
 SIZE = (1280.0, 720.0)
 """Of the picture, which not every format keeps: it has the shape that is assumed then."""
@@ -47,18 +51,22 @@ def told(plugin: type[Any], layout: Layout, label: int, subject: int) -> Poses:
     )
 
 
-def written(plugin: type[Any], layout: Layout, root: Path) -> Sequence[Path]:
-    """Recordings of two classes by two people; the files of the first."""
+def written(
+    plugin: type[Any], layout: Layout, root: Path, classes: Sequence[str] = CLASSES
+) -> None:
+    """Recordings of some classes by two people, CLASS/SUBJECT/clip or a folder of frames."""
     reader = plugin(NoSettings())
     first: Sequence[Path] = ()
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(classes):
         for subject, person in enumerate(PEOPLE):
             folder = root / name / person / "take"
             folder.mkdir(parents=True)
             poses = told(plugin, layout, label, subject)
             paths = reader.write_sample(poses, folder / f"take{reader.suffixes[0]}")
             first = first or paths
-    return first
+    if len(first) == 1:
+        for path in root.rglob("take/*"):
+            path.rename(path.parents[1] / path.name)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -66,10 +74,7 @@ def test_files_are_inspected_imported_and_seen(tmp_path: Path, name: str) -> Non
     plugin = registry.load("reader", name)
     layout = registry.layout(next(iter(plugin.layouts)))
     root = tmp_path / "clips"
-    files = written(plugin, layout, root)
-    if len(files) == 1:  # CLASS/SUBJECT/clip, and not a folder of frames
-        for path in root.rglob("take/*"):
-            path.rename(path.parents[1] / path.name)
+    written(plugin, layout, root)
     found = inspect(root, Meaning())
     assert (found["reader"], found["layout"]) == (name, layout.name)
     assert (found["clips"], found["people"], found["classes"]) == (4, 1, list(CLASSES))
@@ -89,6 +94,20 @@ def test_files_are_inspected_imported_and_seen(tmp_path: Path, name: str) -> Non
     assert not integrity.faults(integrity.check(source, None, 1, silent))
     seen = look(str(root), Wanted(most=1))
     assert not seen.bad and seen.clips[0].layout.name == layout.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OURS)
+def test_a_run_learns_from_files_and_names_them(tmp_path: Path, name: str) -> None:
+    plugin = registry.load("reader", name)
+    layout = registry.layout(next(iter(plugin.layouts)))
+    written(plugin, layout, tmp_path / "clips", SIX)
+    make("mine", ImportRequest(tmp_path / "clips"), tmp_path / "store")
+    run = starcli.train(dataset="mine", store=tmp_path / "store", settings=SMALL)
+    named = starcli.predict(run, tmp_path / "clips" / "kick", top=9)
+    assert (len(named["predictions"]), named["bad"]) == (2, [])
+    for one in named["predictions"]:
+        assert {answer["name"] for answer in one["actions"]} == set(SIX)
 
 
 def test_names_of_files_of_frames_sort_as_numbers(tmp_path: Path) -> None:
