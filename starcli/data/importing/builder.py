@@ -88,7 +88,7 @@ def make(
 
     Raises:
         UsageError: The name cannot be used or is taken, or a choice is impossible.
-        DataError: Something cannot be read, is not what it should be, or is no body.
+        DataError: Something cannot be read, is not what it should be, or is not a body.
         OutputError: The store cannot be written.
     """
     target = imported.folder(store) / name
@@ -251,7 +251,7 @@ def _put(work: Path, target: Path) -> None:
     """Put shards in place, then the file that names them, with which the name has its new data."""
     version = target / imported.version_of(digest(work / imported.FILE))
     target.mkdir(parents=True, exist_ok=True)
-    if version.exists():  # the same recordings again, which may be to mend these files
+    if version.exists():  # the same recordings again, which may be to repair these files
         for shard in (work / "files").iterdir():
             os.replace(shard, version / shard.name)
     else:

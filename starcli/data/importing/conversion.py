@@ -103,7 +103,7 @@ def convert(
         where: The file, for messages.
 
     Raises:
-        DataError: Nobody is in it, its joints are not those of its layout, or it is no body.
+        DataError: Nobody is in it, its joints are not those of its layout, or it is not a body.
         UsageError: Nobody is called like who is meant, or a picture's depth is to point up.
     """
     layout = meaning.layout or layout_of(poses.layout)

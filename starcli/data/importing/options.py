@@ -59,7 +59,7 @@ def meaning(
         swap_sides: Whether names of left and right are exchanged.
 
     Raises:
-        DataError: The file cannot be read, or is no layout.
+        DataError: The file cannot be read, or is not a layout.
         UsageError: There is no such layout.
     """
     return Meaning(
@@ -175,7 +175,7 @@ def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
         entries: All clips.
 
     Raises:
-        DataError: A name is empty or there twice, or there is one only.
+        DataError: A name is empty or a duplicate, or there is one only.
     """
     if listed is None:
         first = {entry.action: (entry.action, *entry.place) for entry in reversed(entries)}
