@@ -174,7 +174,7 @@ def _stage(
 
     experiment = Experiment(load_options(options))
     require_size(experiment.settings.run.num_processes)
-    results, _ = pipeline.run(experiment, stage, progress)
+    results, _ = pipeline.run_steps(experiment, stage, progress)
     return experiment, results
 
 
@@ -274,7 +274,7 @@ def _judged(
     from starcli.evaluation.gzsl import Choice
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    return choice, pipeline.run(run.experiment, "calibrate", progress)[0]
+    return choice, pipeline.run_steps(run.experiment, "calibrate", progress)[0]
 
 
 def predict(

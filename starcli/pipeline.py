@@ -161,7 +161,7 @@ def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list
     return [f"{key}: {before.get(key, '-')} -> {now.get(key, '-')}" for key in keys]
 
 
-def run(
+def run_steps(
     experiment: Experiment, target: str, progress: Progress = silent
 ) -> tuple[dict[str, Artifact], list[str]]:
     """Run what a stage needs and is missing.

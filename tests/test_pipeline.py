@@ -41,7 +41,7 @@ def tiny(store: Path, **changes: Any) -> Experiment:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one finished tiny run."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    results, ran = pipeline.run(tiny(store), "calibrate")
+    results, ran = pipeline.run_steps(tiny(store), "calibrate")
     assert ran == ALL
     pipeline.record(tiny(store), results, "first")
     return store
@@ -89,7 +89,7 @@ def test_the_plan_names_the_field_that_changed(trained: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_recipe_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
-    results, _ = pipeline.run(tiny(tmp_path / "again"), "calibrate")
+    results, _ = pipeline.run_steps(tiny(tmp_path / "again"), "calibrate")
     for name, artifact in results.items():
         stage = name.partition("/")[0]
         first = json.loads((trained / stage / artifact.key / "meta.json").read_text())
@@ -98,29 +98,29 @@ def test_the_same_recipe_gives_the_same_bytes(trained: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_description_edited_by_hand_is_embedded_again(tmp_path: Path) -> None:
-    results, _ = pipeline.run(tiny(tmp_path), "embed")
+    results, _ = pipeline.run_steps(tiny(tmp_path), "embed")
     path = results["describe"].path / "data.json"
     content = json.loads(path.read_text())
     next(iter(content["actions"].values()))["head"] = "Head turns to the left and back."
     path.write_text(json.dumps(content))
-    _, ran = pipeline.run(tiny(tmp_path), "embed")
+    _, ran = pipeline.run_steps(tiny(tmp_path), "embed")
     assert ran == ["embed"]
 
 
 def test_a_description_with_a_part_left_out_is_named(tmp_path: Path) -> None:
-    results, _ = pipeline.run(tiny(tmp_path), "describe")
+    results, _ = pipeline.run_steps(tiny(tmp_path), "describe")
     path = results["describe"].path / "data.json"
     content = json.loads(path.read_text())
     name = next(iter(content["actions"]))
     del content["actions"][name]["foot"]
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=f"class '{name}': no text for part 'foot'"):
-        pipeline.run(tiny(tmp_path), "embed")
+        pipeline.run_steps(tiny(tmp_path), "embed")
 
 
 def test_unseen_classes_reach_neither_backbone_nor_head(trained: Path) -> None:
     experiment = tiny(trained)
-    results, _ = pipeline.run(experiment, "calibrate")
+    results, _ = pipeline.run_steps(experiment, "calibrate")
     index = ClipSet.open(results["prepare"]).index
     for role, name in (("final", "pretrain"), ("validation", "pretrain/validation")):
         task = experiment.task(index, role)
@@ -135,14 +135,14 @@ def test_unseen_classes_reach_neither_backbone_nor_head(trained: Path) -> None:
 @pytest.mark.slow
 def test_a_backbone_that_saw_an_unseen_class_is_refused(tmp_path: Path) -> None:
     experiment = tiny(tmp_path)
-    results, _ = pipeline.run(experiment, "pretrain")
+    results, _ = pipeline.run_steps(experiment, "pretrain")
     meta = results["pretrain"].path / "meta.json"
     content = json.loads(meta.read_text())
     content["summary"]["classes"].append(experiment.unseen[0])
     del content["seal"]
     meta.write_text(json.dumps(content))
     with pytest.raises(DataError, match="leak: the backbone was trained on unseen classes"):
-        pipeline.run(experiment, "extract")
+        pipeline.run_steps(experiment, "extract")
 
 
 @pytest.mark.slow
@@ -162,8 +162,8 @@ def test_a_stopped_training_continues_to_the_same_bytes(
 
     monkeypatch.setattr(train._Watcher, "after_epoch", stop)
     with pytest.raises(KeyboardInterrupt):
-        pipeline.run(tiny(tmp_path), "calibrate")
-    results, ran = pipeline.run(tiny(tmp_path), "calibrate")
+        pipeline.run_steps(tiny(tmp_path), "calibrate")
+    results, ran = pipeline.run_steps(tiny(tmp_path), "calibrate")
     assert ran[0] == "train/validation"
     assert calls == [1, 2, 2]
     again = results["train/validation"]
@@ -173,7 +173,7 @@ def test_a_stopped_training_continues_to_the_same_bytes(
 
 
 def test_the_nested_run_chooses_the_epochs_of_the_reported_one(trained: Path) -> None:
-    results, _ = pipeline.run(tiny(trained), "calibrate")
+    results, _ = pipeline.run_steps(tiny(trained), "calibrate")
     nested = results["train/validation"].summary
     assert len(nested["area_by_epoch"]) == TINY["method.epochs"]
     assert results["train"].summary["epochs"] == nested["epochs"]

@@ -61,7 +61,7 @@ class Runner:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 experiment = self.open(cell)
-                results, _ = pipeline.run(experiment, "calibrate", progress)
+                results, _ = pipeline.run_steps(experiment, "calibrate", progress)
                 name = pipeline.record(experiment, results, None)
         except StarError as error:
             return {**cell.names(), **failure(error)}

@@ -165,5 +165,5 @@ def _said(experiment: Experiment, name: str) -> Texts:
     if name != loaded.settings.describer.name:
         experiment = Experiment(loaded.choosing("describer", name))
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        results, _ = pipeline.run(experiment, "describe", report)
+        results, _ = pipeline.run_steps(experiment, "describe", report)
     return dict(zip(experiment.actions, open_texts(results["describe"], experiment), strict=True))

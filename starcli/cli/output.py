@@ -58,7 +58,7 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
     from starcli.training.distributed import rank
 
     with working(stage) as progress:
-        results, ran = pipeline.run(experiment, stage, progress)
+        results, ran = pipeline.run_steps(experiment, stage, progress)
     if rank() == 0:
         _note_texts(stage, results, ran)
     return results, ran

@@ -99,7 +99,7 @@ class Predictor:
         describer: str | None = None,
         progress: Progress = silent,
     ) -> None:
-        results, _ = pipeline.run(experiment, "train", progress)
+        results, _ = pipeline.run_steps(experiment, "train", progress)
         self.experiment = experiment
         self.persons = ClipSet.open(results["prepare"]).persons
         self.backbone = frozen(experiment, results["pretrain"])
@@ -290,7 +290,7 @@ def _embedded(
         loaded = loaded.choosing("describer", describer)
     experiment = Experiment(loaded, actions=actions.names)
     try:
-        pipeline.run(experiment, "describe", progress)
+        pipeline.run_steps(experiment, "describe", progress)
     except (DataError, MissingError) as error:
         if actions.texts is not None:
             raise
@@ -300,7 +300,7 @@ def _embedded(
             "for --actions FILE.json, or name another --describer, such as names",
             file=error.file,
         ) from error
-    return pipeline.run(experiment, "embed", progress)[0]
+    return pipeline.run_steps(experiment, "embed", progress)[0]
 
 
 def extend(method: object, bank: TextBank, known: TextBank, name: str) -> None:

@@ -291,7 +291,7 @@ def test_a_bug_in_one_row_is_told_and_leaves_the_rest(
 def test_stopping_leaves_finished_cells(
     cli: Cli, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = pipeline.run
+    whole = pipeline.run_steps
     ran: list[bool] = []
 
     def stopped_in_the_second(*arguments: Any) -> Any:

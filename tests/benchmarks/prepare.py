@@ -46,7 +46,7 @@ def write(folder: Path, count: int) -> Path:
 def prepared(raw: Path, store: Path) -> Artifact:
     """The result of `prepare`."""
     flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": store}
-    results, _ = pipeline.run(Experiment(load(flags)), "prepare")
+    results, _ = pipeline.run_steps(Experiment(load(flags)), "prepare")
     return results["prepare"]
 
 

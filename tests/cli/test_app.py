@@ -293,7 +293,7 @@ def test_an_impossible_run_name_is_refused_before_any_work(
     def forbidden(*args: object) -> None:
         raise AssertionError("work was started")
 
-    monkeypatch.setattr("starcli.pipeline.run", forbidden)
+    monkeypatch.setattr("starcli.pipeline.run_steps", forbidden)
     done = cli("train", "--run", name, "--json", *TINY)
     assert (done.code, document(done.out)["error"]["id"]) == (2, "usage")
 

@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     experiments = {name: tiny(place, **changes) for name, changes in RUNS.items()}
     experiments["plain"] = Experiment(load({**other, "run.store": place, "method.name": "eszsl"}))
     for name, experiment in reversed(experiments.items()):
-        pipeline.record(experiment, pipeline.run(experiment, "train")[0], name)
+        pipeline.record(experiment, pipeline.run_steps(experiment, "train")[0], name)
     return str(place)
 
 

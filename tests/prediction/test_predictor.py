@@ -60,7 +60,7 @@ def by_name(prediction: dict[str, Any]) -> dict[str, float]:
 def require_same_as_evaluate(run: starcli.Run, found: dict[str, Any]) -> int:
     """Compare all scores and the best class of each test clip; how many there were."""
     e = run.experiment
-    results, _ = pipeline.run(e, "calibrate")
+    results, _ = pipeline.run_steps(e, "calibrate")
     judged, names = open_scored(results["evaluate"]), results["evaluate"].data()["clips"]
     gamma = results["calibrate"].summary["gamma"]
     assert found["gamma"] == gamma
@@ -121,7 +121,7 @@ def test_among_one_group_gamma_plays_no_part(run: starcli.Run, clips: Path, amon
 
 def described(run: starcli.Run, folder: Path, renamed: dict[str, str]) -> Path:
     """A file of descriptions: new name -> the texts of a class of the run."""
-    results, _ = pipeline.run(run.experiment, "describe")
+    results, _ = pipeline.run_steps(run.experiment, "describe")
     texts = results["describe"].data()["actions"]
     path = folder / "new.json"
     path.write_text(json.dumps({"actions": {new: texts[old] for new, old in renamed.items()}}))

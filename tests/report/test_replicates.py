@@ -157,7 +157,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     for name, more in runs.items():
         experiment = Experiment(load({**common, **more}))
-        pipeline.record(experiment, pipeline.run(experiment, "train")[0], name)
+        pipeline.record(experiment, pipeline.run_steps(experiment, "train")[0], name)
     return str(place)
 
 

@@ -27,8 +27,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A store with a tiny run of one fold, then of two, and what ran for the second."""
     store = tmp_path_factory.mktemp("two") / "store"
     one = {k: v for k, v in TWO.items() if k != "validation__folds"}
-    pipeline.run(tiny(store, **one), "calibrate")
-    results, ran = pipeline.run(tiny(store, **TWO), "calibrate")
+    pipeline.run_steps(tiny(store, **one), "calibrate")
+    results, ran = pipeline.run_steps(tiny(store, **TWO), "calibrate")
     pipeline.record(tiny(store, **TWO), results, "two")
     return store, ran
 
@@ -47,7 +47,7 @@ def test_another_fold_runs_only_what_is_its_own(two: tuple[Path, list[str]]) -> 
 
 def test_every_fold_keeps_its_classes_from_encoder_and_head(two: tuple[Path, list[str]]) -> None:
     experiment = tiny(two[0], **TWO)
-    results, _ = pipeline.run(experiment, "calibrate")
+    results, _ = pipeline.run_steps(experiment, "calibrate")
     index = ClipSet.open(results["prepare"]).index
     held: list[int] = []
     for role in experiment.folds:
@@ -66,7 +66,7 @@ def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) 
     from starcli.evaluation.model_selection import select_model
 
     experiment = tiny(two[0], **TWO)
-    results, _ = pipeline.run(experiment, "calibrate")
+    results, _ = pipeline.run_steps(experiment, "calibrate")
     nested = [results[f"train/{role}"] for role in experiment.folds]
     chosen = select_model(nested)
     assert results["train"].summary["epochs"] == chosen.epochs

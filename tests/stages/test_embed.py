@@ -152,11 +152,11 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def summary_of(experiment: Experiment) -> Any:
-    return pipeline.run(experiment, "embed")[0]["embed"].summary
+    return pipeline.run_steps(experiment, "embed")[0]["embed"].summary
 
 
 def bank_of(experiment: Experiment) -> TextBank:
-    return open_bank(pipeline.run(experiment, "embed")[0]["embed"])
+    return open_bank(pipeline.run_steps(experiment, "embed")[0]["embed"])
 
 
 @pytest.mark.parametrize("parts", [2, 4, 6])
@@ -165,7 +165,7 @@ def test_every_vector_stands_under_its_class_and_facet(
     describer: str, parts: int, make: Make
 ) -> None:
     experiment = make(describer=describer, parts=parts)
-    results, _ = pipeline.run(experiment, "embed")
+    results, _ = pipeline.run_steps(experiment, "embed")
     bank = open_bank(results["embed"])
     said = results["describe"].data()["actions"]
     classes = experiment.source.classes
@@ -186,7 +186,7 @@ def test_facets_of_a_describer_take_the_place_of_parts(make: Make) -> None:
 
 def edit(make: Make, **texts: str) -> str:
     """Change what is said of the fifth class by hand; its name."""
-    result = pipeline.run(make(), "describe")[0]["describe"]
+    result = pipeline.run_steps(make(), "describe")[0]["describe"]
     name, content = make().source.classes[4], result.data()
     content["actions"][name].update(texts)
     (result.path / "data.json").write_text(json.dumps(content))
@@ -319,7 +319,7 @@ def test_vectors_of_another_encoder_are_not_used(other: str, make: Make) -> None
 
 @pytest.mark.parametrize("name", ["data.json", "data.safetensors"])
 def test_damaged_earlier_result_is_not_used(name: str, make: Make) -> None:
-    earlier = pipeline.run(make(describer="names"), "embed")[0]["embed"]
+    earlier = pipeline.run_steps(make(describer="names"), "embed")[0]["embed"]
     path = earlier.path / name
     path.write_bytes(path.read_bytes()[:-40])
     Encoder.asked.clear()
@@ -374,7 +374,7 @@ def test_d24_vector_without_direction_names_its_class(
 )
 def test_d18_hand_edit_that_leaves_a_text_out(edit: Callable[..., Any], make: Make) -> None:
     experiment = make()
-    texts = pipeline.run(experiment, "describe")[0]["describe"]
+    texts = pipeline.run_steps(experiment, "describe")[0]["describe"]
     victim = experiment.source.classes[2]
     content = texts.data()
     edit(content["actions"], victim)

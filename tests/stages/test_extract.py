@@ -27,7 +27,7 @@ def viewing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def extracted(store: Path, **changes: Any) -> tuple[Experiment, dict[str, Artifact], ClipSet]:
     experiment = tiny(store, **changes)
-    results, _ = pipeline.run(experiment, "extract")
+    results, _ = pipeline.run_steps(experiment, "extract")
     return experiment, results, ClipSet.open(results["prepare"])
 
 
@@ -120,12 +120,12 @@ def test_shards_of_another_size_are_not_gone_on_with(
         if not left[0]:
             raise KeyboardInterrupt
 
-    pipeline.run(tiny(tmp_path), "pretrain")
+    pipeline.run_steps(tiny(tmp_path), "pretrain")
     monkeypatch.setattr(extract, "save_whole", stop)
     with pytest.raises(KeyboardInterrupt):
-        pipeline.run(tiny(tmp_path, extract__shard_mb=0.003), "extract")
+        pipeline.run_steps(tiny(tmp_path, extract__shard_mb=0.003), "extract")
     monkeypatch.setattr(extract, "save_whole", saved)
-    results, _ = pipeline.run(tiny(tmp_path, extract__shard_mb=0.005), "extract")
+    results, _ = pipeline.run_steps(tiny(tmp_path, extract__shard_mb=0.005), "extract")
     undisturbed = extracted(tmp_path / "other", extract__shard_mb=0.005)[1]
     for name in ("extract/validation", "extract"):
         assert results[name].meta["files"] == undisturbed[name].meta["files"]
@@ -135,12 +135,12 @@ def test_shards_of_another_size_are_not_gone_on_with(
 def test_too_little_space_is_found_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.run(tiny(tmp_path), "pretrain")
+    pipeline.run_steps(tiny(tmp_path), "pretrain")
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
     monkeypatch.setattr(extract, "save_whole", lambda *args: pytest.fail("work was done"))
     with pytest.raises(OutputError, match=r"need 0\.0 GB, free 0\.0 GB") as caught:
-        pipeline.run(tiny(tmp_path), "extract")
+        pipeline.run_steps(tiny(tmp_path), "extract")
     assert caught.value.exit_code == 6
 
 
@@ -170,4 +170,4 @@ def test_a_token_that_is_no_number_names_its_clip(
 
     monkeypatch.setattr(extract, "frozen", spoiled)
     with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):
-        pipeline.run(tiny(tmp_path / "other", extract__shard_mb=0.01), "extract")
+        pipeline.run_steps(tiny(tmp_path / "other", extract__shard_mb=0.01), "extract")

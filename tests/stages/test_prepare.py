@@ -131,7 +131,7 @@ def test_shards_are_cut_where_they_are_full(
 def prepare(store: Path, raw: Path, **more: Any) -> tuple[Experiment, Any]:
     flags = {"dataset.name": "ntu60", "run.raw": raw, "run.store": store, **more}
     experiment = Experiment(load(flags))
-    return experiment, pipeline.run(experiment, "prepare")[0]["prepare"]
+    return experiment, pipeline.run_steps(experiment, "prepare")[0]["prepare"]
 
 
 @pytest.fixture(scope="module")
@@ -283,10 +283,10 @@ def test_recordings_that_change_after_their_fingerprint_are_not_stored_under_it_
             two.unlink()
 
     with pytest.raises(DataError, match="changed while the recordings were read") as caught:
-        pipeline.run(experiment, "prepare", Watching(meanwhile))
+        pipeline.run_steps(experiment, "prepare", Watching(meanwhile))
     assert caught.value.file == str(three if change == "come" else two)
     assert not list((tmp_path / "store").glob("prepare/*"))
-    results, _ = pipeline.run(Experiment(load(flags)), "prepare")
+    results, _ = pipeline.run_steps(Experiment(load(flags)), "prepare")
     assert results["prepare"].summary["clips"] == {"changed": 2, "gone": 1, "come": 3}[change]
 
 
@@ -297,7 +297,7 @@ def test_a_run_is_not_prepared_again_from_other_recordings_a32(tmp_path: Path) -
     (raw / f"{name}.skeleton").write_bytes(sample.text(name, 6))
     loaded = load({"dataset.name": "ntu60", "run.raw": raw, "run.store": tmp_path / "store"})
     with pytest.raises(DataError, match="not the recordings that the run was made of"):
-        pipeline.run(Experiment(loaded, {"raw": "0" * 16}), "prepare")
+        pipeline.run_steps(Experiment(loaded, {"raw": "0" * 16}), "prepare")
 
 
 def test_a_protocol_that_the_recordings_do_not_say_is_refused(

@@ -28,18 +28,18 @@ from tests.test_pipeline import TINY, TRAIN, Cli, tiny
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a tiny pretrained backbone."""
     store = tmp_path_factory.mktemp("pretrained") / "store"
-    pipeline.run(tiny(store, pretrain__epochs=2), "pretrain")
+    pipeline.run_steps(tiny(store, pretrain__epochs=2), "pretrain")
     return store
 
 
 def result(store: Path, **changes: Any) -> dict[str, Artifact]:
-    return pipeline.run(tiny(store, **changes), "pretrain")[0]
+    return pipeline.run_steps(tiny(store, **changes), "pretrain")[0]
 
 
 @pytest.mark.slow
 def test_accuracy_is_of_seen_classes_held_out_or_tested(trained: Path) -> None:
     experiment = tiny(trained, pretrain__epochs=2)
-    results, ran = pipeline.run(experiment, "pretrain")
+    results, ran = pipeline.run_steps(experiment, "pretrain")
     assert ran == []
     index = ClipSet.open(results["prepare"]).index
     for role, step in (("validation", "pretrain/validation"), ("final", "pretrain")):
@@ -180,7 +180,7 @@ def test_weights_that_saw_an_unseen_class_are_refused(trained: Path, tmp_path: P
     changed = tiny(tmp_path, backbone__weights=path, dataset__split="fold1")
     unseen = changed.source.classes[changed.unseen[0]]
     with pytest.raises(DataError, match=f"leak: the backbone was trained on unseen.*{unseen}"):
-        pipeline.run(changed, "extract")
+        pipeline.run_steps(changed, "extract")
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,10 @@ def test_weights_of_a_file_that_says_nothing(
     if declared:
         changes["backbone__trained_on"] = names.get(declared, declared)
     if said is None:
-        pipeline.run(tiny(tmp_path / "store", **changes), "extract")
+        pipeline.run_steps(tiny(tmp_path / "store", **changes), "extract")
         return
     with pytest.raises(DataError, match=said):
-        pipeline.run(tiny(tmp_path / "store", **changes), "extract")
+        pipeline.run_steps(tiny(tmp_path / "store", **changes), "extract")
 
 
 @pytest.mark.slow
@@ -317,7 +317,7 @@ def test_memory_that_runs_out_names_the_setting_to_lower(
 
     monkeypatch.setattr(Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:
-        pipeline.run(tiny(tmp_path), "pretrain")
+        pipeline.run_steps(tiny(tmp_path), "pretrain")
     assert caught.value.message == "out of memory in pretrain/validation"
     assert "pretrain.batch (now 16)" in caught.value.fix
     assert caught.value.exit_code == 7

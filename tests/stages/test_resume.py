@@ -120,25 +120,25 @@ def test_other_settings_do_not_continue_an_interrupted_training(
 
     monkeypatch.setattr(train._Watcher, "after_epoch", stop)
     with pytest.raises(KeyboardInterrupt):
-        pipeline.run(tiny(tmp_path / "one"), "train")
+        pipeline.run_steps(tiny(tmp_path / "one"), "train")
     monkeypatch.setattr(train._Watcher, "after_epoch", original)
     [left] = (tmp_path / "one" / "unfinished").iterdir()
     reason = {p.step.name: p for p in pipeline.plan(tiny(tmp_path / "one"), "train")}
     assert left.name == f"train-{reason['train/validation'].key}"
-    changed, _ = pipeline.run(tiny(tmp_path / "one", method__alpha=0.5), "train")
+    changed, _ = pipeline.run_steps(tiny(tmp_path / "one", method__alpha=0.5), "train")
     assert [p.name for p in (tmp_path / "one" / "unfinished").iterdir()] == [left.name]
-    fresh, _ = pipeline.run(tiny(tmp_path / "other", method__alpha=0.5), "train")
+    fresh, _ = pipeline.run_steps(tiny(tmp_path / "other", method__alpha=0.5), "train")
     for name in ("train/validation", "train"):
         assert changed[name].meta["files"] == fresh[name].meta["files"]
     planned = {p.step.name: p for p in pipeline.plan(tiny(tmp_path / "one"), "train")}
     assert planned["train/validation"].reason == "settings.alpha: 0.5 -> 0.1"
-    pipeline.run(tiny(tmp_path / "one"), "train")
+    pipeline.run_steps(tiny(tmp_path / "one"), "train")
     assert list((tmp_path / "one" / "unfinished").iterdir()) == []
 
 
 @pytest.mark.slow
 def test_every_training_keeps_its_measures(tmp_path: Path) -> None:
-    results, _ = pipeline.run(tiny(tmp_path), "train")
+    results, _ = pipeline.run_steps(tiny(tmp_path), "train")
     for name, criterion in (("train/validation", True), ("train", False)):
         lines = (results[name].path / "metrics.jsonl").read_text("utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
@@ -155,7 +155,7 @@ def test_every_training_keeps_its_measures(tmp_path: Path) -> None:
 
 def test_a_tracker_is_told_of_pretrain_and_train(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    results, _ = pipeline.run(tiny(tmp_path, run__tracker="tensorboard"), "train")
+    results, _ = pipeline.run_steps(tiny(tmp_path, run__tracker="tensorboard"), "train")
     names = {p.name for p in (tmp_path / "tensorboard").iterdir()}
     assert names == {
         f"{name.partition('/')[0]}-{results[name].key}-{role}"
@@ -178,7 +178,7 @@ def test_a_token_that_is_no_number_names_its_clip(value: float) -> None:
 def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    results, _ = pipeline.run(tiny(tmp_path), "extract")
+    results, _ = pipeline.run_steps(tiny(tmp_path), "extract")
     extracted = results["extract/validation"]
     [shard] = extracted.path.glob("plain-*.safetensors")
     tokens = load_file(shard)["tokens"].clone()
@@ -192,7 +192,7 @@ def test_a_spoiled_store_of_tokens_stops_the_training(tmp_path: Path) -> None:
     position = extracted.data()["clips"]["plain"][5]
     name = results["prepare"].data()["names"][position]
     with pytest.raises(NumericalError, match=f"tokens of clip '{name}' are not finite"):
-        pipeline.run(tiny(tmp_path), "train")
+        pipeline.run_steps(tiny(tmp_path), "train")
 
 
 def sparse_shard(path: Path, clips: int, joints: int, width: int) -> None:

@@ -89,7 +89,7 @@ def test_scores_that_are_not_finite_name_the_clip() -> None:
 @pytest.mark.slow
 def test_the_chosen_inference_reaches_the_reported_run(tmp_path: Path) -> None:
     experiment = tiny(tmp_path, method__inference="auto")
-    results, _ = pipeline.run(experiment, "calibrate")
+    results, _ = pipeline.run_steps(experiment, "calibrate")
     nested, final = (results[name] for name in ("train/validation", "train"))
     assert nested.summary["variants"] == [0.0, 0.25, 0.5, 0.75, 1.0]
     chosen = select_model([nested])

@@ -272,7 +272,7 @@ def test_without_recordings_prepared_clips_are_shown(cli: Cli) -> None:
 @pytest.mark.slow
 def test_a_run_is_shown_by_its_test_clips_with_their_true_classes(cli: Cli) -> None:
     experiment = tiny(Path("starcli-store"))
-    results, _ = pipeline.run(experiment, "prepare")
+    results, _ = pipeline.run_steps(experiment, "prepare")
     pipeline.record(experiment, results, "first")
     outcome = cli("view", "first", "--clips", "40")
     assert outcome.code == 0, outcome.err

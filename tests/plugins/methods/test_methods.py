@@ -239,7 +239,7 @@ def test_it_runs_in_the_pipeline(name: str, store: Path) -> None:
         **{f"method.{k}": v for k, v in short(name).items()},
     }
     e = Experiment(load({**dotted, "run.store": store, "method.name": name}))
-    results, _ = pipeline.run(e, "calibrate")
+    results, _ = pipeline.run_steps(e, "calibrate")
     views = set(results["extract"].data()["clips"])
     asked = views_of(registry.load("method", name), e.loaded.plugin_settings["method"])
     assert views == {"plain", *asked}
