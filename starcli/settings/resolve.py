@@ -105,18 +105,18 @@ class Loaded:
     """
 
     settings: Settings
-    plugins: Mapping[str, type[Any]]
+    plugins: Mapping[str, type[Any]]  # of every kind, each with its own facts
     plugin_settings: Mapping[str, BaseModel]
     origins: Mapping[str, str]
 
-    def values(self) -> Iterator[tuple[str, Any]]:
+    def values(self) -> Iterator[tuple[str, object]]:
         """(setting, JSON value) of every setting, the plugins' own included."""
         tree = self.settings.model_dump(mode="json")
         for section, own in self.plugin_settings.items():
             tree[section] |= own.model_dump(mode="json")
         return flatten(tree)
 
-    def choosing(self, section: str, name: str, **own: Any) -> Loaded:
+    def choosing(self, section: str, name: str, **own: object) -> Loaded:
         """The same settings with another plugin in a section.
 
         Args:
@@ -136,7 +136,7 @@ class Loaded:
         return [(k, str(v), self.origins.get(k, "default")) for k, v in self.values()]
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Dotted keys and values of a nested mapping, in order."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
@@ -145,21 +145,22 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+def nest(flat: Mapping[str, object]) -> dict[str, object]:
     """Dotted keys -> nested mapping."""
-    tree: dict[str, Any] = {}
+    tree: dict[str, object] = {}
     for key, value in flat.items():
         *path, last = key.split(".")
         node = tree
         for name in path:
-            node = node.setdefault(name, {})
-            if not isinstance(node, dict):
+            inner = node.setdefault(name, {})
+            if not isinstance(inner, dict):
                 raise UsageError(f"setting '{key}': '{name}' is a value, not a section")
+            node = inner
         node[last] = value
     return tree
 
 
-def parse_assignment(text: str) -> tuple[str, Any]:
+def parse_assignment(text: str) -> tuple[str, object]:
     """`key=value` of a flag -> key and value."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -167,7 +168,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     return key.strip(), parse_value(value)
 
 
-def parse_value(text: str) -> Any:
+def parse_value(text: str) -> object:
     """Text read as a TOML value where it is one, else as the string it is."""
     try:
         parsed = tomllib.loads(f"v = {text}")
@@ -176,7 +177,7 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
+def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     """Read every source, choose the plugins, and validate the whole.
 
     Args:
@@ -197,7 +198,7 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> Loaded:
     return _loaded(*_merge({**sources, **presets}))
 
 
-def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
+def load_recorded(values: Mapping[str, object], run: RunSection) -> Loaded:
     """The settings that a run was trained with, and nothing else.
 
     Args:
@@ -208,7 +209,7 @@ def load_recorded(values: Mapping[str, Any], run: RunSection) -> Loaded:
     return _loaded(*_merge({"run": {**values, **place}}))
 
 
-def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSection:
+def run_section(flags: Mapping[str, object], config: Path | None = None) -> RunSection:
     """Where and on what to run, from flags, variables and file alone."""
     merged, origins = _merge(_sources(flags, config))
     chosen = {key: value for key, value in merged.items() if key.startswith("run.")}
@@ -216,7 +217,7 @@ def run_section(flags: Mapping[str, Any], config: Path | None = None) -> RunSect
     return _required(section, faults)
 
 
-def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[str, Any]]:
+def _sources(flags: Mapping[str, object], config: Path | None) -> dict[str, dict[str, object]]:
     """Origin -> dotted settings, in the order of precedence."""
     path = _config_path(config)
     return {
@@ -226,7 +227,7 @@ def _sources(flags: Mapping[str, Any], config: Path | None) -> dict[str, dict[st
     }
 
 
-def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
+def _loaded(merged: Mapping[str, object], origins: Mapping[str, str]) -> Loaded:
     tree = nest(merged)
     settings, faults = _read(Settings, tree, origins, "")
     plugins: dict[str, type[Any]] = {}
@@ -242,7 +243,7 @@ def _loaded(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Loaded:
     return Loaded(_required(settings, faults), plugins, own, origins)
 
 
-def _store(merged: Mapping[str, Any]) -> Path:
+def _store(merged: Mapping[str, object]) -> Path:
     return Path(str(merged.get("run.store", RunSection().store)))
 
 
@@ -262,11 +263,11 @@ def _config_path(config: Path | None) -> Path | None:
     return config
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path) -> dict[str, object]:
     return dict(flatten(files.toml(path, UsageError)))
 
 
-def _environment() -> dict[str, Any]:
+def _environment() -> dict[str, object]:
     """Settings from STARCLI_* variables; an unknown one is an error, not ignored."""
     for variable in os.environ:
         section = variable.removeprefix("STARCLI_").partition("__")[0].lower()
@@ -283,9 +284,9 @@ def _environment() -> dict[str, Any]:
     return {k: parse_value(v) if isinstance(v, str) else v for k, v in values}
 
 
-def _merge(sources: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+def _merge(sources: Mapping[str, Mapping[str, object]]) -> tuple[dict[str, object], dict[str, str]]:
     """Values and origins by dotted key, the first source that has a key winning."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     origins: dict[str, str] = {}
     for origin, source in sources.items():
         for key, value in source.items():
@@ -294,7 +295,7 @@ def _merge(sources: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], di
     return values, origins
 
 
-def for_chosen(values: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+def for_chosen(values: Mapping[str, object], merged: Mapping[str, object]) -> dict[str, object]:
     """The settings that hold for the chosen plugins.
 
     Args:
@@ -315,7 +316,7 @@ def for_chosen(values: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str
     return chosen
 
 
-def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _recipe(merged: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
     """Origin -> dotted settings of the backbone's chosen recipe."""
     name = str(merged.get("backbone.name", BackboneSection().name))
     chosen = str(merged.get("pretrain.recipe", PretrainSection().recipe))
@@ -327,12 +328,11 @@ def _recipe(merged: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _read(
-    model: type[M], tree: Mapping[str, Any], origins: Mapping[str, str], prefix: str
+    model: type[M], tree: object, origins: Mapping[str, str], prefix: str
 ) -> tuple[M | None, dict[str, str]]:
     """A model of values, None where it cannot be made, and dotted setting -> what is wrong."""
-    faults = {
-        prefix + key: "Input should be finite" for key, value in flatten(tree) if not _finite(value)
-    }
+    flat = flatten(tree) if isinstance(tree, Mapping) else ()
+    faults = {prefix + key: "Input should be finite" for key, value in flat if not _finite(value)}
     made = None
     try:
         made = model.model_validate(tree)
@@ -347,7 +347,7 @@ def _read(
     return made, {key: f"{key}: {reason}{_origin(key, origins)}" for key, reason in faults.items()}
 
 
-def _finite(value: Any) -> bool:
+def _finite(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_finite, value))
     return not isinstance(value, float) or math.isfinite(value)
