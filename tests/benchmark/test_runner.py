@@ -300,12 +300,12 @@ def test_stopping_leaves_finished_cells(
         ran.append(True)
         return whole(*arguments)
 
-    monkeypatch.setattr(pipeline, "run", stopped_in_the_second)
+    monkeypatch.setattr(pipeline, "run_steps", stopped_in_the_second)
     outcome = cli("benchmark", table, "--store", "store", "--only", "eszsl", "--out", "out")
     assert outcome.code == 130
     assert len(made(tmp_path / "store", "calibrate")) == 1
     assert not list((tmp_path / "out").iterdir())
-    monkeypatch.setattr(pipeline, "run", whole)
+    monkeypatch.setattr(pipeline, "run_steps", whole)
     _, found = run(cli, table, tmp_path / "store", "--only", "eszsl", "--dry-run")
     assert [cell["status"] for cell in found["cells"]] == ["cached", "run", "run", "run"]
 
