@@ -22,7 +22,7 @@ from typing import (
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import UsageError, suggest
+from starcli.errors import ErrorFields, UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
+    from starcli.prediction.predictor import Candidate, Prediction
+    from starcli.report.document import RunCalibration, RunEvaluation
     from starcli.settings.resolve import Loaded
     from starcli.store.artifacts import Artifact
 
-    Joints = npt.NDArray[np.floating[Any] | np.integer[Any]]
+    Joints = npt.NDArray[np.floating | np.integer]
     Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 
 
@@ -66,7 +68,7 @@ class Options(TypedDict, total=False):
     store: Annotated[str | Path | None, "run.store"]
     device: Annotated[str | None, "run.device"]
     verify: Annotated[bool | None, "run.verify"]
-    settings: Mapping[str, Any] | None
+    settings: Mapping[str, object] | None
     config: str | Path | None
 
 
@@ -76,6 +78,20 @@ OPTIONS: Mapping[str, str] = {
     if get_origin(hint) is Annotated
 }
 """Option of a stage's command -> the setting it stands for."""
+
+
+class Predicted(TypedDict):
+    """What `predict --json` prints."""
+
+    ok: bool
+    run: str
+    warning: str | None
+    notes: Sequence[str]
+    warnings: list[str]
+    candidates: list[Candidate]
+    gamma: float
+    predictions: list[Prediction]
+    bad: list[ErrorFields]
 
 
 @dataclass(frozen=True)
@@ -222,7 +238,7 @@ def evaluate(
     select: Select = "validation",
     calibrator: Calibrator = "stacking",
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> RunEvaluation:
     """ZSL and generalised ZSL accuracy on a run's test clips, as `starcli evaluate --json` has it.
 
     Args:
@@ -248,7 +264,7 @@ def calibrate(
     select: Select = "validation",
     calibrator: Calibrator = "stacking",
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> RunCalibration:
     """Gamma and what it does, with the curves, as `starcli calibrate --json` has it.
 
     Args:
@@ -294,7 +310,7 @@ def predict(
     mirrored: bool = False,
     swap_sides: bool = False,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Predicted:
     """What is done in recordings, as `starcli predict --json` has it.
 
     Args:

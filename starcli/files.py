@@ -123,7 +123,9 @@ MAX_BYTES = 64 * 2**20
 Pairs = list[tuple[str, object]]
 
 
-def strict_json(path: Path, object_of: Callable[[Pairs], object] | None = None) -> Any:
+def strict_json(
+    path: Path, object_of: Callable[[Pairs], object] | None = None
+) -> Any:
     """JSON without what the standard does not know, and without a key that hides another.
 
     Args:
@@ -158,7 +160,7 @@ def strict_json(path: Path, object_of: Callable[[Pairs], object] | None = None) 
         ) from error
 
 
-def toml(path: Path, wrong: type[StarError] = DataError) -> dict[str, Any]:
+def toml(path: Path, wrong: type[StarError] = DataError) -> dict[str, object]:
     """TOML of a file.
 
     Args:

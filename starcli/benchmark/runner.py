@@ -17,7 +17,7 @@ from starcli.contracts import Progress, silent
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
 from starcli.experiment import Experiment
-from starcli.report.document import MEASURES, evaluation_document
+from starcli.report.document import evaluation_document, measures
 from starcli.settings.resolve import load
 from starcli.store.artifacts import Artifact
 
@@ -82,14 +82,19 @@ def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
     warnings = [document["warning"]] if document["warning"] else []
     if skipped := results["prepare"].summary["skipped"]:
         warnings.append(f"{len(skipped)} recordings could not be read and are left out")
-    kept = ("backbone", "encoder", "describer", "method", "parts", "selected_by", "epochs")
     return {
         "key": results["calibrate"].key,
         "recordings": experiment.raw_digest,
-        **{key: document[key] for key in kept},
+        "backbone": document["backbone"],
+        "encoder": document["encoder"],
+        "describer": document["describer"],
+        "method": document["method"],
+        "parts": document["parts"],
+        "selected_by": document["selected_by"],
+        "epochs": document["epochs"],
         "gamma": document["gzsl"]["gamma"],
         "warning": "; ".join(warnings) or None,
-        **{short: document[group][key] for short, (group, key) in MEASURES.items()},
+        **measures(document),
     }
 
 

@@ -23,6 +23,7 @@ from starcli.errors import DataError, OutputError, UsageError, suggest
 
 if TYPE_CHECKING:
     from starcli.benchmark.grid import Cell
+    from starcli.benchmark.results import Document
     from starcli.benchmark.runner import Runner
     from starcli.benchmark.table import Table
 
@@ -141,7 +142,7 @@ def _open_table(names: Sequence[str], seeds: str | None) -> Table:
     return table if seeds is None else replace(table, seeds=tuple(parse_seeds(seeds)))
 
 
-def _given(settings: Sequence[str], store: Path | None, device: str | None) -> dict[str, Any]:
+def _given(settings: Sequence[str], store: Path | None, device: str | None) -> dict[str, object]:
     """The settings of every run that were given on the command line."""
     from starcli.settings.resolve import parse_assignment
 
@@ -187,7 +188,7 @@ def _ended(result: Mapping[str, Any]) -> str:
     return f"{result['status']}, {result['error']['message']}"
 
 
-def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
+def _show(document: Document, out: Path | None, as_json: bool) -> None:
     """Print and write a result; where runs are missing that could be there, end with 9."""
     from starcli.benchmark import export
     from starcli.cli import console
@@ -205,7 +206,7 @@ def _show(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
     _end(document, len(document["not_run"]))
 
 
-def _hand_over(document: dict[str, Any], shard: str, out: Path | None, as_json: bool) -> None:
+def _hand_over(document: Document, shard: str, out: Path | None, as_json: bool) -> None:
     """Print or write the results of a part of the runs."""
     from starcli.cli.output import print_document
     from starcli.files import save_text
@@ -220,7 +221,7 @@ def _hand_over(document: dict[str, Any], shard: str, out: Path | None, as_json: 
     _end(document, 0)
 
 
-def _end(document: Mapping[str, Any], not_run: int) -> None:
+def _end(document: Document, not_run: int) -> None:
     """End with a code of its own where runs failed or are in no part."""
     from starcli.cli import console
     from starcli.cli.output import SKIPPED

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -55,7 +55,7 @@ def list_(store: StorePath = None, config: Config = None, as_json: Json = False)
     from starcli.cli.output import SKIPPED, print_document
     from starcli.errors import StarError
 
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     bad: dict[str, StarError] = {}
     for name, source in _every(_store(store, config)):
         if isinstance(source, StarError):
@@ -292,9 +292,9 @@ def import_(
     place = _store(store, config)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         made = make(name, request, place, overwrite=overwrite, progress=report)
-    facts = {**made.inspection, **summary(name, made.dataset)}
+    facts = summary(name, made.dataset)
     if as_json:
-        print_document({"ok": True, **facts})
+        print_document({"ok": True, **made.inspection, **facts})
         return
     rows = [*inspection_rows(made.inspection), *summary_rows(facts)]
     console.table(f"data set {name}", ("what", "value"), rows)
@@ -323,7 +323,22 @@ def inspection_rows(found: Inspection) -> list[tuple[str, str]]:
     ]
 
 
-def summary(name: str, made: type[Imported]) -> dict[str, Any]:
+class Summary(TypedDict):
+    """What an imported data set has: counts, and classes by name."""
+
+    dataset: str
+    path: str
+    clips: int
+    layout: str
+    parts: list[int]
+    classes: list[str]
+    without_clips: list[str]
+    subjects: list[str]
+    protocols: dict[str, dict[str, int]]
+    splits: dict[str, list[str]]
+
+
+def summary(name: str, made: type[Imported]) -> Summary:
     """What an imported data set has, as `--json` prints it."""
     rows = made.rows.values()
     subsets = {p: [row["sides"][p] for row in rows] for p in made.protocols}
@@ -343,7 +358,7 @@ def summary(name: str, made: type[Imported]) -> dict[str, Any]:
     }
 
 
-def summary_rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
+def summary_rows(facts: Summary) -> list[tuple[str, str]]:
     """The same as rows of a table."""
     rows = [
         ("clips", str(facts["clips"])),

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,7 +42,7 @@ Compare = Annotated[
 Schema = Annotated[
     bool, typer.Option("--schema", help="Print the JSON schema of such a file, and stop.")
 ]
-Texts = Mapping[str, Mapping[str, Any]]
+Texts = Mapping[str, Mapping[str, object]]
 
 
 def describe(
@@ -84,7 +84,7 @@ def _facets(experiment: Experiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return facets(experiment), tuple(part for table in layout.parts.values() for part in table)
 
 
-def _schema(experiment: Experiment) -> dict[str, Any]:
+def _schema(experiment: Experiment) -> Mapping[str, object]:
     from starcli.text import descriptions
 
     return descriptions.schema(experiment.source.classes, *_facets(experiment))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -101,10 +101,17 @@ def _label(wanted: str, classes: Sequence[str]) -> int | None:
     return require_classes([wanted], classes)[0]
 
 
-Found = dict[str, list[dict[str, Any]]]
+class Alike(TypedDict):
+    """A class or a pair of classes, and the cosine that it has."""
+
+    classes: list[str]
+    cosine: float
 
 
-def _nearest(bank: TextBank, label: int) -> tuple[dict[str, Any], Found]:
+Found = dict[str, list[Alike]]
+
+
+def _nearest(bank: TextBank, label: int) -> tuple[dict[str, str], Found]:
     """What is shown, and facet -> the classes nearest to one."""
     from starcli.text.similarity import cosines, nearest
 
@@ -117,7 +124,7 @@ def _nearest(bank: TextBank, label: int) -> tuple[dict[str, Any], Found]:
     }
 
 
-def _closest(bank: TextBank) -> tuple[dict[str, Any], Found]:
+def _closest(bank: TextBank) -> tuple[dict[str, str], Found]:
     """What is shown, and facet -> the closest pairs of all classes."""
     from starcli.text.similarity import closest, cosines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from starcli.errors import UsageError
 if TYPE_CHECKING:
     from starcli import api
     from starcli.evaluation.gzsl import Choice
+    from starcli.report.document import Evaluation
     from starcli.settings.resolve import Loaded
 
 Runs = Annotated[
@@ -54,8 +55,10 @@ def evaluate(
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     asked: list[str | None] = [*runs] if runs else [None]
-    place: dict[str, Any] = {"store": store, "config": config, "device": device}
-    each = [api.open_run(name, verify=verify, **place) for name in asked]
+    each = [
+        api.open_run(name, store=store, config=config, device=device, verify=verify)
+        for name in asked
+    ]
     opened = {run.name: run for run in each}
     if len(opened) > 1:
         _compare(opened, choice, as_json)
@@ -68,7 +71,7 @@ def evaluate(
     if as_json:
         print_document(document)
         return
-    rows = [*tables.rows(document), *replicates.spread_rows(document)]
+    rows = [*tables.rows(document), *replicates.spread_rows(document["other_folds"])]
     console.table(tables.title(name, document), ("measure", "value"), rows)
     columns = ("class", "role", "ZSL", "GZSL")
     console.table("per class", columns, tables.class_rows(document))
@@ -104,9 +107,10 @@ def calibrate(
         print_document(found)
         return
     if gamma_sweep:
-        for side, curve in found["curves"].items():
-            columns = ("gamma from", "to", "S", "U", "H")
-            console.table(f"{side} clips", columns, tables.curve_rows(curve))
+        columns = ("gamma from", "to", "S", "U", "H")
+        curves = found["curves"]
+        console.table("validation clips", columns, tables.curve_rows(curves["validation"]))
+        console.table("test clips", columns, tables.curve_rows(curves["test"]))
     title = tables.title(opened.name, found)
     console.table(title, ("measure", "value"), tables.calibration_rows(found))
     for file in found["files"]:
@@ -172,7 +176,7 @@ def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None
 
 
 def _show_summary(
-    documents: Mapping[str, Mapping[str, Any]], differ: Mapping[str, Sequence[Any]], as_json: bool
+    documents: Mapping[str, Evaluation], differ: Mapping[str, Sequence[object]], as_json: bool
 ) -> None:
     """Print runs side by side, with their means where they differ in seed and fold alone."""
     from starcli.cli import console

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -165,7 +165,7 @@ def _folder(experiments: Mapping[str, Experiment]) -> Path:
 
 
 def _show(
-    name: str, folder: Path, found: Mapping[str, Any], draw: Callable[[], Figure], as_json: bool
+    name: str, folder: Path, found: Mapping[str, object], draw: Callable[[], Figure], as_json: bool
 ) -> None:
     """Write a figure and print its paths, with the numbers in it where a document is asked for."""
     from starcli.cli import console

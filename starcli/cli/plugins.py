@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -85,7 +85,7 @@ def _kind(name: str) -> Kind:
     raise UsageError(f"no kind of plugin '{name}'", suggest(name, KINDS))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {' '.join(items)}" for key, items in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)

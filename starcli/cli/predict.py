@@ -6,9 +6,9 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,6 +28,9 @@ from starcli.cli.options import (
     path,
 )
 from starcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from starcli.api import Predicted
 
 Sources = Annotated[
     list[Path],
@@ -131,7 +134,7 @@ def _refuse_old_order(
         raise UsageError(f"'{name}' is a run, and recordings come first", f"use: {line}")
 
 
-def _print(found: Mapping[str, Any]) -> None:
+def _print(found: Predicted) -> None:
     """A line for each clip: its best actions with their scores."""
     from starcli.cli import console
 

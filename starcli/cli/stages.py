@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import typer
 
@@ -187,13 +187,21 @@ def _print_settings(loaded: Loaded, as_json: bool) -> None:
 PLAN = ("step", "key", "status", "reason")
 
 
+class Plan(TypedDict):
+    """What is to run for a seed, and what `describe` would ask a service for."""
+
+    seed: int
+    plan: list[dict[str, str]]
+    estimate: NotRequired[dict[str, float]]
+
+
 def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: bool) -> None:
     """Print what is to run for each seed; what an earlier one makes runs once."""
     from starcli.cli import console
     from starcli.experiment import Experiment
     from starcli.pipeline import plan
 
-    plans, made = [], dict[str, int]()
+    plans, made = list[Plan](), dict[str, int]()
     for loaded in many:
         experiment, seed = Experiment(loaded), loaded.settings.seed
         planned = plan(experiment, stage)
@@ -201,17 +209,19 @@ def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: 
         for item in planned:
             made.setdefault(item.key, seed)
         listed = [dict(zip(PLAN, row, strict=True)) for row in rows]
-        plans.append({"seed": seed, "plan": listed, **_estimate(experiment, planned)})
+        shown: Plan = {"seed": seed, "plan": listed}
+        if asked := _estimate(experiment, planned):
+            shown["estimate"] = asked
+        plans.append(shown)
     if as_json:
         alone = {key: value for key, value in plans[0].items() if key != "seed"}
         print_document({"ok": True, **({"plans": plans} if several else alone)})
         return
     for each in plans:
-        seed, steps = each.pop("seed"), each.pop("plan")
-        title = f"plan, seed {seed}" if several else "plan"
-        console.table(title, PLAN, [tuple(step.values()) for step in steps])
-        for name, found in each.items():
-            console.table(name, tuple(found), [tuple(found.values())])
+        title = f"plan, seed {each['seed']}" if several else "plan"
+        console.table(title, PLAN, [tuple(step.values()) for step in each["plan"]])
+        if found := each.get("estimate"):
+            console.table("estimate", tuple(found), [tuple(found.values())])
 
 
 def _status(item: Planned, made: Mapping[str, int]) -> tuple[str, str]:
@@ -221,14 +231,13 @@ def _status(item: Planned, made: Mapping[str, int]) -> tuple[str, str]:
     return "cached" if item.artifact else "run", item.reason
 
 
-def _estimate(experiment: Experiment, planned: Sequence[Planned]) -> dict[str, Any]:
+def _estimate(experiment: Experiment, planned: Sequence[Planned]) -> dict[str, float]:
     """What the step `describe` of a plan would ask a service for; empty where it asks nobody."""
     from starcli.stages.describe import estimate
 
     for item in planned:
         if item.step.stage == "describe" and item.artifact is None:
-            found = estimate(experiment, item.recipe)
-            return {"estimate": dict(found)} if found else {}
+            return dict(estimate(experiment, item.recipe) or {})
     return {}
 
 

@@ -10,16 +10,15 @@ from typing import Literal
 from starcli.errors import DataError, UsageError
 from starcli.evaluation import calibrated_stacking, gate, metrics
 from starcli.evaluation.calibrated_stacking import Curve, GammaChoice, Stacking
+from starcli.evaluation.documents import ByClass, Selection
 from starcli.evaluation.gate import Gate
 from starcli.evaluation.metrics import Ints, ScoredClips
 from starcli.evaluation.model_selection import SelectedModel
 from starcli.evaluation.report import (
-    ByClass,
     Curves,
     EvaluationReport,
     Gap,
     Generalized,
-    Selection,
     ZeroShot,
 )
 

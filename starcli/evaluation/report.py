@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
+from starcli.evaluation.documents import ReportDocument, Selection
 from starcli.evaluation.gate import Gate
-
-Selection = Literal["validation", "oracle", "user"]
-"""Where gamma comes from: pseudo-unseen classes, the test clips themselves, or the user."""
-
-
-class ByClass(TypedDict):
-    """Accuracies [C] of the classes that have clips, their mean, and counts [C, C]: true, named."""
-
-    per_class_accuracy: list[float | None]
-    class_mean_accuracy: float | None
-    confusion: list[list[int]]
 
 
 class _Part(BaseModel):
@@ -92,6 +82,8 @@ class EvaluationReport(_Part):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> ReportDocument:
         """The report as JSON."""
-        return self.model_dump(mode="json", by_alias=True)
+        dumped: Any = self.model_dump(mode="json", by_alias=True)  # pydantic does not say its keys
+        document: ReportDocument = dumped
+        return document

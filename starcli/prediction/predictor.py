@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -74,6 +74,27 @@ def read_actions(given: str | Path | Sequence[str], known: Sequence[str] = ()) -
     lines = [line.strip() for line in text(given).rstrip().split("\n")]
     refuse_alike((name, given, line) for line, name in enumerate(lines, start=1))
     return Actions(tuple(lines))
+
+
+class Candidate(TypedDict):
+    """What a clip may be: its name, and whether it is `seen`, `unseen` or `new` to the run."""
+
+    name: str
+    role: str
+
+
+class Action(Candidate):
+    """What a clip is named, with its score."""
+
+    score: float
+
+
+class Prediction(TypedDict):
+    """What a clip was named, the best first."""
+
+    file: str
+    clip: str
+    actions: list[Action]
 
 
 class Predictor:
@@ -165,7 +186,7 @@ class Predictor:
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
         return scores[:, self.candidates] - shift
 
-    def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[dict[str, Any]]]:
+    def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[Action]]:
         """For each clip its best candidates: name, role, score; of equal ones the first first."""
         scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)
         for row, ranks in zip(scores[:, :top].tolist(), order[:, :top].tolist(), strict=True):
@@ -185,7 +206,7 @@ class Predictions(NamedTuple):
         warnings: What was done to recordings by rule, and what is doubtful in some, a line each.
     """
 
-    clips: list[dict[str, Any]]
+    clips: list[Prediction]
     bad: list[StarError]
     warnings: list[str]
 
@@ -214,12 +235,12 @@ def predict(
         raise UsageError(f"top {top} is less than 1", "ask for one action or more")
     e = predictor.experiment
     reader = Reader(e.source, e.settings.prepare.normalise, predictor.persons, form or Form())
-    named: list[tuple[Incoming, dict[str, Any]]] = []
+    named: list[tuple[Incoming, Prediction]] = []
     bad: list[StarError] = []
     clips = _good(reader, recordings, bad)
     while batch := list(islice(clips, e.settings.extract.batch)):
         for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
-            said = {"file": clip.file, "clip": clip.name, "actions": actions}
+            said: Prediction = {"file": clip.file, "clip": clip.name, "actions": actions}
             named.append((replace(clip, joints=clip.joints[:0]), said))
         progress.update("predict", len(named), 0)
     warnings = [*reader.warnings, *_sound([clip for clip, _ in named], bad)]

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +37,7 @@ from starcli.data.rates import at_rate
 from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
 from starcli.poses import PoseFile, UnnamedJoints, Up
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.generic]
 Named = Iterator[tuple[str, Joints] | StarError]
 TRAIN = "train on such recordings: starcli data import NAME {}, then starcli train --dataset NAME"
 

@@ -179,7 +179,7 @@ def declared(kind: Kind, name: str) -> type[Any]:
     return plugin
 
 
-def _require_contract(entry: Entry, plugin: Any, calls: Mapping[str, tuple[str, ...]]) -> None:
+def _require_contract(entry: Entry, plugin: object, calls: Mapping[str, tuple[str, ...]]) -> None:
     """Refuse what another API was the contract of, lacks a member or takes other arguments."""
     whose, update = who(entry), f"update {entry.distribution}"
     api = getattr(plugin, "api", None)
@@ -192,7 +192,8 @@ def _require_contract(entry: Entry, plugin: Any, calls: Mapping[str, tuple[str, 
     missing = [member for member in members if not hasattr(plugin, member)]
     if missing:
         raise IncompatibleError(f"{whose} lacks {', '.join(missing)}", update)
-    if not (isinstance(plugin.Settings, type) and hasattr(plugin.Settings, "model_fields")):
+    settings = getattr(plugin, "Settings", None)
+    if not (isinstance(settings, type) and hasattr(settings, "model_fields")):
         raise IncompatibleError(f"{whose}: Settings is not a pydantic model", update)
     for name, given in calls.items():
         if not _takes(getattr(plugin, name), len(given)):
@@ -201,7 +202,7 @@ def _require_contract(entry: Entry, plugin: Any, calls: Mapping[str, tuple[str, 
             )
 
 
-def _takes(function: Callable[..., Any], given: int) -> bool:
+def _takes(function: Callable[..., object], given: int) -> bool:
     """Whether a method, looked up on its class, can be called with so many arguments."""
     try:
         signature = inspect.signature(function)

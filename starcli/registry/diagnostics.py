@@ -159,9 +159,9 @@ def _type_name(annotation: Any) -> str:
     return f"{name}[{', '.join(names)}]" if names else str(name)
 
 
-def _first_line(thing: Any) -> str:
+def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, tuple | dict) else [str(value)]

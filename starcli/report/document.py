@@ -5,8 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
+from starcli.evaluation.documents import (
+    CalibratorDocument,
+    CurvesDocument,
+    GammaDocument,
+    GapDocument,
+    GeneralizedDocument,
+    Selection,
+    ZeroShotDocument,
+)
 from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
 from starcli.evaluation.report import EvaluationReport
@@ -25,13 +34,105 @@ SELECTED_BY = {
 }
 """What every table says of the way its gamma was found."""
 
-
-MEASURES = {
+Measure = Literal["ZSL", "S", "U", "H"]
+MEASURES: Mapping[Measure, tuple[str, str]] = {
     "ZSL": ("zsl", "accuracy"),
     "S": ("gzsl", "seen_accuracy"),
     "U": ("gzsl", "unseen_accuracy"),
     "H": ("gzsl", "harmonic_mean"),
 }
+"""Short name -> where a document has it."""
+
+
+class Measures(TypedDict):
+    """The accuracies of a run that are compared, as fractions."""
+
+    ZSL: float
+    S: float
+    U: float
+    H: float
+
+
+class GeneralizedWithOracle(GeneralizedDocument):
+    """Accuracies among all classes, and those of the gamma that the test clips would choose."""
+
+    oracle_harmonic_mean: float
+    oracle_gamma: float
+
+
+class Classes(TypedDict):
+    """The classes of a data set; ids of those seen and unseen, names of those without clips."""
+
+    names: list[str]
+    seen: list[int]
+    unseen: list[int]
+    without_test_clips: list[str]
+
+
+class Judged(TypedDict):
+    """How the gamma of a run was chosen, and what its results must admit."""
+
+    selection: Selection
+    selected_by: str
+    validation_folds: int
+    transductive: bool
+    warning: str | None
+    doubts: list[str]
+    calibrator: CalibratorDocument
+
+
+class Evaluation(Judged):
+    """What was run, how it was chosen, how good it is."""
+
+    ok: bool
+    dataset: str
+    protocol: str
+    split: str
+    parts: int
+    seed: int
+    backbone: str
+    backbone_weights: str | None
+    encoder: str
+    describer: str
+    method: str
+    epochs: int
+    variant: float | None
+    zsl: ZeroShotDocument
+    gzsl: GeneralizedWithOracle
+    classes: Classes
+
+
+class Calibration(Judged, Measures):
+    """What calibration found."""
+
+    gamma: GammaDocument
+    harmonic_mean: float
+    oracle: GammaDocument
+    gap: GapDocument
+    curves: CurvesDocument
+
+
+class OtherFold(Measures):
+    """A finished run of another fold."""
+
+    run: str
+    split: str
+    seed: int
+
+
+class RunEvaluation(Evaluation):
+    """What `evaluate --json` prints of a run."""
+
+    run: str
+    other_folds: list[OtherFold]
+
+
+class RunCalibration(Calibration):
+    """What `calibrate --json` prints of a run."""
+
+    ok: bool
+    run: str
+    files: list[str]
 
 
 def evaluated(
@@ -53,7 +154,7 @@ def evaluated(
 
 def evaluation_document(
     experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
-) -> dict[str, Any]:
+) -> Evaluation:
     """Everything that `evaluate --json` prints: what was run, how it was chosen, how good it is.
 
     Args:
@@ -62,6 +163,7 @@ def evaluation_document(
         choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
     settings, source = experiment.settings, experiment.source
+    weights = settings.backbone.weights
     report = evaluated(experiment, results, choice or Choice())
     found, names = report.document(), list(source.classes)
     clips = [sum(row) for row in report.gzsl.confusion]
@@ -73,7 +175,7 @@ def evaluation_document(
         "parts": settings.parts,
         "seed": settings.seed,
         "backbone": settings.backbone.name,
-        "backbone_weights": settings.backbone.weights and str(settings.backbone.weights),
+        "backbone_weights": None if weights is None else str(weights),
         "transductive": experiment.transductive,
         "warning": warning(experiment, results),
         "encoder": settings.encoder.name,
@@ -101,6 +203,20 @@ def evaluation_document(
     }
 
 
+def measures(document: Evaluation) -> Measures:
+    """The accuracies of an evaluation that are compared."""
+    return _measures(document["zsl"], document["gzsl"])
+
+
+def _measures(zsl: ZeroShotDocument, gzsl: GeneralizedDocument) -> Measures:
+    return {
+        "ZSL": zsl["accuracy"],
+        "S": gzsl["seen_accuracy"],
+        "U": gzsl["unseen_accuracy"],
+        "H": gzsl["harmonic_mean"],
+    }
+
+
 def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
     """What every result must say of a backbone that was not pretrained in its own run."""
     if results["pretrain"].summary["classes"] is None:
@@ -120,7 +236,7 @@ def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | No
 
 def calibration_document(
     experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
-) -> dict[str, Any]:
+) -> Calibration:
     """What calibration found, with the exact curves.
 
     Args:
@@ -139,7 +255,7 @@ def calibration_document(
         "doubts": found["doubts"],
         "calibrator": found["calibrator"],
         "gamma": found["gamma"],
-        **{short: found[group][measure] for short, (group, measure) in MEASURES.items()},
+        **_measures(found["zsl"], found["gzsl"]),
         "harmonic_mean": report.gzsl.harmonic_mean,
         "oracle": found["oracle"],
         "gap": found["gap"],
@@ -147,9 +263,7 @@ def calibration_document(
     }
 
 
-def save_calibration(
-    found: Mapping[str, Any], run: str, choice: Choice, folder: Path
-) -> list[Path]:
+def save_calibration(found: Calibration, run: str, choice: Choice, folder: Path) -> list[Path]:
     """Write what calibration found and its picture; their paths.
 
     Args:

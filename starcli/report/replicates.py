@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
-from typing import Any
+from typing import TypedDict
 
 from starcli.data.splits import family
 from starcli.errors import StarError, UsageError
@@ -12,26 +12,74 @@ from starcli.evaluation.gzsl import Choice
 from starcli.experiment import Experiment
 from starcli.pipeline import plan
 from starcli.report import tables
-from starcli.report.document import MEASURES, evaluation_document
+from starcli.report.document import (
+    MEASURES,
+    Evaluation,
+    Measure,
+    Measures,
+    OtherFold,
+    evaluation_document,
+    measures,
+)
 from starcli.report.tables import percent
 from starcli.settings.resolve import PLUGIN_SECTIONS, load_recorded
 from starcli.store import runs
 
 SHOWN = 6
 """Most differences that a title names."""
-Identity = Mapping[str, Any]
+SPREAD: tuple[Measure, ...] = ("ZSL", "H")
+"""The measures whose range over other folds is shown."""
+Identity = Mapping[str, object]
 """All that makes a run what it is, as `Experiment.identity` gives it."""
-Document = Mapping[str, Any]
-"""What `evaluate --json` prints of a run."""
+Differences = Mapping[str, Sequence[object]]
+"""Dotted setting -> its value in each run."""
 
 
-def _common(identity: Identity) -> dict[str, Any]:
+class Spread(TypedDict):
+    """Mean and sample standard deviation of every measure; of one run there is no deviation."""
+
+    mean: dict[Measure, float]
+    std: dict[Measure, float | None]
+
+
+class Fold(Spread):
+    """The runs of a fold."""
+
+    split: str
+    seeds: list[int]
+
+
+class Compared(Measures):
+    """A run beside others."""
+
+    dataset: str
+    protocol: str
+    split: str
+    seed: int
+    selection: str
+    run: str
+    warning: str | None
+
+
+class Summary(TypedDict):
+    """Several runs side by side, as `evaluate --json` prints them."""
+
+    ok: bool
+    runs: list[Compared]
+    differ: dict[str, Sequence[object]]
+    folds: list[Fold]
+    over: str | None
+    mean: dict[Measure, float] | None
+    std: dict[Measure, float | None] | None
+
+
+def _common(identity: Identity) -> dict[str, object]:
     """What runs have in common that are averaged."""
     kept = {key: value for key, value in identity.items() if key != "seed"}
-    return kept | {"dataset.split": family(kept["dataset.split"])}
+    return kept | {"dataset.split": family(str(kept["dataset.split"]))}
 
 
-def differing(identities: Mapping[str, Identity]) -> dict[str, list[Any]]:
+def differing(identities: Mapping[str, Identity]) -> dict[str, list[object]]:
     """What runs differ in beside seed and fold: dotted setting -> its value in each of them.
 
     Where they differ in a plugin, its own settings are not listed.
@@ -60,9 +108,7 @@ def differing(identities: Mapping[str, Identity]) -> dict[str, list[Any]]:
     }
 
 
-def summary(
-    documents: Mapping[str, Document], differ: Mapping[str, Sequence[Any]]
-) -> dict[str, Any]:
+def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary:
     """Several runs side by side; where they differ in seed and fold alone, with their means.
 
     Args:
@@ -74,37 +120,58 @@ def summary(
         and `std` (sample standard deviation) are over: `seeds`, `folds`, or `folds and seeds`,
         each fold with the mean over its seeds. Runs that differ have no means.
     """
-    runs = [
-        {key: each[key] for key in ("dataset", "protocol", "split", "seed", "selection")}
-        | {"run": name, "warning": each["warning"]}
-        | {short: each[group][measure] for short, (group, measure) in MEASURES.items()}
-        for name, each in documents.items()
-    ]
-    found: dict[str, Any] = {"ok": True, "runs": runs, "differ": dict(differ)}
+    runs = [_compared(name, each) for name, each in documents.items()]
+    found: Summary = {
+        "ok": True,
+        "runs": runs,
+        "differ": dict(differ),
+        "folds": [],
+        "over": None,
+        "mean": None,
+        "std": None,
+    }
     if differ:
-        return found | {"folds": [], "over": None, "mean": None, "std": None}
-    by_split: dict[str, list[dict[str, Any]]] = {}
+        return found
+    by_split: dict[str, list[Compared]] = {}
     for run in runs:
         by_split.setdefault(run["split"], []).append(run)
-    folds = [
-        {"split": split, "seeds": [run["seed"] for run in own], **_spread(own)}
+    folds: list[Fold] = [
+        {"split": split, "seeds": [run["seed"] for run in own], **_spread(map(_measured, own))}
         for split, own in by_split.items()
     ]
     if len(folds) == 1:
-        return found | {"folds": folds, "over": "seeds", **_spread(runs)}
+        return {**found, "folds": folds, "over": "seeds", **_spread(map(_measured, runs))}
     seeds = {seed for fold in folds for seed in fold["seeds"]}
     over = "folds" if len(seeds) == 1 else "folds and seeds"
-    return found | {"folds": folds, "over": over, **_spread([fold["mean"] for fold in folds])}
+    return {**found, "folds": folds, "over": over, **_spread(fold["mean"] for fold in folds)}
 
 
-def _spread(measured: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def _compared(name: str, document: Evaluation) -> Compared:
+    return {
+        "dataset": document["dataset"],
+        "protocol": document["protocol"],
+        "split": document["split"],
+        "seed": document["seed"],
+        "selection": document["selection"],
+        "run": name,
+        "warning": document["warning"],
+        **measures(document),
+    }
+
+
+def _measured(run: Measures) -> dict[Measure, float]:
+    return {short: run[short] for short in MEASURES}
+
+
+def _spread(runs: Iterable[Mapping[Measure, float]]) -> Spread:
     """Mean and sample standard deviation of every measure."""
+    measured = list(runs)
     columns = {short: [each[short] for each in measured] for short in MEASURES}
     std = {short: stdev(values) if len(values) > 1 else None for short, values in columns.items()}
     return {"mean": {short: mean(values) for short, values in columns.items()}, "std": std}
 
 
-def title(documents: Mapping[str, Document], found: Mapping[str, Any]) -> str:
+def title(documents: Mapping[str, Evaluation], found: Summary) -> str:
     """What stands above a table of several runs."""
     what = ""
     if found["differ"]:
@@ -117,46 +184,47 @@ def title(documents: Mapping[str, Document], found: Mapping[str, Any]) -> str:
     return f"{len(documents)} runs{what}: {'; '.join(sorted(titles))}"
 
 
-def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def rows(found: Summary) -> list[tuple[str, ...]]:
     """A summary as lines of a table, in percent: the runs, then the means that there are."""
-    lines = [(run["run"], *_percents(run)) for run in found["runs"]]
-    if found["over"] is None:
+    lines = [(run["run"], *_percents(_measured(run))) for run in found["runs"]]
+    over, means, deviations = found["over"], found["mean"], found["std"]
+    if means is None or deviations is None:
         return lines
-    over = found["over"]
     if over == "folds and seeds":
         lines += [line for fold in found["folds"] for line in _of_fold(fold)]
         count = len(found["folds"])
         lines += [
-            (f"mean over {count} folds, each the mean over its seeds", *_percents(found["mean"])),
-            ("standard deviation over these folds", *_percents(found["std"])),
+            (f"mean over {count} folds, each the mean over its seeds", *_percents(means)),
+            ("standard deviation over these folds", *_percents(deviations)),
         ]
         return lines
     return [
         *lines,
-        (f"mean over {over}", *_percents(found["mean"])),
-        (f"standard deviation over {over}", *_percents(found["std"])),
+        (f"mean over {over}", *_percents(means)),
+        (f"standard deviation over {over}", *_percents(deviations)),
     ]
 
 
-def _of_fold(fold: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _of_fold(fold: Fold) -> Iterator[tuple[str, ...]]:
     if len(fold["seeds"]) > 1:
         seeds = ", ".join(map(str, fold["seeds"]))
         yield f"{fold['split']}, mean over seeds {seeds}", *_percents(fold["mean"])
         yield f"{fold['split']}, standard deviation over seeds", *_percents(fold["std"])
 
 
-def _percents(values: Mapping[str, float | None]) -> list[str]:
+def _percents(values: Mapping[Measure, float | None]) -> list[str]:
     return [percent(values[short]) for short in MEASURES]
 
 
-def other_folds(experiment: Experiment, choice: Choice) -> list[dict[str, Any]]:
+def other_folds(experiment: Experiment, choice: Choice) -> list[OtherFold]:
     """Accuracies of finished runs of the store that differ in the fold, and maybe in the seed.
 
     Args:
         experiment: Settings and plugins of a run.
         choice: How seen and unseen classes are balanced.
     """
-    own, found = experiment.identity, {}
+    own = experiment.identity
+    found: dict[str, OtherFold] = {}
     for name in runs.names(experiment.store.root):
         try:
             other = _like(experiment, own, name)
@@ -174,7 +242,7 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[dict[str, Any]]:
             "run": name,
             "split": document["split"],
             "seed": document["seed"],
-            **{short: document[group][key] for short, (group, key) in MEASURES.items()},
+            **measures(document),
         }
     return list(found.values())
 
@@ -191,9 +259,8 @@ def _like(experiment: Experiment, own: Identity, name: str) -> Experiment | None
     return Experiment(load_recorded(recorded["settings"], experiment.settings.run), recorded)
 
 
-def spread_rows(document: Document) -> list[tuple[str, str]]:
+def spread_rows(others: Sequence[OtherFold]) -> list[tuple[str, str]]:
     """How far the other folds of a data set lie apart, as lines of a table."""
-    others = document["other_folds"]
     if not others:
         return []
     runs = f"{len(others)} run{'s' if len(others) > 1 else ''}"
@@ -204,5 +271,5 @@ def spread_rows(document: Document) -> list[tuple[str, str]]:
                 dict.fromkeys(percent(end([run[short] for run in others])) for end in (min, max))
             ),
         )
-        for short in ("ZSL", "H")
+        for short in SPREAD
     ]

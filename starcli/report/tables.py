@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from starcli.report.document import SELECTED_BY
+from starcli.evaluation.documents import CalibratorDocument, CurveDocument, GammaDocument
+from starcli.report.document import SELECTED_BY, Calibration, Evaluation, Judged
 
 
 def accuracy_line(summary: Mapping[str, Any]) -> str:
@@ -17,14 +18,14 @@ def accuracy_line(summary: Mapping[str, Any]) -> str:
     return f"backbone: names {share} of {clips} {where} clips of seen classes right"
 
 
-def title(run: str, document: Mapping[str, Any]) -> str:
+def title(run: str, document: Judged) -> str:
     """What stands above a table of results: the run, how it was chosen, and what it must admit."""
     gate = "gate, " if document["calibrator"]["name"] == "gate" else ""
     warning = f"; {document['warning']}" if document["warning"] else ""
     return f"{run}: {gate}{SELECTED_BY[document['selection']]}{warning}"
 
 
-def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rows(document: Evaluation) -> list[tuple[str, str]]:
     """The document's accuracies as lines of a table, in percent."""
     zsl, gzsl = document["zsl"], document["gzsl"]
     tuned = " of the oracle" if document["selection"] == "oracle" else ""
@@ -42,10 +43,11 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def class_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def class_rows(document: Evaluation) -> list[tuple[str, str, str, str]]:
     """Per class: name, seen or unseen, ZSL and GZSL accuracy."""
     unseen = set(document["classes"]["unseen"])
-    zsl, gzsl = (document[k]["per_class_accuracy"] for k in ("zsl", "gzsl"))
+    zsl = document["zsl"]["per_class_accuracy"]
+    gzsl = document["gzsl"]["per_class_accuracy"]
     return [
         (name, "unseen" if c in unseen else "seen", percent(zsl[c]), percent(gzsl[c]))
         for c, name in enumerate(document["classes"]["names"])
@@ -57,9 +59,9 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def calibration_rows(found: Calibration) -> list[tuple[str, str]]:
     """What calibration found, as lines of a table."""
-    best, oracle, gap, curves = (found[k] for k in ("gamma", "oracle", "gap", "curves"))
+    best, oracle, gap, curves = found["gamma"], found["oracle"], found["gap"], found["curves"]
     used = found["calibrator"]["gamma"]
     return [
         *_gate_rows(found["calibrator"]),
@@ -78,7 +80,7 @@ def calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _gate_rows(calibrator: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _gate_rows(calibrator: CalibratorDocument) -> list[tuple[str, str]]:
     if calibrator["name"] != "gate":
         return []
     weights = (*calibrator["weights"], calibrator["bias"])
@@ -91,17 +93,15 @@ def _gate_rows(calibrator: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _interval(best: Mapping[str, Any]) -> str:
+def _interval(best: GammaDocument) -> str:
     ends = (best["low"], best["high"])
     return ", ".join("no end" if end is None else f"{end:.4f}" for end in ends)
 
 
-def curve_rows(curve: Mapping[str, Any], count: int = 24) -> list[tuple[str, ...]]:
+def curve_rows(curve: CurveDocument, count: int = 24) -> list[tuple[str, ...]]:
     """About `count` of the curve's intervals, the best one among them, as table rows."""
     ends = ["-inf", *(f"{g:.4f}" for g in curve["breakpoints"]), "inf"]
-    keys = ("seen_accuracy", "unseen_accuracy", "harmonic_mean")
     total, harmonic = len(ends) - 1, curve["harmonic_mean"]
+    lines = (curve["seen_accuracy"], curve["unseen_accuracy"], harmonic)
     picked = {*range(0, total, max(1, total // count)), harmonic.index(max(harmonic)), total - 1}
-    return [
-        (ends[i], ends[i + 1], *(percent(curve[key][i]) for key in keys)) for i in sorted(picked)
-    ]
+    return [(ends[i], ends[i + 1], *(percent(line[i]) for line in lines)) for i in sorted(picked)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -43,7 +43,7 @@ class PluginSection(Section):
     model_config = ConfigDict(frozen=True, extra="allow")
     name: str
 
-    def own(self) -> dict[str, Any]:
+    def own(self) -> dict[str, object]:
         """The keys that belong to the plugin."""
         return dict(self.model_extra or {})
 

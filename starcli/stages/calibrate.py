@@ -13,7 +13,7 @@ def run(job: Job) -> None:
     """Store what the choice on validation finds, which no test clip has influenced."""
     scored, classes = open_scored(job.inputs["scores"]), len(job.experiment.source.classes)
     report = measure(select_model(job.nested), scored, Choice(), classes)
-    found = report.document()
+    found: dict[str, object] = {**report.document()}
     curves = found.pop("curves")
     job.draft.json(found)
     job.draft.json(curves, "curves")

@@ -106,7 +106,7 @@ KEYS = {
 
 
 def test_a_report_has_these_keys_in_this_order() -> None:
-    found = measure(model([NESTED]), TEST, Choice(), 4).document()
+    found: Any = measure(model([NESTED]), TEST, Choice(), 4).document()
     assert list(found) == list(KEYS)
     for name, keys in KEYS.items():
         assert keys is None or list(found[name]) == keys

@@ -15,11 +15,12 @@ import torch
 
 import starcli
 from starcli import pipeline
+from starcli.api import Predicted
 from starcli.contracts import Clip, TextBank
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import predict as named_by
 from starcli.evaluation.model_selection import open_scored
-from starcli.prediction.predictor import Predictor, extend, read_actions
+from starcli.prediction.predictor import Prediction, Predictor, extend, read_actions
 from tests.progress import Watching
 from tests.test_pipeline import TINY, Cli
 
@@ -53,11 +54,11 @@ def store_of(run: starcli.Run) -> list[str]:
     return ["--store", str(run.experiment.store.root)]
 
 
-def by_name(prediction: dict[str, Any]) -> dict[str, float]:
+def by_name(prediction: Prediction) -> dict[str, float]:
     return {action["name"]: action["score"] for action in prediction["actions"]}
 
 
-def require_same_as_evaluate(run: starcli.Run, found: dict[str, Any]) -> int:
+def require_same_as_evaluate(run: starcli.Run, found: Predicted) -> int:
     """Compare all scores and the best class of each test clip; how many there were."""
     e = run.experiment
     results, _ = pipeline.run_steps(e, "calibrate")

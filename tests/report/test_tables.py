@@ -8,7 +8,7 @@ import pytest
 
 from starcli.report import tables
 
-CURVE = {
+CURVE: Any = {
     "breakpoints": [0.0, 0.25],
     "seen_accuracy": [1.0, 0.5, 0.0],
     "unseen_accuracy": [0.0, 0.5, 1.0],
@@ -16,7 +16,7 @@ CURVE = {
     "area": 0.5,
 }
 PLACE = {"gamma": 0.125, "low": 0.0, "high": None, "harmonic_mean": 0.5, "identifiable": True}
-CALIBRATION: dict[str, Any] = {
+CALIBRATION: Any = {
     "selection": "user",
     "warning": None,
     "calibrator": {"name": "stacking", "gamma": 0.3},
@@ -28,7 +28,7 @@ CALIBRATION: dict[str, Any] = {
     "curves": {"validation": CURVE, "test": CURVE},
 }
 GATE = {"name": "gate", "temperature": 2.0, "weights": [1.0, -0.5], "bias": 0.25, "gamma": 0.3}
-REPORT: dict[str, Any] = {
+REPORT: Any = {
     "selection": "oracle",
     "calibrator": GATE,
     "warning": "TRANSDUCTIVE",
@@ -91,7 +91,7 @@ def test_a_curve_keeps_its_ends_and_its_best_interval() -> None:
         ("0.2500", "inf", "0.0 %", "100.0 %", "0.0 %"),
     ]
     count = 1000
-    long = {key: [float(i == 501) for i in range(count)] for key in CURVE}
+    long: Any = {key: [float(i == 501) for i in range(count)] for key in CURVE}
     long["breakpoints"] = [float(i) for i in range(count - 1)]
     rows = tables.curve_rows(long, 10)
     assert len(rows) <= 13
