@@ -127,7 +127,7 @@ Swap = Annotated[
 ]
 
 
-def load_options(options: Mapping[str, Any]) -> Loaded:
+def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a command
     """The settings that a stage's command was given.
 
     Args:

@@ -155,7 +155,7 @@ def train(
         train_seeds(many, run, as_json)
 
 
-def run_stage(stage: str, options: Mapping[str, Any]) -> None:
+def run_stage(stage: str, options: Mapping[str, Any]) -> None:  # `locals()` of a command
     """Do what a stage's command was asked for: run it, or print its settings or its plan.
 
     Args:

@@ -144,7 +144,7 @@ def find(kind: Kind, name: str) -> Entry:
     return (own or found)[0]
 
 
-def load(kind: Kind, name: str) -> type[Any]:
+def load(kind: Kind, name: str) -> type[Any]:  # of any kind, each with its own contract
     """Import one plugin class, ready to compute, and check what it promises.
 
     Raises:
@@ -236,7 +236,7 @@ def who(entry: Entry) -> str:
     return f"{entry.kind} '{entry.name}' ({entry.distribution} {entry.version})"
 
 
-def _target(entry: Entry) -> Any:
+def _target(entry: Entry) -> Any:  # whatever a third party's module has
     """What an entry point names."""
     point = EntryPoint(entry.name, entry.target, GROUPS[entry.kind])
     slow = threading.Timer(PATIENCE_SECONDS, _say_slow, [entry])

@@ -95,7 +95,7 @@ def answer(kind: Kind, name: str) -> None:
     sys.stdout.flush()
 
 
-def facts(kind: Kind, name: str) -> dict[str, Any]:
+def facts(kind: Kind, name: str) -> dict[str, Any]:  # keys differ by the kind
     """What a plugin says of itself.
 
     Args:
@@ -145,7 +145,7 @@ def settings_of(model: type[BaseModel]) -> list[dict[str, str]]:
     ]
 
 
-def _type_name(annotation: Any) -> str:
+def _type_name(annotation: Any) -> str:  # the forms of `typing` have no type in common
     """A type as it is written: `int | None`, `tuple[float, ...]`, `'adamw' | 'sgd'`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
