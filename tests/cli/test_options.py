@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
+from typer.main import get_group
 
 from starcli import api
 from starcli.cli.app import app
@@ -86,5 +86,5 @@ def test_options_of_the_functions_are_those_of_the_commands() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_options_are_shown_by_the_program(stage: str) -> None:
-    command = get_command(app).commands[stage]  # type: ignore[attr-defined]
+    command = get_group(app).commands[stage]
     assert [p.name for p in command.params] == list(signature(STAGES[stage]).parameters)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from safetensors.numpy import load_file
 from starcli import array_files, registry
 from starcli.contracts import Layout, NoSettings
 from starcli.data import imported, layouts
-from starcli.data.importing import arrays, options
+from starcli.data.importing import options
 from starcli.data.importing.builder import ImportRequest, make
 from starcli.data.importing.index import Entry, rows
 from starcli.data.importing.options import meaning
@@ -54,6 +55,17 @@ def clip(value: float = 0.5, frames: int = 3, joints: int = 4) -> np.ndarray[Any
     """A clip whose every number tells frame, joint and axis."""
     numbers = np.arange(frames * joints * 3).reshape(frames, joints, 3)
     return (value + numbers / 1000).astype(np.float32)
+
+
+EXPECTED = "[frames, joints, 2 or 3] or [frames, persons, joints, 2 or 3] of numbers"
+
+
+def is_clip(shape: tuple[int, ...]) -> bool:
+    return len(shape) in (3, 4) and shape[-1] in (2, 3) and min(shape) > 0
+
+
+def read_clip(path: Path, key: str = "") -> npt.NDArray[Any]:
+    return array_files.read(path, key, shaped=is_clip, expected=EXPECTED)
 
 
 @pytest.fixture
@@ -389,7 +401,7 @@ def test_bad_npz_names_the_member_b08_b09(folder: Path, damage: str) -> None:
         np.savez(path, a=np.array([None]))
     said = {"missing": "no array 'a'; there are: b, c", "objects": "Python objects, refused"}
     with pytest.raises(DataError) as caught:
-        arrays.read(path, "a")
+        read_clip(path, "a")
     assert said.get(damage, "cannot be read") in caught.value.message
     assert caught.value.file == place
 
@@ -401,13 +413,13 @@ def test_a_zip_bomb_is_refused_by_its_claim_b11(
     np.savez_compressed(folder / "x.npz", a=np.zeros((100_000, 4, 3), np.float32))
     assert (folder / "x.npz").stat().st_size < 2**16
     with pytest.raises(DataError, match=r"has 4,800,000 bytes, at most 1,048,576 are read"):
-        arrays.read(folder / "x.npz", "a")
+        read_clip(folder / "x.npz", "a")
 
 
 def test_an_npz_of_several_needs_a_key(folder: Path) -> None:
     np.savez(folder / "x.npz", a=clip(1), b=clip(2))
     with pytest.raises(DataError, match="has 2 arrays; there are: a, b"):
-        arrays.read(folder / "x.npz")
+        read_clip(folder / "x.npz")
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))
@@ -416,9 +428,7 @@ def test_any_bytes_are_read_or_refused(tail: bytes, cut: int) -> None:
     whole = saved(clip())
     with io.BytesIO(whole[:cut] + tail) as file:
         try:
-            found = array_files._array(
-                file, len(whole[:cut] + tail), "x.npy", arrays.is_clip, arrays.EXPECTED
-            )
+            found = array_files._array(file, len(whole[:cut] + tail), "x.npy", is_clip, EXPECTED)
         except DataError:
             return
     assert found.ndim in (3, 4)
@@ -426,7 +436,7 @@ def test_any_bytes_are_read_or_refused(tail: bytes, cut: int) -> None:
 
 def test_columns_first_order_is_the_same_clip(folder: Path) -> None:
     np.save(folder / "f.npy", np.asfortranarray(clip()))
-    np.testing.assert_array_equal(arrays.read(folder / "f.npy"), clip())
+    np.testing.assert_array_equal(read_clip(folder / "f.npy"), clip())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -838,5 +848,5 @@ def test_errors_are_all_ours(folder: Path) -> None:
 def test_a_zip_member_of_another_name_is_no_array(folder: Path) -> None:
     with zipfile.ZipFile(folder / "x.npz", "w") as archive:
         archive.writestr("../a.npy", saved(clip()))
-    assert arrays.keys(folder / "x.npz") == ["../a"]
-    np.testing.assert_array_equal(arrays.read(folder / "x.npz"), clip())
+    assert array_files.keys(folder / "x.npz") == ["../a"]
+    np.testing.assert_array_equal(read_clip(folder / "x.npz"), clip())
