@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -356,24 +355,9 @@ class Experiment:
         Raises:
             UsageError: It is asked for and not there.
         """
-        import torch
+        from starcli.training.device import choose
 
-        there = ["cpu"]
-        if torch.cuda.is_available():
-            there += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        if torch.backends.mps.is_available():
-            there.append("mps")
-        name = self.settings.run.device
-        if name == "auto":
-            known = ("cuda", "mps") if size() == 1 else ("cuda",)
-            name = next((d for d in known if d in there), "cpu")
-        if size() > 1 and name not in ("cpu", "cuda"):
-            raise UsageError(f"several processes cannot share {name}", "name cpu or cuda")
-        if name == "cuda" and size() > 1:
-            name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        if name not in there:
-            raise UsageError(f"no device '{name}' here", f"there are: {', '.join(there)}")
-        return torch.device(name)
+        return choose(self.settings.run.device)
 
     def require_device(self) -> None:
         """Refuse a device that is not there before any work is done on another."""
