@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
+    from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
     from starcli.prediction.predictor import Candidate, Prediction
-    from starcli.report.document import RunCalibration, RunEvaluation
     from starcli.settings.resolve import Loaded
     from starcli.store.artifacts import Artifact
 
@@ -238,7 +238,7 @@ def evaluate(
     select: Select = "validation",
     calibrator: Calibrator = "stacking",
     progress: Progress = silent,
-) -> RunEvaluation:
+) -> Document:
     """ZSL and generalised ZSL accuracy on a run's test clips, as `starcli evaluate --json` has it.
 
     Args:
@@ -248,13 +248,27 @@ def evaluate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
+    from starcli.evaluation.gzsl import Choice
+
+    return evaluation(run, Choice(gamma, select, calibrator), progress).document()
+
+
+def evaluation(run: Run, choice: Choice, progress: Progress = silent) -> Evaluation:
+    """What `evaluate` gives as JSON.
+
+    Args:
+        run: A trained run.
+        choice: How seen and unseen classes are balanced.
+        progress: Told about every step.
+    """
+    from starcli import pipeline
     from starcli.report import replicates
     from starcli.report.document import evaluation_document
 
-    choice, results = _judged(run, gamma, select, calibrator, progress)
-    document = evaluation_document(run.experiment, results, choice)
+    results, _ = pipeline.run_steps(run.experiment, "calibrate", progress)
+    document = evaluation_document(run.name, run.experiment, results, choice)
     others = replicates.other_folds(run.experiment, choice)
-    return {**document, "run": run.name, "other_folds": others}
+    return document.model_copy(update={"other_folds": others})
 
 
 def calibrate(
@@ -264,7 +278,7 @@ def calibrate(
     select: Select = "validation",
     calibrator: Calibrator = "stacking",
     progress: Progress = silent,
-) -> RunCalibration:
+) -> Document:
     """Gamma and what it does, with the curves, as `starcli calibrate --json` has it.
 
     Args:
@@ -274,23 +288,25 @@ def calibrate(
         calibrator: Take gamma from seen scores, or decide on seen or unseen first.
         progress: Told about every step.
     """
-    from starcli.report.document import calibration_document, save_calibration
-
-    choice, results = _judged(run, gamma, select, calibrator, progress)
-    found = calibration_document(run.experiment, results, choice)
-    files = save_calibration(found, run.name, choice, run.folder)
-    return {"ok": True, "run": run.name, **found, "files": [str(file) for file in files]}
-
-
-def _judged(
-    run: Run, gamma: float | None, select: Select, calibrator: Calibrator, progress: Progress
-) -> tuple[Choice, dict[str, Artifact]]:
-    """How gamma is found, and the results of a run up to `calibrate`."""
-    from starcli import pipeline
     from starcli.evaluation.gzsl import Choice
 
-    choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    return choice, pipeline.run_steps(run.experiment, "calibrate", progress)[0]
+    return calibration(run, Choice(gamma, select, calibrator), progress).document()
+
+
+def calibration(run: Run, choice: Choice, progress: Progress = silent) -> Calibration:
+    """What `calibrate` gives as JSON.
+
+    Args:
+        run: A trained run.
+        choice: How seen and unseen classes are balanced.
+        progress: Told about every step.
+    """
+    from starcli import pipeline
+    from starcli.report.document import calibration_document, save_calibration
+
+    results, _ = pipeline.run_steps(run.experiment, "calibrate", progress)
+    document = calibration_document(run.name, run.experiment, results, choice)
+    return save_calibration(document, choice, run.folder)
 
 
 def predict(

@@ -67,7 +67,7 @@ class Runner:
             return {**cell.names(), **failure(error)}
         except Exception as problem:  # of one row's plugin, say, which must not end the others
             return {**cell.names(), **failure(bug(problem))}
-        return {**cell.names(), "status": "done", "run": name, **_found(experiment, results)}
+        return {**cell.names(), "status": "done", **_found(name, experiment, results)}
 
 
 def failure(error: StarError) -> Result:
@@ -76,23 +76,24 @@ def failure(error: StarError) -> Result:
     return {"status": status, "error": error.document()["error"]}
 
 
-def _found(experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
+def _found(name: str, experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
     """The part of a result that says how good it is, and what it must admit."""
-    document = evaluation_document(experiment, results)
-    warnings = [document["warning"]] if document["warning"] else []
+    document = evaluation_document(name, experiment, results)
+    warnings = [document.warning] if document.warning else []
     if skipped := results["prepare"].summary["skipped"]:
         warnings.append(f"{len(skipped)} recordings could not be read and are left out")
     return {
+        "run": name,
         "key": results["calibrate"].key,
         "recordings": experiment.raw_digest,
-        "backbone": document["backbone"],
-        "encoder": document["encoder"],
-        "describer": document["describer"],
-        "method": document["method"],
-        "parts": document["parts"],
-        "selected_by": document["selected_by"],
-        "epochs": document["epochs"],
-        "gamma": document["gzsl"]["gamma"],
+        "backbone": document.backbone,
+        "encoder": document.encoder,
+        "describer": document.describer,
+        "method": document.method,
+        "parts": document.parts,
+        "selected_by": document.selected_by,
+        "epochs": document.epochs,
+        "gamma": document.gzsl.gamma,
         "warning": "; ".join(warnings) or None,
         **measures(document),
     }

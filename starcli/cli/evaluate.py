@@ -24,7 +24,7 @@ from starcli.errors import UsageError
 if TYPE_CHECKING:
     from starcli import api
     from starcli.evaluation.gzsl import Choice
-    from starcli.report.document import Evaluation
+    from starcli.evaluation.report import Evaluation
     from starcli.settings.resolve import Loaded
 
 Runs = Annotated[
@@ -65,13 +65,11 @@ def evaluate(
         return
     ((name, run),) = opened.items()
     with working("evaluate") as progress:
-        document = api.evaluate(
-            run, gamma=gamma, select=select, calibrator=calibrator, progress=progress
-        )
+        document = api.evaluation(run, choice, progress)
     if as_json:
-        print_document(document)
+        print_document(document.document())
         return
-    rows = [*tables.rows(document), *replicates.spread_rows(document["other_folds"])]
+    rows = [*tables.rows(document), *replicates.spread_rows(document.other_folds)]
     console.table(tables.title(name, document), ("measure", "value"), rows)
     columns = ("class", "role", "ZSL", "GZSL")
     console.table("per class", columns, tables.class_rows(document))
@@ -97,23 +95,21 @@ def calibrate(
     from starcli.evaluation.gzsl import Choice
     from starcli.report import tables
 
-    Choice(gamma, select, calibrator)  # what cannot be is refused before any work
+    choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
     with working("calibrate") as progress:
-        found = api.calibrate(
-            opened, gamma=gamma, select=select, calibrator=calibrator, progress=progress
-        )
+        document = api.calibration(opened, choice, progress)
     if as_json:
-        print_document(found)
+        print_document(document.document())
         return
     if gamma_sweep:
         columns = ("gamma from", "to", "S", "U", "H")
-        curves = found["curves"]
-        console.table("validation clips", columns, tables.curve_rows(curves["validation"]))
-        console.table("test clips", columns, tables.curve_rows(curves["test"]))
-    title = tables.title(opened.name, found)
-    console.table(title, ("measure", "value"), tables.calibration_rows(found))
-    for file in found["files"]:
+        curves = document.curves
+        console.table("validation clips", columns, tables.curve_rows(curves.validation))
+        console.table("test clips", columns, tables.curve_rows(curves.test))
+    title = tables.title(opened.name, document)
+    console.table(title, ("measure", "value"), tables.calibration_rows(document))
+    for file in document.files:
         print(file)
 
 
@@ -137,7 +133,7 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
         name = pipeline.record(experiment, results, named)
         skipped += [results["prepare"]] if "prepare" in ran else []
         results, _ = execute(experiment, "calibrate")
-        documents[name] = evaluation_document(experiment, results)
+        documents[name] = evaluation_document(name, experiment, results)
     _show_summary(documents, {}, as_json)
     for artifact in skipped:
         end_skipped(artifact)
@@ -171,7 +167,7 @@ def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None
     documents = {}
     for name, run in runs.items():
         results, _ = execute(run.experiment, "calibrate")
-        documents[name] = evaluation_document(run.experiment, results, choice)
+        documents[name] = evaluation_document(name, run.experiment, results, choice)
     _show_summary(documents, differ, as_json)
 
 
@@ -183,9 +179,9 @@ def _show_summary(
     from starcli.report import replicates
     from starcli.report.document import MEASURES
 
-    found = replicates.summary(documents, differ)
+    summary = replicates.summary(documents, differ)
     if as_json:
-        print_document(found)
+        print_document(summary)
         return
     columns = ("run", *MEASURES)
-    console.table(replicates.title(documents, found), columns, replicates.rows(found))
+    console.table(replicates.title(documents, summary), columns, replicates.rows(summary))

@@ -46,8 +46,8 @@ def gamma(
 
     experiments = _open(runs or [None], store, config, device)
     results = _results(experiments, "calibrate")
-    found = {run: calibration_document(each, results[run]) for run, each in experiments.items()}
-    rows = [{"run": run, **each} for run, each in found.items()]
+    found = [calibration_document(run, each, results[run]) for run, each in experiments.items()]
+    rows = [each.document(frozenset({"ok", "files"})) for each in found]
     folder = out or _folder(experiments)
     _show("gamma", folder, {"runs": rows}, lambda: gamma.draw(found), as_json)
 
@@ -71,7 +71,7 @@ def attributes(
     settings = {run: each.identity for run, each in experiments.items()}
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
-    documents = {run: evaluation_document(each, results[run]) for run, each in experiments.items()}
+    documents = [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
     found = attributes.numbers(documents, attributes.attribute_counts(settings))
     folder = out or _folder(experiments)
     _show("attributes", folder, found, lambda: attributes.draw(found), as_json)
@@ -100,13 +100,13 @@ def space(
     space.require_drawable(experiment, name)
     chosen = space.choose_classes(experiment, classes or [])
     results = _results(experiments, "train")[name]
-    found = {
-        "run": name,
-        "warning": warning(experiment, results),
-        **space.numbers(experiment, results, chosen, clips),
-    }
+    numbers, admitted = (
+        space.numbers(experiment, results, chosen, clips),
+        warning(experiment, results),
+    )
+    found = {"run": name, "warning": admitted, **numbers}
     folder = out or _folder(experiments)
-    _show("space", folder, found, lambda: space.draw(found), as_json)
+    _show("space", folder, found, lambda: space.draw(numbers, name, admitted), as_json)
 
 
 @figure.command()
@@ -134,7 +134,7 @@ def confusion(
         {run: own["evaluate"].data()["clips"] for run, own in results.items()}
     )
     found = confusion.numbers(
-        {run: evaluation_document(each, results[run]) for run, each in experiments.items()}
+        [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
     )
     folder = out or _folder(experiments)
     _show("confusion", folder, found, lambda: confusion.draw(found), as_json)

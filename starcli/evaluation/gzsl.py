@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from starcli.errors import DataError, UsageError
 from starcli.evaluation import calibrated_stacking, gate, metrics
 from starcli.evaluation.calibrated_stacking import Curve, GammaChoice, Stacking
-from starcli.evaluation.documents import ByClass, Selection
 from starcli.evaluation.gate import Gate
 from starcli.evaluation.metrics import Ints, ScoredClips
 from starcli.evaluation.model_selection import SelectedModel
@@ -19,6 +18,7 @@ from starcli.evaluation.report import (
     EvaluationReport,
     Gap,
     Generalized,
+    Selection,
     ZeroShot,
 )
 
@@ -148,7 +148,13 @@ def generalized(scored: ScoredClips, predicted: Ints, gamma: float, classes: int
     )
 
 
-def _by_class(predicted: Ints, labels: Ints, classes: int) -> ByClass:
+class _ByClass(TypedDict):
+    per_class_accuracy: list[float | None]
+    class_mean_accuracy: float | None
+    confusion: list[list[int]]
+
+
+def _by_class(predicted: Ints, labels: Ints, classes: int) -> _ByClass:
     """Accuracy of every class with clips, the mean over these, and who was taken for whom."""
     each = metrics.per_class_accuracy(predicted, labels, classes)
     return {

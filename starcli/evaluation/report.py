@@ -1,18 +1,26 @@
-"""What an evaluation finds; as JSON it has these keys in this order."""
+"""How good runs are; as JSON these models have their fields as keys, in this order."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
-from starcli.evaluation.documents import ReportDocument, Selection
 from starcli.evaluation.gate import Gate
+
+Selection = Literal["validation", "oracle", "user"]
+"""Where gamma comes from: pseudo-unseen classes, the test clips themselves, or the user."""
+Document = dict[str, Any]
+"""A model as JSON, of which pydantic does not say the keys."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def document(self, exclude: frozenset[str] = frozenset()) -> Document:
+        """All of it as JSON, but for some fields."""
+        return self.model_dump(mode="json", by_alias=True, exclude={*exclude})
 
 
 class ZeroShot(_Part):
@@ -80,10 +88,112 @@ class EvaluationReport(_Part):
     caveats: list[str] = Field(alias="doubts")
     curves: Curves
 
-    model_config = ConfigDict(populate_by_name=True)
 
-    def document(self) -> ReportDocument:
-        """The report as JSON."""
-        dumped: Any = self.model_dump(mode="json", by_alias=True)  # pydantic does not say its keys
-        document: ReportDocument = dumped
-        return document
+class GeneralizedWithOracle(Generalized):
+    """Accuracies among all classes, and those at the gamma that the test clips would choose."""
+
+    oracle_harmonic_mean: float
+    oracle_gamma: float
+
+
+class Classes(_Part):
+    """The classes of a data set; ids of those seen and unseen, names of those without clips."""
+
+    names: list[str]
+    seen: list[int]
+    unseen: list[int]
+    without_test_clips: list[str]
+
+
+class OtherFold(_Part):
+    """A finished run of another fold, with its accuracies as fractions."""
+
+    run: str
+    split: str
+    seed: int
+    ZSL: float
+    S: float
+    U: float
+    H: float
+
+
+class Evaluation(_Part):
+    """What was run, how gamma was chosen, how good it is: what `evaluate --json` prints of a run.
+
+    Args:
+        ok: Whether all went well; an error has a document of its own.
+        backbone_weights: Weights in place of pretraining.
+        transductive: Whether the method learned from text of unseen classes.
+        warning: What every result must admit, in one line.
+        selected_by: The selection in words.
+        validation_folds: Number of the nested runs.
+        caveats: What a reader must know before trusting the numbers; `doubts` in JSON.
+        variant: The method's open number; None where it has none.
+        run: Name of the run.
+        other_folds: Runs that differ in the fold, and maybe in the seed.
+    """
+
+    ok: bool = True
+    dataset: str
+    protocol: str
+    split: str
+    parts: int
+    seed: int
+    backbone: str
+    backbone_weights: str | None
+    transductive: bool
+    warning: str | None
+    encoder: str
+    describer: str
+    method: str
+    selection: Selection
+    selected_by: str
+    validation_folds: int
+    calibrator: Stacking | Gate = Field(discriminator="name")
+    caveats: list[str] = Field(alias="doubts")
+    epochs: int
+    variant: float | None
+    zsl: ZeroShot
+    gzsl: GeneralizedWithOracle
+    classes: Classes
+    run: str
+    other_folds: list[OtherFold] = []
+
+
+class Calibration(_Part):
+    """What calibration finds: what `calibrate --json` prints of a run.
+
+    Args:
+        ok: Whether all went well.
+        run: Name of the run.
+        selected_by: The selection in words.
+        gamma: Gamma as chosen on validation.
+        ZSL: Accuracy among unseen classes.
+        S: Accuracy of seen classes among all, at the gamma in use.
+        U: Of unseen classes.
+        H: Their harmonic mean.
+        harmonic_mean: H once more.
+        files: Where it was written.
+
+    The rest is as in `Evaluation` and `EvaluationReport`.
+    """
+
+    ok: bool = True
+    run: str
+    selection: Selection
+    selected_by: str
+    validation_folds: int
+    transductive: bool
+    warning: str | None
+    caveats: list[str] = Field(alias="doubts")
+    calibrator: Stacking | Gate = Field(discriminator="name")
+    gamma: GammaChoice
+    ZSL: float
+    S: float
+    U: float
+    H: float
+    harmonic_mean: float
+    oracle: GammaChoice
+    gap: Gap
+    curves: Curves
+    files: list[str] = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from starcli.errors import UsageError
+from starcli.evaluation.report import Evaluation
 from starcli.figures.style import COLOURS, admit
 
 if TYPE_CHECKING:
@@ -48,10 +49,6 @@ FREE = (M, "seed")
 """The settings that the runs may differ in."""
 SHOWN = 6
 """Most differences that are named."""
-MEASURES: Mapping[Measure, tuple[str, str]] = {
-    "ZSL": ("zsl", "accuracy"),
-    "H": ("gzsl", "harmonic_mean"),
-}
 NAMES = {"ZSL": "ZSL, unseen classes", "H": "H, gamma chosen on validation"}
 LINES: Mapping[Measure, tuple[str, str, str]] = {
     "ZSL": (COLOURS[0], "o", "solid"),
@@ -107,28 +104,29 @@ def _require_different(settings: Mapping[str, Mapping[str, object]], fix: str) -
         )
 
 
-def numbers(documents: Mapping[str, Mapping[str, Any]], m: Mapping[str, int]) -> Numbers:
+def numbers(runs: Sequence[Evaluation], m: Mapping[str, int]) -> Numbers:
     """ZSL accuracy and H for every m, with mean and sample standard deviation over seeds.
 
     Args:
-        documents: Run -> what `evaluate --json` prints of it.
+        runs: How good each is.
         m: Run -> its number of visual attributes.
     """
     points = []
-    for each in sorted(set(m.values())):
-        own = [run for run in sorted(m, key=lambda run: documents[run]["seed"]) if m[run] == each]
-        measures = {
-            short: [documents[run][group][key] for run in own]
-            for short, (group, key) in MEASURES.items()
-        }
-        seeds = [documents[run]["seed"] for run in own]
-        zsl, h = _spread(measures["ZSL"]), _spread(measures["H"])
-        points.append(Point(m=each, runs=own, seeds=seeds, ZSL=zsl, H=h))
-    first = next(iter(documents.values()))
+    for each in sorted({m[run.run] for run in runs}):
+        own = sorted((run for run in runs if m[run.run] == each), key=lambda run: run.seed)
+        points.append(
+            Point(
+                m=each,
+                runs=[run.run for run in own],
+                seeds=[run.seed for run in own],
+                ZSL=_spread([run.zsl.accuracy for run in own]),
+                H=_spread([run.gzsl.harmonic_mean for run in own]),
+            )
+        )
     return {
         "points": points,
-        "chance": first["zsl"]["chance"],
-        "warnings": {run: document["warning"] for run, document in documents.items()},
+        "chance": runs[0].zsl.chance,
+        "warnings": {run.run: run.warning for run in runs},
     }
 
 
@@ -137,28 +135,28 @@ def _spread(values: Sequence[float]) -> Spread:
     return {"values": list(values), "mean": mean(values), "std": std}
 
 
-def draw(found: Numbers) -> Figure:
+def draw(numbers: Numbers) -> Figure:
     """ZSL accuracy and H over m, every run a dot, with mean and deviation.
 
     Args:
-        found: As `numbers` gives it.
+        numbers: What it shows.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
-    lines = [_draw_line(axes, found["points"], short, *style) for short, style in LINES.items()]
-    chance = axes.axhline(100 * found["chance"], color="0.45", linestyle=":", label="ZSL, chance")
-    m = [point["m"] for point in found["points"]]
+    lines = [_draw_line(axes, numbers["points"], short, *style) for short, style in LINES.items()]
+    chance = axes.axhline(100 * numbers["chance"], color="0.45", linestyle=":", label="ZSL, chance")
+    m = [point["m"] for point in numbers["points"]]
     axes.set_xscale("log")
     axes.set_xticks(m, [str(each) for each in m])
     axes.set_xticks([], minor=True)
     axes.set(xlabel="m, visual attributes", ylabel="accuracy, %", ylim=(0, 101))
-    seeds = [len(point["seeds"]) for point in found["points"]]
+    seeds = [len(point["seeds"]) for point in numbers["points"]]
     count = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(seeds[0])
     axes.set_title(f"mean and standard deviation; seeds per m: {count}")
     axes.legend(handles=[*lines, chance], loc="upper left", bbox_to_anchor=(1, 1))
-    admit(figure, found["warnings"])
+    admit(figure, numbers["warnings"])
     return figure
 
 

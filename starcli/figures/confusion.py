@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
 from starcli.errors import UsageError
+from starcli.evaluation.report import Evaluation
 from starcli.figures.style import admit, label
 from starcli.settings.schema import DatasetSection
 
@@ -21,6 +22,38 @@ FEW = 12
 """Up to so many classes, cells are wide and numbers large."""
 MANY = 60
 """From more classes on, cells are too small for numbers."""
+Shares = list[list[float | None]]
+"""A row per true class, which sums to 1; null for a class without test clips."""
+
+
+class RunConfusion(TypedDict):
+    """Which unseen classes a run takes for one another."""
+
+    run: str
+    method: str
+    ZSL: float
+    warning: str | None
+    confusion: Shares
+
+
+class AllConfusion(TypedDict):
+    """Which of all classes a run takes for one another; the first `seen` of `classes` are seen."""
+
+    classes: list[str]
+    seen: int
+    gamma: float
+    S: float
+    U: float
+    H: float
+    confusion: Shares
+
+
+class Numbers(TypedDict):
+    """What the figure shows: the unseen classes, and of a single run all classes too."""
+
+    classes: list[str]
+    runs: list[RunConfusion]
+    all: NotRequired[AllConfusion]
 
 
 def require_comparable(datasets: Mapping[str, DatasetSection]) -> None:
@@ -65,81 +98,79 @@ def require_same_clips(clips: Mapping[str, Sequence[str]]) -> None:
             raise UsageError(f"runs '{first}' and '{second}' differ in {apart} test clips", SAME)
 
 
-def numbers(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def numbers(runs: Sequence[Evaluation]) -> Numbers:
     """Shares of the clips of each class, by the class that they were taken for.
 
     Args:
-        documents: Run -> what `evaluate --json` prints of it; one run, or two.
+        runs: How good they are; one run, or two.
 
     Returns:
-        `classes`, the unseen ones, and per run `confusion`, a row per true class, which sums to 1;
-        null for a class without test clips. Of a single run `all` too: `classes`, first the seen
-        ones, whose number is `seen`, and their `confusion`, with S, U and H.
+        `classes`, the unseen ones, and what each run takes them for; of a single run also what it
+        takes all classes for.
     """
-    classes = next(iter(documents.values()))["classes"]
-    unseen = classes["unseen"]
-    runs = [
-        {
-            "run": run,
-            "method": each["method"],
-            "ZSL": each["zsl"]["accuracy"],
-            "warning": each["warning"],
-            "confusion": _shares(each["zsl"]["confusion"], unseen),
-        }
-        for run, each in documents.items()
-    ]
-    found = {"classes": [classes["names"][c] for c in unseen], "runs": runs}
-    if len(documents) > 1:
-        return found
-    return found | {"all": _of_all(classes, next(iter(documents.values()))["gzsl"])}
+    classes = runs[0].classes
+    shown = Numbers(
+        classes=[classes.names[c] for c in classes.unseen],
+        runs=[
+            RunConfusion(
+                run=each.run,
+                method=each.method,
+                ZSL=each.zsl.accuracy,
+                warning=each.warning,
+                confusion=_shares(each.zsl.confusion, classes.unseen),
+            )
+            for each in runs
+        ],
+    )
+    if len(runs) == 1:
+        shown["all"] = _of_all(runs[0])
+    return shown
 
 
-def _of_all(classes: Mapping[str, Any], gzsl: Mapping[str, Any]) -> dict[str, Any]:
-    ids = [*classes["seen"], *classes["unseen"]]
-    measures = {"S": "seen_accuracy", "U": "unseen_accuracy", "H": "harmonic_mean"}
+def _of_all(run: Evaluation) -> AllConfusion:
+    gzsl, classes = run.gzsl, run.classes
+    ids = [*classes.seen, *classes.unseen]
     return {
-        "classes": [classes["names"][c] for c in ids],
-        "seen": len(classes["seen"]),
-        "gamma": gzsl["gamma"],
-        **{short: gzsl[key] for short, key in measures.items()},
-        "confusion": _shares(gzsl["confusion"], ids),
+        "classes": [classes.names[c] for c in ids],
+        "seen": len(classes.seen),
+        "gamma": gzsl.gamma,
+        "S": gzsl.seen_accuracy,
+        "U": gzsl.unseen_accuracy,
+        "H": gzsl.harmonic_mean,
+        "confusion": _shares(gzsl.confusion, ids),
     }
 
 
-def _shares(counts: Sequence[Sequence[int]], chosen: Sequence[int]) -> list[list[float | None]]:
+def _shares(counts: Sequence[Sequence[int]], chosen: Sequence[int]) -> Shares:
     rows = [[counts[true][taken] for taken in chosen] for true in chosen]
     return [[count / sum(row) if sum(row) else None for count in row] for row in rows]
 
 
-def draw(found: Mapping[str, Any]) -> Figure:
+def draw(numbers: Numbers) -> Figure:
     """Two matrices side by side, in percent of each true class.
 
     Of two runs those among unseen classes; of one run that and the one among all classes.
 
     Args:
-        found: As `numbers` gives it.
+        numbers: What it shows.
     """
     from matplotlib.figure import Figure
 
     panels = [
         (
-            found["classes"],
+            numbers["classes"],
             run["confusion"],
             f"{run['method']}, ZSL {100 * run['ZSL']:.1f} %\n{run['run']}",
         )
-        for run in found["runs"]
+        for run in numbers["runs"]
     ]
-    every = found.get("all")
+    every = numbers.get("all")
     if every:
-        values = ", ".join(f"{short} {100 * every[short]:.1f} %" for short in "SUH")
-        panels.append(
-            (
-                every["classes"],
-                every["confusion"],
-                f"{values} at gamma {every['gamma']:.3f}\nthe {len(found['classes'])} "
-                "unseen classes last",
-            )
-        )
+        values = [("S", every["S"]), ("U", every["U"]), ("H", every["H"])]
+        measured = ", ".join(f"{short} {100 * value:.1f} %" for short, value in values)
+        last = f"the {len(numbers['classes'])} unseen classes last"
+        title = f"{measured} at gamma {every['gamma']:.3f}\n{last}"
+        panels.append((every["classes"], every["confusion"], title))
     sizes = [_side(len(names)) for names, *_ in panels]
     figure = Figure(figsize=(sum(sizes) + 4.6, max(sizes) + 3), layout="constrained")
     grid = figure.subplots(1, 2, width_ratios=sizes)
@@ -155,7 +186,7 @@ def draw(found: Mapping[str, Any]) -> Figure:
     grid[0].set_ylabel("true class")
     bar = figure.colorbar(image, ax=grid, shrink=0.8, aspect=30, pad=0.01)
     bar.set_label("% of the class's clips")
-    admit(figure, {run["run"]: run["warning"] for run in found["runs"]})
+    admit(figure, {run["run"]: run["warning"] for run in numbers["runs"]})
     return figure
 
 
@@ -170,9 +201,7 @@ def _part(axes: Axes, seen: int) -> None:
         line(seen - 0.5, color="black", linewidth=1)
 
 
-def _draw_matrix(
-    axes: Axes, shares: Sequence[Sequence[float | None]], names: Sequence[str]
-) -> AxesImage:
+def _draw_matrix(axes: Axes, shares: Shares, names: Sequence[str]) -> AxesImage:
     """One matrix; a class without clips is grey, a share that rounds to nothing is left empty."""
     from matplotlib import colormaps
 

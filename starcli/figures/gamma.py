@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
+from starcli.evaluation.report import Calibration
 from starcli.figures.style import BELOW, COLOURS, admit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Found = Mapping[str, Any]
+Clips = Literal["validation", "test"]
 
 LINES = {
     "seen_accuracy": ("S, seen classes", COLOURS[0], "solid"),
@@ -24,57 +25,58 @@ USED = {
     "user": "gamma, fixed by the user",
     "oracle": "gamma, tuned on test (oracle, never a result)",
 }
-SIDES = ("validation", "test")
+CLIPS: tuple[Clips, ...] = ("validation", "test")
 
 
-def draw(runs: Mapping[str, Found]) -> Figure:
+def draw(runs: Sequence[Calibration]) -> Figure:
     """S, U and H over gamma, a row per run: on its validation clips, and on its test clips.
 
     Args:
-        runs: Run -> what its calibration found, as in `calibration.json`.
+        runs: What the calibration of each found.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 0.5 + 2.7 * len(runs)), layout="constrained")
     grid = figure.subplots(len(runs), 2, sharex="row", sharey=True, squeeze=False)
-    for row, (run, found) in zip(grid, runs.items(), strict=True):
-        for axes, side in zip(row, SIDES, strict=True):
-            _draw_side(axes, found, side)
-        row[0].set(title=f"{run}\n{_title(found, 'validation')}", ylabel="accuracy, %")
-        row[1].set(title=_title(found, "test"))
+    for row, run in zip(grid, runs, strict=True):
+        for axes, clips in zip(row, CLIPS, strict=True):
+            _draw_curves(axes, run, clips)
+        row[0].set(title=f"{run.run}\n{_title(run, 'validation')}", ylabel="accuracy, %")
+        row[1].set(title=_title(run, "test"))
     for axes in grid[-1]:
         axes.set_xlabel("gamma")
     seen, unseen, harmonic, used, oracle = grid[0, 1].get_legend_handles_labels()[0]
     figure.legend(handles=[seen, used, unseen, oracle, harmonic], ncols=3, **BELOW)
-    admit(figure, {run: found["warning"] for run, found in runs.items()})
+    admit(figure, {run.run: run.warning for run in runs})
     return figure
 
 
-def _title(found: Found, side: str) -> str:
-    """What the curves of a side are, and what they say at the gamma that is drawn."""
-    used, best = found["calibrator"]["gamma"], found["gamma"]
-    if side == "validation":
-        curve = found["curves"][side]
-        there = curve["harmonic_mean"][bisect_right(curve["breakpoints"], used)]
+def _title(run: Calibration, clips: Clips) -> str:
+    """What the curves are of, and what they say at the gamma that is drawn."""
+    used, best = run.calibrator.gamma, run.gamma
+    if clips == "validation":
+        curve = run.curves.validation
+        there = curve.harmonic_mean[bisect_right(curve.breakpoints, used)]
         title = f"validation clips: H {100 * there:.1f} at gamma {used:.3f}"
-        other = f"\n(they choose {best['gamma']:.3f}, H {100 * best['harmonic_mean']:.1f})"
-        return title + (other if found["selection"] != "validation" else "")
-    role = "choose gamma" if found["selection"] == "oracle" else "choose nothing"
-    values = ", ".join(f"{short} {100 * found[short]:.1f}" for short in "SUH")
+        other = f"\n(they choose {best.gamma:.3f}, H {100 * best.harmonic_mean:.1f})"
+        return title + (other if run.selection != "validation" else "")
+    role = "choose gamma" if run.selection == "oracle" else "choose nothing"
+    values = f"S {100 * run.S:.1f}, U {100 * run.U:.1f}, H {100 * run.H:.1f}"
     return f"test clips, which {role}:\n{values} at gamma {used:.3f}"
 
 
-def _draw_side(axes: Axes, found: Found, side: str) -> None:
-    """The exact staircases of a side, over the gammas of both."""
-    used, oracle = found["calibrator"]["gamma"], found["oracle"]["gamma"]
-    ends = [gamma for curve in found["curves"].values() for gamma in curve["breakpoints"]]
-    low, high = min(*ends, used), max(*ends, used)
+def _draw_curves(axes: Axes, run: Calibration, clips: Clips) -> None:
+    """The exact staircases of validation or of test, over the gammas of both."""
+    used, curves = run.calibrator.gamma, run.curves
+    ends = [*curves.validation.breakpoints, *curves.test.breakpoints, used]
+    low, high = min(ends), max(ends)
     margin = 0.05 * (high - low) or 1.0
-    curve = found["curves"][side]
-    edges = [low - margin, *curve["breakpoints"], high + margin]
-    for key, (name, colour, style) in LINES.items():
+    curve = curves.validation if clips == "validation" else curves.test
+    edges = [low - margin, *curve.breakpoints, high + margin]
+    each = (curve.seen_accuracy, curve.unseen_accuracy, curve.harmonic_mean)
+    for values, (name, colour, style) in zip(each, LINES.values(), strict=True):
         axes.stairs(
-            [100 * value for value in curve[key]],
+            [100 * value for value in values],
             edges,
             baseline=None,
             label=name,
@@ -82,10 +84,10 @@ def _draw_side(axes: Axes, found: Found, side: str) -> None:
             linestyle=style,
             linewidth=1.6,
         )
-    axes.axvline(used, color="black", linewidth=1, label=USED[found["selection"]])
-    if side == "test":
+    axes.axvline(used, color="black", linewidth=1, label=USED[run.selection])
+    if clips == "test":
         axes.axvline(
-            oracle,
+            run.oracle.gamma,
             color="0.45",
             linewidth=1,
             linestyle=":",

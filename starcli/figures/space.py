@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import torch
 from torch import Tensor
@@ -27,9 +27,33 @@ if TYPE_CHECKING:
 BATCH = 256
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 MOST = len(COLOURS) * len(MARKERS)
-WHICH = ("without", "with")
+Which = Literal["without", "with"]
+WHICH: tuple[Which, Which] = ("without", "with")
 LETTERS = 110
 """In one line below the panels."""
+
+
+class Panel(TypedDict):
+    """Where points lie [N, 2], and how well their classes are apart."""
+
+    points: list[list[float]]
+    silhouette: float | None
+
+
+# Points of clips without and with prompts; positions in `classes` of their labels.
+Skeleton = TypedDict("Skeleton", {"labels": list[int], "without": Panel, "with": Panel})
+# Points of texts likewise, of which the name's comes first in each class.
+Semantic = TypedDict(
+    "Semantic", {"labels": list[int], "unchanged": bool, "without": Panel, "with": Panel}
+)
+
+
+class Numbers(TypedDict):
+    """What the figure shows."""
+
+    classes: list[str]
+    skeleton: Skeleton
+    semantic: Semantic
 
 
 def require_drawable(experiment: Experiment, run: str) -> None:
@@ -63,7 +87,7 @@ def choose_classes(experiment: Experiment, names: Sequence[str]) -> list[int]:
 
 def numbers(
     experiment: Experiment, results: Mapping[str, Artifact], classes: Sequence[int], clips: int
-) -> dict[str, Any]:
+) -> Numbers:
     """t-SNE of features of test clips and of texts, without and with the method's prompts.
 
     Texts without and with prompts lie in one space and are laid out together, so that their two
@@ -76,11 +100,6 @@ def numbers(
         classes: Ids of the classes to show.
         clips: At most so many test clips of each class.
 
-    Returns:
-        `classes`, and for `skeleton` and `semantic` the `labels` of the points, positions in
-        `classes`, and for `without` and `with` their `points` and `silhouette`. Of texts the name
-        comes first in each class, and `unchanged` says that the prompts change none.
-
     Raises:
         DataError: There are fewer than three clips to show.
         UsageError: The method was trained without its prompts.
@@ -89,23 +108,24 @@ def numbers(
     seed, flat = experiment.settings.seed, [each.flatten(0, 1) for each in texts]
     own = torch.arange(len(classes)).repeat_interleave(texts[0].shape[1]).tolist()
     together = embed(torch.cat(flat), seed)
-    places = (together[: len(own)], together[len(own) :])
+    without, prompted = features
     return {
         "classes": [experiment.source.classes[c] for c in classes],
-        "skeleton": {"labels": labels}
-        | {
-            which: _panel(embed(each, seed), each, labels)
-            for which, each in zip(WHICH, features, strict=True)
+        "skeleton": {
+            "labels": labels,
+            "without": _panel(embed(without, seed), without, labels),
+            "with": _panel(embed(prompted, seed), prompted, labels),
         },
-        "semantic": {"labels": own, "unchanged": torch.equal(*texts)}
-        | {
-            which: _panel(place, each, own)
-            for which, place, each in zip(WHICH, places, flat, strict=True)
+        "semantic": {
+            "labels": own,
+            "unchanged": torch.equal(*texts),
+            "without": _panel(together[: len(own)], flat[0], own),
+            "with": _panel(together[len(own) :], flat[1], own),
         },
     }
 
 
-def _panel(points: Floats, features: Tensor, labels: Sequence[int]) -> dict[str, Any]:
+def _panel(points: Floats, features: Tensor, labels: Sequence[int]) -> Panel:
     return {"points": points.tolist(), "silhouette": silhouette(features, labels)}
 
 
@@ -141,55 +161,62 @@ def _features(
     return features, texts, [classes.index(int(c)) for c in tokens.labels]
 
 
-def draw(found: Mapping[str, Any]) -> Figure:
+def draw(numbers: Numbers, run: str, warning: str | None) -> Figure:
     """Clips above and texts below, without prompts on the left and with them on the right.
 
     Texts that the prompts change none of are drawn once.
 
     Args:
-        found: As `numbers` gives it, with the name of the `run` and the `warning` of its results.
+        numbers: What it shows.
+        run: Name of the run.
+        warning: What its results must admit.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.6, 8), layout="constrained")
-    figure.suptitle(f"{found['run']}, t-SNE by cosine; large: the name's text", fontsize=10)
-    once = found["semantic"]["unchanged"]
+    figure.suptitle(f"{run}, t-SNE by cosine; large: the name's text", fontsize=10)
+    once = numbers["semantic"]["unchanged"]
     panels = figure.subplot_mosaic("ab;cc" if once else "ab;cd")
     if not once:
         panels["d"].sharex(panels["c"])
         panels["d"].sharey(panels["c"])
     for name, which in zip("ab", WHICH, strict=True):
-        _draw_clips(panels[name], found, which)
+        _draw_clips(panels[name], numbers, which)
     for name, which in zip("c" if once else "cd", WHICH, strict=False):
-        _draw_texts(panels[name], found, which)
+        _draw_texts(panels[name], numbers, which)
     for axes in panels.values():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
     handles, names = panels["a"].get_legend_handles_labels()
     columns = max(1, LETTERS // (6 + max(map(len, names))))
     figure.legend(handles, names, ncols=columns, markerscale=1.5, **BELOW)
-    admit(figure, {found["run"]: found["warning"]})
+    admit(figure, {run: warning})
     return figure
 
 
-def _look(number: int) -> dict[str, Any]:
+class _Look(TypedDict):
+    color: str
+    marker: str
+
+
+def _look(number: int) -> _Look:
     """Colour and marker of a class, both another than its neighbours'."""
     place, round_ = number % len(COLOURS), number // len(COLOURS)
     return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)]}
 
 
-def _draw_clips(axes: Axes, found: Mapping[str, Any], which: str) -> None:
-    panel, labels = found["skeleton"][which], found["skeleton"]["labels"]
-    for number, name in enumerate(found["classes"]):
+def _draw_clips(axes: Axes, numbers: Numbers, which: Which) -> None:
+    panel, labels = numbers["skeleton"][which], numbers["skeleton"]["labels"]
+    for number, name in enumerate(numbers["classes"]):
         x, y = _of_class(panel["points"], labels, number)
         axes.scatter(x, y, s=16, linewidths=0, alpha=0.8, label=label(name), **_look(number))
     _title(axes, f"clips {which} visual-attribute prompts", panel)
 
 
-def _draw_texts(axes: Axes, found: Mapping[str, Any], which: str) -> None:
+def _draw_texts(axes: Axes, numbers: Numbers, which: Which) -> None:
     """Part texts, each tied to the text of its class's name, which is large."""
-    panel, labels = found["semantic"][which], found["semantic"]["labels"]
-    for number in range(len(found["classes"])):
+    panel, labels = numbers["semantic"][which], numbers["semantic"]["labels"]
+    for number in range(len(numbers["classes"])):
         (own_x, *x), (own_y, *y) = _of_class(panel["points"], labels, number)
         look = _look(number)
         for part_x, part_y in zip(x, y, strict=True):
@@ -200,7 +227,7 @@ def _draw_texts(axes: Axes, found: Mapping[str, Any], which: str) -> None:
         axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **look)
     unchanged = "texts without and with semantic-part prompts, which change none of these"
     changed = f"texts {which} semantic-part prompts"
-    _title(axes, unchanged if found["semantic"]["unchanged"] else changed, panel)
+    _title(axes, unchanged if numbers["semantic"]["unchanged"] else changed, panel)
 
 
 def _of_class(
@@ -210,6 +237,6 @@ def _of_class(
     return [x for x, _ in own], [y for _, y in own]
 
 
-def _title(axes: Axes, text: str, panel: Mapping[str, Any]) -> None:
+def _title(axes: Axes, text: str, panel: Panel) -> None:
     value = panel["silhouette"]
     axes.set_title(text if value is None else f"{text}\nsilhouette {value:.2f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -64,7 +64,8 @@ def _draw_panel(axes: Axes, alike: Tensor, names: Sequence[str], *, beside: bool
     apart = alike[~same] if count > 1 else alike[same]
     image = axes.imshow(alike.numpy(), vmin=float(apart.min()), vmax=float(apart.max()))
     axes.figure.colorbar(image, ax=axes, shrink=0.6)
-    text: dict[str, Any] = {"fontsize": 5.5 if count > 40 else 7, "parse_math": False}
-    axes.set_xticks(range(count), names, rotation=90, **text)
-    axes.set_yticks(range(count), names if beside else [""] * count, **text)
+    size = 5.5 if count > 40 else 7
+    axes.set_xticks(range(count), names, rotation=90, fontsize=size, parse_math=False)
+    shown = names if beside else [""] * count
+    axes.set_yticks(range(count), shown, fontsize=size, parse_math=False)
     axes.tick_params(length=0)

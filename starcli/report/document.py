@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
-from starcli.evaluation.documents import (
-    CalibratorDocument,
-    CurvesDocument,
-    GammaDocument,
-    GapDocument,
-    GeneralizedDocument,
-    Selection,
-    ZeroShotDocument,
-)
 from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
-from starcli.evaluation.report import EvaluationReport
+from starcli.evaluation.report import (
+    Calibration,
+    Classes,
+    Evaluation,
+    EvaluationReport,
+    GeneralizedWithOracle,
+)
 from starcli.experiment import Experiment
 from starcli.figures import gamma
 from starcli.figures.style import save
@@ -35,13 +32,8 @@ SELECTED_BY = {
 """What every table says of the way its gamma was found."""
 
 Measure = Literal["ZSL", "S", "U", "H"]
-MEASURES: Mapping[Measure, tuple[str, str]] = {
-    "ZSL": ("zsl", "accuracy"),
-    "S": ("gzsl", "seen_accuracy"),
-    "U": ("gzsl", "unseen_accuracy"),
-    "H": ("gzsl", "harmonic_mean"),
-}
-"""Short name -> where a document has it."""
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""The accuracies of a run that are compared, by their short names."""
 
 
 class Measures(TypedDict):
@@ -51,88 +43,6 @@ class Measures(TypedDict):
     S: float
     U: float
     H: float
-
-
-class GeneralizedWithOracle(GeneralizedDocument):
-    """Accuracies among all classes, and those of the gamma that the test clips would choose."""
-
-    oracle_harmonic_mean: float
-    oracle_gamma: float
-
-
-class Classes(TypedDict):
-    """The classes of a data set; ids of those seen and unseen, names of those without clips."""
-
-    names: list[str]
-    seen: list[int]
-    unseen: list[int]
-    without_test_clips: list[str]
-
-
-class Judged(TypedDict):
-    """How the gamma of a run was chosen, and what its results must admit."""
-
-    selection: Selection
-    selected_by: str
-    validation_folds: int
-    transductive: bool
-    warning: str | None
-    doubts: list[str]
-    calibrator: CalibratorDocument
-
-
-class Evaluation(Judged):
-    """What was run, how it was chosen, how good it is."""
-
-    ok: bool
-    dataset: str
-    protocol: str
-    split: str
-    parts: int
-    seed: int
-    backbone: str
-    backbone_weights: str | None
-    encoder: str
-    describer: str
-    method: str
-    epochs: int
-    variant: float | None
-    zsl: ZeroShotDocument
-    gzsl: GeneralizedWithOracle
-    classes: Classes
-
-
-class Calibration(Judged, Measures):
-    """What calibration found."""
-
-    gamma: GammaDocument
-    harmonic_mean: float
-    oracle: GammaDocument
-    gap: GapDocument
-    curves: CurvesDocument
-
-
-class OtherFold(Measures):
-    """A finished run of another fold."""
-
-    run: str
-    split: str
-    seed: int
-
-
-class RunEvaluation(Evaluation):
-    """What `evaluate --json` prints of a run."""
-
-    run: str
-    other_folds: list[OtherFold]
-
-
-class RunCalibration(Calibration):
-    """What `calibrate --json` prints of a run."""
-
-    ok: bool
-    run: str
-    files: list[str]
 
 
 def evaluated(
@@ -153,67 +63,70 @@ def evaluated(
 
 
 def evaluation_document(
-    experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
+    run: str,
+    experiment: Experiment,
+    results: Mapping[str, Artifact],
+    choice: Choice | None = None,
 ) -> Evaluation:
-    """Everything that `evaluate --json` prints: what was run, how it was chosen, how good it is.
+    """What was run, how gamma was chosen, how good it is.
 
     Args:
+        run: Name of the run.
         experiment: Settings and plugins.
         results: Artifacts by step name.
         choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
-    settings, source = experiment.settings, experiment.source
-    weights = settings.backbone.weights
+    settings, weights = experiment.settings, experiment.settings.backbone.weights
     report = evaluated(experiment, results, choice or Choice())
-    found, names = report.document(), list(source.classes)
+    return Evaluation(
+        dataset=settings.dataset.name,
+        protocol=settings.dataset.protocol,
+        split=settings.dataset.split,
+        parts=settings.parts,
+        seed=settings.seed,
+        backbone=settings.backbone.name,
+        backbone_weights=None if weights is None else str(weights),
+        transductive=experiment.transductive,
+        warning=warning(experiment, results),
+        encoder=settings.encoder.name,
+        describer=settings.describer.name,
+        method=settings.method.name,
+        selection=report.selection,
+        selected_by=SELECTED_BY[report.selection],
+        validation_folds=len(experiment.folds),
+        calibrator=report.calibrator,
+        caveats=report.caveats,
+        epochs=report.epochs,
+        variant=results["train"].summary["variant"],
+        zsl=report.zsl,
+        gzsl=GeneralizedWithOracle(
+            **dict(report.gzsl),
+            oracle_harmonic_mean=report.oracle.harmonic_mean,
+            oracle_gamma=report.oracle.gamma,
+        ),
+        classes=_classes(experiment, report),
+        run=run,
+    )
+
+
+def _classes(experiment: Experiment, report: EvaluationReport) -> Classes:
+    names = list(experiment.source.classes)
     clips = [sum(row) for row in report.gzsl.confusion]
+    return Classes(
+        names=names,
+        seen=list(experiment.seen),
+        unseen=list(experiment.unseen),
+        without_test_clips=[n for n, count in zip(names, clips, strict=True) if not count],
+    )
+
+
+def measures(report: EvaluationReport | Evaluation) -> Measures:
+    """The accuracies of a run that are compared."""
     return {
-        "ok": True,
-        "dataset": settings.dataset.name,
-        "protocol": settings.dataset.protocol,
-        "split": settings.dataset.split,
-        "parts": settings.parts,
-        "seed": settings.seed,
-        "backbone": settings.backbone.name,
-        "backbone_weights": None if weights is None else str(weights),
-        "transductive": experiment.transductive,
-        "warning": warning(experiment, results),
-        "encoder": settings.encoder.name,
-        "describer": settings.describer.name,
-        "method": settings.method.name,
-        "selection": report.selection,
-        "selected_by": SELECTED_BY[report.selection],
-        "validation_folds": len(experiment.folds),
-        "calibrator": found["calibrator"],
-        "doubts": found["doubts"],
-        "epochs": report.epochs,
-        "variant": results["train"].summary["variant"],
-        "zsl": found["zsl"],
-        "gzsl": {
-            **found["gzsl"],
-            "oracle_harmonic_mean": report.oracle.harmonic_mean,
-            "oracle_gamma": report.oracle.gamma,
-        },
-        "classes": {
-            "names": names,
-            "seen": list(experiment.seen),
-            "unseen": list(experiment.unseen),
-            "without_test_clips": [n for n, count in zip(names, clips, strict=True) if not count],
-        },
-    }
-
-
-def measures(document: Evaluation) -> Measures:
-    """The accuracies of an evaluation that are compared."""
-    return _measures(document["zsl"], document["gzsl"])
-
-
-def _measures(zsl: ZeroShotDocument, gzsl: GeneralizedDocument) -> Measures:
-    return {
-        "ZSL": zsl["accuracy"],
-        "S": gzsl["seen_accuracy"],
-        "U": gzsl["unseen_accuracy"],
-        "H": gzsl["harmonic_mean"],
+        "ZSL": report.zsl.accuracy,
+        "S": report.gzsl.seen_accuracy,
+        "U": report.gzsl.unseen_accuracy,
+        "H": report.gzsl.harmonic_mean,
     }
 
 
@@ -235,40 +148,43 @@ def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | No
 
 
 def calibration_document(
-    experiment: Experiment, results: Mapping[str, Artifact], choice: Choice | None = None
+    run: str,
+    experiment: Experiment,
+    results: Mapping[str, Artifact],
+    choice: Choice | None = None,
 ) -> Calibration:
-    """What calibration found, with the exact curves.
+    """What calibration finds, with the exact curves.
 
     Args:
+        run: Name of the run.
         experiment: Settings and plugins.
         results: Artifacts by step name.
         choice: How seen and unseen classes are balanced; None for gamma chosen on validation.
     """
     report = evaluated(experiment, results, choice or Choice())
-    found = report.document()
-    return {
-        "selection": report.selection,
-        "selected_by": SELECTED_BY[report.selection],
-        "validation_folds": len(experiment.folds),
-        "transductive": experiment.transductive,
-        "warning": warning(experiment, results),
-        "doubts": found["doubts"],
-        "calibrator": found["calibrator"],
-        "gamma": found["gamma"],
-        **_measures(found["zsl"], found["gzsl"]),
-        "harmonic_mean": report.gzsl.harmonic_mean,
-        "oracle": found["oracle"],
-        "gap": found["gap"],
-        "curves": found["curves"],
-    }
+    return Calibration(
+        run=run,
+        selection=report.selection,
+        selected_by=SELECTED_BY[report.selection],
+        validation_folds=len(experiment.folds),
+        transductive=experiment.transductive,
+        warning=warning(experiment, results),
+        caveats=report.caveats,
+        calibrator=report.calibrator,
+        gamma=report.gamma,
+        **measures(report),
+        harmonic_mean=report.gzsl.harmonic_mean,
+        oracle=report.oracle,
+        gap=report.gap,
+        curves=report.curves,
+    )
 
 
-def save_calibration(found: Calibration, run: str, choice: Choice, folder: Path) -> list[Path]:
-    """Write what calibration found and its picture; their paths.
+def save_calibration(calibration: Calibration, choice: Choice, folder: Path) -> Calibration:
+    """Write what calibration found and its picture; the same with their paths.
 
     Args:
-        found: What it found.
-        run: Name of the run.
+        calibration: What it found.
         choice: How seen and unseen classes are balanced.
         folder: Folder of the run, which gets `calibration.json` and `calibration.png`, with the
             choice in their names where it is another than gamma on validation.
@@ -276,9 +192,9 @@ def save_calibration(found: Calibration, run: str, choice: Choice, folder: Path)
     others = {choice.calibrator, choice.selection} - {"stacking", "validation"}
     name = "-".join(["calibration", *sorted(others)])
     numbers, picture = folder / f"{name}.json", folder / f"{name}.png"
-    text = json.dumps(found, indent=2) + "\n"
+    text = json.dumps(calibration.document(frozenset({"ok", "run", "files"})), indent=2) + "\n"
     if not (holds(numbers, text) and picture.is_file()):
         # The picture first: where the numbers are there, it is theirs and not drawn again.
-        save(lambda: gamma.draw({run: found}), picture)
+        save(lambda: gamma.draw([calibration]), picture)
         save_text(numbers, text)
-    return [numbers, picture]
+    return calibration.model_copy(update={"files": [str(numbers), str(picture)]})

@@ -9,15 +9,14 @@ from typing import TypedDict
 from starcli.data.splits import family
 from starcli.errors import StarError, UsageError
 from starcli.evaluation.gzsl import Choice
+from starcli.evaluation.report import Evaluation, OtherFold
 from starcli.experiment import Experiment
 from starcli.pipeline import plan
 from starcli.report import tables
 from starcli.report.document import (
     MEASURES,
-    Evaluation,
     Measure,
     Measures,
-    OtherFold,
     evaluation_document,
     measures,
 )
@@ -27,8 +26,6 @@ from starcli.store import runs
 
 SHOWN = 6
 """Most differences that a title names."""
-SPREAD: tuple[Measure, ...] = ("ZSL", "H")
-"""The measures whose range over other folds is shown."""
 Identity = Mapping[str, object]
 """All that makes a run what it is, as `Experiment.identity` gives it."""
 Differences = Mapping[str, Sequence[object]]
@@ -148,13 +145,13 @@ def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary
 
 def _compared(name: str, document: Evaluation) -> Compared:
     return {
-        "dataset": document["dataset"],
-        "protocol": document["protocol"],
-        "split": document["split"],
-        "seed": document["seed"],
-        "selection": document["selection"],
+        "dataset": document.dataset,
+        "protocol": document.protocol,
+        "split": document.split,
+        "seed": document.seed,
+        "selection": document.selection,
         "run": name,
-        "warning": document["warning"],
+        "warning": document.warning,
         **measures(document),
     }
 
@@ -224,7 +221,7 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[OtherFold]:
         choice: How seen and unseen classes are balanced.
     """
     own = experiment.identity
-    found: dict[str, OtherFold] = {}
+    by_key: dict[str, OtherFold] = {}
     for name in runs.names(experiment.store.root):
         try:
             other = _like(experiment, own, name)
@@ -234,17 +231,14 @@ def other_folds(experiment: Experiment, choice: Choice) -> list[OtherFold]:
             results = {step: p.artifact for step, p in planned.items() if p.artifact}
             if len(results) < len(planned):
                 continue
-            document = evaluation_document(other, results, choice)
+            document = evaluation_document(name, other, results, choice)
         except StarError:  # what cannot be evaluated today says so when it is asked for
             continue
         # A run may have two names.
-        found[planned["calibrate"].key] = {
-            "run": name,
-            "split": document["split"],
-            "seed": document["seed"],
-            **measures(document),
-        }
-    return list(found.values())
+        by_key[planned["calibrate"].key] = OtherFold(
+            run=name, split=document.split, seed=document.seed, **measures(document)
+        )
+    return list(by_key.values())
 
 
 def _like(experiment: Experiment, own: Identity, name: str) -> Experiment | None:
@@ -267,9 +261,10 @@ def spread_rows(others: Sequence[OtherFold]) -> list[tuple[str, str]]:
     return [
         (
             f"  other folds of this data set, {short} ({runs})",
-            " to ".join(
-                dict.fromkeys(percent(end([run[short] for run in others])) for end in (min, max))
-            ),
+            " to ".join(dict.fromkeys(percent(end(values)) for end in (min, max))),
         )
-        for short in SPREAD
+        for short, values in (
+            ("ZSL", [run.ZSL for run in others]),
+            ("H", [run.H for run in others]),
+        )
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from starcli.evaluation.documents import CalibratorDocument, CurveDocument, GammaDocument
-from starcli.report.document import SELECTED_BY, Calibration, Evaluation, Judged
+from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
+from starcli.evaluation.gate import Gate
+from starcli.evaluation.report import Calibration, Evaluation
+from starcli.report.document import SELECTED_BY
 
 
 def accuracy_line(summary: Mapping[str, Any]) -> str:
@@ -18,39 +20,35 @@ def accuracy_line(summary: Mapping[str, Any]) -> str:
     return f"backbone: names {share} of {clips} {where} clips of seen classes right"
 
 
-def title(run: str, document: Judged) -> str:
+def title(run: str, document: Evaluation | Calibration) -> str:
     """What stands above a table of results: the run, how it was chosen, and what it must admit."""
-    gate = "gate, " if document["calibrator"]["name"] == "gate" else ""
-    warning = f"; {document['warning']}" if document["warning"] else ""
-    return f"{run}: {gate}{SELECTED_BY[document['selection']]}{warning}"
+    gate = "gate, " if document.calibrator.name == "gate" else ""
+    warning = f"; {document.warning}" if document.warning else ""
+    return f"{run}: {gate}{SELECTED_BY[document.selection]}{warning}"
 
 
 def rows(document: Evaluation) -> list[tuple[str, str]]:
     """The document's accuracies as lines of a table, in percent."""
-    zsl, gzsl = document["zsl"], document["gzsl"]
-    tuned = " of the oracle" if document["selection"] == "oracle" else ""
+    zsl, gzsl = document.zsl, document.gzsl
+    tuned = " of the oracle" if document.selection == "oracle" else ""
     return [
-        ("ZSL accuracy (unseen classes only)", percent(zsl["accuracy"])),
-        ("  chance", percent(zsl["chance"])),
-        (
-            f"GZSL seen accuracy S at gamma {gzsl['gamma']:.4f}{tuned}",
-            percent(gzsl["seen_accuracy"]),
-        ),
-        ("GZSL unseen accuracy U", percent(gzsl["unseen_accuracy"])),
-        ("GZSL harmonic mean H", percent(gzsl["harmonic_mean"])),
-        ("  oracle H (gamma tuned on test, never a result)", percent(gzsl["oracle_harmonic_mean"])),
-        *(("  warning", doubt) for doubt in document["doubts"]),
+        ("ZSL accuracy (unseen classes only)", percent(zsl.accuracy)),
+        ("  chance", percent(zsl.chance)),
+        (f"GZSL seen accuracy S at gamma {gzsl.gamma:.4f}{tuned}", percent(gzsl.seen_accuracy)),
+        ("GZSL unseen accuracy U", percent(gzsl.unseen_accuracy)),
+        ("GZSL harmonic mean H", percent(gzsl.harmonic_mean)),
+        ("  oracle H (gamma tuned on test, never a result)", percent(gzsl.oracle_harmonic_mean)),
+        *(("  warning", caveat) for caveat in document.caveats),
     ]
 
 
 def class_rows(document: Evaluation) -> list[tuple[str, str, str, str]]:
     """Per class: name, seen or unseen, ZSL and GZSL accuracy."""
-    unseen = set(document["classes"]["unseen"])
-    zsl = document["zsl"]["per_class_accuracy"]
-    gzsl = document["gzsl"]["per_class_accuracy"]
+    unseen = set(document.classes.unseen)
+    zsl, gzsl = document.zsl.per_class_accuracy, document.gzsl.per_class_accuracy
     return [
         (name, "unseen" if c in unseen else "seen", percent(zsl[c]), percent(gzsl[c]))
-        for c, name in enumerate(document["classes"]["names"])
+        for c, name in enumerate(document.classes.names)
     ]
 
 
@@ -59,33 +57,33 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def calibration_rows(found: Calibration) -> list[tuple[str, str]]:
+def calibration_rows(document: Calibration) -> list[tuple[str, str]]:
     """What calibration found, as lines of a table."""
-    best, oracle, gap, curves = found["gamma"], found["oracle"], found["gap"], found["curves"]
-    used = found["calibrator"]["gamma"]
+    best, oracle, gap, curves = document.gamma, document.oracle, document.gap, document.curves
+    used = f"{document.calibrator.gamma:.4f} ({document.selection})"
     return [
-        *_gate_rows(found["calibrator"]),
-        ("gamma chosen on validation", f"{best['gamma']:.4f}"),
+        *_gate_rows(document.calibrator),
+        ("gamma chosen on validation", f"{best.gamma:.4f}"),
         ("  about as good on validation from, to", _interval(best)),
-        ("  H on validation there", percent(best["harmonic_mean"])),
-        ("  area under the validation curve (AUSUC)", f"{curves['validation']['area']:.3f}"),
-        (f"H on test at gamma {used:.4f} ({found['selection']})", percent(found["harmonic_mean"])),
-        ("  area under the test curve (AUSUC)", f"{curves['test']['area']:.3f}"),
-        ("  oracle gamma (tuned on test, never a result)", f"{oracle['gamma']:.4f}"),
+        ("  H on validation there", percent(best.harmonic_mean)),
+        ("  area under the validation curve (AUSUC)", f"{curves.validation.area:.3f}"),
+        (f"H on test at gamma {used}", percent(document.harmonic_mean)),
+        ("  area under the test curve (AUSUC)", f"{curves.test.area:.3f}"),
+        ("  oracle gamma (tuned on test, never a result)", f"{oracle.gamma:.4f}"),
         ("  oracle's best from, to", _interval(oracle)),
-        ("  oracle H", percent(oracle["harmonic_mean"])),
-        ("  away from the oracle: gamma", f"{gap['gamma']:+.4f}"),
-        ("  away from the oracle: H", percent(-gap["harmonic_mean"])),
-        *(("  warning", doubt) for doubt in found["doubts"]),
+        ("  oracle H", percent(oracle.harmonic_mean)),
+        ("  away from the oracle: gamma", f"{gap.gamma:+.4f}"),
+        ("  away from the oracle: H", percent(-gap.harmonic_mean)),
+        *(("  warning", caveat) for caveat in document.caveats),
     ]
 
 
-def _gate_rows(calibrator: CalibratorDocument) -> list[tuple[str, str]]:
-    if calibrator["name"] != "gate":
+def _gate_rows(calibrator: Stacking | Gate) -> list[tuple[str, str]]:
+    if not isinstance(calibrator, Gate):
         return []
-    weights = (*calibrator["weights"], calibrator["bias"])
+    weights = (*calibrator.weights, calibrator.bias)
     return [
-        ("gate: temperature", f"{calibrator['temperature']:.4g}"),
+        ("gate: temperature", f"{calibrator.temperature:.4g}"),
         (
             "gate: weights of highest seen and unseen probability, bias",
             ", ".join(f"{weight:.4g}" for weight in weights),
@@ -93,15 +91,15 @@ def _gate_rows(calibrator: CalibratorDocument) -> list[tuple[str, str]]:
     ]
 
 
-def _interval(best: GammaDocument) -> str:
-    ends = (best["low"], best["high"])
+def _interval(best: GammaChoice) -> str:
+    ends = (best.low, best.high)
     return ", ".join("no end" if end is None else f"{end:.4f}" for end in ends)
 
 
-def curve_rows(curve: CurveDocument, count: int = 24) -> list[tuple[str, ...]]:
+def curve_rows(curve: CurvePoints, count: int = 24) -> list[tuple[str, ...]]:
     """About `count` of the curve's intervals, the best one among them, as table rows."""
-    ends = ["-inf", *(f"{g:.4f}" for g in curve["breakpoints"]), "inf"]
-    total, harmonic = len(ends) - 1, curve["harmonic_mean"]
-    lines = (curve["seen_accuracy"], curve["unseen_accuracy"], harmonic)
+    ends = ["-inf", *(f"{g:.4f}" for g in curve.breakpoints), "inf"]
+    total, harmonic = len(ends) - 1, curve.harmonic_mean
+    lines = (curve.seen_accuracy, curve.unseen_accuracy, harmonic)
     picked = {*range(0, total, max(1, total // count)), harmonic.index(max(harmonic)), total - 1}
     return [(ends[i], ends[i + 1], *(percent(line[i]) for line in lines)) for i in sorted(picked)]

@@ -13,14 +13,12 @@ def run(job: Job) -> None:
     """Store what the choice on validation finds, which no test clip has influenced."""
     scored, classes = open_scored(job.inputs["scores"]), len(job.experiment.source.classes)
     report = measure(select_model(job.nested), scored, Choice(), classes)
-    found: dict[str, object] = {**report.document()}
-    curves = found.pop("curves")
-    job.draft.json(found)
-    job.draft.json(curves, "curves")
+    job.draft.json(report.document(exclude=frozenset({"curves"})))
+    job.draft.json(report.curves.document(), "curves")
     job.draft.summary = {"gamma": report.gamma.gamma}
 
 
 def open_report(calibrated: Artifact) -> EvaluationReport:
     """What `run` has stored."""
-    found = calibrated.data() | {"curves": calibrated.data("curves")}
-    return EvaluationReport.model_validate(found)
+    curves = calibrated.data("curves")
+    return EvaluationReport.model_validate({**calibrated.data(), "curves": curves})

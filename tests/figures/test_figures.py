@@ -17,6 +17,7 @@ from matplotlib.patches import StepPatch
 
 from starcli import pipeline
 from starcli.errors import UsageError
+from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
 from starcli.figures import attributes, confusion, gamma, space
 from starcli.figures.embedding import embed, pick, silhouette
@@ -24,6 +25,7 @@ from starcli.figures.style import admit, save
 from starcli.settings.resolve import load
 from starcli.settings.schema import DatasetSection
 from tests.conftest import Outcome
+from tests.documents import evaluation
 from tests.test_pipeline import TINY, tiny
 
 Cli = Callable[..., Outcome]
@@ -113,7 +115,7 @@ def test_gamma_draws_what_calibrate_finds(
     for run in found:
         stored = document(cli("calibrate", run["run"], "--store", store, "--json"))
         assert run == {key: stored[key] for key in run}
-    drawn = gamma.draw({run["run"]: run for run in found})
+    drawn = gamma.draw([Calibration.model_validate(run) for run in found])
     assert len(drawn.axes) == 4
     for number, axes in enumerate(drawn.axes):
         run, side = found[number // 2], ("validation", "test")[number % 2]
@@ -137,7 +139,7 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     """Where `calibrate` draws it; `figure gamma` never chooses on test."""
     found = document(cli("calibrate", "m4", "--select", "oracle", "--store", store, "--json"))
     require_drawn_png(Path(found["files"][1]))
-    drawn = gamma.draw({"m4": found})
+    drawn = gamma.draw([Calibration.model_validate(found)])
     assert "test clips, which choose gamma" in drawn.axes[1].get_title()
     assert "(oracle, never a result)" in drawn.legends[0].get_texts()[1].get_text()
 
@@ -149,7 +151,8 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
 def test_titles_tell_of_the_gamma_that_is_drawn(cli: Cli, store: str, options: list[str]) -> None:
     """And of H there: of a fixed one as of a chosen one."""
     found = document(cli("calibrate", "m4", *options, "--store", store, "--json"))
-    for axes, side in zip(gamma.draw({"m4": found}).axes, gamma.SIDES, strict=True):
+    drawn = gamma.draw([Calibration.model_validate(found)])
+    for axes, side in zip(drawn.axes, gamma.CLIPS, strict=True):
         line = float(np.asarray(axes.lines[0].get_xdata())[0])
         curve = found["curves"][side]
         there = curve["harmonic_mean"][sum(point <= line for point in curve["breakpoints"])]
@@ -161,23 +164,18 @@ def test_titles_tell_of_the_gamma_that_is_drawn(cli: Cli, store: str, options: l
         assert (other in title) == (side == "validation" and not chosen)
 
 
-def run_document(seed: int, zsl: float, harmonic: float, **more: Any) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "zsl": {"accuracy": zsl, "chance": 0.2},
-        "warning": None,
-        "gzsl": {"harmonic_mean": harmonic},
-        **more,
-    }
+def evaluated(run: str, seed: int, zsl: float, harmonic: float, **more: Any) -> Evaluation:
+    measured = {"zsl": {"accuracy": zsl}, "gzsl": {"harmonic_mean": harmonic}}
+    return evaluation({"run": run, "seed": seed, **measured, **more})
 
 
 def test_attributes_by_hand() -> None:
-    documents = {
-        "c": run_document(1, 0.8, 0.2),
-        "a": run_document(0, 0.5, 0.1),
-        "b": run_document(0, 0.6, 0.4, warning="it saw too much"),
-    }
-    found = attributes.numbers(documents, {"c": 100, "a": 8, "b": 100})
+    runs = [
+        evaluated("c", 1, 0.8, 0.2),
+        evaluated("a", 0, 0.5, 0.1),
+        evaluated("b", 0, 0.6, 0.4, warning="it saw too much"),
+    ]
+    found = attributes.numbers(runs, {"c": 100, "a": 8, "b": 100})
     small, large = found["points"]
     assert small == {
         "m": 8,
@@ -218,12 +216,10 @@ def test_confusion_by_hand() -> None:
     counts[1, [1, 3, 4]] = 6, 3, 3
     counts[4, 1] = 2
     one = {
-        "method": "star",
-        "warning": None,
         "zsl": {"accuracy": 6 / 14, "confusion": counts.tolist()},
         "classes": {"names": list("abcde"), "unseen": [1, 3, 4]},
     }
-    found = confusion.numbers({"x": one, "y": one})
+    found = confusion.numbers([evaluation({"run": run, **one}) for run in "xy"])
     assert found["classes"] == ["b", "d", "e"]
     shares = [[0.5, 0.25, 0.25], [None] * 3, [1.0, 0.0, 0.0]]
     assert [run["confusion"] for run in found["runs"]] == [shares, shares]
@@ -243,8 +239,6 @@ def test_confusion_of_one_run_by_hand() -> None:
     """Classes 0 and 2 are seen, 1 is not; those come first."""
     counts = [[3, 1, 0], [2, 2, 0], [0, 0, 5]]
     one = {
-        "method": "star",
-        "warning": None,
         "zsl": {"accuracy": 1.0, "confusion": counts},
         "gzsl": {
             "gamma": 0.25,
@@ -255,7 +249,7 @@ def test_confusion_of_one_run_by_hand() -> None:
         },
         "classes": {"names": list("abc"), "seen": [0, 2], "unseen": [1]},
     }
-    found = confusion.numbers({"x": one})
+    found = confusion.numbers([evaluation(one)])
     assert found["all"]["classes"] == ["a", "c", "b"]
     assert found["all"]["confusion"] == [[0.75, 0, 0.25], [0, 1, 0], [0.5, 0, 0.5]]
     unseen, every, _ = confusion.draw(found).axes
@@ -333,6 +327,12 @@ def test_points_near_by_cosine_are_laid_out_near(count: int, width: int) -> None
         assert (labels[apart.argmin(1)] == labels).all()
 
 
+def space_numbers(found: dict[str, Any]) -> space.Numbers:
+    return space.Numbers(
+        classes=found["classes"], skeleton=found["skeleton"], semantic=found["semantic"]
+    )
+
+
 @pytest.mark.slow
 def test_space_shows_clips_and_texts_of_the_unseen_classes(
     figure: Callable[..., Outcome], store: str
@@ -351,7 +351,7 @@ def test_space_shows_clips_and_texts_of_the_unseen_classes(
         for which in space.WHICH:
             assert len(panel[which]["points"]) == len(panel["labels"])
             assert -1 <= panel[which]["silhouette"] <= 1
-    drawn = space.draw(found)
+    drawn = space.draw(space_numbers(found), found["run"], found["warning"])
     assert len(drawn.axes) == 3  # equal texts once
     for axes, which in zip(drawn.axes, space.WHICH, strict=False):
         points = [np.asarray(c.get_offsets()) for c in axes.collections]
@@ -371,7 +371,7 @@ def test_space_of_chosen_classes(figure: Callable[..., Outcome], store: str) -> 
     found = document(figure("space", *options, *options, "--json"))
     assert found["classes"] == names
     assert found["semantic"]["unchanged"] is False
-    drawn = space.draw(found)
+    drawn = space.draw(space_numbers(found), found["run"], found["warning"])
     assert len(drawn.axes) == 4
     assert "texts with semantic-part prompts" in drawn.axes[3].get_title()
 

@@ -13,29 +13,20 @@ import pytest
 from starcli import pipeline
 from starcli.data.splits import family
 from starcli.errors import UsageError
+from starcli.evaluation.report import Evaluation, OtherFold
 from starcli.experiment import Experiment
 from starcli.report import replicates
-from starcli.report.document import MEASURES
 from starcli.settings.resolve import load
 from tests.conftest import Outcome
+from tests.documents import evaluation
 from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 
 
-def document(split: str, seed: int, zsl: float) -> Any:  # only what is compared
+def document(split: str, seed: int, zsl: float) -> Evaluation:
     gzsl = {"seen_accuracy": 0.5, "unseen_accuracy": zsl / 2, "harmonic_mean": zsl / 4}
-    return {
-        "dataset": "d",
-        "protocol": "p",
-        "split": split,
-        "seed": seed,
-        "selection": "validation",
-        "warning": None,
-        "calibrator": {"name": "stacking"},
-        "zsl": {"accuracy": zsl},
-        "gzsl": gzsl,
-    }
+    return evaluation({"split": split, "seed": seed, "zsl": {"accuracy": zsl}, "gzsl": gzsl})
 
 
 def identity(split: str = "fold0", seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -175,8 +166,16 @@ def test_a_fold_says_how_far_the_others_lie_apart(cli: Cli, store: str, tmp_path
     b = evaluated(cli, store, "b")
     assert [run["run"] for run in b["other_folds"]] == ["a"]
     (other,) = evaluated(cli, store, "a")["other_folds"]
-    measured = {str(short): b[group][key] for short, (group, key) in MEASURES.items()}
-    assert other == {"run": "b", "split": "fold1", "seed": 1, **measured}
+    zsl, gzsl = b["zsl"], b["gzsl"]
+    assert other == {
+        "run": "b",
+        "split": "fold1",
+        "seed": 1,
+        "ZSL": zsl["accuracy"],
+        "S": gzsl["seen_accuracy"],
+        "U": gzsl["unseen_accuracy"],
+        "H": gzsl["harmonic_mean"],
+    }
     table = " ".join(cli("evaluate", "a", "--store", store).out.split())
     assert f"other folds of this data set, ZSL (1 run) │ {100 * other['ZSL']:.1f} %" in table
     assert evaluated(cli, store, "c")["other_folds"] == []
@@ -197,8 +196,9 @@ def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str
 
 
 def test_the_range_of_several_folds() -> None:
-    folds: list[Any] = [
-        {"ZSL": z, "S": 0, "U": 0, "H": h} for z, h in ((0.575, 0.3), (0.731, 0.3), (0.6, 0.3))
+    folds = [
+        OtherFold(run="a", split="fold1", seed=0, ZSL=zsl, S=0, U=0, H=0.3)
+        for zsl in (0.575, 0.731, 0.6)
     ]
     assert replicates.spread_rows(folds) == [
         ("  other folds of this data set, ZSL (3 runs)", "57.5 % to 73.1 %"),

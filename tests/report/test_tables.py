@@ -6,44 +6,22 @@ from typing import Any
 
 import pytest
 
+from starcli.evaluation.calibrated_stacking import CurvePoints
 from starcli.report import tables
+from tests.documents import CURVE, calibration, evaluation
 
-CURVE: Any = {
-    "breakpoints": [0.0, 0.25],
-    "seen_accuracy": [1.0, 0.5, 0.0],
-    "unseen_accuracy": [0.0, 0.5, 1.0],
-    "harmonic_mean": [0.0, 0.5, 0.0],
-    "area": 0.5,
-}
-PLACE = {"gamma": 0.125, "low": 0.0, "high": None, "harmonic_mean": 0.5, "identifiable": True}
-CALIBRATION: Any = {
-    "selection": "user",
-    "warning": None,
-    "calibrator": {"name": "stacking", "gamma": 0.3},
-    "gamma": PLACE,
-    "harmonic_mean": 0.0,
-    "oracle": PLACE | {"low": None, "high": None},
-    "gap": {"gamma": 0.175, "harmonic_mean": 0.5},
-    "doubts": ["every clip goes to unseen classes"],
-    "curves": {"validation": CURVE, "test": CURVE},
-}
 GATE = {"name": "gate", "temperature": 2.0, "weights": [1.0, -0.5], "bias": 0.25, "gamma": 0.3}
-REPORT: Any = {
-    "selection": "oracle",
-    "calibrator": GATE,
-    "warning": "TRANSDUCTIVE",
-    "doubts": ["too few clips"],
-    "zsl": {"accuracy": 0.75, "chance": 0.5, "per_class_accuracy": [None, 0.5, 1.0]},
-    "gzsl": {
-        "seen_accuracy": 0.5,
-        "unseen_accuracy": 0.25,
-        "harmonic_mean": 1 / 3,
-        "gamma": 0.3,
-        "oracle_harmonic_mean": 0.4,
-        "per_class_accuracy": [0.5, None, 0.25],
-    },
-    "classes": {"names": ["wave", "jump", "sit"], "seen": [0], "unseen": [1, 2]},
-}
+REPORT = evaluation(
+    {
+        "selection": "oracle",
+        "calibrator": GATE,
+        "warning": "TRANSDUCTIVE",
+        "doubts": ["too few clips"],
+        "zsl": {"accuracy": 0.75, "chance": 0.5, "per_class_accuracy": [None, 0.5, 1.0]},
+        "gzsl": {"per_class_accuracy": [0.5, None, 0.25]},
+        "classes": {"names": ["wave", "jump", "sit"], "seen": [0], "unseen": [1, 2]},
+    }
+)
 
 
 def test_accuracies_of_a_run() -> None:
@@ -70,29 +48,36 @@ def test_a_title_admits_gate_oracle_and_warning() -> None:
 
 
 def test_a_calibration() -> None:
-    rows = dict(tables.calibration_rows(CALIBRATION))
+    caveat = "every clip goes to unseen classes"
+    rows = dict(tables.calibration_rows(calibration({"doubts": [caveat]})))
     assert rows["gamma chosen on validation"] == "0.1250"
     assert rows["  about as good on validation from, to"] == "0.0000, no end"
     assert rows["  oracle's best from, to"] == "no end, no end"
     assert rows["H on test at gamma 0.3000 (user)"] == "0.0 %"
     assert rows["  away from the oracle: gamma"] == "+0.1750"
     assert rows["  away from the oracle: H"] == "-50.0 %"
-    assert rows["  warning"] == "every clip goes to unseen classes"
+    assert rows["  warning"] == caveat
     assert not any(name.startswith("gate") for name in rows)
-    gate = dict(tables.calibration_rows(CALIBRATION | {"calibrator": GATE}))
+    gate = dict(tables.calibration_rows(calibration({"calibrator": GATE})))
     assert gate["gate: temperature"] == "2"
     assert "1, -0.5, 0.25" in gate.values()
 
 
 def test_a_curve_keeps_its_ends_and_its_best_interval() -> None:
-    assert tables.curve_rows(CURVE) == [
+    assert tables.curve_rows(CurvePoints.model_validate(CURVE)) == [
         ("-inf", "0.0000", "100.0 %", "0.0 %", "0.0 %"),
         ("0.0000", "0.2500", "50.0 %", "50.0 %", "50.0 %"),
         ("0.2500", "inf", "0.0 %", "100.0 %", "0.0 %"),
     ]
     count = 1000
-    long: Any = {key: [float(i == 501) for i in range(count)] for key in CURVE}
-    long["breakpoints"] = [float(i) for i in range(count - 1)]
+    only = tuple(float(i == 501) for i in range(count))
+    long = CurvePoints(
+        breakpoints=tuple(float(i) for i in range(count - 1)),
+        seen_accuracy=only,
+        unseen_accuracy=only,
+        harmonic_mean=only,
+        area=0.0,
+    )
     rows = tables.curve_rows(long, 10)
     assert len(rows) <= 13
     assert (rows[0][0], rows[-1][1]) == ("-inf", "inf")
