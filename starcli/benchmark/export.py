@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starcli.benchmark import grid
-from starcli.benchmark.results import MEASURES, Document
+from starcli.benchmark.results import MEASURES, Document, Value
+from starcli.errors import ErrorFields
 from starcli.figures import style
 from starcli.files import save_text
 
@@ -55,12 +56,12 @@ def blocks(document: Document) -> list[Block]:
     return [_block(document, title, measures) for title, measures in _measured(document).items()]
 
 
-def _measured(document: Document) -> dict[str, list[list[Document]]]:
+def _measured(document: Document) -> dict[str, list[list[Value]]]:
     """Title of a block -> the values of each of its columns, from the first row to the last.
 
     A result by fold has a block for each measure, with a column for each split and their mean.
     """
-    found: dict[str, list[list[Document]]] = {}
+    by_title: dict[str, list[list[Value]]] = {}
     for number, column in enumerate(document["columns"]):
         splits = column["split"].split("+")
         where = splits[0] if len(splits) == 1 else f"mean of {', '.join(splits)}"
@@ -68,11 +69,11 @@ def _measured(document: Document) -> dict[str, list[list[Document]]]:
             where = f"{MEASURES[column['measure']]} by fold"
         title = f"{column['dataset']}, {column['protocol']}, {where}"
         values = document["values"][number :: len(document["columns"])]
-        found.setdefault(title, []).append(values)
-    return found
+        by_title.setdefault(title, []).append(values)
+    return by_title
 
 
-def _block(document: Document, title: str, measures: Sequence[Sequence[Document]]) -> Block:
+def _block(document: Document, title: str, measures: Sequence[Sequence[Value]]) -> Block:
     head, columns, best = ["method"], [list(document["rows"])], set()
     marks = _marks(document)
     for values in measures:
@@ -86,7 +87,7 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Document]
     return Block(title, tuple(head), tuple(zip(*columns, strict=True)), frozenset(best))
 
 
-def _name(document: Document, value: Document) -> str:
+def _name(document: Document, value: Value) -> str:
     """What a column is called: its measure, or in a result by fold its split."""
     if not document.get("by_fold"):
         return MEASURES[value["measure"]]
@@ -97,7 +98,7 @@ def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _text(value: Document, marks: Mapping[str, int]) -> str:
+def _text(value: Value, marks: Mapping[str, int]) -> str:
     text = _percent(value["mean"])
     if value["std"] is not None:
         text += f" ± {100 * value['std']:.1f}"
@@ -120,13 +121,12 @@ def notes(document: Document) -> list[str]:
         "classes, S, U and H among all."
     ]
     lines += [f"{how[:1].upper()}{how[1:]}." for how in sorted({c["selected_by"] for c in done})]
-    for what, key in (
-        ("Backbone", "backbone"),
-        ("Text encoder", "encoder"),
-        ("Texts", "describer"),
+    for what, used in (
+        ("Backbone", {cell["backbone"] for cell in done}),
+        ("Text encoder", {cell["encoder"] for cell in done}),
+        ("Texts", {cell["describer"] for cell in done}),
     ):
-        used = ", ".join(sorted({cell[key] for cell in done}))
-        lines += [f"{what}: {used}."] if used else []
+        lines += [f"{what}: {', '.join(sorted(used))}."] if used else []
     if any(number is not None for row in document["paper"] for number in row):
         lines.append("In the paper: as published, with its own backbone, texts and training.")
     lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
@@ -140,16 +140,16 @@ def missing(document: Document) -> list[str]:
         if cell["status"] != "done":
             failed = "failed: " if cell["status"] == "failed" else ""
             reasons.setdefault(failed + reason(cell["error"]), []).append(grid.title(cell))
-    for cell in document["not_run"]:
-        reasons.setdefault("not run", []).append(grid.title(cell))
+    for names in document["not_run"]:
+        reasons.setdefault("not run", []).append(grid.title(names))
     total = len(document["cells"]) + len(document["not_run"])
     return [
-        f"Empty, {len(names)} of {total} runs (first {names[0]}): {why}"
-        for why, names in reasons.items()
+        f"Empty, {len(titles)} of {total} runs (first {titles[0]}): {why}"
+        for why, titles in reasons.items()
     ]
 
 
-def reason(error: Mapping[str, Any]) -> str:
+def reason(error: ErrorFields) -> str:
     """An error of a cell in one line."""
     place = f"{error['file']}: " if error["file"] else ""
     return f"{place}{error['message']}; {error['fix']}"
@@ -221,11 +221,12 @@ def table_of_values(document: Document) -> str:
     writer = csv.DictWriter(out, keys, lineterminator="\n")
     writer.writeheader()
     for value in document["values"]:
-        writer.writerow({key: _of_csv(value[key]) for key in keys})
+        fields: Mapping[str, object] = value
+        writer.writerow({key: _of_csv(fields[key]) for key in keys})
     return out.getvalue()
 
 
-def _of_csv(value: Any) -> Any:
+def _of_csv(value: object) -> object:
     """A text that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
@@ -254,7 +255,7 @@ def draw(document: Document) -> Figure:
     return figure
 
 
-def _draw_block(axes: Axes, measures: Sequence[Sequence[Document]], document: Document) -> None:
+def _draw_block(axes: Axes, measures: Sequence[Sequence[Value]], document: Document) -> None:
     rows, width = document["rows"], 0.8 / len(measures)
     known = list(dict.fromkeys(_name(document, value) for value in document["values"]))
     for number, values in enumerate(measures):

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 from starcli import pipeline
-from starcli.benchmark.grid import Cell
+from starcli.benchmark.grid import Cell, Names
+from starcli.benchmark.results import NotDone
 from starcli.benchmark.runner import failure
 from starcli.errors import StarError
 from starcli.experiment import Experiment
 from starcli.pipeline import Planned, differences
 from starcli.settings.resolve import flatten
 from starcli.store.artifacts import Artifact, Store
+
+
+class CostFields(TypedDict):
+    """A `Cost` as JSON; null where no step is known."""
+
+    steps: int
+    unknown_steps: int
+    seconds: float | None
+    bytes: int | None
+
+
+class Forecast(Names, CostFields):
+    """What is left to run for a cell; shared steps are counted where they run first."""
+
+    status: Literal["run", "cached"]
 
 
 class Cost(NamedTuple):
@@ -40,8 +56,8 @@ class Cost(NamedTuple):
             self.unknown + other.unknown,
         )
 
-    def document(self) -> dict[str, object]:
-        """As JSON; null where no step is known."""
+    def document(self) -> CostFields:
+        """As JSON."""
         known = self.unknown < self.steps or not self.steps
         return {
             "steps": self.steps,
@@ -98,14 +114,14 @@ def _kind(recipe: Mapping[str, object]) -> tuple[object, object]:
 
 def forecast(
     chosen: Sequence[Cell], opened: Callable[[Cell], Experiment]
-) -> tuple[list[dict[str, Any]], Cost]:
+) -> tuple[list[Forecast | NotDone], Cost]:
     """What is to run for cells, each step counted where it runs first, and the sum.
 
     Args:
         chosen: The cells, in the order in which they run.
         opened: Gives the experiment of a cell.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Forecast | NotDone] = []
     total, counted = Cost(), set()
     estimator = None
     for cell in chosen:

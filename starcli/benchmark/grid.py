@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from starcli import __version__, registry
 from starcli.benchmark.table import Table, splits
@@ -19,8 +20,19 @@ AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
 """Settings, and sections of settings, that the training of a backbone does not depend on."""
 OF_COLUMNS = frozenset({"seed", "dataset.name", "dataset.protocol", "dataset.split"})
 """Settings that are the columns' and seeds' to say."""
-NAMES = ("row", "dataset", "protocol", "split", "seed")
-"""What tells a cell apart from the others."""
+
+
+class Names(TypedDict):
+    """What tells a cell apart from the others."""
+
+    row: str
+    dataset: str
+    protocol: str
+    split: str
+    seed: int
+
+
+NAMES = tuple(Names.__annotations__)
 
 
 @dataclass(frozen=True)
@@ -43,9 +55,15 @@ class Cell:
     seed: int
     flags: Mapping[str, object] = field(compare=False)
 
-    def names(self) -> dict[str, object]:
+    def names(self) -> Names:
         """What tells it apart from the others."""
-        return {key: getattr(self, key) for key in NAMES}
+        return {
+            "row": self.row,
+            "dataset": self.dataset,
+            "protocol": self.protocol,
+            "split": self.split,
+            "seed": self.seed,
+        }
 
     def __str__(self) -> str:
         return title(self.names())

@@ -9,23 +9,101 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ValidationError
 
 from starcli import files
-from starcli.benchmark.grid import NAMES, title
+from starcli.benchmark.grid import Names, title
 from starcli.benchmark.paper import Column
 from starcli.benchmark.table import Table
-from starcli.errors import DataError
+from starcli.errors import DataError, ErrorFields
+from starcli.report.document import Measure, Measures
 
-Document = dict[str, Any]
-MEASURES = {"zsl": "ZSL", "S": "S", "U": "U", "H": "H"}
+MEASURES: Mapping[str, Measure] = {"zsl": "ZSL", "S": "S", "U": "U", "H": "H"}
 """Measure of a column -> the same in results."""
-OF_TABLE = ("ok", "table", "title", "recipe", "seeds", "rows", "columns", "paper")
 
 
-def document(table: Table, recipe: str, results: Iterable[Mapping[str, Any]]) -> Document:
+class Done(Names, Measures):
+    """How good a cell is, how that was chosen, and what it must admit."""
+
+    status: Literal["done"]
+    run: str
+    key: str
+    recordings: str
+    backbone: str
+    encoder: str
+    describer: str
+    method: str
+    parts: int
+    selected_by: str
+    epochs: int
+    gamma: float
+    warning: str | None
+
+
+class Failure(TypedDict):
+    """Why a cell has no result: it failed, or its recordings are absent."""
+
+    status: Literal["failed", "absent"]
+    error: ErrorFields
+
+
+class NotDone(Names, Failure):
+    """A cell that has no result."""
+
+
+Result = Done | NotDone
+
+
+class ColumnFields(TypedDict):
+    """A `Column`."""
+
+    dataset: str
+    protocol: str
+    split: str
+    measure: str
+
+
+class Value(ColumnFields):
+    """What a row has in a column, as fractions, and whether no other row has more."""
+
+    row: str
+    mean: float | None
+    std: float | None
+    best: bool
+    warning: str | None
+    paper: float | None
+
+
+class About(TypedDict):
+    """What was compared, and the paper's numbers [rows, columns] as fractions."""
+
+    ok: bool
+    table: str
+    title: str
+    recipe: str
+    seeds: list[int]
+    rows: list[str]
+    columns: list[ColumnFields]
+    paper: list[list[float | None]]
+
+
+class Document(About):
+    """The result of a benchmark, with its values row by row."""
+
+    values: list[Value]
+    cells: list[Result]
+    not_run: list[Names]
+    by_fold: NotRequired[bool]
+
+
+OF_TABLE = tuple(About.__annotations__)
+Cells = Mapping[tuple[str, str, str, str, int], Result]
+"""Results by row, data set, protocol, split and seed."""
+
+
+def document(table: Table, recipe: str, results: Iterable[Result]) -> Document:
     """The document of a benchmark's results.
 
     Args:
@@ -34,41 +112,55 @@ def document(table: Table, recipe: str, results: Iterable[Mapping[str, Any]]) ->
         results: Of its cells, or of some of them.
     """
     paper = [[table.paper(row, column) for column in table.columns] for row in table.rows]
-    about = {
+    about: About = {
         "ok": True,
         "table": table.name,
         "title": table.title,
         "recipe": recipe,
         "seeds": list(table.seeds),
         "rows": list(table.rows),
-        "columns": [column._asdict() for column in table.columns],
+        "columns": [_fields(column) for column in table.columns],
         "paper": [[None if math.isnan(n) else n / 100 for n in row] for row in paper],
     }
     return summarised(about, results)
 
 
-def summarised(about: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> Document:
+def _fields(column: Column) -> ColumnFields:
+    return {
+        "dataset": column.dataset,
+        "protocol": column.protocol,
+        "split": column.split,
+        "measure": column.measure,
+    }
+
+
+def summarised(about: About, results: Iterable[Result]) -> Document:
     """A document whose values come from these results."""
-    found = {_names(result): dict(result) for result in results}
+    cells = {_place(result): result for result in results}
     expected = [
-        (row, *place, seed)
-        for place in _places(about)
+        Names(row=row, dataset=dataset, protocol=protocol, split=split, seed=seed)
+        for dataset, protocol, split in _places(about)
         for seed in about["seeds"]
         for row in about["rows"]
     ]
     values = [
-        _value(about, found, row, Column(**column)) | {"paper": about["paper"][i][j]}
+        _value(about, cells, row, Column(**column), about["paper"][i][j])
         for i, row in enumerate(about["rows"])
         for j, column in enumerate(about["columns"])
     ]
     _mark_best(values)
     return {
-        **{key: about[key] for key in OF_TABLE},
+        "ok": about["ok"],
+        "table": about["table"],
+        "title": about["title"],
+        "recipe": about["recipe"],
+        "seeds": about["seeds"],
+        "rows": about["rows"],
+        "columns": about["columns"],
+        "paper": about["paper"],
         "values": values,
-        "cells": [found[names] for names in expected if names in found],
-        "not_run": [
-            dict(zip(NAMES, names, strict=True)) for names in expected if names not in found
-        ],
+        "cells": [cells[_place(names)] for names in expected if _place(names) in cells],
+        "not_run": [names for names in expected if _place(names) not in cells],
     }
 
 
@@ -80,19 +172,17 @@ def by_fold(document: Document) -> Document:
         for split in column.split.split("+"):
             columns.setdefault(column._replace(split=split), [None] * len(document["rows"]))
         columns[column] = [row[number] for row in document["paper"]]
-    about = {
-        **document,
-        "columns": [column._asdict() for column in columns],
-        "paper": [list(row) for row in zip(*columns.values(), strict=True)],
-    }
+    about = document.copy()
+    about["columns"] = [_fields(column) for column in columns]
+    about["paper"] = [list(row) for row in zip(*columns.values(), strict=True)]
     return {**summarised(about, document["cells"]), "by_fold": True}
 
 
-def _names(result: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(result[key] for key in NAMES)
+def _place(cell: Names | Result) -> tuple[str, str, str, str, int]:
+    return cell["row"], cell["dataset"], cell["protocol"], cell["split"], cell["seed"]
 
 
-def _places(about: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _places(about: About) -> list[tuple[str, str, str]]:
     return [
         *dict.fromkeys(
             (c["dataset"], c["protocol"], split)
@@ -102,46 +192,40 @@ def _places(about: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _value(
-    about: Mapping[str, Any],
-    found: Mapping[tuple[Any, ...], Mapping[str, Any]],
-    row: str,
-    column: Column,
-) -> Document:
+def _value(about: About, cells: Cells, row: str, column: Column, paper: float | None) -> Value:
     """Mean over splits, then mean and deviation over seeds; none unless every cell is done."""
+    splits = column.split.split("+")
     by_seed = [
-        [
-            found.get((row, column.dataset, column.protocol, split, seed), {})
-            for split in column.split.split("+")
-        ]
+        [cells.get((row, column.dataset, column.protocol, split, seed)) for split in splits]
         for seed in about["seeds"]
     ]
-    every = [result for results in by_seed for result in results]
-    value = {
+    done = [[cell for cell in one if cell and cell["status"] == "done"] for one in by_seed]
+    warnings = {cell["warning"] for one in done for cell in one if cell["warning"]}
+    means = []
+    if all(len(one) == len(splits) for one in done):
+        means = [mean(cell[MEASURES[column.measure]] for cell in one) for one in done]
+    return {
         "row": row,
-        **column._asdict(),
-        "mean": None,
-        "std": None,
+        **_fields(column),
+        "mean": mean(means) if means else None,
+        "std": stdev(means) if len(means) > 1 else None,
         "best": False,
-        "warning": "; ".join(sorted({r["warning"] for r in every if r.get("warning")})) or None,
+        "warning": "; ".join(sorted(warnings)) or None,
+        "paper": paper,
     }
-    if all(result.get("status") == "done" for result in every):
-        means = [mean(r[MEASURES[column.measure]] for r in results) for results in by_seed]
-        value["mean"] = mean(means)
-        value["std"] = stdev(means) if len(means) > 1 else None
-    return value
 
 
-def _mark_best(values: Sequence[Document]) -> None:
+def _mark_best(values: Sequence[Value]) -> None:
     """Mark the highest of every column; what must admit something competes with nothing."""
-    columns: dict[tuple[Any, ...], list[Document]] = {}
+    columns: dict[Column, list[tuple[float, Value]]] = {}
     for value in values:
         if value["mean"] is not None and value["warning"] is None:
-            columns.setdefault(tuple(value[key] for key in Column._fields), []).append(value)
+            column = Column(value["dataset"], value["protocol"], value["split"], value["measure"])
+            columns.setdefault(column, []).append((value["mean"], value))
     for competing in columns.values():
-        highest = max(value["mean"] for value in competing)
-        for value in competing:
-            value["best"] = value["mean"] == highest
+        highest = max(accuracy for accuracy, _ in competing)
+        for accuracy, value in competing:
+            value["best"] = accuracy == highest
 
 
 def merged(paths: Sequence[Path]) -> Document:
@@ -156,24 +240,28 @@ def merged(paths: Sequence[Path]) -> Document:
     """
     parts = [(path, _part(path)) for path in paths]
     first, about = parts[0]
-    results: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    results: dict[tuple[str, str, str, str, int], Result] = {}
     for path, part in parts:
-        if different := [key for key in OF_TABLE if part[key] != about[key]]:
+        if different := _differences(part, about):
             raise DataError(
                 f"differs from {first} in {', '.join(different)}",
                 "merge parts of one table and one set of settings",
                 file=path,
             )
         for result in part["cells"]:
-            if _names(result) in results:
+            if _place(result) in results:
                 raise DataError(
                     f"duplicate cell, {title(result)}, is also in an earlier file",
                     "name each part once",
                     file=path,
                 )
-            results[_names(result)] = result
+            results[_place(result)] = result
     _require_same_recordings(results.values())
     return summarised(about, results.values())
+
+
+def _differences(part: Mapping[str, object], about: Mapping[str, object]) -> list[str]:
+    return [key for key in OF_TABLE if part[key] != about[key]]
 
 
 class _Run(BaseModel):
@@ -196,7 +284,7 @@ class _Done(_Run):
 
 class _NotDone(_Run):
     status: Literal["failed", "absent"]
-    error: dict[str, Any]
+    error: dict[str, object]
 
 
 class _Part(BaseModel):
@@ -227,7 +315,7 @@ def _part(path: Path) -> Document:
     return content
 
 
-def _require_same_recordings(results: Iterable[Mapping[str, Any]]) -> None:
+def _require_same_recordings(results: Iterable[Result]) -> None:
     known: dict[str, str] = {}
     for result in results:
         if result["status"] == "done":

@@ -9,10 +9,10 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from starcli import pipeline, processes
 from starcli.benchmark.grid import Cell, groups
+from starcli.benchmark.results import Done, Failure, Result
 from starcli.contracts import Progress, silent
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
@@ -20,9 +20,6 @@ from starcli.experiment import Experiment
 from starcli.report.document import evaluation_document, measures
 from starcli.settings.resolve import load
 from starcli.store.artifacts import Artifact
-
-Result = dict[str, Any]
-"""A cell's names, `status` (`done`, `failed` or `absent`), and what it found or why it did not."""
 
 
 class Runner:
@@ -67,22 +64,26 @@ class Runner:
             return {**cell.names(), **failure(error)}
         except Exception as problem:  # of one row's plugin, say, which must not end the others
             return {**cell.names(), **failure(bug(problem))}
-        return {**cell.names(), "status": "done", **_found(name, experiment, results)}
+        return _done(cell, name, experiment, results)
 
 
-def failure(error: StarError) -> Result:
+def failure(error: StarError) -> Failure:
     """The part of a result that says why there is none."""
-    status = "absent" if isinstance(error, AbsentError) else "failed"
-    return {"status": status, "error": error.document()["error"]}
+    return {
+        "status": "absent" if isinstance(error, AbsentError) else "failed",
+        "error": error.document()["error"],
+    }
 
 
-def _found(name: str, experiment: Experiment, results: Mapping[str, Artifact]) -> Result:
-    """The part of a result that says how good it is, and what it must admit."""
+def _done(cell: Cell, name: str, experiment: Experiment, results: Mapping[str, Artifact]) -> Done:
+    """How good a cell is, how that was chosen, and what it must admit."""
     document = evaluation_document(name, experiment, results)
     warnings = [document.warning] if document.warning else []
     if skipped := results["prepare"].summary["skipped"]:
         warnings.append(f"{len(skipped)} recordings could not be read and are left out")
     return {
+        **cell.names(),
+        "status": "done",
         "run": name,
         "key": results["calibrate"].key,
         "recordings": experiment.raw_digest,

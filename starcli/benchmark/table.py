@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -41,6 +41,9 @@ from starcli.errors import UsageError, suggest
 from starcli.settings.resolve import flatten
 from starcli.settings.schema import Section
 from starcli.store.artifacts import canonical
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class _Columns(Section):
@@ -59,9 +62,9 @@ class _File(Section):
     published: str | None = None
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     raw: dict[str, Path] = Field({})
-    settings: dict[str, Any] = Field({})
+    settings: dict[str, object] = Field({})
     columns: tuple[_Columns, ...] = ()
-    rows: dict[str, dict[str, Any]] = Field(min_length=1)
+    rows: dict[str, dict[str, object]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class Table:
     path: Path
     title: str
     columns: tuple[Column, ...]
-    rows: Mapping[str, Mapping[str, Any]]
-    settings: Mapping[str, Any]
+    rows: Mapping[str, Mapping[str, object]]
+    settings: Mapping[str, object]
     seeds: tuple[int, ...]
     raw: Mapping[str, Path]
     published: paper.Table | None
@@ -147,7 +150,7 @@ def read(name: str) -> Table:
     return _checked(_table(path, content))
 
 
-def _problem(error: Any) -> str:
+def _problem(error: ErrorDetails) -> str:
     """What is wrong with one key of a file."""
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":

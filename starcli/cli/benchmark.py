@@ -10,10 +10,10 @@ Parts run wherever the command runs; with SLURM, for example, and then on any ma
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +22,9 @@ from starcli.cli.options import Config, Device, Json, StorePath, path
 from starcli.errors import DataError, OutputError, UsageError, suggest
 
 if TYPE_CHECKING:
+    from starcli.benchmark.forecast import CostFields, Forecast
     from starcli.benchmark.grid import Cell
-    from starcli.benchmark.results import Document
+    from starcli.benchmark.results import Document, NotDone, Result
     from starcli.benchmark.runner import Runner
     from starcli.benchmark.table import Table
 
@@ -166,7 +167,7 @@ def _require_folder(out: Path) -> None:
         ) from error
 
 
-def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[dict[str, Any]]:
+def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[Result]:
     """The results of cells, with progress on stderr."""
     from starcli.benchmark import grid
     from starcli.benchmark.runner import run_cells
@@ -181,7 +182,7 @@ def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[dict[st
     return results
 
 
-def _ended(result: Mapping[str, Any]) -> str:
+def _ended(result: Result) -> str:
     """How a run ended, in a few words."""
     if result["status"] == "done":
         return f"ZSL {100 * result['ZSL']:.1f} %, H {100 * result['H']:.1f} %"
@@ -244,20 +245,30 @@ def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_jso
     if as_json:
         print_document({"ok": True, "table": table.name, "cells": rows, "total": total.document()})
         return
-    lines = [(*(row[name] for name in NAMES), row["status"], *_cost(row)) for row in rows]
+    lines = [(*_named(row), row["status"], *_left(row)) for row in rows]
     lines.append((*[""] * len(NAMES), "all", *_cost(total.document())))
     console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
-    for reason in sorted({export.reason(r["error"]) for r in rows if "error" in r}):
+    errors = [r["error"] for r in rows if r["status"] == "failed" or r["status"] == "absent"]
+    for reason in sorted(set(map(export.reason, errors))):
         print(console.one_line(reason))
 
 
-def _cost(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _named(row: Forecast | NotDone) -> tuple[str, ...]:
+    return row["row"], row["dataset"], row["protocol"], row["split"], str(row["seed"])
+
+
+def _left(row: Forecast | NotDone) -> tuple[str, str, str]:
+    return _cost(row) if row["status"] == "run" or row["status"] == "cached" else ("", "", "")
+
+
+def _cost(cost: CostFields) -> tuple[str, str, str]:
     """Steps that are counted here, their time and size; a step like none before is not known."""
-    if not row.get("steps"):
+    if not cost["steps"]:
         return "", "", ""
-    if row["seconds"] is None:
-        return str(row["steps"]), "unknown", "unknown"
-    more = f" + {row['unknown_steps']} unknown" if row["unknown_steps"] else ""
-    minutes = row["seconds"] / 60
-    time = f"{row['seconds']:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
-    return str(row["steps"]), time + more, f"{row['bytes'] / 1e6:.1f} MB{more}"
+    seconds, size = cost["seconds"], cost["bytes"]
+    if seconds is None or size is None:
+        return str(cost["steps"]), "unknown", "unknown"
+    more = f" + {cost['unknown_steps']} unknown" if cost["unknown_steps"] else ""
+    minutes = seconds / 60
+    time = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    return str(cost["steps"]), time + more, f"{size / 1e6:.1f} MB{more}"

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from starcli.benchmark import paper
 from starcli.benchmark.export import blocks, draw, latex, markdown, notes, save, table_of_values
 from starcli.benchmark.paper import Column
-from starcli.benchmark.results import by_fold, document, merged
+from starcli.benchmark.results import Document, Value, by_fold, document, merged
 from starcli.benchmark.table import Table, read
 from starcli.errors import DataError, OutputError
 
@@ -48,7 +48,7 @@ FOUND = {
 """Means over splits: 0.2 and 0.5, then 0.35 with deviation 0.3 / sqrt(2); 0.5, 0.3, then 0.4."""
 
 
-def result(row: str, split: str, seed: int, value: float, **more: Any) -> dict[str, Any]:
+def result(row: str, split: str, seed: int, value: float, **more: Any) -> Any:  # what is read
     return {
         "row": row,
         "dataset": "made-up",
@@ -70,16 +70,16 @@ def result(row: str, split: str, seed: int, value: float, **more: Any) -> dict[s
     }
 
 
-def failed(row: str, split: str, seed: int, status: str = "failed") -> dict[str, Any]:
+def failed(row: str, split: str, seed: int, status: str = "failed") -> Any:
     error = {"message": "no luck", "fix": "try again", "file": None}
     return {**result(row, split, seed, 0), "status": status, "error": error}
 
 
-def results(**more: Any) -> list[dict[str, Any]]:
+def results(**more: Any) -> list[Any]:
     return [result(*names, value, **more) for names, value in FOUND.items()]
 
 
-def values(found: dict[str, Any], measure: str = "zsl") -> dict[str, dict[str, Any]]:
+def values(found: Document, measure: str = "zsl") -> dict[str, Value]:
     return {v["row"]: v for v in found["values"] if v["measure"] == measure}
 
 
@@ -268,7 +268,7 @@ def test_empty_results_are_drawn_too(tmp_path: Path) -> None:
     assert "24 of 24 runs" in save(found, tmp_path)[0].read_text("utf-8")
 
 
-def parts(folder: Path, *contents: dict[str, Any]) -> list[Path]:
+def parts(folder: Path, *contents: object) -> list[Path]:
     paths = [folder / f"{number}.json" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_text(json.dumps(content))
@@ -306,7 +306,7 @@ def test_parts_together_are_the_whole(tmp_path: Path) -> None:
 def test_parts_that_do_not_belong_together(
     tmp_path: Path, change: dict[str, Any], told: str
 ) -> None:
-    whole = document(TABLE, "recipe", results()[:1])
+    whole: Any = document(TABLE, "recipe", results()[:1])
     paths = parts(tmp_path, whole, whole | {"cells": []} | change)
     with pytest.raises(DataError) as caught:
         merged(paths)
