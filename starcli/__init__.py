@@ -1,7 +1,7 @@
 """starcli: zero-shot skeleton action recognition."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # pydantic asks every installed distribution for plugins, and one malformed one would stop us all.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -44,13 +44,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What `starcli.api` has, imported when it is first asked for: `import starcli` stays quick."""
     if name not in __all__:
         raise AttributeError(f"module 'starcli' has no attribute '{name}'")
     from starcli import api
 
-    return getattr(api, name)
+    attribute: object = getattr(api, name)
+    return attribute
 
 
 def __dir__() -> list[str]:

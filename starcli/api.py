@@ -114,7 +114,7 @@ class Run:
         return folder(self.experiment.store.root, self.name)
 
 
-def load_options(options: Mapping[str, Any]) -> Loaded:
+def load_options(options: Mapping[str, Any]) -> Loaded:  # `Options`, or `locals()` of a command
     """The settings that options stand for.
 
     Args:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ MAX_BYTES = 2**28
 MAX_HEADER = 2**14
 AGAIN = "save it again with numpy.save or numpy.savez"
 Shape = tuple[int, ...]
+Numbers = npt.NDArray[np.floating | np.integer]
 
 
 def keys(path: Path) -> list[str]:
@@ -40,7 +41,7 @@ def keys(path: Path) -> list[str]:
         raise _unreadable(str(path), error) from error
 
 
-def headers(path: Path) -> dict[str, tuple[Shape, np.dtype[Any]]]:
+def headers(path: Path) -> dict[str, tuple[Shape, np.dtype[np.generic]]]:
     """Shape and type that each array claims, by its key; the key of an `.npy` is empty.
 
     Raises:
@@ -62,7 +63,7 @@ def read(
     shaped: Callable[[Shape], bool] = lambda shape: True,
     expected: str = "numbers",
     name: str = "",
-) -> npt.NDArray[Any]:
+) -> Numbers:
     """An array of numbers, as the file has it.
 
     Args:
@@ -130,7 +131,7 @@ def _member(archive: zipfile.ZipFile, key: str, where: str) -> zipfile.ZipInfo:
 
 def _array(
     file: IO[bytes], size: int, where: str, shaped: Callable[[Shape], bool], expected: str
-) -> npt.NDArray[Any]:
+) -> Numbers:
     """The array of an open `.npy` file of `size` bytes."""
     start = io.BytesIO(file.read(min(size, MAX_HEADER)))
     shape, fortran, dtype = _header(start, where)
@@ -157,7 +158,7 @@ def _array(
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(start: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[Any]]:
+def _header(start: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[np.generic]]:
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
         return readers[npy.read_magic(start)](start)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from starcli import registry
 from starcli.class_names import require_classes
@@ -14,6 +14,7 @@ from starcli.contracts import (
     Backbone,
     DatasetSource,
     Describer,
+    Fingerprinted,
     ImpossibleSplits,
     Layout,
     Method,
@@ -123,7 +124,7 @@ class Experiment:
         plugin: type[Plugin] = self.computing(section)
         return plugin(self.loaded.plugin_settings[section], *more)
 
-    def computing(self, section: str) -> type[Any]:
+    def computing(self, section: str) -> type[Plugin]:
         """The plugin class chosen in a section, imported whole."""
         plugin = self.loaded.plugins[section]
         if implementation_of(plugin) is None:
@@ -151,6 +152,7 @@ class Experiment:
         if is_fingerprinted(plugin):
             if section not in self._contents:
                 made = self.computing(section)(self.loaded.plugin_settings[section])
+                assert isinstance(made, Fingerprinted)
                 self._contents[section] = made.fingerprint()
             recipe["content"] = self._contents[section]
         return recipe

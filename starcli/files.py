@@ -123,7 +123,9 @@ MAX_BYTES = 64 * 2**20
 Pairs = list[tuple[str, object]]
 
 
-def strict_json(path: Path, object_of: Callable[[Pairs], object] | None = None) -> Any:
+def strict_json(
+    path: Path, object_of: Callable[[Pairs], object] | None = None
+) -> Any:  # as json.loads
     """JSON without what the standard does not know, and without a key that hides another.
 
     Args:

@@ -131,7 +131,7 @@ class PoseFile:
             ) from error
 
     @cached_property
-    def json(self) -> Any:
+    def json(self) -> Any:  # of any tool
         """Its JSON document; bare `NaN` and `Infinity`, which some tools write, are numbers.
 
         Raises:
@@ -152,7 +152,7 @@ class PoseFile:
         return self.opening.lstrip()[:1] in ("{", "[")
 
     @cached_property
-    def glimpse(self) -> Any:
+    def glimpse(self) -> Any:  # likewise
         """Its JSON as far as the first bytes go, closed where they end; None where it is not JSON.
 
         Formats are recognised by it: quick however large the file is, and the same where it is cut.

@@ -14,17 +14,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NotRequired, TypedDict
 
 from pydantic import BaseModel
 
 from starcli import registry
-from starcli.contracts import Clip, Layout, NoSettings, Recording
+from starcli.contracts import Clip, Layout, NoSettings, Recording, Subset
 from starcli.data import layouts
 from starcli.errors import DataError, UsageError, suggest
 from starcli.poses import Unit, Up
 from starcli.store import unfinished, verification
 from starcli.totals import Totals, per_class
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FORMAT = 1
 """Version of the files."""
@@ -42,6 +46,58 @@ SMALL_PRESET = {
 AGAIN = "import it again with: starcli data import ... --overwrite"
 
 
+class ClipRow(TypedDict):
+    """What is said of a clip."""
+
+    name: str
+    label: int
+    subject: str
+    sides: Mapping[str, Subset]
+    place: Sequence[int]
+    """Its shard, and its first row, frames and persons there."""
+
+
+class Shard(TypedDict):
+    """A file of skeletons in the folder of the data set."""
+
+    file: str
+    sha256: str
+
+
+class Given(TypedDict, total=False):
+    """The options that said how files were meant."""
+
+    layout: str
+    up: Up
+    unit: Unit
+    people: str
+    mirrored: bool
+    swap_sides: bool
+
+
+class About(TypedDict):
+    """What is said of all clips; what is not known is left out."""
+
+    format: int
+    layout: Mapping[str, object]
+    up: NotRequired[Up]
+    unit: NotRequired[Unit]
+    given: NotRequired[Given]
+    reader: NotRequired[str]
+    fps: NotRequired[float]
+    flat: NotRequired[bool]
+
+
+class Content(About):
+    """The content of `dataset.json`."""
+
+    classes: Sequence[str]
+    splits: Mapping[str, Sequence[int]]
+    protocols: Sequence[str]
+    clips: Sequence[ClipRow]
+    shards: Sequence[Shard]
+
+
 class Imported:
     """An imported data set; `load` makes a class of each, with what its file says."""
 
@@ -53,7 +109,7 @@ class Imported:
     folder: ClassVar[Path]
     digest: ClassVar[str]
     """SHA-256 of the file, which names the bytes of all shards."""
-    rows: ClassVar[Mapping[str, Mapping[str, Any]]]
+    rows: ClassVar[Mapping[str, ClipRow]]
     """Clip name -> what the file says of it."""
     shards: ClassVar[Mapping[str, str]]
     """Path in the folder -> SHA-256."""
@@ -61,7 +117,7 @@ class Imported:
     """The axis that pointed up in the user's files, where they did not say it themselves."""
     unit: ClassVar[Unit]
     """What they were in."""
-    given: ClassVar[Mapping[str, Any]]
+    given: ClassVar[Given]
     """The options that said how the files were meant, by name."""
     reader: ClassVar[str]
     """Names of the readers of the files."""
@@ -180,7 +236,7 @@ def _parsed(place: Path, inode: int, size: int, changed: int) -> type[Imported]:
     path = place / FILE
     try:
         data = path.read_bytes()
-        content = json.loads(data)
+        content: Content = json.loads(data)
         if content["format"] != FORMAT:
             raise DataError(
                 f"has format {content['format']}, this starcli reads {FORMAT}", AGAIN, file=path
@@ -209,7 +265,7 @@ def version_of(digest: str) -> str:
     return digest[:16]
 
 
-def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _members(content: Content, path: Path) -> dict[str, object]:
     """The class members that a file describes."""
     layout = layouts.parse(content["layout"], path)
     splits = {name: tuple(ids) for name, ids in content["splits"].items()}
@@ -225,8 +281,7 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "layout": layout,
         "up": content.get("up", "y"),
         "unit": content.get("unit", "m"),
-        # Earlier versions took arrays only, and always said both.
-        "given": content.get("given", {k: content[k] for k in ("up", "unit") if k in content}),
+        "given": _given(content),
         "reader": content.get("reader", "arrays"),
         "fps": content.get("fps"),
         "flat": content.get("flat", False),
@@ -237,6 +292,18 @@ def _members(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "preset": {**preset, **(SMALL_PRESET if len(content["clips"]) < SMALL else {})},
         "rows": {row["name"]: row for row in content["clips"]},
     }
+
+
+def _given(about: About) -> Given:
+    """The options; earlier versions took arrays only, and always said axis and unit."""
+    if "given" in about:
+        return about["given"]
+    given = Given()
+    if "up" in about:
+        given["up"] = about["up"]
+    if "unit" in about:
+        given["unit"] = about["unit"]
+    return given
 
 
 def _same(place: Path, digest: str) -> Imported:
@@ -259,13 +326,15 @@ def _verify(shard: Path, expected: str) -> None:
         raise DataError(what, AGAIN, file=shard)
 
 
-def _read(recording: Recording, count: int) -> Any:
+def _read(recording: Recording, count: int) -> npt.NDArray[np.float32]:
     """Rows [count, V, 3] of a shard."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(recording.file, framework="np") as file:
-            rows = file.get_slice("joints")[recording.start : recording.stop]
+            rows: npt.NDArray[np.float32] = file.get_slice("joints")[
+                recording.start : recording.stop
+            ]
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot be read ({error})", AGAIN, file=recording.where) from error
     if len(rows) != count:

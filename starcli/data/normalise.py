@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ class PersonFiller(Protocol):
         """A clip [frames, M, V, 3] of anybody's as the data set would have it."""
 
 
-def checked(joints: npt.NDArray[Any], layout: Layout, where: str) -> Joints:
+def checked(joints: npt.NDArray[np.floating | np.integer], layout: Layout, where: str) -> Joints:
     """A clip's joints as float32 once they are known to be sound.
 
     Args:

@@ -12,7 +12,7 @@ from starcli.evaluation.gate import Gate
 Selection = Literal["validation", "oracle", "user"]
 """Where gamma comes from: pseudo-unseen classes, the test clips themselves, or the user."""
 Document = dict[str, Any]
-"""A model as JSON, of which pydantic does not say the keys."""
+"""A model as JSON; `Any`, since pydantic does not say its keys."""
 
 
 class _Part(BaseModel):

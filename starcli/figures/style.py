@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from starcli.files import save_whole
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart with any kind of colour vision (Okabe and Ito, 2008), without the yellow, which is
 hard to see on white."""
-STYLE: Mapping[Any, Any] = {
+STYLE: Mapping[Any, object] = {  # whose keys are literals that matplotlib does not export
     "font.size": 9,
     "axes.titlesize": 9,
     "legend.fontsize": 9,
@@ -30,7 +30,14 @@ STYLE: Mapping[Any, Any] = {
 }
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 """Kind of a file -> what must not be in it, so that equal figures are equal files."""
-BELOW: Mapping[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+
+
+class _Place(TypedDict):
+    loc: Literal["upper center"]
+    bbox_to_anchor: tuple[float, float]
+
+
+BELOW: _Place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
 """Place of a legend below the figure, which grows by that."""
 LONGEST = 44
 """Letters of a name that is shown whole."""

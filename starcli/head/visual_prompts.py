@@ -40,7 +40,7 @@ class DiagonalFFN(torch.autograd.Function):
     In its own words autograd would hold and add up several arrays [B, m, width] per slice.
     """
 
-    @staticmethod
+    @staticmethod  # whose `ctx` torch gives no type
     def forward(ctx: Any, mixed: Tensor, inner: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
         """Attention output [B * m, width] -> [B, m]."""
         hidden = torch.addmm(bias, mixed, inner.T).relu_()

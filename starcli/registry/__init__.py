@@ -10,10 +10,22 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from starcli.contracts import API, KINDS, Kind, Layout, implementation_of
+from starcli.contracts import (
+    API,
+    KINDS,
+    DatasetSource,
+    Kind,
+    Layout,
+    Method,
+    Plugin,
+    implementation_of,
+)
 from starcli.errors import IncompatibleError, MissingError, UsageError, suggest
+
+if TYPE_CHECKING:
+    from starcli.poses import Reader
 
 GROUPS: dict[Kind, str] = {
     "dataset": "starcli.datasets",
@@ -144,7 +156,17 @@ def find(kind: Kind, name: str) -> Entry:
     return (own or found)[0]
 
 
-def load(kind: Kind, name: str) -> type[Any]:  # of any kind, each with its own contract
+@overload
+def load(kind: Literal["dataset"], name: str) -> type[DatasetSource]: ...
+@overload
+def load(kind: Literal["reader"], name: str) -> type[Reader]: ...
+@overload
+def load(kind: Literal["method"], name: str) -> type[Method]: ...
+@overload
+def load(kind: Kind, name: str) -> type[Plugin]: ...
+
+
+def load(kind: Kind, name: str) -> type[Plugin]:
     """Import one plugin class, ready to compute, and check what it promises.
 
     Raises:
@@ -156,7 +178,7 @@ def load(kind: Kind, name: str) -> type[Any]:  # of any kind, each with its own 
     if where is None:
         return plugin
     entry = replace(find(kind, name), target=where)
-    computes: type[Any] = _target(entry)
+    computes: type[Plugin] = _target(entry)
     _require_contract(entry, computes, CALLS[kind])
     if not issubclass(computes, plugin):
         raise IncompatibleError(
@@ -166,7 +188,7 @@ def load(kind: Kind, name: str) -> type[Any]:  # of any kind, each with its own 
     return computes
 
 
-def declared(kind: Kind, name: str) -> type[Any]:
+def declared(kind: Kind, name: str) -> type[Plugin]:
     """Import the class that an entry point names; perhaps settings and facts alone.
 
     Raises:
@@ -174,7 +196,7 @@ def declared(kind: Kind, name: str) -> type[Any]:
         MissingError: It cannot be imported, or breaks its contract.
     """
     entry = find(kind, name)
-    plugin: type[Any] = _target(entry)
+    plugin: type[Plugin] = _target(entry)
     _require_contract(entry, plugin, {} if implementation_of(plugin) else CALLS[kind])
     return plugin
 

@@ -145,7 +145,7 @@ def settings_of(model: type[BaseModel]) -> list[dict[str, str]]:
     ]
 
 
-def _type_name(annotation: Any) -> str:  # the forms of `typing` have no type in common
+def _type_name(annotation: object) -> str:
     """A type as it is written: `int | None`, `tuple[float, ...]`, `'adamw' | 'sgd'`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -155,7 +155,7 @@ def _type_name(annotation: Any) -> str:  # the forms of `typing` have no type in
     names = ["..." if a is ... else _type_name(a) for a in arguments]
     if origin in (Union, UnionType):
         return " | ".join(names)
-    name = "None" if annotation is NoneType else (origin or annotation).__name__
+    name = "None" if annotation is NoneType else getattr(origin or annotation, "__name__", "")
     return f"{name}[{', '.join(names)}]" if names else str(name)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
 from starcli.evaluation.gate import Gate
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.report.document import SELECTED_BY
+from starcli.store.artifacts import Json
 
 
-def accuracy_line(summary: Mapping[str, Any]) -> str:
+def accuracy_line(summary: Json) -> str:
     """How well a pretrained backbone names its seen classes, in one line."""
     if summary.get("accuracy") is None:
         return f"backbone: {summary.get('note', 'no clips to judge it by')}"

@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 from starcli import files, registry
-from starcli.contracts import Kind, PretrainRecipes
+from starcli.contracts import DatasetSource, Kind, Plugin, PretrainRecipes
 from starcli.data import imported
 from starcli.errors import UsageError, suggest
 from starcli.settings.schema import (
@@ -190,7 +190,7 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     sources = _sources(flags, config)
     merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
-    source = _plugin("dataset", name, _store(merged))
+    source = _dataset(name, _store(merged))
     preset = {f"preset of {name}": for_chosen(source.preset, merged)}
     recipe = _recipe(merged)
     chosen = "pretrain.recipe" in merged
@@ -230,7 +230,7 @@ def _sources(flags: Mapping[str, object], config: Path | None) -> dict[str, dict
 def _loaded(merged: Mapping[str, object], origins: Mapping[str, str]) -> Loaded:
     tree = nest(merged)
     settings, faults = _read(Settings, tree, origins, "")
-    plugins: dict[str, type[Any]] = {}
+    plugins: dict[str, type[Plugin]] = {}
     own: dict[str, BaseModel] = {}
     for section, kind in PLUGIN_SECTIONS.items():
         default: PluginSection = Settings.model_fields[section].default
@@ -247,12 +247,15 @@ def _store(merged: Mapping[str, object]) -> Path:
     return Path(str(merged.get("run.store", RunSection().store)))
 
 
-def _plugin(kind: Kind, name: str, store: Path) -> type[Any]:
-    """A plugin, or a data set that lies in the store."""
-    if kind == "dataset" and not registry.matches(kind, name):
-        return imported.load(store, name)
+def _plugin(kind: Kind, name: str, store: Path) -> type[Plugin]:
     # A data set is made at once; of others, settings and facts do until something is computed.
-    return registry.load(kind, name) if kind == "dataset" else registry.declared(kind, name)
+    return _dataset(name, store) if kind == "dataset" else registry.declared(kind, name)
+
+
+def _dataset(name: str, store: Path) -> type[DatasetSource]:
+    """That of a plugin, or one that lies in the store."""
+    known = registry.matches("dataset", name)
+    return registry.load("dataset", name) if known else imported.load(store, name)
 
 
 def _config_path(config: Path | None) -> Path | None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Recipe = Mapping[str, object]
+Json = Mapping[str, Any]
+"""JSON of each stage's own; `Any`, since its readers know which stage made it."""
 SHARD_BYTES = 256 * 2**20
 """Size above which tensors are split over files, which bounds the memory of writing them."""
 
@@ -39,10 +41,9 @@ class Meta(verification.Record):
 
     stage: str
     key: str
-    recipe: dict[str, Any]
-    """JSON of each stage's own; `Any`, since its readers know which stage made it."""
-    summary: dict[str, Any]
-    """What the stage noted of the result, of each stage's own too."""
+    recipe: Json
+    summary: Json
+    """What the stage noted of the result."""
     created: float
     seconds: float
     versions: NotRequired[dict[str, str]]
@@ -78,7 +79,7 @@ class Artifact:
     meta: Meta
 
     @property
-    def summary(self) -> Mapping[str, Any]:
+    def summary(self) -> Json:
         """What the stage noted about the result."""
         return self.meta["summary"]
 
@@ -98,7 +99,7 @@ class Artifact:
         if what:
             raise DataError(what, _again(self.path), file=self.path / name)
 
-    def data(self, name: str = "data") -> Any:
+    def data(self, name: str = "data") -> Any:  # of each stage's own
         """The content of `<name>.json`."""
         path = self.path / f"{name}.json"
         self.verify([path.name])
@@ -334,7 +335,7 @@ def _again(folder: Path) -> str:
     return f"delete {folder} and make it again with: starcli {folder.parent.name}"
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> Any:  # as json.loads
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -143,7 +143,9 @@ def _chosen(texts: object, facets: Sequence[str]) -> dict[str, str]:
     return {facet: _written(texts[facet]) for facet in facets}
 
 
-def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
+def schema(
+    classes: Sequence[str], facets: Sequence[str], others: Sequence[str]
+) -> dict[str, object]:
     """The JSON schema, for the classes and parts of one data set.
 
     Args:
@@ -152,7 +154,7 @@ def schema(classes: Sequence[str], facets: Sequence[str], others: Sequence[str])
         others: Further parts that a text may be for.
     """
     text = resources.files("starcli.text").joinpath("descriptions.schema.json").read_text("utf-8")
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = json.loads(text)  # our own file, in the form that follows
     known = [*facets, *(other for other in others if other not in facets)]
     for place, needed, allowed in (
         (document["properties"]["actions"], classes, classes),

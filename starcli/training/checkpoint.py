@@ -163,7 +163,7 @@ class Checkpoint:
                     tensors[f"optimizer/{number}/{name}"] = torch.as_tensor(value)
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
-    def _take(self, tensors: dict[str, Tensor], scaler: dict[str, Any]) -> None:
+    def _take(self, tensors: dict[str, Tensor], scaler: dict[str, object]) -> None:
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
         for key, tensor in tensors.items():
             kind, _, name = key.partition("/")
@@ -181,7 +181,7 @@ class Checkpoint:
             self.scaler.load_state_dict(scaler)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:  # JSON of `save`
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:

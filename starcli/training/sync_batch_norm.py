@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 class _Sum(torch.autograd.Function):
     """The sum of a tensor over all processes, through which gradients flow to all of them."""
 
-    @staticmethod
+    @staticmethod  # whose `ctx` torch gives no type
     def forward(ctx: Any, value: Tensor) -> Tensor:
         total = value.clone()
         torch.distributed.all_reduce(total)

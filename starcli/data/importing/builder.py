@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,7 @@ def make(
             warnings = inspection.notes(found.clips, unknown) + chosen.warnings
             warnings += inspection.contradictions(found.clips)
             report = inspection.summary(found.clips, warnings)
-            content = {
+            content: imported.Content = {
                 **_about(found, request.meaning, meaning, report),
                 "classes": chosen.classes,
                 "splits": chosen.splits,
@@ -154,11 +154,11 @@ def _sound(clip: Clip, known: Known) -> Joints:
         raise DataError(error.message, fix, file=error.file, frame=error.frame) from error
 
 
-def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) -> dict[str, Any]:
+def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) -> imported.About:
     """What is said of all clips; facts that are not known are left out."""
     assert found.layout is not None
     flat = all(known.facts.body.flat for known in found.clips)
-    facts: dict[str, Any] = {
+    facts: imported.About = {
         "format": imported.FORMAT,
         "layout": layouts.tree(found.layout),
         "up": meaning.up or meaning.usual_up or ("-y" if flat else "y"),
@@ -175,9 +175,9 @@ def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) 
 
 def _rows(
     found: Sequence[Known], places: Sequence[Sequence[int]], chosen: options.Choices
-) -> list[dict[str, Any]]:
+) -> list[imported.ClipRow]:
     """What is said of each clip, in the order of names."""
-    rows = [
+    rows: list[imported.ClipRow] = [
         {
             "name": known.entry.name,
             "label": chosen.labels[number],
@@ -187,7 +187,7 @@ def _rows(
         }
         for number, known in enumerate(found)
     ]
-    return sorted(rows, key=lambda row: str(row["name"]))
+    return sorted(rows, key=lambda row: row["name"])
 
 
 def _check_name(name: str, target: Path, overwrite: bool) -> None:
@@ -207,10 +207,10 @@ def _check_name(name: str, target: Path, overwrite: bool) -> None:
 
 def _write_shards(
     skeletons: Iterable[Joints], folder: Path
-) -> tuple[list[list[int]], list[dict[str, str]]]:
+) -> tuple[list[list[int]], list[imported.Shard]]:
     """Write clips one after the other, and tell where each lies and what the files are."""
     places: list[list[int]] = []
-    shards: list[dict[str, str]] = []
+    shards: list[imported.Shard] = []
     for rows, shapes in _filled(skeletons):
         start = 0
         for frames, persons in shapes:

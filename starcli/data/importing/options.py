@@ -7,12 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from starcli.class_names import alike, find_class, require_classes, spelled, split_names
 from starcli.contracts import Subset
 from starcli.data import layouts
-from starcli.data.imported import Imported
+from starcli.data.imported import Given, Imported
 from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.index import Entry
 from starcli.errors import DataError, UsageError, suggest
@@ -72,30 +71,35 @@ def meaning(
     )
 
 
-def given(meaning: Meaning) -> dict[str, str | bool]:
-    """The options that say a meaning, by name, but for the layout's content."""
-    said: dict[str, str | bool | None] = {
-        "layout": meaning.layout.name if meaning.layout else None,
-        "up": meaning.up,
-        "unit": meaning.unit,
-        "people": meaning.people,
-        "mirrored": meaning.mirrored or None,
-        "swap_sides": meaning.swap_sides or None,
-    }
-    return {name: value for name, value in said.items() if value is not None}
+def given(meaning: Meaning) -> Given:
+    """The options that say a meaning, but for the layout's content."""
+    options = Given()
+    if meaning.layout is not None:
+        options["layout"] = meaning.layout.name
+    if meaning.up is not None:
+        options["up"] = meaning.up
+    if meaning.unit is not None:
+        options["unit"] = meaning.unit
+    if meaning.people is not None:
+        options["people"] = meaning.people
+    if meaning.mirrored:
+        options["mirrored"] = True
+    if meaning.swap_sides:
+        options["swap_sides"] = True
+    return options
 
 
 def as_imported(source: Imported) -> Meaning:
     """What a user said of the recordings of an imported data set, and what was found in them."""
-    said = source.given
+    given = source.given
     return Meaning(
-        up=said.get("up"),
+        up=given.get("up"),
         usual_up=source.up,
-        unit=said.get("unit"),
+        unit=given.get("unit"),
         usual_unit=source.unit if source.unit in METRES else None,
-        people=said.get("people"),
-        mirrored=said.get("mirrored", False),
-        swap_sides=said.get("swap_sides", False),
+        people=given.get("people"),
+        mirrored=given.get("mirrored", False),
+        swap_sides=given.get("swap_sides", False),
     )
 
 
@@ -369,13 +373,18 @@ def _parsed(given: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
 
 
 def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
-    tree: Any = toml(path) if path.suffix == ".toml" else strict_json(path)
-    lists = tree.values() if isinstance(tree, dict) and tree else [None]
-    if not all(isinstance(v, list) and all(isinstance(i, str) for i in v) for v in lists):
+    tree: object = toml(path) if path.suffix == ".toml" else strict_json(path)
+    splits = tree if isinstance(tree, dict) else {}
+    lists: dict[str, list[str]] = {
+        name: listed
+        for name, listed in splits.items()
+        if isinstance(listed, list) and all(isinstance(each, str) for each in listed)
+    }
+    if not lists or len(lists) < len(splits):
         raise DataError(
             "expected a list of class names for each split", 'such as easy = ["wave"]', file=path
         )
-    return tree  # type: ignore[no-any-return]
+    return lists
 
 
 def _ids(split: str, unseen: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
