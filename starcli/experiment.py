@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from starcli import registry
@@ -21,31 +19,27 @@ from starcli.contracts import (
     MissingClasses,
     Plugin,
     Problem,
-    Progress,
     PublishedValidation,
     TextEncoder,
     implementation_of,
     is_fingerprinted,
     is_transductive,
-    silent,
     unkeyed_of,
 )
+from starcli.data.fingerprint import RawFiles, last_prepared
 from starcli.data.imported import Imported
-from starcli.data.reading import cores, fingerprint, states
+from starcli.data.reading import cores
 from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
-from starcli.store.artifacts import Artifact, Draft, Store
+from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
 from starcli.training.distributed import Workers, size
-from starcli.training.tracking import Journal, Tracker
 
 if TYPE_CHECKING:
     import torch
 
-    from starcli.data.clips import ClipSet
     from starcli.data.splits import ClipIndex, Task
-    from starcli.data.views import Views
     from starcli.weights.matching import TrainedOn
 
 VALIDATION, FINAL = "validation", "final"
@@ -198,22 +192,6 @@ class Experiment:
             fold=self.folds.index(role),
         )
 
-    def views(self, clips: ClipSet, crop: float | None = None) -> Views:
-        """What the backbone reads of clips.
-
-        Args:
-            clips: All clips.
-            crop: Share of a clip that the plain view keeps; None for that of the settings.
-        """
-        from starcli.data.views import Augmentation, Views
-
-        shape, extract = self.settings.pretrain, self.settings.extract
-        how = Augmentation(shape.crop, shape.crop_frames, shape.rotation, shape.scale)
-        kept = extract.crop if crop is None else crop
-        return Views(
-            clips, self.source.layout, shape.frames, kept, extract.masked, extract.modality, how
-        )
-
     @property
     def folds(self) -> tuple[str, ...]:
         """The roles of the nested runs.
@@ -269,49 +247,23 @@ class Experiment:
             return ""
         if "raw" in self._recorded:
             return str(self._recorded["raw"])
-        if self.settings.run.raw is None:
-            for artifact in self.store.all("prepare"):
-                if artifact.meta["recipe"]["plugin"] == self.plugin("dataset")["plugin"]:
-                    return str(artifact.meta["recipe"]["raw"])
+        if self.raw_files is not None:
+            return self.raw_files.digest
+        prepared = last_prepared(self.store, self.plugin("dataset")["plugin"])
+        if prepared is None:
             raise AbsentError(
                 f"{self.settings.dataset.name} needs its recordings: --raw is missing",
                 self.source.request,
             )
-        return self._raw_files[0]
+        return prepared
 
     @cached_property
-    def _raw_files(self) -> tuple[str, dict[Path, tuple[int, int]]]:
-        """What identifies the files of `run.raw`, and how they were when that was found out."""
-        assert self.settings.run.raw is not None
-        files = self.source.files(self.settings.run.raw)
-        before = states(files)
-        return fingerprint(files, cores(self.settings.run.workers)), before
-
-    def require_unchanged(self, read: Iterable[Path] = ()) -> None:
-        """Refuse other recordings than those that results are named after.
-
-        Args:
-            read: The files that were read so far.
-
-        Raises:
-            DataError: A file has changed, come or gone, or the run had other recordings.
-        """
-        if self.settings.run.raw is None or self.source.request is None:
-            return
-        digest, before = self._raw_files
-        if digest != self.raw_digest:
-            raise DataError(
-                "these are not the recordings that the run was made of",
-                "name those, or train again",
-                file=self.settings.run.raw,
-            )
-        for path, state in states({*before, *read}).items():
-            if before.get(path) != state:
-                raise DataError(
-                    "changed while the recordings were read",
-                    "wait until nothing writes there, and run again",
-                    file=path,
-                )
+    def raw_files(self) -> RawFiles | None:
+        """The files of `run.raw`; None where there are none to be read."""
+        raw = self.settings.run.raw
+        if raw is None or self.source.request is None:
+            return None
+        return RawFiles.of(raw, self.source.files(raw), cores(self.settings.run.workers))
 
     @cached_property
     def weights_digest(self) -> str | None:
@@ -383,39 +335,3 @@ def make_source(loaded: Loaded) -> DatasetSource:
 def _require(what: str, name: str, known: Collection[str], dataset: str) -> None:
     if name not in known:
         raise UsageError(f"{dataset} has no {what} '{name}'", suggest(name, known))
-
-
-@dataclass(frozen=True)
-class Job:
-    """One step of one experiment, handed to the stage that runs it.
-
-    Args:
-        experiment: Settings and plugins.
-        role: `final`, or `validation` and so on for a nested run.
-        inputs: Finished artifacts by the names of the step table.
-        draft: Where the result is written.
-        progress: Told about the work as it advances.
-    """
-
-    experiment: Experiment
-    role: str
-    inputs: Mapping[str, Artifact]
-    draft: Draft
-    progress: Progress = field(default=silent)
-
-    @property
-    def checkpoint(self) -> Path:
-        """Folder that survives an interruption."""
-        return self.draft.checkpoint
-
-    @property
-    def nested(self) -> list[Artifact]:
-        """What the nested runs made, in the order of their roles."""
-        return [self.inputs[role] for role in self.experiment.folds]
-
-    def journal(self) -> Journal:
-        """Where the measures of a training go."""
-        e = self.experiment
-        kind = e.settings.run.tracker if e.workers.leads else None
-        name = f"{self.checkpoint.parent.name}-{self.role}"
-        return Journal(self.checkpoint, kind and Tracker(kind, name, e.store.root / kind))

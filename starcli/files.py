@@ -123,9 +123,7 @@ MAX_BYTES = 64 * 2**20
 Pairs = list[tuple[str, object]]
 
 
-def strict_json(
-    path: Path, object_of: Callable[[Pairs], object] | None = None
-) -> Any:  # as json.loads
+def strict_json(path: Path, object_of: Callable[[Pairs], object] | None = None) -> Any:
     """JSON without what the standard does not know, and without a key that hides another.
 
     Args:

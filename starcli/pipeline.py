@@ -10,8 +10,9 @@ from importlib import import_module
 from starcli.contracts import Progress, silent
 from starcli.data.splits import refuse_leak
 from starcli.errors import DataError, OutOfMemoryError, is_out_of_memory
-from starcli.experiment import FINAL, VALIDATION, Experiment, Job
+from starcli.experiment import FINAL, VALIDATION, Experiment
 from starcli.settings.resolve import flatten
+from starcli.stages.job import Job
 from starcli.stages.recipes import RECIPES, REVISIONS
 from starcli.store.artifacts import Artifact, Finished, Recipe, key_of
 from starcli.store.runs import Run, save_run

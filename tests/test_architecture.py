@@ -34,6 +34,7 @@ LIGHT = (
     "class_names",
     "cli",
     "contracts",
+    "data/fingerprint",
     "data/imported",
     "data/layouts",
     "errors",

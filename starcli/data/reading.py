@@ -7,13 +7,11 @@ No module of this one imports torch: the processes that read start fast.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -60,60 +58,6 @@ class Group:
             return all(_shard(folder, name).is_file() for name in names)
         except (OSError, ValueError, LookupError, TypeError):
             return False
-
-
-def fingerprint(files: Sequence[Path], workers: int) -> str:
-    """What identifies files of recordings: their bytes, wherever they lie.
-
-    Args:
-        files: One file is the same archive under any name; of many, the names say what they hold.
-        workers: Number of threads.
-
-    Raises:
-        DataError: One cannot be read.
-    """
-
-    def lines(part: Sequence[Path]) -> list[str]:
-        return [f"{path.name if len(files) > 1 else ''} {content(path)}" for path in part]
-
-    # One long task for each thread: to hand over single small files takes as long as to read them.
-    parts = [files[start::workers] for start in range(workers)]
-    with ThreadPoolExecutor(workers) as pool:
-        every = sorted(line for listed in pool.map(lines, parts) for line in listed)
-    return hashlib.sha256(canonical(every).encode()).hexdigest()[:16]
-
-
-def states(files: Iterable[Path]) -> dict[Path, tuple[int, int]]:
-    """Size and time of change of files by their absolute paths; of one that is gone, (-1, -1)."""
-    by_path = {}
-    for path in map(Path.absolute, files):
-        try:
-            state = path.stat()
-            by_path[path] = state.st_size, state.st_mtime_ns
-        except OSError:
-            by_path[path] = -1, -1
-    return by_path
-
-
-def content(path: Path) -> str:
-    """What identifies a file of recordings: of a zip its list of checksums, which is short.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    try:
-        if not path.is_file():
-            raise DataError("is not a regular file", "remove it from the recordings", file=path)
-        with path.open("rb", buffering=0) as file:
-            # Searching for the end of a zip takes longer than all else on a small file.
-            if file.read(2) == b"PK" and zipfile.is_zipfile(file):
-                infos = zipfile.ZipFile(file).infolist()
-                members = [[info.filename, info.file_size, info.CRC] for info in infos]
-                return hashlib.sha256(canonical(members).encode()).hexdigest()
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot be read ({error})", "check the file", file=path) from error
 
 
 def groups(recordings: Sequence[Recording]) -> list[Group]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
 from starcli.evaluation.report import EvaluationReport
-from starcli.experiment import Job
+from starcli.stages.job import Job
 from starcli.store.artifacts import Artifact
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from starcli.contracts import DescriberContext, EstimatingDescriber, facets_of
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Experiment
+from starcli.stages.job import Job
 from starcli.store.artifacts import Artifact, Recipe
 from starcli.text.descriptions import read, require
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from starcli.class_names import require_distinct
 from starcli.contracts import TextBank, TextEncoder, VocabularyEncoder
 from starcli.errors import DataError, NumericalError, UsageError
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Experiment
 from starcli.stages.describe import open_texts
+from starcli.stages.job import Job
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
 

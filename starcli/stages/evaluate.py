@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starcli.contracts import Method
 from starcli.data.clips import ClipSet
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Experiment
 from starcli.stages.extract import open_tokens
+from starcli.stages.job import Job
 from starcli.stages.train import build, score
 from starcli.store.artifacts import Artifact
 

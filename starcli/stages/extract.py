@@ -18,10 +18,12 @@ from starcli.contracts import Backbone, TokenSet
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import NumericalError
-from starcli.experiment import Experiment, Job
+from starcli.experiment import Experiment
 from starcli.files import save_whole
+from starcli.stages.job import Job
 from starcli.stages.plugin_checks import new_backbone
 from starcli.stages.recipes import wanted_views
+from starcli.stages.views import open_views
 from starcli.store.artifacts import Artifact, save_tensors, split_evenly
 from starcli.training.loop import DRAWS
 from starcli.training.seeds import derive
@@ -168,7 +170,7 @@ def encode(e: Experiment, backbone: Backbone, clips: ClipSet, shard: Shard) -> T
 
 def _view(e: Experiment, clips: ClipSet, view: str) -> View:
     """How a view reads clips."""
-    views = e.views(clips)
+    views = open_views(e, clips)
 
     def augmented(chosen: Sequence[int]) -> Tensor:
         draws = [_draws(e.settings.seed, clips.index.names[clip]) for clip in chosen]

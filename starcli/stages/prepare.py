@@ -11,8 +11,8 @@ from pathlib import Path
 
 from starcli.data.reading import BadRow, Group, cores, each_group, groups, read_group, read_lists
 from starcli.errors import LEAVE_OUT, DataError
-from starcli.experiment import Job
 from starcli.files import save_text
+from starcli.stages.job import Job
 
 SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
@@ -28,7 +28,8 @@ def run(job: Job) -> None:
     source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
-    e.require_unchanged()
+    if e.raw_files is not None:
+        e.raw_files.require_unchanged(e.raw_digest)
     # Processes may stand in another folder.
     every, folder = groups(source.recordings(raw and raw.absolute())), job.checkpoint.resolve()
     missing = [group for group in every if not group.is_in(folder)]
@@ -39,7 +40,9 @@ def run(job: Job) -> None:
         done += count
         job.progress.update("prepare", done, total)
     try:
-        e.require_unchanged({r.file for group in every for r in group.recordings})
+        if e.raw_files is not None:
+            read_from = {r.file for group in every for r in group.recordings}
+            e.raw_files.require_unchanged(e.raw_digest, read_from)
     except DataError:
         job.draft.forget()  # read, perhaps, from other bytes than those named
         raise

@@ -20,9 +20,11 @@ from starcli.contracts import Backbone, DecayFactors, PublishedWeights, Training
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
-from starcli.experiment import FINAL, Experiment, Job
+from starcli.experiment import FINAL, Experiment
 from starcli.settings.schema import PretrainSection
+from starcli.stages.job import Job
 from starcli.stages.plugin_checks import new_backbone
+from starcli.stages.views import open_views
 from starcli.training.loop import Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
@@ -155,7 +157,7 @@ def _train(
     options, smoothing = e.settings.pretrain, e.settings.pretrain.label_smoothing
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     parallel = e.workers.parallel(model)
-    views = e.views(clips)
+    views = open_views(e, clips)
     average = moving_average(model, options.ema) if options.ema else None
     position = {label: i for i, label in enumerate(task.seen)}
     targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
@@ -239,7 +241,7 @@ class _Judge:
 
     def __init__(self, model: Classifier, clips: ClipSet, task: Task, e: Experiment) -> None:
         self.model, self.clips, self.e = model, clips, e
-        self.views = e.views(clips, crop=JUDGED)
+        self.views = open_views(e, clips, crop=JUDGED)
         self.position = {label: i for i, label in enumerate(task.seen)}
         self.test = [i for i in task.test if clips.index.labels[i] in self.position]
 

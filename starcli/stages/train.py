@@ -27,9 +27,10 @@ from starcli.errors import writes_to
 from starcli.evaluation.calibrated_stacking import sweep
 from starcli.evaluation.metrics import ScoredClips, require_finite
 from starcli.evaluation.model_selection import choose, select_model
-from starcli.experiment import FINAL, Experiment, Job
+from starcli.experiment import FINAL, Experiment
 from starcli.stages.embed import open_bank
 from starcli.stages.extract import open_tokens
+from starcli.stages.job import Job
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
 from starcli.training.seeds import derive

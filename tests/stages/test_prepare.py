@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import signal
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,10 +20,9 @@ from starcli import pipeline
 from starcli.contracts import Clip, Recording
 from starcli.data import reading
 from starcli.data.clips import ClipSet
-from starcli.data.reading import each_group, fingerprint, groups, read_group, read_lists
+from starcli.data.reading import each_group, groups, read_group, read_lists
 from starcli.errors import DataError
 from starcli.experiment import Experiment
-from starcli.files import digest
 from starcli.settings.resolve import load
 from starcli_plugins.datasets.ntu import annotations as ntu_annotations
 from starcli_plugins.datasets.ntu import ctr_npz, sample
@@ -316,46 +313,3 @@ def test_a_protocol_that_the_recordings_do_not_say_is_refused(
     outcome = cli("pretrain", "--dataset", "ntu60", "--raw", str(path), "--protocol", "xview")
     assert outcome.code == 3
     assert "xsub" in outcome.err
-
-
-def test_a_zip_is_known_by_what_it_holds_not_by_how_it_is_packed(tmp_path: Path) -> None:
-    def packed(name: str, text: str, method: int) -> str:
-        with zipfile.ZipFile(tmp_path / name, "w", method) as archive:
-            archive.writestr("clip.txt", text)
-        return reading.content(tmp_path / name)
-
-    same = packed("a.zip", "one" * 99, zipfile.ZIP_STORED)
-    assert packed("b.zip", "one" * 99, zipfile.ZIP_DEFLATED) == same
-    assert packed("c.zip", "two" * 99, zipfile.ZIP_STORED) != same
-    (tmp_path / "d.txt").write_bytes((tmp_path / "a.zip").read_bytes()[:50])
-    assert reading.content(tmp_path / "d.txt") == digest(tmp_path / "d.txt")
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
-def test_what_is_no_file_has_no_content_and_is_not_opened_a23(
-    make: Callable[[Path], None], tmp_path: Path
-) -> None:
-    make(tmp_path / "x.skeleton")
-    with pytest.raises(DataError, match="not a regular file"):
-        reading.content(tmp_path / "x.skeleton")
-
-
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_files_are_known_by_their_names_and_bytes(workers: int, tmp_path: Path) -> None:
-    files = [tmp_path / "b", tmp_path / "a", tmp_path / "c"]
-    for path in files:
-        path.write_bytes(path.name.encode())
-    one, two, three = (hashlib.sha256(name).hexdigest() for name in (b"a", b"b", b"c"))
-    lines = f'["a {one}","b {two}","c {three}"]'
-    assert fingerprint(files, workers) == hashlib.sha256(lines.encode()).hexdigest()[:16]
-    (tmp_path / "b").write_bytes(b"x")
-    assert fingerprint(files, workers) != hashlib.sha256(lines.encode()).hexdigest()[:16]
-
-
-def test_one_file_is_the_same_under_any_name(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"bytes")
-    (tmp_path / "b").write_bytes(b"bytes")
-    want = f'[" {hashlib.sha256(b"bytes").hexdigest()}"]'
-    for name in "ab":
-        found = fingerprint([tmp_path / name], 2)
-        assert found == hashlib.sha256(want.encode()).hexdigest()[:16]
