@@ -24,7 +24,7 @@ from starcli import errors, registry
 from starcli.cli.app import app
 from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
-from starcli.registry.diagnostics import TOLD, settings_of
+from starcli.registry.diagnostics import DECLARED, settings_of
 from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,9 +136,9 @@ def plugin(kind: Kind, name: str) -> Iterator[str]:
     """What a plugin says of itself, and its settings."""
     loaded = registry.load(kind, name)
     yield from (escaped(text) + "\n" for text in paragraphs(inspect.getdoc(loaded) or ""))
-    for told in TOLD:
-        if values := getattr(loaded, told, None):
-            yield f"{told.capitalize()}: {', '.join(map(code, values))}.\n"
+    for member in DECLARED:
+        if values := getattr(loaded, member, None):
+            yield f"{member.capitalize()}: {', '.join(map(code, values))}.\n"
     if preset := getattr(loaded, "preset", {}):
         yield f"Preset: {', '.join(code(f'{key}={value}') for key, value in preset.items())}.\n"
     if rows := settings_of(loaded.Settings):

@@ -366,25 +366,25 @@ def predict(
     from starcli.prediction import predictor as prediction
     from starcli.prediction.reader import Form
 
-    said = meaning(
+    meant = meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
     chosen = (
         None if actions is None else prediction.read_actions(actions, run.experiment.source.classes)
     )
     predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
-    found = prediction.predict(predictor, _each(files), top, Form(said, reader, fps), progress)
+    predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
     roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
         "run": run.name,
         "warning": predictor.warning,
         "notes": predictor.notes,
-        "warnings": found.warnings,
+        "warnings": predicted.warnings,
         "candidates": [{"name": name, "role": role} for name, role in roles],
         "gamma": predictor.gamma,
-        "predictions": found.clips,
-        "bad": [error.document()["error"] for error in found.bad],
+        "predictions": predicted.clips,
+        "bad": [error.document()["error"] for error in predicted.bad],
     }
 
 

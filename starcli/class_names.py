@@ -56,13 +56,13 @@ def require_classes(names: Iterable[str], classes: Sequence[str], where: str = "
     Raises:
         UsageError: There is no such class.
     """
-    found = []
+    positions = []
     for name in names:
         position = find_class(name, classes)
         if position is None:
             raise UsageError(f"{where}no class '{name}'", suggest(name, classes))
-        found.append(position)
-    return list(dict.fromkeys(found))
+        positions.append(position)
+    return list(dict.fromkeys(positions))
 
 
 def require_distinct(names: Iterable[str]) -> None:
@@ -122,12 +122,12 @@ def split_names(text: str, known: Collection[str] = ()) -> list[str]:
         known: Names that there are.
     """
     keys = {alike(name) for name in known}
-    found: list[str] = []
+    names: list[str] = []
     rest: str | None = text
     while rest is not None:
         name, rest = _first(rest, keys)
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
 def _first(text: str, keys: Collection[str]) -> tuple[str, str | None]:

@@ -281,14 +281,14 @@ class Experiment:
             raise DataError("no such file of weights", "check backbone.weights", file=path)
         return digest(path)
 
-    def trained_on(self, said: TrainedOn | None) -> TrainedOn | None:
+    def trained_on(self, recorded: TrainedOn | None) -> TrainedOn | None:
         """What the weights were trained on: as their file says, or else the settings."""
         from starcli.weights.matching import TrainedOn
 
         declared = self.settings.backbone.trained_on
         if declared is None:
-            return said
-        if said is not None:
+            return recorded
+        if recorded is not None:
             raise UsageError(
                 "backbone.trained_on: the file of weights says itself what it saw",
                 "leave the setting out",

@@ -93,8 +93,8 @@ class Estimator:
     def _similar(self, planned: Planned) -> list[Artifact]:
         stage, now = planned.step.stage, dict(flatten(planned.recipe))
         if stage not in self._stored:
-            found = self._store.all(stage, damaged=True)
-            self._stored[stage] = [(a, dict(flatten(a.meta["recipe"]))) for a in found]
+            artifacts = self._store.all(stage, damaged=True)
+            self._stored[stage] = [(a, dict(flatten(a.meta["recipe"]))) for a in artifacts]
         apart: dict[int, list[Artifact]] = {}
         for artifact, before in self._stored[stage]:
             if _kind(before) == _kind(now):

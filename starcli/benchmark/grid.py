@@ -187,10 +187,10 @@ def shard(every: Sequence[Cell], part: str | None) -> list[Cell]:
 
 def groups(every: Sequence[Cell]) -> list[list[Cell]]:
     """The cells, those that share a backbone together."""
-    found: dict[str, list[Cell]] = {}
+    by_backbone: dict[str, list[Cell]] = {}
     for cell in every:
-        found.setdefault(cell.backbone, []).append(cell)
-    return list(found.values())
+        by_backbone.setdefault(cell.backbone, []).append(cell)
+    return list(by_backbone.values())
 
 
 def recipe(every: Sequence[Cell], table: Table, config: Path | None) -> str:

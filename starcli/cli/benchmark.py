@@ -229,8 +229,8 @@ def _end(document: Document, not_run: int) -> None:
 
     failed = sum(cell["status"] == "failed" for cell in document["cells"])
     counts = {"failed": failed, "did not run": not_run}
-    if told := " and ".join(f"{count} {what}" for what, count in counts.items() if count):
-        console.note(f"of the runs {told}; the others are kept, only these run again")
+    if missing := " and ".join(f"{count} {what}" for what, count in counts.items() if count):
+        console.note(f"of the runs {missing}; the others are kept, only these run again")
         raise typer.Exit(SKIPPED)
 
 

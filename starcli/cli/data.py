@@ -146,15 +146,17 @@ def check(
 
     source = _source(name, settings, store, config)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        found = integrity.check(source, raw, cores(None), report)
-    wrong = integrity.faults(found)
+        checked = integrity.check(source, raw, cores(None), report)
+    wrong = integrity.faults(checked)
     error = DataError(f"{name}: {wrong}", source.request or "make or import it again", file=raw)
     if as_json:
-        print_document({**(error.document() if wrong else {"ok": True}), "dataset": name, **found})
+        print_document(
+            {**(error.document() if wrong else {"ok": True}), "dataset": name, **checked}
+        )
         raise typer.Exit(error.exit_code if wrong else 0)
-    for title, columns, rows in integrity.check_tables(name, found):
+    for title, columns, rows in integrity.check_tables(name, checked):
         console.table(title, columns, rows)
-    for warning in found["warnings"]:
+    for warning in checked["warnings"]:
         console.note(warning)
     if wrong:
         raise error
@@ -204,20 +206,20 @@ def inspect(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        found = look(
+        inspection = look(
             source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report
         )
     if as_json:
-        print_document({"ok": True, **found})
+        print_document({"ok": True, **inspection})
         return
     rows = [
-        *inspection_rows(found),
-        ("layout", found["layout"]),
-        ("clips", str(found["clips"])),
-        ("classes", ", ".join(found["classes"])),
+        *inspection_rows(inspection),
+        ("layout", inspection["layout"]),
+        ("clips", str(inspection["clips"])),
+        ("classes", ", ".join(inspection["classes"])),
     ]
     console.table(str(source), ("what", "value"), rows)
-    for warning in found["warnings"]:
+    for warning in inspection["warnings"]:
         console.note(warning)
     console.note(f"see it move: starcli view {source}")
 
@@ -309,17 +311,17 @@ def import_(
     console.note(f"next: starcli train --dataset {name}")
 
 
-def inspection_rows(found: Inspection) -> list[tuple[str, str]]:
+def inspection_rows(inspection: Inspection) -> list[tuple[str, str]]:
     """What files were, as rows of a table."""
-    rate = "not known" if found["fps"] is None else f"{found['fps']:g}"
+    rate = "not known" if inspection["fps"] is None else f"{inspection['fps']:g}"
     return [
-        ("reader", found["reader"]),
-        ("frames", str(found["frames"])),
-        ("people", str(found["people"])),
+        ("reader", inspection["reader"]),
+        ("frames", str(inspection["frames"])),
+        ("people", str(inspection["people"])),
         ("frames a second", rate),
-        ("unit", found["unit"]),
-        ("axes", found["axes"]),
-        ("missing", f"{100 * found['missing']:.1f} % of joints"),
+        ("unit", inspection["unit"]),
+        ("axes", inspection["axes"]),
+        ("missing", f"{100 * inspection['missing']:.1f} % of joints"),
     ]
 
 

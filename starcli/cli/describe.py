@@ -151,10 +151,10 @@ def _texts(experiment: Experiment, name: str) -> Texts:
             for c, texts in actions.items()
             if isinstance(texts, Mapping)
         }
-    return _said(experiment, name)
+    return _texts_of(experiment, name)
 
 
-def _said(experiment: Experiment, name: str) -> Texts:
+def _texts_of(experiment: Experiment, name: str) -> Texts:
     """What a describer says, from the store where it was asked before."""
     from starcli import pipeline
     from starcli.cli import console

@@ -74,13 +74,13 @@ def _similar(experiment: Experiment, wanted: str, as_json: bool) -> None:
     results, _ = execute(experiment, "embed")
     bank, picture = open_bank(results["embed"]), results["embed"].path / "similarity.png"
     draw(bank, picture)
-    what, found = _closest(bank) if label is None else _nearest(bank, label)
+    what, cosines = _closest(bank) if label is None else _nearest(bank, label)
     if as_json:
-        print_document({"ok": True, **what, "cosines": found, "files": [str(picture)]})
+        print_document({"ok": True, **what, "cosines": cosines, "files": [str(picture)]})
         return
     rows = [
         (facet, *(f"{' / '.join(item['classes'])} {item['cosine']:.3f}" for item in row))
-        for facet, row in found.items()
+        for facet, row in cosines.items()
     ]
     width = max(map(len, rows))
     title = "the closest pairs" if label is None else f"nearest to {bank.classes[label]}"

@@ -54,10 +54,10 @@ def evaluate(
     from starcli.report import replicates, tables
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
-    asked: list[str | None] = [*runs] if runs else [None]
+    names: list[str | None] = [*runs] if runs else [None]
     each = [
         api.open_run(name, store=store, config=config, device=device, verify=verify)
-        for name in asked
+        for name in names
     ]
     opened = {run.name: run for run in each}
     if len(opened) > 1:

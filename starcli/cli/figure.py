@@ -46,10 +46,12 @@ def gamma(
 
     experiments = _open(runs or [None], store, config, device)
     results = _results(experiments, "calibrate")
-    found = [calibration_document(run, each, results[run]) for run, each in experiments.items()]
-    rows = [each.document(frozenset({"ok", "files"})) for each in found]
+    calibrations = [
+        calibration_document(run, each, results[run]) for run, each in experiments.items()
+    ]
+    rows = [each.document(frozenset({"ok", "files"})) for each in calibrations]
     folder = out or _folder(experiments)
-    _show("gamma", folder, {"runs": rows}, lambda: gamma.draw(found), as_json)
+    _show("gamma", folder, {"runs": rows}, lambda: gamma.draw(calibrations), as_json)
 
 
 @figure.command()
@@ -72,9 +74,9 @@ def attributes(
     attributes.require_alike(settings)
     results = _results(experiments, "calibrate")
     documents = [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
-    found = attributes.numbers(documents, attributes.attribute_counts(settings))
+    numbers = attributes.numbers(documents, attributes.attribute_counts(settings))
     folder = out or _folder(experiments)
-    _show("attributes", folder, found, lambda: attributes.draw(found), as_json)
+    _show("attributes", folder, numbers, lambda: attributes.draw(numbers), as_json)
 
 
 @figure.command()
@@ -104,9 +106,9 @@ def space(
         space.numbers(experiment, results, chosen, clips),
         warning(experiment, results),
     )
-    found = {"run": name, "warning": admitted, **numbers}
+    document = {"run": name, "warning": admitted, **numbers}
     folder = out or _folder(experiments)
-    _show("space", folder, found, lambda: space.draw(numbers, name, admitted), as_json)
+    _show("space", folder, document, lambda: space.draw(numbers, name, admitted), as_json)
 
 
 @figure.command()
@@ -133,11 +135,11 @@ def confusion(
     confusion.require_same_clips(
         {run: own["evaluate"].data()["clips"] for run, own in results.items()}
     )
-    found = confusion.numbers(
+    numbers = confusion.numbers(
         [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
     )
     folder = out or _folder(experiments)
-    _show("confusion", folder, found, lambda: confusion.draw(found), as_json)
+    _show("confusion", folder, numbers, lambda: confusion.draw(numbers), as_json)
 
 
 def _open(
@@ -165,7 +167,11 @@ def _folder(experiments: Mapping[str, Experiment]) -> Path:
 
 
 def _show(
-    name: str, folder: Path, found: Mapping[str, object], draw: Callable[[], Figure], as_json: bool
+    name: str,
+    folder: Path,
+    numbers: Mapping[str, object],
+    draw: Callable[[], Figure],
+    as_json: bool,
 ) -> None:
     """Write a figure and print its paths, with the numbers in it where a document is asked for."""
     from starcli.cli import console
@@ -176,7 +182,7 @@ def _show(
     if lacking:
         console.note(f"the font lacks {lacking}: drawn as boxes")
     if as_json:
-        print_document({"ok": True, "figure": name, **found, "files": [str(f) for f in files]})
+        print_document({"ok": True, "figure": name, **numbers, "files": [str(f) for f in files]})
         return
     for file in files:
         print(file)

@@ -88,7 +88,7 @@ def predict(
     _refuse_old_order(sources, run, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        found = api.predict(
+        predicted = api.predict(
             opened,
             sources,
             actions=actions,
@@ -106,15 +106,15 @@ def predict(
             progress=progress,
         )
     if as_json:
-        print_document(found)
+        print_document(predicted)
     else:
-        _print(found)
-    for line in (*found["notes"], *found["warnings"]):
+        _print(predicted)
+    for line in (*predicted["notes"], *predicted["warnings"]):
         console.note(f"warning: {line}")
-    for fault in found["bad"]:
+    for fault in predicted["bad"]:
         place = f"{fault['file']}: " if fault["file"] else ""
         console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
-    if found["bad"]:
+    if predicted["bad"]:
         raise typer.Exit(SKIPPED)
 
 
@@ -134,16 +134,17 @@ def _refuse_old_order(
         raise UsageError(f"'{name}' is a run, and recordings come first", f"use: {line}")
 
 
-def _print(found: Predicted) -> None:
+def _print(predicted: Predicted) -> None:
     """A line for each clip: its best actions with their scores."""
     from starcli.cli import console
 
     rows = [
         (each["clip"], *(f"{a['name']} {a['score']:.3f}" for a in each["actions"]))
-        for each in found["predictions"]
+        for each in predicted["predictions"]
     ]
-    taken = f", gamma {found['gamma']:.4f} taken from seen ones" if found["gamma"] else ""
-    warning = f"; {found['warning']}" if found["warning"] else ""
-    title = f"{found['run']}: best of {len(found['candidates'])} actions by score{taken}{warning}"
+    taken = f", gamma {predicted['gamma']:.4f} taken from seen ones" if predicted["gamma"] else ""
+    warning = f"; {predicted['warning']}" if predicted["warning"] else ""
+    count = len(predicted["candidates"])
+    title = f"{predicted['run']}: best of {count} actions by score{taken}{warning}"
     width = max(map(len, rows))
     console.table(title, ("clip", *map(str, range(1, width))), rows)

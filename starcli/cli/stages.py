@@ -210,8 +210,8 @@ def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: 
             made.setdefault(item.key, seed)
         listed = [dict(zip(PLAN, row, strict=True)) for row in rows]
         shown: Plan = {"seed": seed, "plan": listed}
-        if asked := _estimate(experiment, planned):
-            shown["estimate"] = asked
+        if estimate := _estimate(experiment, planned):
+            shown["estimate"] = estimate
         plans.append(shown)
     if as_json:
         alone = {key: value for key, value in plans[0].items() if key != "seed"}
@@ -220,8 +220,8 @@ def _print_plans(many: Sequence[Loaded], stage: str, as_json: bool, *, several: 
     for each in plans:
         title = f"plan, seed {each['seed']}" if several else "plan"
         console.table(title, PLAN, [tuple(step.values()) for step in each["plan"]])
-        if found := each.get("estimate"):
-            console.table("estimate", tuple(found), [tuple(found.values())])
+        if costs := each.get("estimate"):
+            console.table("estimate", tuple(costs), [tuple(costs.values())])
 
 
 def _status(item: Planned, made: Mapping[str, int]) -> tuple[str, str]:
@@ -256,10 +256,10 @@ def _start(loaded: Loaded) -> None:
     """Hand over to as many processes as are asked for."""
     from starcli.training import distributed
 
-    asked = loaded.settings.run.num_processes
-    if asked is not None and asked > 1 and not distributed.launched():
-        raise typer.Exit(distributed.launch(asked, sys.argv[1:]))
-    distributed.require_size(asked)
+    processes = loaded.settings.run.num_processes
+    if processes is not None and processes > 1 and not distributed.launched():
+        raise typer.Exit(distributed.launch(processes, sys.argv[1:]))
+    distributed.require_size(processes)
 
 
 def _run(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:

@@ -64,9 +64,9 @@ def estimates_are_numbers(plugin: type[Describer], settings: BaseModel) -> None:
     """What asking would take, where it can tell, is finite numbers with names."""
     describer = plugin(settings)
     if isinstance(describer, EstimatingDescriber):
-        found = describer.estimate(ACTIONS, facets(plugin), DescriberContext())
-        assert found and all(name.strip() for name in found)
-        assert all(math.isfinite(value) and value >= 0 for value in found.values()), found
+        estimate = describer.estimate(ACTIONS, facets(plugin), DescriberContext())
+        assert estimate and all(name.strip() for name in estimate)
+        assert all(math.isfinite(value) and value >= 0 for value in estimate.values()), estimate
 
 
 RULES = (

@@ -239,9 +239,9 @@ def is_fingerprinted(plugin: object) -> bool:
 
 def views_of(method: object, settings: object) -> tuple[str, ...]:
     """The views beside `plain` that a method class with these settings learns from."""
-    asked = [each.views for each in (method, settings) if isinstance(each, MultiView)]
+    declared = [each.views for each in (method, settings) if isinstance(each, MultiView)]
     # A setting by that name may be of another kind.
-    names = [view for views in asked if isinstance(views, tuple) for view in views]
+    names = [view for views in declared if isinstance(views, tuple) for view in views]
     return tuple(view for view in dict.fromkeys(names) if view != "plain")
 
 

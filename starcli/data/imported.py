@@ -308,10 +308,10 @@ def _given(about: About) -> Given:
 
 def _same(place: Path, digest: str) -> Imported:
     """The data set that another process pickled."""
-    found = _load(place)
-    if found.digest != digest:
+    current = _load(place)
+    if current.digest != digest:
         raise DataError("changed while it was read", "run the command again", file=place / FILE)
-    return found(NoSettings())
+    return current(NoSettings())
 
 
 def _verify(shard: Path, expected: str) -> None:

@@ -110,11 +110,9 @@ class JointMap:
 
     Args:
         weights: float64 [V of the target, V of the source], rows that add up to one.
-        estimated: Names of the target's joints that come from a rule.
     """
 
     weights: npt.NDArray[np.float64]
-    estimated: tuple[str, ...]
 
     def apply(self, joints: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The target's joints [..., V, axes]; NaN where a joint they need is NaN.
@@ -138,7 +136,7 @@ def joint_map(source: Layout, target: Layout) -> JointMap:
         DataError: A joint of the target has neither the same name in the source nor a rule.
     """
     if source == target:
-        return JointMap(np.eye(len(source.joints)), ())
+        return JointMap(np.eye(len(source.joints)))
     has = frozenset(source.joints)
     rules = {joint: _weights(joint, has, frozenset()) for joint in target.joints}
     if lacking := [joint for joint, weights in rules.items() if weights is None]:
@@ -152,7 +150,7 @@ def joint_map(source: Layout, target: Layout) -> JointMap:
     for row, weights in enumerate(rules.values()):
         for joint, weight in (weights or {}).items():
             matrix[row, source.joints.index(joint)] = weight
-    return JointMap(matrix, tuple(joint for joint in target.joints if joint not in has))
+    return JointMap(matrix)
 
 
 def rule_map(layout: Layout, absent: Sequence[int]) -> JointMap:
@@ -173,7 +171,7 @@ def rule_map(layout: Layout, absent: Sequence[int]) -> JointMap:
         matrix[joint] = 0
         for name, weight in (weights or {_neighbour(layout, joint, has): 1.0}).items():
             matrix[joint, layout.joints.index(name)] = weight
-    return JointMap(matrix, tuple(layout.joints[joint] for joint in absent))
+    return JointMap(matrix)
 
 
 def _neighbour(layout: Layout, joint: int, has: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""Calibrated stacking (Chao et al., ECCV 2016): the exact curve over gamma and its best value.
+"""Calibrated stacking (Chao et al., ECCV 2016): the exact curve over gamma, and its choice.
 
 Subtracting gamma from the seen classes changes a clip's prediction once, where gamma passes the
 gap between its best seen and its best unseen score. Between neighbouring gaps nothing changes, so
@@ -222,16 +222,16 @@ def caveats(
         gamma: The value in use.
         chosen: How it was chosen; None where the user fixed it.
     """
-    found = []
+    doubts = []
     if chosen is not None and not chosen.identifiable:
-        found.append("H is the same for every gamma: gamma is not identifiable")
+        doubts.append("H is the same for every gamma: gamma is not identifiable")
     if not separate(scored.scores):
-        found.append("scores do not separate classes: of equal scores the lowest class id counts")
+        doubts.append("scores do not separate classes: of equal scores the lowest class id counts")
     low, high = margins.min(), margins.max()
     if not low <= gamma <= high:
         side = "unseen" if gamma > high else "seen"
-        found.append(
+        doubts.append(
             f"gamma {gamma:.4g} is outside the gaps of the test clips, {low:.4g} to "
             f"{high:.4g}: every clip goes to {side} classes"
         )
-    return found
+    return doubts

@@ -1,4 +1,7 @@
-"""The influence of gamma on seen and unseen classes (paper figure 3 a and b)."""
+"""The influence of gamma on seen and unseen classes (paper figure 3 a and b).
+
+The curves and the choice of gamma are `starcli.evaluation.calibrated_stacking`'s.
+"""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def draw(bank: TextBank, path: Path) -> None:
 
 def _panels(bank: TextBank) -> dict[str, Tensor]:
     """Title -> cosines [C, C] of the names' texts, and of the other facets where they differ."""
-    found = cosines(bank)
-    first, *others = (found[facet] for facet in bank.facets)
+    alike = cosines(bank)
+    first, *others = (alike[facet] for facet in bank.facets)
     panels = {bank.facets[0]: first}
     if any(not torch.allclose(first, other) for other in others):
         panels[f"mean of {', '.join(bank.facets[1:])}"] = torch.stack(others).mean(0)

@@ -213,9 +213,9 @@ class Star(StarFacts, nn.Module):
         (parts, names), own = self.semantic(self.seen), s.semantic_similarity
         kind = s.similarity if own == "same" else own
         together = visual.sum(0, keepdim=True)
-        told = targets if self.text_targets is None else self.text_targets[:, targets]
+        text_targets = targets if self.text_targets is None else self.text_targets[:, targets]
         terms = {
-            "mpce": self._entropy(similarity(visual, parts, s.similarity), told),
+            "mpce": self._entropy(similarity(visual, parts, s.similarity), text_targets),
             "sce": self._semantic_entropy(parts, names, kind),
             "gce": self._entropy(similarity(together, names, s.similarity), targets),
         }

@@ -240,15 +240,15 @@ def predict(
     clips = _good(reader, recordings, bad)
     while batch := list(islice(clips, e.settings.extract.batch)):
         for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
-            said: Prediction = {"file": clip.file, "clip": clip.name, "actions": actions}
-            named.append((replace(clip, joints=clip.joints[:0]), said))
+            prediction: Prediction = {"file": clip.file, "clip": clip.name, "actions": actions}
+            named.append((replace(clip, joints=clip.joints[:0]), prediction))
         progress.update("predict", len(named), 0)
     warnings = [*reader.warnings, *_sound([clip for clip, _ in named], bad)]
     refused = {error.file for error in bad}
-    found = [said for clip, said in named if clip.name not in refused]
-    if not found:
+    predictions = [prediction for clip, prediction in named if clip.name not in refused]
+    if not predictions:
         raise _nothing(bad)
-    return Predictions(found, bad, warnings)
+    return Predictions(predictions, bad, warnings)
 
 
 def _good(
@@ -277,11 +277,11 @@ def _sound(clips: Sequence[Incoming], bad: list[StarError]) -> list[str]:
     for known in (clip.known for clip in clips if clip.known):
         formats.setdefault((known.format, known.facts.layout), []).append(known)
     warnings = []
-    for found in formats.values():
+    for alike in formats.values():
         try:
-            warnings += inspection.notes(found, []) + inspection.contradictions(found)
+            warnings += inspection.notes(alike, []) + inspection.contradictions(alike)
         except DataError as error:
-            bad += [DataError(error.message, error.fix, file=known.entry.name) for known in found]
+            bad += [DataError(error.message, error.fix, file=known.entry.name) for known in alike]
     return warnings
 
 

@@ -105,8 +105,8 @@ class Reader:
             if own is None:
                 yield from self._foreign(place)
                 return
-            for found in own:
-                yield found if isinstance(found, StarError) else self._incoming(place, *found)
+            for source in own:
+                yield source if isinstance(source, StarError) else self._incoming(place, *source)
         except (DataError, UsageError) as error:
             yield error
 
@@ -207,7 +207,7 @@ class Reader:
             error.file = error.file or parts[0].entry.name
             yield error
 
-    def _as_learned(self, found: Source, usual: Meaning) -> tuple[Source, Meaning]:
+    def _as_learned(self, file: Source, usual: Meaning) -> tuple[Source, Meaning]:
         """A file and what is said of it: by the user, else as of those that were imported.
 
         Arrays that have as many joints as the run are in the run's.
@@ -216,20 +216,20 @@ class Reader:
         meaning = replace(usual, target=source.layout)
         if isinstance(source, Imported):
             meaning = replace(meaning, flat=source.flat)
-            if self._has_learned_from(found.format):
+            if self._has_learned_from(file.format):
                 meaning = _as_imported(meaning, source)
-        reader = found.reader
+        reader = file.reader
         if (
             given.layout is None
             and isinstance(reader, UnnamedJoints)
-            and _fits(found, reader, source.layout)
+            and _fits(file, reader, source.layout)
         ):
-            found = replace(found, reader=reader.in_layout(source.layout))
+            file = replace(file, reader=reader.in_layout(source.layout))
             meaning = replace(meaning, layout=source.layout)
             if not isinstance(source, Imported):
                 self._doubt(given.up, usual.usual_up)
                 meaning = replace(meaning, up=given.up or "y", unit=given.unit or "m")
-        return found, meaning
+        return file, meaning
 
     def _has_learned_from(self, format_: str) -> bool:
         """Whether the run's clips came from files of a format."""

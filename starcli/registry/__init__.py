@@ -145,15 +145,15 @@ def find(kind: Kind, name: str) -> Entry:
     Raises:
         UsageError: No such plugin, or several.
     """
-    found = matches(kind, name)
-    own = [e for e in found if e.distribution == OURS]
-    if not found:
+    named = matches(kind, name)
+    own = [e for e in named if e.distribution == OURS]
+    if not named:
         known = [e.name for e in entries(kind)]
         raise UsageError(f"no {kind} '{name}'", suggest(name, known))
-    if len(found) > 1 and not own:
-        names = " or ".join(f"{e.distribution}:{e.name}" for e in found)
+    if len(named) > 1 and not own:
+        names = " or ".join(f"{e.distribution}:{e.name}" for e in named)
         raise UsageError(f"several distributions have a {kind} '{name}'", f"use {names}")
-    return (own or found)[0]
+    return (own or named)[0]
 
 
 @overload
@@ -247,10 +247,10 @@ def layout(name: str) -> Layout:
         MissingError: It cannot be imported, or is none.
     """
     entry = find("layout", name)
-    found = _target(entry)
-    if not isinstance(found, Layout):
+    target = _target(entry)
+    if not isinstance(target, Layout):
         raise IncompatibleError(f"{who(entry)} is not a Layout", f"update {entry.distribution}")
-    return found
+    return target
 
 
 def who(entry: Entry) -> str:

@@ -28,7 +28,7 @@ ASK = (
 )
 MARK = "starcli verdict: "
 """Before the answer: a plugin may print whatever it likes before it."""
-TOLD = ("suffixes", "layouts", "facets", "views", "recipes", "protocols", "splits")
+DECLARED = ("suffixes", "layouts", "facets", "views", "recipes", "protocols", "splits")
 """Class attributes that `show` prints where a plugin has them."""
 
 
@@ -119,7 +119,7 @@ def facts(kind: Kind, name: str) -> dict[str, Any]:  # keys differ by the kind
         }
     plugin = registry.load(kind, name)
     module = inspect.getmodule(plugin)
-    told = {name: _listed(getattr(plugin, name)) for name in TOLD if hasattr(plugin, name)}
+    declared = {name: _listed(getattr(plugin, name)) for name in DECLARED if hasattr(plugin, name)}
     return {
         **row,
         "summary": _first_line(plugin),
@@ -127,7 +127,7 @@ def facts(kind: Kind, name: str) -> dict[str, Any]:  # keys differ by the kind
         "file": inspect.getsourcefile(plugin),
         "line": inspect.getsourcelines(plugin)[1],
         "revision": plugin.revision,
-        **told,
+        **declared,
         "settings": settings_of(plugin.Settings),
     }
 

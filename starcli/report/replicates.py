@@ -95,12 +95,14 @@ def differing(identities: Mapping[str, Identity]) -> dict[str, list[object]]:
         known.append((run, own))
     common = [_common(own) for own in identities.values()]
     keys = dict.fromkeys(key for own in common for key in own)
-    found = {key: [own.get(key) for own in common] for key in keys}
-    found = {key: values for key, values in found.items() if any(v != values[0] for v in values)}
-    plugins = [section for section in PLUGIN_SECTIONS if f"{section}.name" in found]
+    values_by_key = {key: [own.get(key) for own in common] for key in keys}
+    values_by_key = {
+        key: values for key, values in values_by_key.items() if any(v != values[0] for v in values)
+    }
+    plugins = [section for section in PLUGIN_SECTIONS if f"{section}.name" in values_by_key]
     return {
         key: values
-        for key, values in found.items()
+        for key, values in values_by_key.items()
         if key.partition(".")[0] not in plugins or key.endswith(".name")
     }
 
@@ -118,7 +120,7 @@ def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary
         each fold with the mean over its seeds. Runs that differ have no means.
     """
     runs = [_compared(name, each) for name, each in documents.items()]
-    found: Summary = {
+    side_by_side: Summary = {
         "ok": True,
         "runs": runs,
         "differ": dict(differ),
@@ -128,7 +130,7 @@ def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary
         "std": None,
     }
     if differ:
-        return found
+        return side_by_side
     by_split: dict[str, list[Compared]] = {}
     for run in runs:
         by_split.setdefault(run["split"], []).append(run)
@@ -137,10 +139,10 @@ def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary
         for split, own in by_split.items()
     ]
     if len(folds) == 1:
-        return {**found, "folds": folds, "over": "seeds", **_spread(map(_measured, runs))}
+        return {**side_by_side, "folds": folds, "over": "seeds", **_spread(map(_measured, runs))}
     seeds = {seed for fold in folds for seed in fold["seeds"]}
     over = "folds" if len(seeds) == 1 else "folds and seeds"
-    return {**found, "folds": folds, "over": over, **_spread(fold["mean"] for fold in folds)}
+    return {**side_by_side, "folds": folds, "over": over, **_spread(fold["mean"] for fold in folds)}
 
 
 def _compared(name: str, document: Evaluation) -> Compared:
@@ -168,12 +170,12 @@ def _spread(runs: Iterable[Mapping[Measure, float]]) -> Spread:
     return {"mean": {short: mean(values) for short, values in columns.items()}, "std": std}
 
 
-def title(documents: Mapping[str, Evaluation], found: Summary) -> str:
+def title(documents: Mapping[str, Evaluation], compared: Summary) -> str:
     """What stands above a table of several runs."""
     what = ""
-    if found["differ"]:
+    if compared["differ"]:
         listed = [
-            f"{key} {' / '.join(map(str, values))}" for key, values in found["differ"].items()
+            f"{key} {' / '.join(map(str, values))}" for key, values in compared["differ"].items()
         ]
         more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
         what = f" compared, not averaged, since they differ in {'; '.join(listed[:SHOWN])}{more}"
@@ -181,15 +183,15 @@ def title(documents: Mapping[str, Evaluation], found: Summary) -> str:
     return f"{len(documents)} runs{what}: {'; '.join(sorted(titles))}"
 
 
-def rows(found: Summary) -> list[tuple[str, ...]]:
+def rows(compared: Summary) -> list[tuple[str, ...]]:
     """A summary as lines of a table, in percent: the runs, then the means that there are."""
-    lines = [(run["run"], *_percents(_measured(run))) for run in found["runs"]]
-    over, means, deviations = found["over"], found["mean"], found["std"]
+    lines = [(run["run"], *_percents(_measured(run))) for run in compared["runs"]]
+    over, means, deviations = compared["over"], compared["mean"], compared["std"]
     if means is None or deviations is None:
         return lines
     if over == "folds and seeds":
-        lines += [line for fold in found["folds"] for line in _of_fold(fold)]
-        count = len(found["folds"])
+        lines += [line for fold in compared["folds"] for line in _of_fold(fold)]
+        count = len(compared["folds"])
         lines += [
             (f"mean over {count} folds, each the mean over its seeds", *_percents(means)),
             ("standard deviation over these folds", *_percents(deviations)),

@@ -74,12 +74,12 @@ def run(job: Job) -> None:
     }
 
 
-def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Composed:
+def compose_all(experiment: Experiment, texts: Sequence[Mapping[str, str]]) -> Composed:
     """The texts of all classes.
 
     Args:
         experiment: Settings and plugins.
-        said: Per class, facet -> sentence.
+        texts: Per class, facet -> sentence.
 
     Raises:
         DataError: A class has no name, or two have the same.
@@ -89,26 +89,26 @@ def compose_all(experiment: Experiment, said: Sequence[Mapping[str, str]]) -> Co
     require_distinct(classes)
     rows = [
         compose(name, sentences, text.name_template, text.part_template)
-        for name, sentences in zip(classes, said, strict=True)
+        for name, sentences in zip(classes, texts, strict=True)
     ]
-    return Composed(classes, ("name", *said[0]), tuple(map(tuple, rows)))
+    return Composed(classes, ("name", *texts[0]), tuple(map(tuple, rows)))
 
 
 def compose(
-    name: str, said: Mapping[str, str], name_template: str, part_template: str
+    name: str, texts: Mapping[str, str], name_template: str, part_template: str
 ) -> list[str]:
     """The texts of one class: its name's, then each part's.
 
     Args:
         name: The class name.
-        said: Part -> sentence.
+        texts: Part -> sentence.
         name_template: With {name} and {parts}.
         part_template: With {name}, {part} and {text}.
 
     Raises:
         UsageError: A template has another placeholder, or makes an empty text.
     """
-    sentences = {part: text.strip() for part, text in said.items()}
+    sentences = {part: text.strip() for part, text in texts.items()}
     # A describer that only repeats the name adds nothing to it.
     added = {part: text for part, text in sentences.items() if text != name}
     try:
@@ -171,9 +171,9 @@ def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, in
 def _recall(experiment: Experiment, wanted: Collection[str]) -> dict[str, Tensor]:
     """Vectors of wanted texts that results of the same encoder have."""
     same = experiment.plugin("encoder")
-    found: dict[str, Tensor] = {}
+    known: dict[str, Tensor] = {}
     for artifact in experiment.store.all("embed", damaged=True):
-        if len(found) == len(wanted):
+        if len(known) == len(wanted):
             break
         made_by = {key: artifact.meta["recipe"].get(key) for key in same}
         if made_by != same:
@@ -181,8 +181,8 @@ def _recall(experiment: Experiment, wanted: Collection[str]) -> dict[str, Tensor
         with contextlib.suppress(DataError):  # a damaged result is only nothing to recall
             rows, vectors = artifact.data()["texts"], artifact.tensors()["vectors"]
             for row, own in zip(rows, vectors, strict=True):
-                found.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
-    return found
+                known.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
+    return known
 
 
 def _require_directions(texts: Composed, vectors: Tensor) -> None:

@@ -204,19 +204,19 @@ def _train(
     return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
 
 
-def _precision(asked: str, device: torch.device) -> str:
+def _precision(precision: str, device: torch.device) -> str:
     """The precision of a setting on a device.
 
     Raises:
         UsageError: Half precision on a device that lacks it.
     """
-    if asked == "auto":
+    if precision == "auto":
         if device.type != "cuda":
             return "fp32"
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    if asked == "fp16" and device.type == "cpu":
+    if precision == "fp16" and device.type == "cpu":
         raise UsageError("pretrain.precision: fp16 does not train on the CPU", "use bf16 or fp32")
-    return asked
+    return precision
 
 
 def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optimizer:
@@ -225,8 +225,8 @@ def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optim
     factors = backbone.decay_factors if isinstance(backbone, DecayFactors) else {}
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        found = [f for pattern, f in factors.items() if re.search(pattern, name)]
-        groups.setdefault(found[0] if found else 1.0, []).append(parameter)
+        matching = [f for pattern, f in factors.items() if re.search(pattern, name)]
+        groups.setdefault(matching[0] if matching else 1.0, []).append(parameter)
     parameters = [
         {"params": members, "weight_decay": factor * options.weight_decay}
         for factor, members in sorted(groups.items())
@@ -253,8 +253,8 @@ class _Judge:
         for start in range(0, len(self.test), options.extract.batch):
             chosen = self.test[start : start + options.extract.batch]
             batch = self.views.plain(chosen)
-            found = model(batch.to(self.e.device)).argmax(1).tolist()
-            right += sum(map(int.__eq__, found, self._targets(chosen)))
+            predicted = model(batch.to(self.e.device)).argmax(1).tolist()
+            right += sum(map(int.__eq__, predicted, self._targets(chosen)))
         return (right / len(self.test) if self.test else None), len(self.test)
 
     def _targets(self, chosen: Sequence[int]) -> list[int]:

@@ -242,12 +242,12 @@ class Store:
         Raises:
             DataError: One is, and is not to be left out.
         """
-        found = []
+        artifacts = []
         left_out = (DataError,) if damaged else ()
         for path in (self.root / stage).glob("*/meta.json"):
             with contextlib.suppress(*left_out):
-                found.append(self.get(stage, path.parent.name))
-        return sorted((a for a in found if a), key=lambda a: -float(a.meta["created"]))
+                artifacts.append(self.get(stage, path.parent.name))
+        return sorted((a for a in artifacts if a), key=lambda a: -float(a.meta["created"]))
 
     def check_writable(self) -> None:
         """Find out before any work whether results can be written.

@@ -40,12 +40,12 @@ def record(paths: Sequence[Path]) -> Record:
 
 def sample(path: Path) -> str:
     """SHA-256 of blocks of a file: its first, which has the header, its last, and some between."""
-    found, last = hashlib.sha256(), max(0, path.stat().st_size - BLOCK)
+    hashed, last = hashlib.sha256(), max(0, path.stat().st_size - BLOCK)
     with path.open("rb") as file:
         for number in range(BLOCKS):
             file.seek(last * number // (BLOCKS - 1))
-            found.update(file.read(BLOCK))
-    return found.hexdigest()
+            hashed.update(file.read(BLOCK))
+    return hashed.hexdigest()
 
 
 def fault(folder: Path, names: Sequence[str], known: Record, *, whole: bool) -> tuple[str, str]:
@@ -59,8 +59,8 @@ def fault(folder: Path, names: Sequence[str], known: Record, *, whole: bool) -> 
     """
     look = partial(_fault, folder, known=known, whole=whole)
     with ThreadPoolExecutor() as pool:
-        found = zip(names, pool.map(look, names), strict=True)
-        return next(((name, what) for name, what in found if what), ("", ""))
+        looked = zip(names, pool.map(look, names), strict=True)
+        return next(((name, what) for name, what in looked if what), ("", ""))
 
 
 def _fault(folder: Path, name: str, known: Record, *, whole: bool) -> str:

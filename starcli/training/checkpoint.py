@@ -1,4 +1,7 @@
-"""Checkpoints of interrupted trainings: two files, of which one is always whole."""
+"""What an interrupted training goes on from: two files, of which one is always whole.
+
+They lie where `starcli.store.unfinished` keeps the work of any stage.
+"""
 
 from __future__ import annotations
 

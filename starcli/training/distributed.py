@@ -225,14 +225,14 @@ def leave_nothing() -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
-def require_size(asked: int | None) -> None:
+def require_size(wanted: int | None) -> None:
     """Refuse to run on another number of processes than was asked for.
 
     Raises:
         UsageError: torchrun started more or fewer.
     """
-    if asked is not None and asked != size():
+    if wanted is not None and wanted != size():
         raise UsageError(
-            f"--num-processes {asked} was asked for, but {size()} started",
+            f"--num-processes {wanted} was asked for, but {size()} started",
             "leave out --num-processes where torchrun starts them",
         )

@@ -214,8 +214,8 @@ class _Loop:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * share
         with self.numerics.autocast():
-            found = self.loss(share_of(ids), share_of(draws))
-            terms = found if isinstance(found, Mapping) else {"loss": found}
+            losses = self.loss(share_of(ids), share_of(draws))
+            terms = losses if isinstance(losses, Mapping) else {"loss": losses}
             part = len(share_of(ids)) / len(ids)
             value = reduce(operator.add, terms.values()) * part
         wholes = {k: float(self.workers.total(v.detach() * part)) for k, v in terms.items()}

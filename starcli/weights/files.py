@@ -85,13 +85,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _bytes(path: Path) -> bytes:
     """The file's bytes; a safetensors header that is too large is refused before."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # Opening a FIFO would wait for its other end.
-            what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # Opening a FIFO would wait for its other end.
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise DataError(f"is {what}", "name a file of weights", file=path)
-        if found.st_size > LARGEST_FILE:
+        if status.st_size > LARGEST_FILE:
             raise DataError(
-                f"{found.st_size} bytes, limit {LARGEST_FILE}",
+                f"{status.st_size} bytes, limit {LARGEST_FILE}",
                 "check that it is a file of weights",
                 file=path,
             )
@@ -100,7 +100,7 @@ def _bytes(path: Path) -> bytes:
             if not start:
                 raise DataError("file is empty", CHECK, file=path)
             if start[8:] == b"{":
-                _check_length(path, start, found.st_size)
+                _check_length(path, start, status.st_size)
             file.seek(0)
             return file.read(LARGEST_FILE)
     except OSError as error:
@@ -188,18 +188,18 @@ def _unzipped(path: Path, data: bytes) -> list[bytes]:
             if any(PurePosixPath(m.filename).name == "constants.pkl" for m in members):
                 raise DataError("holds code, refused: a TorchScript program", CONVERT, file=path)
             pickles = [m for m in members if PurePosixPath(m.filename).name == "data.pkl"]
-            found = [archive.read(member) for member in pickles]
+            contents = [archive.read(member) for member in pickles]
     except DataError:
         raise
     except Exception as error:  # Not only BadZipFile: struct.error, zlib.error, ValueError, ...
         raise DataError(
             f"a zip that is cut off or damaged ({plain(_reason(error))})", CHECK, file=path
         ) from error
-    if not found:
+    if not contents:
         raise DataError(
             "a zip without a model in it", "unpack it and name the file inside", file=path
         )
-    return found
+    return contents
 
 
 def _torch(path: Path, data: bytes, pickles: list[bytes]) -> dict[str, Tensor]:
@@ -207,7 +207,7 @@ def _torch(path: Path, data: bytes, pickles: list[bytes]) -> dict[str, Tensor]:
     import torch
 
     # The reader takes names in plain letters only, so looking for them misses none.
-    costly = next((found for text in pickles if (found := COSTLY.search(text))), None)
+    costly = next((match for text in pickles if (match := COSTLY.search(text))), None)
     if costly is not None:
         name = costly[0].decode().strip().replace("\n", ".")
         raise DataError(f"holds code, refused: it calls {name}", CONVERT, file=path)
@@ -224,13 +224,13 @@ def _refusal(path: Path, data: bytes, error: Exception) -> DataError:
     """What to say of a file that torch.load refused."""
     text = str(error)
     pickled = data[:2] == b"PK" or data[:1] == b"\x80"
-    found = CODE.search(text)
+    match = CODE.search(text)
     # A text may look like a call to the reader, whose oldest format is text; words are not a name.
-    if found and (pickled or re.fullmatch(r"[\w.]+", found[1])):
-        return DataError(f"holds code, refused: it calls {plain(found[1])}", CONVERT, file=path)
-    if pickled and (found := BEYOND.search(text)):
+    if match and (pickled or re.fullmatch(r"[\w.]+", match[1])):
+        return DataError(f"holds code, refused: it calls {plain(match[1])}", CONVERT, file=path)
+    if pickled and (match := BEYOND.search(text)):
         return DataError(
-            f"holds code, refused: more than tensors ({plain(found[0])})", CONVERT, file=path
+            f"holds code, refused: more than tensors ({plain(match[0])})", CONVERT, file=path
         )
     if pickled:
         return DataError(
@@ -256,8 +256,8 @@ def _state_dict(loaded: object, depth: int = 0) -> dict[str, Tensor]:
     # By way of the class: an object from the file may carry attributes that hide its methods.
     if depth < 2:
         for key in CONTAINERS:
-            if found := _state_dict(dict.get(loaded, key), depth + 1):
-                return found
+            if state := _state_dict(dict.get(loaded, key), depth + 1):
+                return state
     return {
         name: torch.Tensor.detach(value)
         for name, value in dict.items(loaded)

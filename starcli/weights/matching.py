@@ -86,16 +86,16 @@ def read_weights(path: Path) -> Weights:
         NumericalError: A tensor is not finite.
     """
     tensors, metadata = read_tensors(path)
-    said = _said(path, metadata["starcli"]) if "starcli" in metadata else None
+    recorded = _recorded(path, metadata["starcli"]) if "starcli" in metadata else None
     # What is known outranks what the file says: a claim must not hide classes that it saw.
-    return Weights(path, tensors, _known(tensors) or said)
+    return Weights(path, tensors, _known(tensors) or recorded)
 
 
-def _said(path: Path, text: str) -> TrainedOn:
+def _recorded(path: Path, text: str) -> TrainedOn:
     """What a file of ours says that it was trained on."""
     try:
-        said = json.loads(text)
-        dataset, classes = said["dataset"], said["classes"]
+        content = json.loads(text)
+        dataset, classes = content["dataset"], content["classes"]
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise DataError(
             f"its metadata is not understood ({plain(error)})", CHECK, file=path
@@ -112,9 +112,9 @@ def _known(tensors: Mapping[str, Tensor]) -> TrainedOn | None:
     """What published weights were trained on, told by their classifier."""
     for name, tensor in tensors.items():
         if _unwrapped(name, MOST_WRAPPERS) == "fc.weight" and tensor.ndim == 2:
-            found = KNOWN.get(_digest({"fc.weight": tensor.float()}))
-            if found is not None:
-                return found
+            known = KNOWN.get(_digest({"fc.weight": tensor.float()}))
+            if known is not None:
+                return known
     return None
 
 
@@ -156,8 +156,8 @@ def saw(trained_on: TrainedOn | None, dataset: str, classes: Sequence[str]) -> s
         return None
     if trained_on.classes == "all":
         return set(range(len(classes))) if trained_on.dataset == dataset else None
-    found = {find_class(name, classes) for name in trained_on.classes}
-    return {position for position in found if position is not None}
+    positions = {find_class(name, classes) for name in trained_on.classes}
+    return {position for position in positions if position is not None}
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def fit_weights(
         name: _converted(weights.path, name, reading.tensors.get(name, own), own.dtype)
         for name, own in wanted.items()
     }
-    classifier, said = _classifier(network, reading.tensors, classes)
+    classifier, noted = _classifier(network, reading.tensors, classes)
     floats = next((v.dtype for v in wanted.values() if v.is_floating_point()), None)
     converted = {
         part: _converted(weights.path, f"fc.{part}", tensor, floats or tensor.dtype)
@@ -204,7 +204,7 @@ def fit_weights(
     }
     matched = sum(name in reading.tensors for name in wanted)
     note = f"{plain(weights.path.name)}: {matched} tensors matched ({reading.kind})"
-    return Fitted(state, converted, note + said + _ignored(wanted, reading))
+    return Fitted(state, converted, note + noted + _ignored(wanted, reading))
 
 
 def _readings(tensors: Mapping[str, Tensor], translate: Translate | None) -> Iterator[_Reading]:

@@ -230,5 +230,5 @@ class _Strided(torch.autograd.Function):
 def renamed(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
     """Tensors whose names match one of the rules (pattern, replacement), under their new names."""
     compiled = [(re.compile(pattern), new) for pattern, new in rules]
-    found = ((name, *rule) for name in tensors for rule in compiled if rule[0].fullmatch(name))
-    return {pattern.sub(new, name): tensors[name] for name, pattern, new in found}
+    matching = ((name, *rule) for name in tensors for rule in compiled if rule[0].fullmatch(name))
+    return {pattern.sub(new, name): tensors[name] for name, pattern, new in matching}

@@ -268,5 +268,5 @@ class CtrGcn(CtrGcnFacts, SkeletonBackbone):
         return out
 
 
-def _exchanged(found: re.Match[str]) -> str:
-    return {".psi.": ".phi.", ".phi.": ".psi."}[found[0]]
+def _exchanged(match: re.Match[str]) -> str:
+    return {".psi.": ".phi.", ".phi.": ".psi."}[match[0]]

@@ -1,5 +1,7 @@
 """The part descriptions that come with the package, one JSON file per data set.
 
+NTU RGB+D 60 is the first half of `ntu120.json`.
+
 A file has `actions`, name -> part -> sentence, and may have `same_as`: another data set -> name ->
 the name that the same action has there.
 """

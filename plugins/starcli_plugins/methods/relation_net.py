@@ -46,8 +46,8 @@ class RelationNet(RelationNetFacts, TrainedMethod):
     def relations(self, clips: Tensor, text: Tensor) -> Tensor:
         """Relations before the sigmoid: features [B, D] and texts [C', E] -> [B, C']."""
         joined = pairs(clips, self.attribute(text))
-        found: Tensor = self.relation(joined)
-        return found[..., 0]
+        scores: Tensor = self.relation(joined)
+        return scores[..., 0]
 
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of the relations with the classes of the batch."""

@@ -73,7 +73,7 @@ def column_shapes(columns: int) -> list[tuple[int, int]]:
     return [(joints, width) for joints in ROWS for width in (2, 3, 4) if joints * width == columns]
 
 
-def told_form(layout: Layout, points: Values) -> Form:
+def given_form(layout: Layout, points: Values) -> Form:
     """What joints [..., V, 2 or more] are that are said to be of a layout."""
     count = points.shape[-2]
     known = [form for form in FORMS.get(count, ()) if form.layout == layout.name]

@@ -104,19 +104,19 @@ def make(
         sweep(store)
         with working(store, "datasets", name, "import", wait=True) as work, writes_to(target):
             _check_name(name, target, overwrite)  # another process may have been waited for
-            found = _Found()
-            joints = found.joints(items, replace(request, meaning=meaning), progress)
+            copied = _Copied()
+            joints = copied.joints(items, replace(request, meaning=meaning), progress)
             places, shards = _write_shards(joints, work / "files")
-            chosen = _choices([known.entry for known in found.clips], request)
-            warnings = inspection.notes(found.clips, unknown) + chosen.warnings
-            warnings += inspection.contradictions(found.clips)
-            report = inspection.summary(found.clips, warnings)
+            chosen = _choices([known.entry for known in copied.clips], request)
+            warnings = inspection.notes(copied.clips, unknown) + chosen.warnings
+            warnings += inspection.contradictions(copied.clips)
+            report = inspection.summary(copied.clips, warnings)
             content: imported.Content = {
-                **_about(found, request.meaning, meaning, report),
+                **_about(copied, request.meaning, meaning, report),
                 "classes": chosen.classes,
                 "splits": chosen.splits,
                 "protocols": list(chosen.subsets),
-                "clips": _rows(found.clips, places, chosen),
+                "clips": _rows(copied.clips, places, chosen),
                 "shards": shards,
             }
             save_text(work / imported.FILE, canonical(content))
@@ -128,7 +128,7 @@ def _choices(entries: Sequence[Entry], request: ImportRequest) -> options.Choice
     return options.choices(entries, request.classes, request.train, request.unseen)
 
 
-class _Found:
+class _Copied:
     """What is kept of clips while they are written."""
 
     def __init__(self) -> None:
@@ -154,15 +154,15 @@ def _sound(clip: Clip, known: Known) -> Joints:
         raise DataError(error.message, fix, file=error.file, frame=error.frame) from error
 
 
-def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) -> imported.About:
+def _about(copied: _Copied, given: Meaning, meaning: Meaning, report: Inspection) -> imported.About:
     """What is said of all clips; facts that are not known are left out."""
-    assert found.layout is not None
-    flat = all(known.facts.body.flat for known in found.clips)
+    assert copied.layout is not None
+    flat = all(known.facts.body.flat for known in copied.clips)
     facts: imported.About = {
         "format": imported.FORMAT,
-        "layout": layouts.tree(found.layout),
+        "layout": layouts.tree(copied.layout),
         "up": meaning.up or meaning.usual_up or ("-y" if flat else "y"),
-        "unit": meaning.unit or meaning.usual_unit or found.clips[0].facts.unit,
+        "unit": meaning.unit or meaning.usual_unit or copied.clips[0].facts.unit,
         "given": options.given(given),
         "reader": report["reader"],
     }
@@ -174,7 +174,7 @@ def _about(found: _Found, given: Meaning, meaning: Meaning, report: Inspection) 
 
 
 def _rows(
-    found: Sequence[Known], places: Sequence[Sequence[int]], chosen: options.Choices
+    clips: Sequence[Known], places: Sequence[Sequence[int]], chosen: options.Choices
 ) -> list[imported.ClipRow]:
     """What is said of each clip, in the order of names."""
     rows: list[imported.ClipRow] = [
@@ -185,7 +185,7 @@ def _rows(
             "sides": {protocol: subset[number] for protocol, subset in chosen.subsets.items()},
             "place": places[number],
         }
-        for number, known in enumerate(found)
+        for number, known in enumerate(clips)
     ]
     return sorted(rows, key=lambda row: row["name"])
 

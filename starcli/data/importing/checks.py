@@ -49,14 +49,14 @@ def contradictions(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str
     if not clips:
         return []
     _require_one_form(clips)
-    found = _order(clips)
-    found += _sizes(clips)
-    found += _limbs(clips, layouts)
-    found += _upright(clips)
-    found += _sides(clips)
-    found += _some(clips, "a body jumps by more than 1 m", lambda f: f.body.step > FAR)
-    found += _some(clips, "nothing moves", lambda f: not f.body.moves)
-    return found + _some(clips, f"it has {FEW} frames or fewer", lambda f: f.frames <= FEW)
+    reasons = _order(clips)
+    reasons += _sizes(clips)
+    reasons += _limbs(clips, layouts)
+    reasons += _upright(clips)
+    reasons += _sides(clips)
+    reasons += _some(clips, "a body jumps by more than 1 m", lambda f: f.body.step > FAR)
+    reasons += _some(clips, "nothing moves", lambda f: not f.body.moves)
+    return reasons + _some(clips, f"it has {FEW} frames or fewer", lambda f: f.frames <= FEW)
 
 
 def warnings(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:

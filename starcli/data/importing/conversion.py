@@ -133,7 +133,7 @@ def convert(
         axes=axes,
         missing=done.missing,
         body=body.report(placed, layout),
-        notes=(*poses.notes, *notes, *_said(everybody, meant, done, numbers)),
+        notes=(*poses.notes, *notes, *_notes(everybody, meant, done, numbers)),
     )
     joints = done.joints
     if meaning.target is not None and meaning.target.name != layout.name:
@@ -163,32 +163,32 @@ def known_facts(joints: Joints, layout: Layout) -> Facts:
     )
 
 
-def _said(
+def _notes(
     everybody: people.Followed, meant: people.Followed, done: gaps.Filled, numbers: people.Numbers
 ) -> list[str]:
     """What was done by rule, a line each."""
-    found = []
+    notes = []
     if everybody.relinked:
-        found.append(f"people change places in {everybody.relinked} frames and were linked again")
+        notes.append(f"people change places in {everybody.relinked} frames and were linked again")
     if left_out := len(everybody.names) - len(meant.names):
-        found.append(
+        notes.append(
             f"{left_out} of {len(everybody.names)} people are left out; kept: "
             f"{', '.join(meant.names)}"
         )
     holes = int(numbers[-1] - numbers[0]) + 1 - len(numbers)
     if holes:
-        found.append(f"frame numbers jump: {holes} frames are left out in the file")
+        notes.append(f"frame numbers jump: {holes} frames are left out in the file")
     if done.bridged > holes:
-        found.append(f"{done.bridged - holes} frames without anybody were bridged")
+        notes.append(f"{done.bridged - holes} frames without anybody were bridged")
     if done.cut:
-        found.append(f"{done.cut} frames without anybody at the ends were cut")
+        notes.append(f"{done.cut} frames without anybody at the ends were cut")
     if done.absent:
-        found.append(f"somebody is gone for {done.absent} frames")
+        notes.append(f"somebody is gone for {done.absent} frames")
     if done.long_gaps:
-        found.append(f"{done.long_gaps} gaps of a joint are longer than {gaps.LONGEST} frames")
+        notes.append(f"{done.long_gaps} gaps of a joint are longer than {gaps.LONGEST} frames")
     if done.never:
-        found.append(f"never seen, estimated from others: {', '.join(done.never)}")
-    return found
+        notes.append(f"never seen, estimated from others: {', '.join(done.never)}")
+    return notes
 
 
 def _placed(
@@ -268,10 +268,10 @@ def _axes(joints: Values, layout: Layout, poses: Poses, meaning: Meaning, *, fla
 
 def upward(joints: Values, layout: Layout) -> Up | None:
     """The axis along which bodies stand; None where that cannot be seen."""
-    found = body.up_axis(joints, layout)
-    if found is None:
+    axis_and_sign = body.up_axis(joints, layout)
+    if axis_and_sign is None:
         return None
-    axis, sign = found
+    axis, sign = axis_and_sign
     up: tuple[Up, Up, Up] = ("x", "y", "z")
     down: tuple[Up, Up, Up] = ("-x", "-y", "-z")
     return up[axis] if sign > 0 else down[axis]

@@ -114,14 +114,14 @@ def rows(path: Path) -> list[Row]:
     Raises:
         DataError: It cannot be read, is damaged, or has none.
     """
-    found = list(_of_json(path) if path.suffix.lower() == ".json" else _of_table(path))
-    if not found:
+    listed = list(_of_json(path) if path.suffix.lower() == ".json" else _of_table(path))
+    if not listed:
         raise DataError("has no rows", "add some", file=path)
-    columns = {column for row in found for column in row.values} - set(COLUMNS)
-    for row in found:
+    columns = {column for row in listed for column in row.values} - set(COLUMNS)
+    for row in listed:
         for column in sorted(columns - set(row.values)):
             raise row.wrong(f"'{column}' is empty, expected train or test")
-    return found
+    return listed
 
 
 def separator(header: str) -> str:
@@ -155,8 +155,8 @@ def _of_table(path: Path) -> Iterator[Row]:
                     file=path,
                     line=line,
                 )
-            said = dict(zip(columns, values, strict=False))
-            yield Row(path, line, "", {key: value for key, value in said.items() if value})
+            cells = dict(zip(columns, values, strict=False))
+            yield Row(path, line, "", {key: value for key, value in cells.items() if value})
     except csv.Error as error:
         raise DataError(
             f"not readable CSV ({error})", "fix the line", file=path, line=lines.line_num
@@ -169,8 +169,8 @@ def _columns(names: Iterable[str], path: Path, line: int | None) -> list[str]:
     columns = [name.lower() if name.lower() in COLUMNS else name for name in known]
     for need in NEEDED:
         if need not in columns:
-            found = ", ".join(columns)[:200]
-            raise DataError(f"has no column '{need}', got '{found}'", FIX, file=path, line=line)
+            present = ", ".join(columns)[:200]
+            raise DataError(f"has no column '{need}', got '{present}'", FIX, file=path, line=line)
     for name in columns:
         if columns.count(name) > 1:
             raise DataError(f"duplicate column '{name}'", "rename one", file=path, line=line)
@@ -198,8 +198,8 @@ def _of_json(path: Path) -> Iterator[Row]:
                 file=path,
             )
         values = [str(value).strip() for value in item.values()]
-        said = {key: value for key, value in zip(columns, values, strict=True) if value}
-        yield Row(path, None, f"entry {number}: ", said)
+        cells = {key: value for key, value in zip(columns, values, strict=True) if value}
+        yield Row(path, None, f"entry {number}: ", cells)
 
 
 def _plain(value: object) -> bool:

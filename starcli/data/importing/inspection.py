@@ -78,61 +78,61 @@ def inspect(
     """
     with unpacked(place) as folder:
         items, unknown = labelled(folder, reader, pattern, meaning.layout, place)
-        told = agreed([item.source for item in items], meaning)
-        found = [Known.of(clip) for clip in clips(items, told, fps, progress)]
-    warnings = notes(found, unknown)
-    warnings += options.doubtful(sorted({known.entry.action for known in found} - {""}))
-    warnings += checks.warnings(_named(found), list(layouts().values()))
-    return summary(found, warnings)
+        agreement = agreed([item.source for item in items], meaning)
+        kept = [Known.of(clip) for clip in clips(items, agreement, fps, progress)]
+    warnings = notes(kept, unknown)
+    warnings += options.doubtful(sorted({known.entry.action for known in kept} - {""}))
+    warnings += checks.warnings(_named(kept), list(layouts().values()))
+    return summary(kept, warnings)
 
 
-def contradictions(found: Sequence[Known]) -> list[str]:
+def contradictions(clips: Sequence[Known]) -> list[str]:
     """What contradicts a body in some recordings, a line each.
 
     Raises:
         DataError: Most of them contradict a body.
     """
-    return checks.contradictions(_named(found), list(layouts().values()))
+    return checks.contradictions(_named(clips), list(layouts().values()))
 
 
-def _named(found: Sequence[Known]) -> list[checks.Clip]:
-    return [checks.Clip(known.entry.name, known.facts) for known in found]
+def _named(clips: Sequence[Known]) -> list[checks.Clip]:
+    return [checks.Clip(known.entry.name, known.facts) for known in clips]
 
 
-def notes(found: Sequence[Known], unknown: Sequence[str]) -> list[str]:
+def notes(clips: Sequence[Known], unknown: Sequence[str]) -> list[str]:
     """What was done by rule, or left out, a line each with the recordings that it is about.
 
     Args:
-        found: The recordings.
+        clips: The recordings.
         unknown: Names of files of no known format.
     """
     names: dict[str, list[str]] = {}
     lines: dict[str, str] = {}
-    for known in found:
+    for known in clips:
         for note in known.facts.notes:
             kind = re.sub(r"\d+", "#", note)
             lines.setdefault(kind, note)
             names.setdefault(kind, []).append(known.entry.name)
-    said = []
+    noted = []
     for kind, where in names.items():
         more = f" and {len(where) - 1} more" if len(where) > 1 else ""
-        said.append(f"{lines[kind]} ({where[0]}{more})")
+        noted.append(f"{lines[kind]} ({where[0]}{more})")
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        said.append(f"of no known format: {', '.join(unknown[:NAMED])}{more}")
-    return said
+        noted.append(f"of no known format: {', '.join(unknown[:NAMED])}{more}")
+    return noted
 
 
-def summary(found: Sequence[Known], warnings: list[str]) -> Inspection:
+def summary(clips: Sequence[Known], warnings: list[str]) -> Inspection:
     """What recordings are, all together."""
-    facts = [clip.facts for clip in found]
+    facts = [clip.facts for clip in clips]
     rates = {each.fps for each in facts}
     frames = sum(each.frames for each in facts)
     return {
-        "reader": _alike(clip.format for clip in found),
+        "reader": _alike(clip.format for clip in clips),
         "layout": _alike(each.layout for each in facts),
-        "clips": len(found),
-        "classes": sorted({clip.entry.action for clip in found} - {""}),
+        "clips": len(clips),
+        "classes": sorted({clip.entry.action for clip in clips} - {""}),
         "frames": frames,
         "people": max(each.people for each in facts),
         "fps": rates.pop() if len(rates) == 1 else None,

@@ -79,18 +79,18 @@ def of_folder(
         UsageError: The pattern is not one.
     """
     expression = None if pattern is None else _pattern(pattern)
-    found = find(place, known)
-    tops = {_folders(source)[:1] for source in found.sources}
+    contents = find(place, known)
+    tops = {_folders(source)[:1] for source in contents.sources}
     divided = all(top and top[0].lower() in SUBSETS for top in tops)
     made = []
-    for source in found.sources:
+    for source in contents.sources:
         where = called if place.is_file() else called / source.name
         entry = Entry(_utf8(source.name, called), place=(where, None))
         if expression is None:
             made.append(Labelled(_by_folders(entry, _folders(source), divided=divided), source))
         else:
             made.append(Labelled(_by_name(entry, expression), source))
-    return made, list(found.unknown)
+    return made, list(contents.unknown)
 
 
 def _utf8(name: str, place: Path) -> str:
@@ -159,13 +159,13 @@ def of_index(path: Path, known: Mapping[str, Reader]) -> list[Labelled]:
     Raises:
         DataError: It cannot be read, or names something that is not a recording.
     """
-    found = rows(path)
+    listed = rows(path)
     seconds = any(
-        re.search(r"[.:]", row.values.get(key, "")) for row in found for key in ("start", "end")
+        re.search(r"[.:]", row.values.get(key, "")) for row in listed for key in ("start", "end")
     )
     sources: dict[str, Source] = {}
     made = []
-    for row in found:
+    for row in listed:
         entry = row.entry()
         file = entry.name.partition("#")[0]
         if file not in sources:
@@ -185,12 +185,12 @@ def _indexed(row: Row, entry: Entry, source: Source, *, seconds: bool) -> Labell
 def _source(entry: Entry, file: Path, name: str, known: Mapping[str, Reader]) -> Source:
     """The one recording, or file of recordings, that a row names."""
     try:
-        found = find(file, known, name).sources
+        sources = find(file, known, name).sources
     except DataError as error:
         raise entry.wrong(f"{name}: {error.message}", error.fix) from error
-    if len(found) > 1:
-        raise entry.wrong(f"{name} has {len(found)} recordings", "name each in a row")
-    return found[0]
+    if len(sources) > 1:
+        raise entry.wrong(f"{name} has {len(sources)} recordings", "name each in a row")
+    return sources[0]
 
 
 def _require_array(entry: Entry, source: Source) -> None:

@@ -204,15 +204,15 @@ def refuse_alike(named: Iterable[Named], what: str = "class") -> None:
         named: The names, with their places.
         what: What has them.
     """
-    found: dict[str, Named] = {}
+    earlier: dict[str, Named] = {}
     for name, path, line in named:
         key = alike(name)
         if not key or not name.isprintable():
             raise DataError(
                 f"{what} name is empty or not printable", f"name the {what}", file=path, line=line
             )
-        if key in found:
-            other, where, number = found[key]
+        if key in earlier:
+            other, where, number = earlier[key]
             before = f"line {number}" if number else where
             raise DataError(
                 f"duplicate {what} '{name}': it is '{other}' in {before}",
@@ -220,7 +220,7 @@ def refuse_alike(named: Iterable[Named], what: str = "class") -> None:
                 file=path,
                 line=line,
             )
-        found[key] = (name, path, line)
+        earlier[key] = (name, path, line)
 
 
 def labels(entries: Sequence[Entry], names: Sequence[str], *, numbered: bool = False) -> list[int]:
@@ -235,33 +235,33 @@ def labels(entries: Sequence[Entry], names: Sequence[str], *, numbered: bool = F
     Raises:
         DataError: A clip has a class that is not listed.
     """
-    found = []
+    ids = []
     for entry in entries:
         label = find_class(entry.action, names)
         if label is None and numbered and (match := NUMBER.fullmatch(entry.action)):
             label = int(match[2]) - bool(match[1])
         if label is None or not 0 <= label < len(names):
             raise entry.wrong(f"no class '{entry.action}'", suggest(entry.action, names))
-        found.append(label)
-    return found
+        ids.append(label)
+    return ids
 
 
 def doubtful(names: Sequence[str]) -> list[str]:
     """What a text encoder cannot make of names, a line each."""
     codes = [name for name in names if CODE.fullmatch(name) or not any(map(str.isalpha, name))]
     others = [name for name in names if name not in codes and not _is_latin(name)]
-    found = []
+    doubts = []
     if codes:
-        found.append(
+        doubts.append(
             f"{_counted(codes)} no action to a text encoder: name classes in words, with "
             "--classes or as folders"
         )
     if others:
-        found.append(
+        doubts.append(
             f"{_counted(others)} little to encoders that read English, such as the default one: "
             "translate class names, or choose an encoder of their language"
         )
-    return found
+    return doubts
 
 
 def _counted(names: Sequence[str]) -> str:
@@ -290,26 +290,28 @@ def subsets(
         DataError: A protocol has no clips in a subset.
         UsageError: A subject or view does not exist.
     """
-    found: dict[str, Sequence[Subset]] = {
+    by_protocol: dict[str, Sequence[Subset]] = {
         p: [e.subsets[p] for e in entries] for p in entries[0].subsets
     }
     for protocol, what in BY.items():
         given = train.get(protocol, ())
         values = [str(getattr(entry, what)) for entry in entries]
-        if given and (protocol in found or not all(values)):
-            reason = f"there is a column {protocol}" if protocol in found else "no clip has one"
+        if given and (protocol in by_protocol or not all(values)):
+            reason = (
+                f"there is a column {protocol}" if protocol in by_protocol else "no clip has one"
+            )
             raise UsageError(f"--train-{what}s: {reason}", "leave it out")
-        if protocol not in found and (given or len(set(values)) > 1):
-            found[protocol] = _by(what, values, given)
-    if not found:
-        found[HALF] = _halves(labels)
-    for protocol, subset in found.items():
+        if protocol not in by_protocol and (given or len(set(values)) > 1):
+            by_protocol[protocol] = _by(what, values, given)
+    if not by_protocol:
+        by_protocol[HALF] = _halves(labels)
+    for protocol, subset in by_protocol.items():
         if len(set(subset)) < 2:
             raise entries[0].wrong(
                 f"protocol {protocol}: every clip is in the subset '{subset[0]}'",
                 "have clips that train and clips that test",
             )
-    return found
+    return by_protocol
 
 
 def _by(what: str, values: Sequence[str], given: Sequence[str]) -> list[Subset]:
@@ -324,11 +326,11 @@ def _by(what: str, values: Sequence[str], given: Sequence[str]) -> list[Subset]:
 def _halves(labels: Sequence[int]) -> list[Subset]:
     """Every other clip of each class trains."""
     seen: dict[int, int] = {}
-    found: list[Subset] = []
+    halves: list[Subset] = []
     for label in labels:
         seen[label] = seen.get(label, 0) + 1
-        found.append("train" if seen[label] % 2 else "test")
-    return found
+        halves.append("train" if seen[label] % 2 else "test")
+    return halves
 
 
 def splits(
@@ -388,10 +390,10 @@ def _of_file(path: Path) -> Mapping[str, Sequence[str]]:
 
 
 def _ids(split: str, unseen: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
-    found = tuple(sorted(require_classes(unseen, names, f"--unseen {split}: ")))
-    if not 0 < len(found) < len(names):
+    ids = tuple(sorted(require_classes(unseen, names, f"--unseen {split}: ")))
+    if not 0 < len(ids) < len(names):
         raise UsageError(
-            f"--unseen {split}: {len(found)} of {len(names)} classes are unseen",
+            f"--unseen {split}: {len(ids)} of {len(names)} classes are unseen",
             "have some unseen and some seen",
         )
-    return found
+    return ids

@@ -124,7 +124,7 @@ class _Tracks:
         from scipy.optimize import linear_sum_assignment
 
         open_ = [t for t, seen in enumerate(self.seen) if frame - seen <= PATIENCE]
-        found = [-1] * len(people)
+        tracks = [-1] * len(people)
         if open_ and len(people):
             cost = _distances(np.stack([self.last[t] for t in open_]), people)
             gap = np.array([[frame - self.seen[t]] for t in open_])
@@ -133,20 +133,20 @@ class _Tracks:
                 *linear_sum_assignment(np.minimum(cost, limit * 2)), strict=True
             ):
                 if cost[track, person] <= limit[track, 0]:
-                    found[person] = open_[track]
+                    tracks[person] = open_[track]
         for person, pose in enumerate(people):
-            if found[person] < 0 and self.named:
+            if tracks[person] < 0 and self.named:
                 own = self.home.index(slots[person]) if slots[person] in self.home else -1
-                found[person] = -1 if own in found else own
-            if found[person] < 0:
-                found[person] = len(self.last)
+                tracks[person] = -1 if own in tracks else own
+            if tracks[person] < 0:
+                tracks[person] = len(self.last)
                 self.last.append(pose)
                 self.seen.append(frame)
                 self.home.append(int(slots[person]))
-            track = found[person]
+            track = tracks[person]
             self.last[track] = np.where(np.isfinite(pose), pose, self.last[track])
             self.seen[track] = frame
-        return found
+        return tracks
 
 
 def _distances(before: Values, now: Values) -> Values:

@@ -121,16 +121,16 @@ def recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[E
     Raises:
         DataError: It is damaged, or has not what is meant.
     """
-    source, found = parts[0].source, set[int]()
+    source, numbers = parts[0].source, set[int]()
     for poses in source.reader.read(source.files):
         for number, item in enumerate(parts):
             # A recording that is alone in its file has no name to be asked for.
             if item.entry.key and poses.name not in ("", item.entry.key):
                 continue
-            found.add(number)
+            numbers.add(number)
             yield _entry(item.entry, poses), _part(item, poses, fps)
     for number, item in enumerate(parts):
-        if number not in found:
+        if number not in numbers:
             key = item.entry.key
             what = f"has no recording '{key}'" if key else "has no recordings"
             raise item.entry.wrong(f"{source.name} {what}", "check its name")

@@ -61,14 +61,14 @@ def readers(only: str | None = None, layout: Layout | None = None) -> dict[str, 
         MissingError: There is none of this name.
     """
     names = [only] if only else [entry.name for entry in registry.entries("reader")]
-    found: dict[str, Reader] = {}
+    by_name: dict[str, Reader] = {}
     for name in names:
         plugin = registry.load("reader", name)
         reader = plugin(plugin.Settings())
         if layout is not None and isinstance(reader, UnnamedJoints):
             reader = reader.in_layout(layout)
-        found[name] = reader
-    return found
+        by_name[name] = reader
+    return by_name
 
 
 def find(place: Path, known: Mapping[str, Reader], name: str = "") -> Found:

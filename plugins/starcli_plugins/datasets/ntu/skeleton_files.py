@@ -5,8 +5,8 @@ body a line of 10 columns that starts with its id, a line with the number of joi
 12 columns for each joint that starts with x, y and z in metres (protocol of NTU RGB+D, Shahroudy
 et al., CVPR 2016).
 
-Files in the usual form are read here by steps over whole arrays. Any other file goes to the strict
-reader, which walks its lines and alone decides what is wrong.
+Files in the usual form are read here by steps over whole arrays. Any other file goes to
+`skeleton_parser`, which walks its lines and alone decides what is wrong.
 """
 
 from __future__ import annotations

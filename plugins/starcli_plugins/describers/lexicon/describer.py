@@ -61,10 +61,10 @@ class Lexicon:
                 f"no lexicon entry has a part '{unknown[0]}'",
                 "use `--describer names`, or a describer that writes descriptions of these parts",
             )
-        found = [self._texts(action, context) for action in actions]
+        every = [self._texts(action, context) for action in actions]
         return [
             {part: action if texts is None else texts[part] for part in parts}
-            for action, texts in zip(actions, found, strict=True)
+            for action, texts in zip(actions, every, strict=True)
         ]
 
     def _texts(self, action: str, context: DescriberContext) -> Mapping[str, str] | None:

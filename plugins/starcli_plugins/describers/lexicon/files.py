@@ -74,7 +74,7 @@ def named(action: str) -> Entry | None:
         action: Name of an action.
     """
     key = casefolded(action)
-    return next((found for name in domains() if (found := _by_name(name).get(key))), None)
+    return next((entry for name in domains() if (entry := _by_name(name).get(key))), None)
 
 
 def nearest(action: str) -> tuple[Entry | None, float]:
@@ -89,15 +89,15 @@ def nearest(action: str) -> tuple[Entry | None, float]:
     Returns:
         (None, 0.0) where no entry shares a word.
     """
-    asked, written, index = stems(action), set(words(action)), _by_stem()
+    wanted, written, index = stems(action), set(words(action)), _by_stem()
     best: tuple[float, int] = (0.0, 0)
-    found: Entry | None = None
-    for place in sorted({place for stem in asked for place in index.get(stem, ())}):
+    closest: Entry | None = None
+    for place in sorted({place for stem in wanted for place in index.get(stem, ())}):
         entry, name, its = _all_names()[place]
-        value = (similarity(asked, its), len(written & set(words(name))))
+        value = (similarity(wanted, its), len(written & set(words(name))))
         if value > best:
-            best, found = value, entry
-    return found, best[0]
+            best, closest = value, entry
+    return closest, best[0]
 
 
 def fingerprint() -> str:
@@ -117,8 +117,8 @@ def entries(domain: str) -> tuple[Entry, ...]:
     """
     document: Document = json.loads(_file(domain).read_text(encoding="utf-8"))
     return tuple(
-        Entry(name, tuple(said[SYNONYMS]), {part: str(said[part]) for part in PARTS})
-        for name, said in document["actions"].items()
+        Entry(name, tuple(texts[SYNONYMS]), {part: str(texts[part]) for part in PARTS})
+        for name, texts in document["actions"].items()
     )
 
 
@@ -137,11 +137,11 @@ def _all_names() -> tuple[tuple[Entry, str, Stems], ...]:
 @cache
 def _by_stem() -> Mapping[str, list[int]]:
     """Stem -> places in `_all_names`."""
-    found: dict[str, list[int]] = defaultdict(list)
+    places: dict[str, list[int]] = defaultdict(list)
     for place, (_, _, its) in enumerate(_all_names()):
         for stem in its:
-            found[stem].append(place)
-    return dict(found)
+            places[stem].append(place)
+    return dict(places)
 
 
 def _all() -> Iterator[Entry]:

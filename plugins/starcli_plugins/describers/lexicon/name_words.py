@@ -39,9 +39,9 @@ def stems(name: str) -> Stems:
     Args:
         name: Name of an action.
     """
-    found = dict.fromkeys(map(stem, words(name)), 1)
-    verb = next((each for each in found if each not in LIGHT_STEMS), None)
-    return found if verb is None else {**found, verb: 2}
+    weights = dict.fromkeys(map(stem, words(name)), 1)
+    verb = next((each for each in weights if each not in LIGHT_STEMS), None)
+    return weights if verb is None else {**weights, verb: 2}
 
 
 def stem(word: str) -> str:

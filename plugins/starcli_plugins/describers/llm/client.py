@@ -189,9 +189,9 @@ class Endpoint:
         hint = "check the describer's settings"
         if "response_format" in error.response.text:
             hint = "try --set describer.mode=per-part"
-        return RemoteError(f"{url} answered {status}: {self._said(error)}", hint)
+        return RemoteError(f"{url} answered {status}: {self._message(error)}", hint)
 
-    def _said(self, error: APIStatusError) -> str:
+    def _message(self, error: APIStatusError) -> str:
         """A server's complaint, without the key."""
         text = clean(str(error.body if error.body is not None else error.response.text))
         if self._key is not None:
