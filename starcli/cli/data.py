@@ -101,7 +101,7 @@ def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
 
 @data.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     settings: Set = None,
     store: StorePath = None,
     config: Config = None,
@@ -124,7 +124,7 @@ def show(
 
 @data.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     raw: Annotated[
         Path | None,
         typer.Option(
@@ -224,7 +224,9 @@ def inspect(
 
 @data.command("import")
 def import_(
-    name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What the data set is called from now on.")
+    ],
     source: Annotated[
         Path,
         typer.Argument(

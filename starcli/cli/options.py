@@ -80,7 +80,7 @@ RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
 
-Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
+Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run; default the latest.")]
 Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 Select = Annotated[
     Literal["validation", "oracle"],

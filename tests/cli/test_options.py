@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from starcli import api
@@ -88,3 +90,21 @@ def test_options_of_the_functions_are_those_of_the_commands() -> None:
 def test_options_are_shown_by_the_program(stage: str) -> None:
     command = get_group(app).commands[stage]
     assert [p.name for p in command.params] == list(signature(STAGES[stage]).parameters)
+
+
+def arguments(name: str, command: TyperCommand | TyperGroup) -> Iterator[tuple[str, list[str]]]:
+    """A command and all below it, with their arguments as the program shows them."""
+    own = [p for p in command.params if p.param_type_name == "argument"]
+    yield name, [parameter.metavar or parameter.name or "" for parameter in own]
+    for word, below in getattr(command, "commands", {}).items():
+        yield from arguments(f"{name} {word}", below)
+
+
+def test_arguments_are_words_in_capitals_that_the_program_puts_in_brackets() -> None:
+    """`{NAME}` where one is needed, `[RUN]...` where there may be several."""
+    shown = dict(arguments("starcli", get_group(app)))
+    assert shown["starcli data import"] == ["NAME", "SOURCE"]
+    for name, own in shown.items():
+        assert len(set(own)) == len(own), name
+        for word in own:
+            assert re.fullmatch("[A-Z]+([|][A-Z]+)*", word), f"{name}: {word}"
