@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from starcli.cli.options import (
     Json,
     LayoutName,
     Mirrored,
+    Overwrite,
     Pattern,
     People,
     Rate,
@@ -40,6 +42,14 @@ data = typer.Typer(
 
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="A setting of the data set: dataset.phase=2.")
+]
+
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path,
+        help="Show some clips, too, in a page .html, contact sheet .png or .gif.",
+    ),
 ]
 
 
@@ -192,23 +202,34 @@ def inspect(
     people: People = None,
     mirrored: Mirrored = False,
     swap_sides: Swap = False,
+    picture: Picture = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Say what recordings of poses are, and what contradicts a body; nothing is written."""
+    """Say what recordings of poses are, and what contradicts a body; only --picture writes."""
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data.importing.inspection import inspect as look
     from starcli.data.importing.options import meaning as as_meaning
+    from starcli.viewing.files import require_free, save
+    from starcli.viewing.places import Wanted, look_at_files
 
     meaning = as_meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
+    if picture is not None:
+        require_free(picture, "--picture", overwrite=overwrite)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         found = look(
             source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report
         )
+        if picture is not None:
+            wanted = Wanted(reader=reader, meaning=meaning, pattern=class_pattern, fps=fps)
+            seen = look_at_files(source, wanted)
+            save(picture, seen.title, seen.clips, "--picture")
     if as_json:
-        print_document({"ok": True, **found})
+        written = {} if picture is None else {"picture": str(picture)}
+        print_document({"ok": True, **found, **written})
         return
     rows = [
         *inspection_rows(found),
@@ -219,7 +240,10 @@ def inspect(
     console.table(str(source), ("what", "value"), rows)
     for warning in found["warnings"]:
         console.note(warning)
-    console.note(f"see it move: starcli view {source}")
+    if picture is None:
+        console.note(f"see it move: starcli view {shlex.quote(str(source))}")
+    else:
+        console.note(f"see it in {picture}")
 
 
 @data.command("import")

@@ -126,6 +126,8 @@ Swap = Annotated[
     bool, typer.Option("--swap-sides", help="The names of left and right are exchanged in files.")
 ]
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+
 
 def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a command
     """The settings that a stage's command was given.

@@ -108,3 +108,34 @@ def test_arguments_are_words_in_capitals_that_the_program_puts_in_brackets() -> 
         assert len(set(own)) == len(own), name
         for word in own:
             assert re.fullmatch("[A-Z]+([|][A-Z]+)*", word), f"{name}: {word}"
+
+
+READING = {
+    "reader": "--reader",
+    "layout": "--layout",
+    "up": "--up",
+    "unit": "--unit",
+    "fps": "--fps",
+    "people": "--people",
+    "mirrored": "--mirrored",
+    "swap_sides": "--swap-sides",
+}
+"""What is said of files, wherever they are read."""
+
+
+def test_what_is_said_of_files_is_said_alike_wherever_they_are_read() -> None:
+    data = get_group(app).commands["data"]
+    assert isinstance(data, TyperGroup)
+    commands = {**get_group(app).commands, **data.commands}
+    shown = {
+        name: {
+            param.name: (param.opts, param.default, getattr(param, "help", None))
+            for param in commands[name].params
+        }
+        for name in ("inspect", "import", "predict", "view")
+    }
+    for name, own in shown.items():
+        assert {key: own[key][0] for key in READING} == {k: [o] for k, o in READING.items()}, name
+        assert {key: own[key] for key in READING} == {k: shown["view"][k] for k in READING}, name
+    labelling = [name for name, own in shown.items() if "class_pattern" in own]
+    assert labelling == ["inspect", "import", "view"]  # a run names clips whatever their class

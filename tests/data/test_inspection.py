@@ -165,3 +165,53 @@ def test_a_zip_is_read_and_one_that_leads_out_is_refused(clips: Path, tmp_path: 
     with pytest.raises(DataError, match="leads out of the archive"), unpacked(Path(archive)):
         pass
     assert not (tmp_path.parent / "out.json").exists()
+
+
+@pytest.mark.parametrize("ending", [".html", ".png", ".GIF"])
+def test_a_picture_is_what_view_shows_of_it(cli: Cli, clips: Path, ending: str) -> None:
+    """In captions the clips have the classes of their folders, as in what is printed."""
+    before = {path: path.read_bytes() for path in clips.rglob("*.json")}
+    done = cli("data", "inspect", "clips", "--picture", f"seen{ending}", "--json")
+    assert done.code == 0, done.err
+    document = json.loads(done.out)
+    assert (document["clips"], document["picture"]) == (4, f"seen{ending}")
+    assert cli("view", "clips", "--out", f"viewed{ending}").code == 0
+    assert Path(f"seen{ending}").read_bytes() == Path(f"viewed{ending}").read_bytes()
+    if ending == ".html":
+        assert "wave/bob/take1: wave" in Path("seen.html").read_text("utf-8")
+    assert {path: path.read_bytes() for path in clips.rglob("*.json")} == before
+
+
+def test_a_picture_is_of_the_files_as_the_options_say(cli: Cli, clips: Path) -> None:
+    """An index, too, with the parts that its rows mean and their classes."""
+    (clips / "index.csv").write_text("file,start,end,class\nwave/ann/take1,1,3,greet\n")
+    options = ["--fps", "12", "--swap-sides", "--picture", "seen.html"]
+    done = cli("data", "inspect", "clips/index.csv", *options)
+    assert done.code == 0 and "see it in seen.html" in done.err, done.err
+    page = Path("seen.html").read_text("utf-8")
+    assert "wave/ann/take1@1-3: greet" in page and "2 frames, 1 person, 12 frames a second" in page
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "message"),
+    [
+        ("seen.mp4", 2, "seen.mp4: expected a file .html, .png, .gif, got '.mp4'"),
+        ("there.png", 2, "there.png: already exists"),
+        ("folder.png", 2, "folder.png: is a folder"),
+        ("there.png/seen.html", 6, "cannot write"),
+    ],
+)
+def test_a_picture_that_cannot_be_written(
+    cli: Cli, clips: Path, picture: str, code: int, message: str
+) -> None:
+    Path("there.png").write_text("mine")
+    Path("folder.png").mkdir()
+    before = set(Path().rglob("*"))
+    done = cli("data", "inspect", "clips", "--picture", picture)
+    assert (done.code, message in done.err) == (code, True), done.err
+    assert "--picture" in done.err and not done.out
+    assert set(Path().rglob("*")) == before
+    assert Path("there.png").read_text() == "mine"
+    if picture == "there.png":
+        assert cli("data", "inspect", "clips", "--picture", picture, "--overwrite").code == 0
+        assert Path("there.png").read_bytes().startswith(b"\x89PNG")
