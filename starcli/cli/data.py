@@ -235,11 +235,13 @@ def inspect(
         *inspection_rows(found),
         ("layout", found["layout"]),
         ("clips", str(found["clips"])),
-        ("classes", ", ".join(found["classes"])),
+        ("classes", ", ".join(found["classes"]) or "not known"),
     ]
     console.table(str(source), ("what", "value"), rows)
     for warning in found["warnings"]:
         console.note(warning)
+    if found["unlabelled"] or len(found["classes"]) < 2:
+        console.note(_lacking(found))
     if picture is None:
         console.note(f"see it move: starcli view {shlex.quote(str(source))}")
     else:
@@ -333,6 +335,22 @@ def import_(
         )
     console.note(f"see it move: starcli view {name}")
     console.note(f"next: starcli train --dataset {name}")
+
+
+def _lacking(found: Inspection) -> str:
+    """What `data import` would miss."""
+    from starcli.data.importing.options import FOLDERS_FIX
+
+    unlabelled, clips = found["unlabelled"], found["clips"]
+    if not unlabelled:
+        lacking = f"there is one class, '{found['classes'][0]}', data import needs two or more"
+    elif unlabelled == clips:
+        lacking = "no class is known, data import needs them"
+    else:
+        lacking = (
+            f"the classes of {unlabelled} of {clips} clips are not known, as data import needs"
+        )
+    return f"{lacking}: {FOLDERS_FIX}"
 
 
 def inspection_rows(found: Inspection) -> list[tuple[str, str]]:

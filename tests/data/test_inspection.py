@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,44 @@ def test_a_picture_that_cannot_be_written(
     if picture == "there.png":
         assert cli("data", "inspect", "clips", "--picture", picture, "--overwrite").code == 0
         assert Path("there.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("stems", [("take",), ("bow", "kick")])
+def test_frames_that_lie_loose_have_no_class(
+    cli: Cli, tmp_path: Path, stems: Sequence[str]
+) -> None:
+    """What stands before their numbers is the clip's name; `inspect` and `import` say the same."""
+    reader = OpenPose(NoSettings())
+    (tmp_path / "loose").mkdir()
+    for stem in stems:
+        reader.write_sample(sample("body-25", 2, 1), tmp_path / "loose" / f"{stem}.json")
+    done = cli("data", "inspect", "loose")
+    assert done.code == 0 and "not known" in done.out
+    assert "no class is known, data import needs them: put recordings at CLASS/" in done.err
+    document = json.loads(cli("data", "inspect", "loose", "--json").out)
+    assert (document["clips"], document["classes"]) == (len(stems), [])
+    assert document["unlabelled"] == len(stems)
+    done = cli("data", "import", "mine", "loose")
+    assert done.code == 3
+    assert f"loose/{stems[0]}: '{stems[0]}' has no class" in done.err
+    assert "fix: put recordings at CLASS/" in done.err and "--class-pattern" in done.err
+    named = cli("data", "inspect", "loose", "--class-pattern", "(?P<class>[a-z]+)", "--json")
+    assert json.loads(named.out)["classes"] == list(stems)
+
+
+def test_a_folder_of_frames_alone_is_a_clip_of_the_class_that_it_names(
+    cli: Cli, clips: Path
+) -> None:
+    for path in (clips / "kick", clips / "wave" / "bob"):
+        shutil.rmtree(path)
+    for path in (clips / "wave" / "ann" / "take1").iterdir():
+        path.rename(clips / "wave" / path.name)
+    shutil.rmtree(clips / "wave" / "ann")
+    done = cli("data", "inspect", "clips")
+    assert "there is one class, 'wave', data import needs two or more: put" in done.err
+    done = cli("data", "import", "mine", "clips")
+    assert (done.code, "1 class, expected 2 or more" in done.err) == (3, True)
+    assert "fix: import recordings of others too; put recordings at CLASS/" in done.err
+    OpenPose(NoSettings()).write_sample(sample("body-25", 2, 1), clips / "x.json")
+    done = cli("data", "inspect", "clips")
+    assert "the class of 1 of 2 clips is not known, data import needs it" in done.err

@@ -187,7 +187,7 @@ def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
     if len(named) < 2:
         raise DataError(
             f"{len(named)} class, expected 2 or more",
-            "name all classes",
+            "name all classes" if listed else f"import recordings of others too; {FOLDERS_FIX}",
             file=listed or entries[0].place[0],
         )
     return tuple(spelled(name) for name, *_ in named)
