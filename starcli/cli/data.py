@@ -347,9 +347,7 @@ def _lacking(found: Inspection) -> str:
     elif unlabelled == clips:
         lacking = "no class is known, data import needs them"
     else:
-        lacking = (
-            f"the classes of {unlabelled} of {clips} clips are not known, as data import needs"
-        )
+        lacking = f"the class of {unlabelled} of {clips} clips is not known, data import needs it"
     return f"{lacking}: {FOLDERS_FIX}"
 
 
