@@ -242,16 +242,20 @@ def labels(entries: Sequence[Entry], names: Sequence[str], *, numbered: bool = F
     return found
 
 
-def doubtful(names: Sequence[str]) -> list[str]:
-    """What a text encoder cannot make of names, a line each."""
+def doubtful(
+    names: Sequence[str], way_out: str = "name classes in words, with --classes or as folders"
+) -> list[str]:
+    """What a text encoder cannot make of names, a line each.
+
+    Args:
+        names: Names of classes.
+        way_out: What to do about those without words.
+    """
     codes = [name for name in names if CODE.fullmatch(name) or not any(map(str.isalpha, name))]
     others = [name for name in names if name not in codes and not _is_latin(name)]
     found = []
     if codes:
-        found.append(
-            f"{_counted(codes)} no action to a text encoder: name classes in words, with "
-            "--classes or as folders"
-        )
+        found.append(f"{_counted(codes)} no action to a text encoder: {way_out}")
     if others:
         found.append(
             f"{_counted(others)} little to encoders that read English, such as the default one: "
@@ -261,7 +265,9 @@ def doubtful(names: Sequence[str]) -> list[str]:
 
 
 def _counted(names: Sequence[str]) -> str:
-    return f"{len(names)} class names, such as '{names[0]}', say"
+    if len(names) == 1:
+        return f"the name '{names[0]}' says"
+    return f"{len(names)} names, such as '{names[0]}', say"
 
 
 def _is_latin(name: str) -> bool:
