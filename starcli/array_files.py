@@ -114,7 +114,8 @@ def _require_file(path: Path, where: str) -> None:
 
 
 def _unreadable(where: str, error: Exception) -> DataError:
-    return DataError(f"cannot be read ({error})", AGAIN, file=where)
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"cannot be read ({reason})", AGAIN, file=where)
 
 
 def _member(archive: zipfile.ZipFile, key: str, where: str) -> zipfile.ZipInfo:

@@ -79,7 +79,7 @@ def of_folder(
         UsageError: The pattern is not one.
     """
     expression = None if pattern is None else _pattern(pattern)
-    found = find(place, known)
+    found = find(place, known, called=called)
     tops = {_folders(source)[:1] for source in found.sources}
     divided = all(top and top[0].lower() in SUBSETS for top in tops)
     made = []

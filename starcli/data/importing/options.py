@@ -309,7 +309,9 @@ def subsets(
         if len(set(subset)) < 2:
             raise entries[0].wrong(
                 f"protocol {protocol}: every clip is in the subset '{subset[0]}'",
-                "have clips that train and clips that test",
+                "import two clips or more of a class"
+                if protocol == HALF
+                else "have clips that train and clips that test",
             )
     return found
 
