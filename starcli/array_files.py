@@ -114,8 +114,9 @@ def _require_file(path: Path, where: str) -> None:
 
 
 def _unreadable(where: str, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or error
-    return DataError(f"cannot be read ({reason})", AGAIN, file=where)
+    if isinstance(error, OSError) and error.strerror:
+        return DataError(f"cannot be read ({error.strerror})", "check the path", file=where)
+    return DataError(f"cannot be read ({error})", AGAIN, file=where)
 
 
 def _member(archive: zipfile.ZipFile, key: str, where: str) -> zipfile.ZipInfo:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -328,3 +330,23 @@ def test_one_clip_of_each_class_leaves_none_to_test(cli: Cli, tmp_path: Path) ->
     assert "fix: import two clips or more of a class" in done.err
     np.save(tmp_path / "clips" / "bow" / "2.npy", body(0, 1))
     assert cli("data", "import", "mine", "clips").code == 0
+
+
+@pytest.mark.parametrize("command", ["data inspect", "data import mine", "view"])
+def test_a_folder_that_may_not_be_opened_is_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for label, name in enumerate(("bow", "kick")):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        np.save(tmp_path / "clips" / name / "1.npy", body(label))
+    scandir = os.scandir
+
+    def locked(path: Path) -> Iterator[os.DirEntry[str]]:
+        if Path(path).name == "kick":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    done = cli(*command.split(), "clips")
+    assert (done.code, done.err.count("\n")) == (3, 2)
+    assert "error: clips/kick: cannot be read (Permission denied)" in done.err
