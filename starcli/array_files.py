@@ -115,6 +115,8 @@ def _require_file(path: Path, where: str) -> None:
 
 
 def _unreadable(where: str, error: Exception) -> DataError:
+    if isinstance(error, OSError) and error.strerror:
+        return DataError(f"cannot be read ({error.strerror})", "check the path", file=where)
     return DataError(f"cannot be read ({error})", AGAIN, file=where)
 
 

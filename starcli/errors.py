@@ -199,4 +199,6 @@ def writes_to(place: Path, option: str = "--store") -> Iterator[None]:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         fix = "free some space" if error.errno == errno.ENOSPC else f"name another with {option}"
-        raise OutputError(f"cannot write: {reason}", fix, file=error.filename or place) from error
+        is_draft = str(error.filename or "").startswith(f"{place}.")
+        file = place if is_draft else error.filename or place
+        raise OutputError(f"cannot write: {reason}", fix, file=file) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from starcli.cli.options import (
     Json,
     LayoutName,
     Mirrored,
+    Overwrite,
     Pattern,
     People,
     Rate,
@@ -40,6 +42,14 @@ data = typer.Typer(
 
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="A setting of the data set: dataset.phase=2.")
+]
+
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path,
+        help="Show some clips, too, in a page .html, contact sheet .png or .gif.",
+    ),
 ]
 
 
@@ -101,7 +111,7 @@ def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
 
 @data.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     settings: Set = None,
     store: StorePath = None,
     config: Config = None,
@@ -124,7 +134,7 @@ def show(
 
 @data.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Data set; see `starcli data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     raw: Annotated[
         Path | None,
         typer.Option(
@@ -194,39 +204,57 @@ def inspect(
     people: People = None,
     mirrored: Mirrored = False,
     swap_sides: Swap = False,
+    picture: Picture = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Say what recordings of poses are, and what contradicts a body; nothing is written."""
+    """Say what recordings of poses are, and what contradicts a body; only --picture writes."""
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data.importing.inspection import inspect as look
     from starcli.data.importing.options import meaning as as_meaning
+    from starcli.viewing.files import require_free, save
+    from starcli.viewing.places import Wanted, look_at_files
 
     meaning = as_meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
+    if picture is not None:
+        require_free(picture, "--picture", overwrite=overwrite)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         inspection = look(
             source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report
         )
+        if picture is not None:
+            wanted = Wanted(reader=reader, meaning=meaning, pattern=class_pattern, fps=fps)
+            seen = look_at_files(source, wanted)
+            save(picture, seen.title, seen.clips, "--picture")
     if as_json:
-        print_document({"ok": True, **inspection})
+        written = {} if picture is None else {"picture": str(picture)}
+        print_document({"ok": True, **inspection, **written})
         return
     rows = [
         *inspection_rows(inspection),
         ("layout", inspection["layout"]),
         ("clips", str(inspection["clips"])),
-        ("classes", ", ".join(inspection["classes"])),
+        ("classes", ", ".join(inspection["classes"]) or "not known"),
     ]
     console.table(str(source), ("what", "value"), rows)
     for warning in inspection["warnings"]:
         console.note(warning)
-    console.note(f"see it move: starcli view {source}")
+    if inspection["unlabelled"] or len(inspection["classes"]) < 2:
+        console.note(_lacking(inspection))
+    if picture is None:
+        console.note(f"see it move: starcli view {shlex.quote(str(source))}")
+    else:
+        console.note(f"see it in {picture}")
 
 
 @data.command("import")
 def import_(
-    name: Annotated[str, typer.Argument(help="What the data set is called from now on.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What the data set is called from now on.")
+    ],
     source: Annotated[
         Path,
         typer.Argument(
@@ -309,6 +337,21 @@ def import_(
         )
     console.note(f"see it move: starcli view {name}")
     console.note(f"next: starcli train --dataset {name}")
+
+
+def _lacking(inspection: Inspection) -> str:
+    """What `data import` would miss."""
+    from starcli.data.importing.options import FOLDERS_FIX
+
+    unlabelled, clips = inspection["unlabelled"], inspection["clips"]
+    if not unlabelled:
+        only = inspection["classes"][0]
+        lacking = f"there is one class, '{only}', data import needs two or more"
+    elif unlabelled == clips:
+        lacking = "no class is known, data import needs them"
+    else:
+        lacking = f"the class of {unlabelled} of {clips} clips is not known, data import needs it"
+    return f"{lacking}: {FOLDERS_FIX}"
 
 
 def inspection_rows(inspection: Inspection) -> list[tuple[str, str]]:

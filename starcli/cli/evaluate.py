@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN]...",
+        metavar="RUN",
         help="Run, default the latest; several: side by side, averaged over seeds and folds alone.",
     ),
 ]

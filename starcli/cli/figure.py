@@ -32,7 +32,7 @@ Out = Annotated[
 @figure.command()
 def gamma(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs; default the latest.")
+        list[str] | None, typer.Argument(metavar="RUN", help="Runs; default the latest.")
     ] = None,
     out: Out = None,
     store: StorePath = None,
@@ -57,7 +57,7 @@ def gamma(
 @figure.command()
 def attributes(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs that differ in m and seed alone.")
+        list[str], typer.Argument(metavar="RUN", help="Runs that differ in m and seed alone.")
     ],
     out: Out = None,
     store: StorePath = None,
@@ -115,7 +115,7 @@ def space(
 def confusion(
     first: Run = None,
     second: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Another over the same split.")
+        str | None, typer.Argument(metavar="OTHER", help="Another over the same split.")
     ] = None,
     out: Out = None,
     store: StorePath = None,

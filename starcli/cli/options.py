@@ -80,7 +80,7 @@ RunName = Annotated[str | None, typer.Option("--run", help="Name of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 ShowSettings = Annotated[bool, typer.Option(help="Print every setting with its origin and stop.")]
 
-Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run; default the latest.")]
+Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run; default the latest.")]
 Gamma = Annotated[float | None, typer.Option(help="Fix gamma instead of the chosen one.")]
 Select = Annotated[
     Literal["validation", "oracle"],
@@ -125,6 +125,8 @@ Mirrored = Annotated[bool, typer.Option("--mirrored", help="The axes of files ar
 Swap = Annotated[
     bool, typer.Option("--swap-sides", help="The names of left and right are exchanged in files.")
 ]
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 
 
 def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a command

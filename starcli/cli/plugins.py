@@ -55,8 +55,8 @@ def list_(
 
 @plugins.command()
 def show(
-    kind: Annotated[str, typer.Argument(help=", ".join(KINDS) + ".")],
-    name: Annotated[str, typer.Argument(help="Its name; see `starcli plugins`.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS) + ".")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; see `starcli plugins`.")],
     as_json: Json = False,
 ) -> None:
     """Print what a plugin does, where it lies, and its settings."""
@@ -93,7 +93,7 @@ def _shown(value: object) -> str:
 
 @plugins.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Its name, such as my-net.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as my-net.")],
     kind: Annotated[str, typer.Option(help="What it is: backbone or reader.")] = "backbone",
     folder: Annotated[
         Path | None,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         parser=path,
         help="Recordings: files, folders or zips in the format of the run's data set, or poses in "
         "any that `starcli plugins` lists a reader for.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import webbrowser
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,10 @@ from starcli.cli.options import (
     Json,
     LayoutName,
     Mirrored,
+    Overwrite,
+    Pattern,
     People,
+    Rate,
     Raw,
     Reader,
     StorePath,
@@ -25,18 +27,16 @@ from starcli.cli.options import (
     UpAxis,
     path,
 )
-from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.viewing.places import Seen
     from starcli.viewing.skeletons import Shown
 
-ENDINGS = (".html", ".png", ".gif")
 Place = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE|DATASET|RUN",
-        help="A file, folder or zip of poses, a data set, or a run, "
+        help="A file, folder, zip or index of poses, a data set, or a run, "
         "whose test clips are shown; ./NAME is a folder that is called like one of these.",
     ),
 ]
@@ -49,7 +49,6 @@ Out = Annotated[
         parser=path, help="A page .html, contact sheet .png or .gif; default NAME.html here."
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 Open = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 
 
@@ -63,8 +62,10 @@ def view(
     open_: Open = False,
     reader: Reader = None,
     layout: LayoutName = None,
+    class_pattern: Pattern = None,
     up: UpAxis = None,
     unit: UnitName = None,
+    fps: Rate = None,
     people: People = None,
     mirrored: Mirrored = False,
     swap_sides: Swap = False,
@@ -76,15 +77,16 @@ def view(
     """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF."""
     from starcli.cli import console
     from starcli.data.importing.options import meaning as as_meaning
+    from starcli.viewing.files import save
     from starcli.viewing.places import Wanted, look
 
     target = _target(out, place, overwrite)
     meaning = as_meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
-    seen = look(place, Wanted(clip or (), clips, raw, reader, meaning), store, config)
-    shown = seen.clips[:1] if target.suffix.lower() == ".gif" else seen.clips
-    _write(target, seen.title, shown, frames)
+    wanted = Wanted(clip or (), clips, raw, reader, meaning, class_pattern, fps)
+    seen = look(place, wanted, store, config)
+    shown = save(target, seen.title, seen.clips, "--out", frames)
     if as_json:
         _print_document(target, seen, shown)
     else:
@@ -101,37 +103,13 @@ def view(
 
 def _target(out: Path | None, place: str, overwrite: bool) -> Path:
     """The file that is to be written."""
+    from starcli.viewing.files import require_free
+
     if out is None:
         name = os.path.basename(os.path.abspath(place)) or "view"
         out = Path(f"{Path(name).stem if os.path.isfile(place) else name}.html")
-    if out.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"expected a file {', '.join(ENDINGS)}, got '{out.suffix}'",
-            "name another with --out",
-            file=out,
-        )
-    if out.is_dir():
-        raise UsageError("is a folder", "name a file with --out", file=out)
-    if out.exists() and not overwrite:
-        raise UsageError(
-            "already exists", "replace it with --overwrite, or name another with --out", file=out
-        )
+    require_free(out, "--out", overwrite=overwrite)
     return out
-
-
-def _write(target: Path, title: str, clips: Sequence[Shown], frames: int) -> None:
-    """Write the kind of file that its name ends in."""
-    from starcli.files import save_text, save_whole
-    from starcli.viewing.page import page
-    from starcli.viewing.sheet import gif, sheet
-
-    kind = target.suffix.lower()
-    if kind == ".html":
-        save_text(target, page(title, clips), "--out")
-    elif kind == ".png":
-        save_whole(target, partial(sheet, title=title, clips=clips, frames=frames), "--out")
-    else:
-        save_whole(target, partial(gif, title=title, clip=clips[0]), "--out")
 
 
 def _print_document(target: Path, seen: Seen, shown: Sequence[Shown]) -> None:

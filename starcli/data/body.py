@@ -29,6 +29,7 @@ SIZES: tuple[tuple[float, float, Unit], ...] = (
 )
 """Lengths of a trunk, from mid-hips to mid-shoulders, and the unit that they speak for."""
 LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+UPWARD = np.array([0.0, 1.0, 0.0])
 ODD = 0.5
 """Share by which the limbs of a body differ neither over a clip nor between its sides."""
 
@@ -140,34 +141,53 @@ def head_above_feet(joints: Values, layout: Layout) -> float:
 def handedness(joints: Values, layout: Layout) -> float:
     """Share of frames in which left is left of where the body faces; NaN if that cannot be seen.
 
-    Left is up x forward in a right-handed frame with y up; forward is where toes, or else the nose,
-    point. It needs three axes, and tells that sides and axes contradict each other, not which of
-    them is wrong.
+    Frames count as much as they show it. It needs three axes, and tells that sides and axes
+    contradict each other, not which of them is wrong.
     """
-    forward = _forward(joints, layout)
-    if forward is None or not np.ptp(joints[np.isfinite(joints)].reshape(-1)) or _is_flat(joints):
+    if not {"left shoulder", "right shoulder"} <= set(layout.joints) or _is_flat(joints):
+        return float("nan")
+    to_left = _to_left(joints, layout)
+    if to_left is None:
         return float("nan")
     left, right = (
         joints[:, :, layout.joints.index(f"{side} shoulder")] for side in ("left", "right")
     )
-    up = np.broadcast_to(np.array([0.0, 1.0, 0.0]), forward.shape)
-    across = (np.cross(up, forward) * (left - right)).sum(-1)
-    return _share(np.where(across == 0, np.nan, across))  # looking straight up says nothing
+    across = (to_left * (left - right)).sum(-1)
+    shown = float(np.nansum(np.abs(across)))
+    return float(np.nansum(across.clip(0)) / shown) if shown else float("nan")
 
 
 def _is_flat(joints: Values) -> bool:
     return joints.shape[-1] < 3 or not np.nanmax(np.abs(joints[..., 2]), initial=0.0)
 
 
-def _forward(joints: Values, layout: Layout) -> Values | None:
-    """Where people face [T, M, 3], as far as toes or the nose tell."""
-    if not {"left shoulder", "right shoulder"} <= set(layout.joints):
-        return None
-    toes, ankles = point(joints, layout, *TOES), point(joints, layout, "ankle")
-    if toes is not None and ankles is not None:
-        return toes - ankles
+def _to_left(joints: Values, layout: Layout) -> Values | None:
+    """The left of where people face [T, M, 3], as far as legs, or else the nose, tell.
+
+    Of a leg it is the axis of its knee, shank x foot, which is the same however the leg swings:
+    who runs has the toes of one foot below or behind its ankle.
+    """
+    for toes in TOES:
+        legs = [_knee_axis(joints, layout, side, toes) for side in ("left", "right")]
+        if axes := [axis for axis in legs if axis is not None]:
+            both: Values = np.nansum(axes, 0)  # of one that is not seen, the other tells
+            return both
     nose, ears = point(joints, layout, "nose"), point(joints, layout, "ear")
-    return None if nose is None or ears is None else nose - ears
+    return None if nose is None or ears is None else _cross(UPWARD, nose - ears)
+
+
+def _knee_axis(joints: Values, layout: Layout, side: str, toes: str) -> Values | None:
+    """To the left of a body on its feet [T, M, 3]; None where the leg lacks joints."""
+    names = [f"{side} {joint}" for joint in ("knee", "ankle", toes)]
+    if not set(names) <= set(layout.joints):
+        return None
+    knee, ankle, toe = (joints[:, :, layout.joints.index(name)] for name in names)
+    return _cross(knee - ankle, toe - ankle)
+
+
+def _cross(one: Values, other: Values) -> Values:
+    product: Values = np.cross(one, other)
+    return product
 
 
 def higher_hand(joints: Values, layout: Layout) -> tuple[float, float]:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from starcli import pipeline
-from starcli.class_names import find_class, require_classes, split_names
+from starcli.class_names import find_class, require_classes, spelled, split_names
 from starcli.contracts import ExtendableMethod, Progress, TextBank, silent
 from starcli.data.clips import ClipSet
 from starcli.data.importing import inspection
 from starcli.data.importing.inspection import Known
-from starcli.data.importing.options import refuse_alike
+from starcli.data.importing.options import doubtful, refuse_alike
 from starcli.data.splits import ClipIndex
 from starcli.errors import DataError, MissingError, StarError, UsageError
 from starcli.evaluation import calibrated_stacking
@@ -133,7 +133,7 @@ class Predictor:
             made = _embedded(experiment, new, describer, progress)
             extend(self.method, open_bank(made["embed"]), known, experiment.settings.method.name)
             self.names += new.names
-            self.notes = [
+            self.notes = _doubtful(new) + [
                 note
                 for step in ("describe", "embed")
                 for note in made[step].summary.get("notes", ())
@@ -295,9 +295,20 @@ def _nothing(bad: Sequence[StarError]) -> StarError:
 
 
 def _unknown(actions: Actions, classes: Sequence[str]) -> Actions | None:
-    """Those of the actions that are no classes of the run; None where all are."""
-    new = tuple(name for name in actions.names if find_class(name, classes) is None)
-    return replace(actions, names=new) if new else None
+    """Those of the actions that are no classes of the run; None where all are.
+
+    They are spelled as those of an import are, but for those that a file describes by its names.
+    """
+    new = [name for name in actions.names if find_class(name, classes) is None]
+    names = new if actions.texts else map(spelled, new)
+    return replace(actions, names=tuple(names)) if new else None
+
+
+def _doubtful(actions: Actions) -> list[str]:
+    """What a text encoder cannot make of names that are to be described, a line each."""
+    if actions.texts:
+        return []
+    return doubtful(actions.names, "name actions in words, or describe them in a .json")
 
 
 def _embedded(

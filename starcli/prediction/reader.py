@@ -162,7 +162,11 @@ class Reader:
         """The clips of a place through the readers of pose files."""
         with sources.unpacked(place) as folder:
             name = partial(_named, folder=folder, place=place)
-            items, unknown = self._items(folder)
+            try:
+                items, unknown = self._items(folder, place)
+            except DataError as error:
+                error.file = name(error.file or "")
+                raise
             self._warn(f"{name(file)}: of no known format" for file in unknown)
             usual = reading.agreed([item.source for item in items], self.form.meaning)
             for parts in reading.by_file(items).values():
@@ -173,16 +177,16 @@ class Reader:
                     else:
                         yield self._converted(place, name(clip.entry.name), clip)
 
-    def _items(self, folder: Path) -> tuple[list[Labelled], list[str]]:
-        """The recordings of a folder or file; arrays of no known shape are in the run's joints."""
+    def _items(self, folder: Path, place: Path) -> tuple[list[Labelled], list[str]]:
+        """The recordings of a place; arrays of no known shape are in the run's joints."""
         layout = self.form.meaning.layout
         try:
-            return labelled(folder, self.form.reader, None, layout)
+            return labelled(folder, self.form.reader, None, layout, place)
         except DataError:
             if layout is not None:
                 raise
             try:
-                return labelled(folder, self.form.reader, None, self.source.layout)
+                return labelled(folder, self.form.reader, None, self.source.layout, place)
             except DataError:
                 pass
             raise
@@ -332,6 +336,7 @@ def _named(name: str, folder: Path, place: Path) -> str:
         return str(place)
     inside = folder.is_dir()
     below = name.removeprefix(f"{folder if inside else folder.parent}/")
+    below = below.removeprefix(f"{place}/")
     return str((place if inside else place.parent) / below)
 
 

@@ -14,9 +14,9 @@ from starcli import registry
 from starcli.contracts import BadClip, DatasetSource, Recording
 from starcli.data import imported
 from starcli.data.importing import checks, sources
-from starcli.data.importing.conversion import Facts, Meaning, convert
-from starcli.data.importing.reading import agreed
-from starcli.data.importing.sources import Source
+from starcli.data.importing.conversion import Facts, Meaning
+from starcli.data.importing.labels import Labelled, labelled
+from starcli.data.importing.reading import agreed, by_file, clip_of, recordings
 from starcli.errors import AbsentError, DataError, StarError, UsageError, suggest
 from starcli.experiment import FINAL, Experiment, make_source
 from starcli.settings.resolve import load, load_recorded, run_section
@@ -35,6 +35,8 @@ class Wanted:
         raw: Recordings of a data set.
         reader: Format of files; None to find it.
         meaning: What the user says of files.
+        pattern: A regular expression with groups `class`, `subject`, `view` for names of files.
+        fps: Frames a second of files that do not say them.
     """
 
     clips: Sequence[str] = ()
@@ -42,6 +44,13 @@ class Wanted:
     raw: Path | None = None
     reader: str | None = None
     meaning: Meaning = field(default_factory=Meaning)
+    pattern: str | None = None
+    fps: float | None = None
+
+    @property
+    def says_of_files(self) -> bool:
+        """Whether anything is said of how files are to be read."""
+        return (self.reader, self.pattern, self.fps, self.meaning) != (None, None, None, Meaning())
 
 
 @dataclass
@@ -78,8 +87,8 @@ def look(place: str, wanted: Wanted, store: Path | None = None, config: Path | N
     """The clips of a place.
 
     Args:
-        place: A file, folder or zip of poses, or the name of a data set or run; a folder that is
-            called like one of these is `./NAME`.
+        place: A file, folder, zip or index of poses, or the name of a data set or run; a folder
+            that is called like one of these is `./NAME`.
         wanted: Which clips, and how files are read.
         store: Folder of all results.
         config: Settings file.
@@ -103,46 +112,58 @@ def look(place: str, wanted: Wanted, store: Path | None = None, config: Path | N
         experiment = Experiment(load_recorded(recorded["settings"], section), recorded)
         return _run(experiment, name, recorded["steps"]["prepare"], wanted)
     if os.path.lexists(place) or os.path.basename(place) != place or "." in place:
-        return _files(Path(place), wanted)
+        return look_at_files(Path(place), wanted)
     names = [*(entry.name for entry in registry.entries("dataset")), *imported.names(root), *known]
     raise UsageError(f"no file, data set or run '{place}'", suggest(place, names))
 
 
 def _require_plain(place: str, kind: str, wanted: Wanted) -> None:
     """Refuse options that say how files are to be read."""
-    if wanted.reader is not None or wanted.meaning != Meaning():
+    if wanted.says_of_files:
         raise UsageError(
-            f"'{place}' is a {kind}; --reader, --layout, --up, --unit, --people, "
-            "--mirrored and --swap-sides are for files",
+            f"'{place}' is a {kind}; --reader, --layout, --class-pattern, --up, --unit, --fps, "
+            "--people, --mirrored and --swap-sides are for files",
             f"leave them out; a folder of this name is ./{place}",
         )
 
 
-def _files(place: Path, wanted: Wanted) -> Seen:
+def look_at_files(place: Path, wanted: Wanted) -> Seen:
+    """The clips of a file, folder, zip or index of poses.
+
+    Args:
+        place: Where they are.
+        wanted: Which clips, and how files are read.
+
+    Raises:
+        UsageError: There is no such clip, or what is wanted is not for files.
+        DataError: Nothing there can be shown.
+    """
     if wanted.raw is not None:
         raise UsageError("--raw names the recordings of a data set", "leave it out")
-    known = sources.readers(wanted.reader, wanted.meaning.layout)
     with sources.unpacked(place) as folder:
-        listing = sources.find(folder, known)
-        meaning = agreed(listing.sources, wanted.meaning)
-        unread = [Unread(each.name, partial(_of_source, each, meaning)) for each in listing.sources]
+        items, _ = labelled(folder, wanted.reader, wanted.pattern, wanted.meaning.layout, place)
+        meaning = agreed([item.source for item in items], wanted.meaning)
+        unread = [
+            Unread(source.name, partial(_of_file, parts, meaning, wanted.fps))
+            for source, parts in by_file(items).items()
+        ]
         return _chosen(unread, wanted, os.path.basename(os.path.abspath(place)))
 
 
-def _of_source(source: Source, meaning: Meaning) -> Iterator[Shown]:
-    for poses in source.reader.read(source.files):
-        name = f"{source.name}#{poses.name}" if poses.name else source.name
-        joints, facts = convert(poses, registry.layout, meaning, name)
-        layout = meaning.layout or registry.layout(poses.layout)
+def _of_file(parts: Sequence[Labelled], meaning: Meaning, fps: float | None) -> Iterator[Shown]:
+    """The recordings of a file that are meant, each as it is seen in its own layout."""
+    for entry, poses in recordings(parts, fps):
+        clip = clip_of(entry, poses, meaning, parts[0].source.format)
+        facts = clip.facts
         lines = (
-            f"format {source.format}, layout {facts.layout}, unit {facts.unit}, "
+            f"format {clip.format}, layout {facts.layout}, unit {facts.unit}, "
             f"x y z from {' '.join(facts.axes)}",
-            _size(joints.shape, facts.fps),
+            _size(clip.joints.shape, facts.fps),
             f"{facts.missing:.1%} of joints not seen; about {facts.body.height:.2f} m tall",
             *facts.notes,
-            *(f"warning: {line}" for line in _warnings(name, facts)),
+            *(f"warning: {line}" for line in _warnings(entry.name, facts)),
         )
-        yield Shown(name, joints, layout, poses.label, facts.fps, lines)
+        yield Shown(entry.name, clip.joints, clip.layout, entry.action, facts.fps, lines)
 
 
 def _size(shape: Sequence[int], fps: float | None) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from starcli import api
@@ -88,3 +90,52 @@ def test_options_of_the_functions_are_those_of_the_commands() -> None:
 def test_options_are_shown_by_the_program(stage: str) -> None:
     command = get_group(app).commands[stage]
     assert [p.name for p in command.params] == list(signature(STAGES[stage]).parameters)
+
+
+def arguments(name: str, command: TyperCommand | TyperGroup) -> Iterator[tuple[str, list[str]]]:
+    """A command and all below it, with their arguments as the program shows them."""
+    own = [p for p in command.params if p.param_type_name == "argument"]
+    yield name, [parameter.metavar or parameter.name or "" for parameter in own]
+    for word, below in getattr(command, "commands", {}).items():
+        yield from arguments(f"{name} {word}", below)
+
+
+def test_arguments_are_words_in_capitals_that_the_program_puts_in_brackets() -> None:
+    """`{NAME}` where one is needed, `[RUN]...` where there may be several."""
+    shown = dict(arguments("starcli", get_group(app)))
+    assert shown["starcli data import"] == ["NAME", "SOURCE"]
+    for name, own in shown.items():
+        assert len(set(own)) == len(own), name
+        for word in own:
+            assert re.fullmatch("[A-Z]+([|][A-Z]+)*", word), f"{name}: {word}"
+
+
+READING = {
+    "reader": "--reader",
+    "layout": "--layout",
+    "up": "--up",
+    "unit": "--unit",
+    "fps": "--fps",
+    "people": "--people",
+    "mirrored": "--mirrored",
+    "swap_sides": "--swap-sides",
+}
+"""What is said of files, wherever they are read."""
+
+
+def test_what_is_said_of_files_is_said_alike_wherever_they_are_read() -> None:
+    data = get_group(app).commands["data"]
+    assert isinstance(data, TyperGroup)
+    commands = {**get_group(app).commands, **data.commands}
+    shown = {
+        name: {
+            param.name: (param.opts, param.default, getattr(param, "help", None))
+            for param in commands[name].params
+        }
+        for name in ("inspect", "import", "predict", "view")
+    }
+    for name, own in shown.items():
+        assert {key: own[key][0] for key in READING} == {k: [o] for k, o in READING.items()}, name
+        assert {key: own[key] for key in READING} == {k: shown["view"][k] for k in READING}, name
+    labelling = [name for name, own in shown.items() if "class_pattern" in own]
+    assert labelling == ["inspect", "import", "view"]  # a run names clips whatever their class

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable, Sequence
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from starcli.conformance.bodies import sample
 from starcli.contracts import NoSettings
 from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.inspection import Inspection, inspect
+from starcli.data.importing.labels import labelled
 from starcli.errors import DataError
 from starcli.poses import IMAGE, Poses
 from starcli.viewing.places import Wanted, look
@@ -242,3 +246,107 @@ def test_a_recording_of_any_reader_may_be_asked_for_by_its_name(tmp_path: Path) 
     with pytest.raises(DataError, match=r"no array 'e' in all\.npz") as caught:
         inspect(tmp_path / "index.csv", Meaning())
     assert (caught.value.line, caught.value.fix) == (6, "there are: a, b, c, d")
+
+
+def test_takes_whose_frames_lie_in_one_folder(tmp_path: Path, take: Values) -> None:
+    """Each is a clip of the folder's class and subject, called by what its names begin with."""
+    for name in ("a", "b"):
+        openpose(tmp_path / "bow" / "ann", [[p] for p in take], name)
+    items, _ = labelled(tmp_path, None, None)
+    entries = [item.entry for item in items]
+    assert [entry.name for entry in entries] == ["bow/ann/a", "bow/ann/b"]
+    assert {(entry.action, entry.subject) for entry in entries} == {("bow", "ann")}
+
+
+def test_links_are_followed_but_not_in_circles(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    np.save(tmp_path / "far" / "1.npy", body(0))
+    (tmp_path / "clips" / "kick").mkdir(parents=True)
+    np.save(tmp_path / "clips" / "kick" / "1.npy", body(1))
+    (tmp_path / "clips" / "bow").symlink_to(tmp_path / "far")
+    (tmp_path / "clips" / "kick" / "up").symlink_to(tmp_path / "clips")
+    (tmp_path / "far" / "round").symlink_to(tmp_path / "clips" / "kick")
+    items, _ = labelled(tmp_path / "clips", None, None)
+    names = [item.entry.name for item in items]
+    assert names == ["bow/1.npy", "bow/round/1.npy", "kick/1.npy"]
+    (tmp_path / "clips" / "bow" / "2.npy").symlink_to(tmp_path / "nowhere.npy")
+    done = cli("data", "inspect", "clips")
+    assert (done.code, done.err.count("\n")) == (3, 2)
+    assert "bow/2.npy: cannot be read (No such file or directory)" in done.err
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "loop: no such file or folder" in cli("data", "inspect", "loop").err
+
+
+@pytest.mark.parametrize("command", ["data inspect", "data import mine", "view"])
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [([], "clips.zip: has no files"), (["a/readme.txt"], "clips.zip: none of its 1 files is of")],
+    ids=["empty", "other"],
+)
+def test_a_zip_without_recordings_is_named(
+    cli: Cli, command: str, members: Sequence[str], message: str
+) -> None:
+    with zipfile.ZipFile("clips.zip", "w") as archive:
+        for name in members:
+            archive.writestr(name, "words")
+    done = cli(*command.split(), "clips.zip")
+    assert (done.code, done.err.count("\n")) == (3, 2)
+    assert f"error: {message}" in done.err
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_no_coordinates(tmp_path: Path, take: Values) -> None:
+    paths = openpose(tmp_path / "far", [[p] for p in take])
+    document = json.loads(paths[5].read_text())
+    document["people"][0]["pose_keypoints_2d"][3] = 1e308
+    paths[5].write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"the neck base is at 1e\+308") as caught:
+        inspect(tmp_path / "far", Meaning())
+    assert (caught.value.file, caught.value.frame) == ("take", 5)
+    joints = body(0)
+    joints[2, 0] = 1e300
+    np.save(tmp_path / "far.npy", joints)
+    with pytest.raises(DataError, match="the spine base is at"):
+        inspect(tmp_path / "far.npy", Meaning())
+    joints = body(0)
+    joints[3, 4] = np.inf
+    np.save(tmp_path / "once.npy", joints)
+    assert inspect(tmp_path / "once.npy", Meaning())["missing"] == pytest.approx(
+        1 / joints[..., 0].size
+    )
+    joints[joints[..., 1] > 0] = np.inf
+    np.save(tmp_path / "half.npy", joints)
+    with pytest.raises(DataError, match="shows hips and shoulders, from which its unit"):
+        inspect(tmp_path / "half.npy", Meaning())
+
+
+def test_one_clip_of_each_class_leaves_none_to_test(cli: Cli, tmp_path: Path) -> None:
+    for label, name in enumerate(("bow", "kick")):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        np.save(tmp_path / "clips" / name / "1.npy", body(label))
+    done = cli("data", "import", "mine", "clips")
+    assert (done.code, done.err.count("\n")) == (3, 2)
+    assert "protocol half: every clip is in the subset 'train'" in done.err
+    assert "fix: import two clips or more of a class" in done.err
+    np.save(tmp_path / "clips" / "bow" / "2.npy", body(0, 1))
+    assert cli("data", "import", "mine", "clips").code == 0
+
+
+@pytest.mark.parametrize("command", ["data inspect", "data import mine", "view"])
+def test_a_folder_that_may_not_be_opened_is_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for label, name in enumerate(("bow", "kick")):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        np.save(tmp_path / "clips" / name / "1.npy", body(label))
+    scandir = os.scandir
+
+    def locked(path: Path) -> Iterator[os.DirEntry[str]]:
+        if Path(path).name == "kick":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    done = cli(*command.split(), "clips")
+    assert (done.code, done.err.count("\n")) == (3, 2)
+    assert "error: clips/kick: cannot be read (Permission denied)" in done.err

@@ -68,7 +68,45 @@ def test_mirrored_bodies_and_exchanged_sides_contradict(
     ]
     assert body.handedness(joints[:, :, twins], layout) < 0.1
     turned = joints * [-1, 1, -1]
-    assert body.handedness(turned, layout) == right
+    assert body.handedness(turned, layout) == pytest.approx(right)
+
+
+def test_a_leg_that_swings_back_tells_no_other_side() -> None:
+    """Who runs along z: one foot flat, the other behind with its toes below and behind the ankle.
+
+    The middle of both toes lies behind the middle of both ankles.
+    """
+    joints = np.zeros((1, 1, 25, 3))
+    for names, place in {
+        "shoulder": [0.0, 1.4, 0.0],
+        "knee": [0.0, 0.5, 0.0],
+        "ankle": [0.0, 0.1, 0.0],
+        "foot": [0.0, 0.0, 0.1],
+    }.items():
+        for side, x in (("left", 0.2), ("right", -0.2)):
+            joints[..., KINECT_V2.joints.index(f"{side} {names}"), :] = np.add(place, [x, 0, 0])
+    assert body.handedness(joints, KINECT_V2) == 1.0  # left is up x forward: y x z = x
+    joints[..., KINECT_V2.joints.index("right ankle"), 1:] = [0.6, -0.4]
+    joints[..., KINECT_V2.joints.index("right foot"), 1:] = [0.4, -0.6]
+    assert body.handedness(joints, KINECT_V2) == 1.0
+    assert body.handedness(joints * [-1, 1, 1], KINECT_V2) == 0.0
+    joints[..., KINECT_V2.joints.index("left foot"), :] = np.nan
+    assert body.handedness(joints, KINECT_V2) == 1.0
+
+
+def test_frames_count_as_much_as_they_show() -> None:
+    """Three frames in which the toes are a little to the wrong side, one in which it is clear."""
+    joints = np.zeros((4, 1, 25, 3))
+    for side, x in (("left", 0.25), ("right", -0.25)):
+        for names, place in {
+            "shoulder": (x, 1.4, 0),
+            "knee": (x, 0.5, 0),
+            "ankle": (x, 0, 0),
+        }.items():
+            joints[..., KINECT_V2.joints.index(f"{side} {names}"), :] = place
+        toes = np.stack([np.full(4, x), np.zeros(4), [-0.01, -0.01, -0.01, 0.12]], -1)
+        joints[:, 0, KINECT_V2.joints.index(f"{side} foot")] = toes
+    assert body.handedness(joints, KINECT_V2) == pytest.approx(0.8)
 
 
 def test_pictures_say_nothing_of_sides(clip: npt.NDArray[np.float64]) -> None:

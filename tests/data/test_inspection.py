@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,94 @@ def test_a_zip_is_read_and_one_that_leads_out_is_refused(clips: Path, tmp_path: 
     with pytest.raises(DataError, match="leads out of the archive"), unpacked(Path(archive)):
         pass
     assert not (tmp_path.parent / "out.json").exists()
+
+
+@pytest.mark.parametrize("ending", [".html", ".png", ".GIF"])
+def test_a_picture_is_what_view_shows_of_it(cli: Cli, clips: Path, ending: str) -> None:
+    """In captions the clips have the classes of their folders, as in what is printed."""
+    before = {path: path.read_bytes() for path in clips.rglob("*.json")}
+    done = cli("data", "inspect", "clips", "--picture", f"seen{ending}", "--json")
+    assert done.code == 0, done.err
+    document = json.loads(done.out)
+    assert (document["clips"], document["picture"]) == (4, f"seen{ending}")
+    assert cli("view", "clips", "--out", f"viewed{ending}").code == 0
+    assert Path(f"seen{ending}").read_bytes() == Path(f"viewed{ending}").read_bytes()
+    if ending == ".html":
+        assert "wave/bob/take1: wave" in Path("seen.html").read_text("utf-8")
+    assert {path: path.read_bytes() for path in clips.rglob("*.json")} == before
+
+
+def test_a_picture_is_of_the_files_as_the_options_say(cli: Cli, clips: Path) -> None:
+    """An index, too, with the parts that its rows mean and their classes."""
+    (clips / "index.csv").write_text("file,start,end,class\nwave/ann/take1,1,3,greet\n")
+    options = ["--fps", "12", "--swap-sides", "--picture", "seen.html"]
+    done = cli("data", "inspect", "clips/index.csv", *options)
+    assert done.code == 0 and "see it in seen.html" in done.err, done.err
+    page = Path("seen.html").read_text("utf-8")
+    assert "wave/ann/take1@1-3: greet" in page and "2 frames, 1 person, 12 frames a second" in page
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "message"),
+    [
+        ("seen.mp4", 2, "seen.mp4: expected a file .html, .png, .gif, got '.mp4'"),
+        ("there.png", 2, "there.png: already exists"),
+        ("folder.png", 2, "folder.png: is a folder"),
+        ("there.png/seen.html", 6, "cannot write"),
+    ],
+)
+def test_a_picture_that_cannot_be_written(
+    cli: Cli, clips: Path, picture: str, code: int, message: str
+) -> None:
+    Path("there.png").write_text("mine")
+    Path("folder.png").mkdir()
+    before = set(Path().rglob("*"))
+    done = cli("data", "inspect", "clips", "--picture", picture)
+    assert (done.code, message in done.err) == (code, True), done.err
+    assert "--picture" in done.err and not done.out
+    assert set(Path().rglob("*")) == before
+    assert Path("there.png").read_text() == "mine"
+    if picture == "there.png":
+        assert cli("data", "inspect", "clips", "--picture", picture, "--overwrite").code == 0
+        assert Path("there.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("stems", [("take",), ("bow", "kick")])
+def test_frames_that_lie_loose_have_no_class(
+    cli: Cli, tmp_path: Path, stems: Sequence[str]
+) -> None:
+    """What stands before their numbers is the clip's name; `inspect` and `import` say the same."""
+    reader = OpenPose(NoSettings())
+    (tmp_path / "loose").mkdir()
+    for stem in stems:
+        reader.write_sample(sample("body-25", 2, 1), tmp_path / "loose" / f"{stem}.json")
+    done = cli("data", "inspect", "loose")
+    assert done.code == 0 and "not known" in done.out
+    assert "no class is known, data import needs them: put recordings at CLASS/" in done.err
+    document = json.loads(cli("data", "inspect", "loose", "--json").out)
+    assert (document["clips"], document["classes"]) == (len(stems), [])
+    assert document["unlabelled"] == len(stems)
+    done = cli("data", "import", "mine", "loose")
+    assert done.code == 3
+    assert f"loose/{stems[0]}: '{stems[0]}' has no class" in done.err
+    assert "fix: put recordings at CLASS/" in done.err and "--class-pattern" in done.err
+    named = cli("data", "inspect", "loose", "--class-pattern", "(?P<class>[a-z]+)", "--json")
+    assert json.loads(named.out)["classes"] == list(stems)
+
+
+def test_a_folder_of_frames_alone_is_a_clip_of_the_class_that_it_names(
+    cli: Cli, clips: Path
+) -> None:
+    for path in (clips / "kick", clips / "wave" / "bob"):
+        shutil.rmtree(path)
+    for path in (clips / "wave" / "ann" / "take1").iterdir():
+        path.rename(clips / "wave" / path.name)
+    shutil.rmtree(clips / "wave" / "ann")
+    done = cli("data", "inspect", "clips")
+    assert "there is one class, 'wave', data import needs two or more: put" in done.err
+    done = cli("data", "import", "mine", "clips")
+    assert (done.code, "1 class, expected 2 or more" in done.err) == (3, True)
+    assert "fix: import recordings of others too; put recordings at CLASS/" in done.err
+    OpenPose(NoSettings()).write_sample(sample("body-25", 2, 1), clips / "x.json")
+    done = cli("data", "inspect", "clips")
+    assert "the class of 1 of 2 clips is not known, data import needs it" in done.err

@@ -227,7 +227,7 @@ def test_joints_of_nobody_known_in_another_order(store: Store) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("A001", "A002", "A003", "A004"), "4 class names, such as 'A001', say no action"),
+        (("A001", "A002", "A003", "A004"), "4 names, such as 'A001', say no action"),
         (("0", "1", "2", "3"), "say no action"),
         (("\U0001f44b", "\U0001f9b5", "\U0001f57a", "\U0001f64c"), "say no action"),
         (("пить воду", "махать", "пинать", "прыгать"), "say little to encoders that read English"),

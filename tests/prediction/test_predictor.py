@@ -15,13 +15,11 @@ import torch
 
 import starcli
 from starcli import pipeline
-from starcli.api import Predicted
 from starcli.contracts import Clip, TextBank
 from starcli.errors import DataError, UsageError
-from starcli.evaluation.metrics import predict as named_by
-from starcli.evaluation.model_selection import open_scored
-from starcli.prediction.predictor import Prediction, Predictor, extend, read_actions
+from starcli.prediction.predictor import Predictor, extend, read_actions
 from tests.progress import Watching
+from tests.scores import by_name, require_same_as_evaluate
 from tests.test_pipeline import TINY, Cli
 
 PLAIN = {**TINY, "text.name_template": "{parts}"}
@@ -52,31 +50,6 @@ def some(clips: Path, count: int = 3) -> list[Path]:
 
 def store_of(run: starcli.Run) -> list[str]:
     return ["--store", str(run.experiment.store.root)]
-
-
-def by_name(prediction: Prediction) -> dict[str, float]:
-    return {action["name"]: action["score"] for action in prediction["actions"]}
-
-
-def require_same_as_evaluate(run: starcli.Run, found: Predicted) -> int:
-    """Compare all scores and the best class of each test clip; how many there were."""
-    e = run.experiment
-    results, _ = pipeline.run_steps(e, "calibrate")
-    judged, names = open_scored(results["evaluate"]), results["evaluate"].data()["clips"]
-    gamma = results["calibrate"].summary["gamma"]
-    assert found["gamma"] == gamma
-    best, compared = named_by(judged, gamma), 0
-    for each in found["predictions"]:
-        if (clip := Path(each["clip"]).stem) not in names:
-            continue
-        row, compared = names.index(clip), compared + 1
-        shift = [gamma * (c in e.seen) for c in range(len(e.source.classes))]
-        want = dict(zip(e.source.classes, judged.scores[row] - shift, strict=True))
-        assert by_name(each) == pytest.approx(want, abs=1e-4)
-        top = each["actions"][0]
-        assert top["score"] == pytest.approx(max(want.values()), abs=1e-4)
-        assert want[e.source.classes[best[row]]] - want[top["name"]] < 1e-4
-    return compared
 
 
 def test_a_test_clip_is_named_as_evaluate_scored_it(run: starcli.Run, clips: Path) -> None:

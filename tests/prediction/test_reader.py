@@ -164,6 +164,50 @@ def test_what_cannot_be_read_is_named(
     assert found.fix
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("name", "content", "said", "frame"),
+    [
+        (
+            "wave/t_1_keypoints.json",
+            '{"version": 1.3, "people": []}',
+            "nobody is in any frame",
+            None,
+        ),
+        (
+            "wave/t_1_keypoints.json",
+            '{"people": [{"pose_keypoints_2d": [1, 1, 1, 2, 2, 2]}, {"pose_keypoints_2d": [1,',
+            "not readable JSON",
+            None,
+        ),
+        ("wave/t_1_keypoints.json", '{"people": [{"pose_keypoints_2d": ["x"]}]}', "numbers", 1),
+        ("wave/t_1_keypoints.json", '{"people": [{"pose_keypoints_2d": [1, 2]}]}', "", 1),
+        ("wave/other.json", '{"name": "x"}', "none of its 1 files is of a known format", None),
+    ],
+    ids=["nobody", "cut", "words", "short", "other"],
+)
+def test_a_bad_file_is_named_as_the_user_sees_it(
+    tmp_path: Path, name: str, content: str, said: str, frame: int | None, zipped: bool
+) -> None:
+    """Below the folder or zip that was named, never where a zip was unpacked."""
+    place = tmp_path / ("clips.zip" if zipped else "clips")
+    if zipped:
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.writestr("readme.txt", "words")
+            archive.writestr(name, content)
+    else:
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_text(content)
+    (found,) = read(source_of("utd-mhad"), place)
+    assert isinstance(found, DataError) and found.fix
+    assert (said.replace("1 files", f"{1 + zipped} files") in found.message, found.frame) == (
+        True,
+        frame,
+    )
+    whole = str(place) if "known format" in said else f"{place}/{name}"
+    assert found.file == whole
+
+
 def test_one_bad_recording_does_not_spoil_its_folder(tmp_path: Path) -> None:
     source = source_of("nw-ucla")
     source.write_sample(tmp_path)

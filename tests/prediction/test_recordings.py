@@ -43,7 +43,9 @@ def clip(label: int = 3, subject: int = 1) -> Values:
     return body(label, subject)[:, None]
 
 
-def trained(root: Path, joints: Callable[[Values], Values], **said: Any) -> starcli.Run:
+def trained(
+    root: Path, joints: Callable[[Values], Values], encoder: str = "glove-50", **said: Any
+) -> starcli.Run:
     """A run on clips of six classes by two people."""
     for label, name in enumerate(CLASSES):
         for number, subject in enumerate(("ann", "bob")):
@@ -51,7 +53,8 @@ def trained(root: Path, joints: Callable[[Values], Values], **said: Any) -> star
             path.parent.mkdir(parents=True)
             np.save(path, joints(clip(label, number)))
     make("own", ImportRequest(root / "clips", meaning(**said)), root / "store")
-    return starcli.train(dataset="own", store=root / "store", settings=SMALL)
+    settings = {**SMALL, "encoder.name": encoder}
+    return starcli.train(dataset="own", store=root / "store", settings=settings)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,12 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> starcli.Run:
         return pixels(joints)
 
     return trained(tmp_path_factory.mktemp("flat"), picture, layout="kinect-v2")
+
+
+@pytest.fixture(scope="module")
+def worded(tmp_path_factory: pytest.TempPathFactory) -> starcli.Run:
+    """A run whose text encoder makes something of every text."""
+    return trained(tmp_path_factory.mktemp("worded"), lambda joints: joints, encoder="minilm")
 
 
 @dataclass(frozen=True)
@@ -212,6 +221,86 @@ def test_two_axes_for_a_run_with_a_depth(run: starcli.Run, form: str) -> None:
 def test_scores_beside_the_joints(run: starcli.Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", keypoints=clip(), confidence=np.ones((len(clip()), 1, 25)))
     assert same(answer(run, tmp_path / "a.npz"), answer(run, clip()))
+
+
+def test_folders_of_subsets(run: starcli.Run, tmp_path: Path) -> None:
+    """`train/` and `test/` are folders like others to who is to be named."""
+    for number, folder in enumerate(("train/wave", "test/wave")):
+        (tmp_path / folder).mkdir(parents=True)
+        np.save(tmp_path / folder / "x.npy", clip(3, number))
+    found = starcli.predict(run, tmp_path, top=9)["predictions"]
+    names = [str(tmp_path / folder / "x.npy") for folder in ("test/wave", "train/wave")]
+    assert [each["clip"] for each in found] == names
+    for each, subject in zip(found, (1, 0), strict=True):
+        scores = {a["name"]: a["score"] for a in each["actions"]}
+        assert scores == pytest.approx(answer(run, clip(3, subject)).scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("names", [("Anna", "anna"), ("1", "01")])
+def test_one_person_under_two_names(
+    run: starcli.Run, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    """Each recording is named, whoever else has a name alike."""
+    for number, person in enumerate(names):
+        (tmp_path / "wave" / person).mkdir(parents=True)
+        np.save(tmp_path / "wave" / person / "x.npy", clip(3, number))
+    found = starcli.predict(run, tmp_path, top=9)["predictions"]
+    scores = {each["clip"]: {a["name"]: a["score"] for a in each["actions"]} for each in found}
+    for number, person in enumerate(names):
+        want = answer(run, clip(3, number)).scores
+        name = str(tmp_path / "wave" / person / "x.npy")
+        assert scores[name] == pytest.approx(want, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        ("A001, A002", "2 names, such as 'A001', say no action to a text encoder: name actions in"),
+        ("0, wave", "the name '0' says no action"),
+        ("пить воду, wave", "the name 'пить воду' says little to encoders that read English"),
+        ("손 흔들기, 발차기", "2 names, such as '손 흔들기', say little to encoders"),
+    ],
+)
+def test_actions_that_say_nothing_to_a_text_encoder(
+    worded: starcli.Run, actions: str, said: str
+) -> None:
+    found = starcli.predict(worded, clip(), actions=actions)
+    assert any(said in line for line in found["notes"]), found["notes"]
+
+
+def test_actions_of_which_the_encoder_knows_no_word(run: starcli.Run) -> None:
+    refused(run, clip(), "the encoder knows no word of", "", actions="пить воду, wave")
+
+
+def test_actions_joined_in_any_way_are_one_text(run: starcli.Run) -> None:
+    """A class of the run is found, and a new action is described, in any spelling."""
+    want = answer(run, clip(), actions="sit down, put on hat")
+    assert set(want.scores) == {"sit down", "put on hat"}
+    for names in ("sit_down, put_on_hat", "Sit-Down, put-on-hat", "SitDown, PutOnHat"):
+        assert same(answer(run, clip(), actions=names), want), names
+    for twice in ("put_on, PutOn", ["sit down", "SitDown"]):
+        refused(run, clip(), "duplicate class", "spell both the same", actions=twice)
+
+
+def test_tables_of_spreadsheets(run: starcli.Run, tmp_path: Path) -> None:
+    r"""`\` in paths, an empty last column, empty rows, semicolons, a byte order mark."""
+    for number, person in enumerate(("ann", "bob")):
+        (tmp_path / "wave" / person).mkdir(parents=True)
+        np.save(tmp_path / "wave" / person / "x.npy", clip(3, number))
+    table = tmp_path / "clips.csv"
+    rows = ["file;class;", r"wave\ann\x.npy;wave;", ";;", r"wave\bob\x.npy;wave;", ";;", ""]
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    found = starcli.predict(run, table, top=9)
+    assert found["bad"] == []
+    for number, each in enumerate(found["predictions"]):
+        scores = {a["name"]: a["score"] for a in each["actions"]}
+        assert scores == pytest.approx(answer(run, clip(3, number)).scores, abs=1e-4)
+    table.write_text("file,class\nwave/ann/x.npy,wave\nwave/bob/y.npy,wave\n")
+    error = refused(run, table, "no such file", "check the path")
+    assert (error.file, error.line) == (str(table), 3)
+    table.write_text("file,class\nwave/ann/x.npy,wave,1\n")
+    error = refused(run, table, "has 3 fields, the first line has 2", "may be quoted")
+    assert (error.file, error.line) == (str(table), 2)
 
 
 # What else goes wrong.

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 
 from starcli import pipeline
 from starcli.contracts import NoSettings
-from starcli.data.importing import sources
+from starcli.data.importing import labels
 from starcli.viewing.page import unpacked
 from starcli_plugins.datasets.simulated.source import Simulated
 from starcli_plugins.datasets.utd_mhad import UtdMhad
@@ -35,7 +35,7 @@ Values = npt.NDArray[np.float32]
 def arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """One format is enough."""
     monkeypatch.setattr(
-        sources, "readers", lambda only=None, layout=None: {"arrays": Arrays(NoSettings())}
+        labels, "readers", lambda only=None, layout=None: {"arrays": Arrays(NoSettings())}
     )
 
 
@@ -294,9 +294,9 @@ def test_files_are_shown_without_torch(body: Values, tmp_path: Path) -> None:
     np.save(tmp_path / "wave.npy", body)
     script = (
         "import sys; from starcli.contracts import NoSettings\n"
-        "from starcli.data.importing import sources\n"
+        "from starcli.data.importing import labels\n"
         "from starcli_plugins.readers.arrays import Arrays\n"
-        "sources.readers = lambda only=None, layout=None: {'arrays': Arrays(NoSettings())}\n"
+        "labels.readers = lambda only=None, layout=None: {'arrays': Arrays(NoSettings())}\n"
         "from starcli.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"

@@ -188,7 +188,8 @@ def _recording(items: Sequence[tuple[int, Any, PoseFile]]) -> Poses:
 def _off_middle(joints: Values, middle: int, left: int, right: int) -> float:
     """How far a joint is from the middle of two others, as a rule; infinite if it is not known."""
     off = joints[:, :, middle] - joints[:, :, [left, right]].mean(2)
-    far = np.linalg.norm(off, axis=-1)
+    with np.errstate(over="ignore"):  # numbers that are no coordinates are named later
+        far = np.linalg.norm(off, axis=-1)
     return float(np.median(far[~np.isnan(far)])) if not np.isnan(far).all() else np.inf
 
 

@@ -93,10 +93,12 @@ def form_of(points: Values) -> Form:
 
 def _extent(points: Values) -> float:
     """The median diagonal of the box around points [frames, n, axes]; missing ones are NaN."""
-    missing = np.isnan(points)
+    missing = ~np.isfinite(points)
     low = np.where(missing, np.inf, points).min(1)
     high = np.where(missing, -np.inf, points).max(1)
-    diagonal = np.linalg.norm(high - low, axis=-1)[~missing.all(1).any(-1)]
+    known = ~missing.all(1).any(-1)
+    with np.errstate(over="ignore"):  # numbers that are no coordinates are named later
+        diagonal = np.linalg.norm(high[known] - low[known], axis=-1)
     return float(np.median(diagonal)) if len(diagonal) else np.inf
 
 

@@ -20,6 +20,8 @@ Values = npt.NDArray[np.float64]
 Joints = npt.NDArray[np.float32]
 TRUNK = 0.5
 """Length that the trunk of a body is given where no unit says how long it is, metres."""
+FURTHEST = 1e7
+"""A coordinate that no recording has, whatever its unit: 10 km in millimetres."""
 ASPECT = 16 / 9
 """Width to height of a picture whose size nobody knows."""
 UPRIGHT: dict[Up, Axes] = {
@@ -113,7 +115,9 @@ def convert(
             "name another with --layout",
             file=where,
         )
-    seen = people.without_ghosts(gaps.without_doubtful(poses.joints, poses.confidence))
+    seen = gaps.without_doubtful(poses.joints, poses.confidence)
+    _require_near(seen, layout, poses, where)
+    seen = people.without_ghosts(seen)
     numbers = np.arange(len(seen)) if poses.frames is None else poses.frames
     everybody = people.followed(seen, poses.people, numbers)
     meant = people.chosen(everybody, meaning.people)
@@ -139,6 +143,25 @@ def convert(
     if meaning.target is not None and meaning.target.name != layout.name:
         joints = joint_map(layout, meaning.target).apply(joints)
     return np.ascontiguousarray(joints + 0.0, np.float32), facts  # no negative zero
+
+
+def is_far(joints: Values) -> npt.NDArray[np.bool_]:
+    """Which numbers are no coordinates: with them nothing can be computed."""
+    far: npt.NDArray[np.bool_] = np.isfinite(joints) & (np.abs(joints) > FURTHEST)
+    return far
+
+
+def _require_near(joints: Values, layout: Layout, poses: Poses, where: str) -> None:
+    far = is_far(joints)
+    if not far.any():
+        return
+    row, _, joint, _ = index = tuple(np.argwhere(far)[0])
+    raise DataError(
+        f"the {layout.joints[joint]} is at {joints[index]:.3g}",
+        "fix the recording, or leave it out",
+        file=where,
+        frame=int(row + 1 if poses.frames is None else poses.frames[row]),
+    )
 
 
 def known_facts(joints: Joints, layout: Layout) -> Facts:
@@ -221,6 +244,12 @@ def _measured(
     """Joints in metres by the unit that their body's size speaks for, and that unit."""
     length = body.trunk(joints, layout)
     unit = usual or ("m" if not body.has_trunk(layout) else body.unit_of(length))
+    if unit is None and not np.isfinite(length):
+        raise DataError(
+            "no frame shows hips and shoulders, from which its unit would follow",
+            "name the unit with --unit, or leave the recording out",
+            file=where,
+        )
     if unit is None:
         raise DataError(
             f"a trunk of {length:.3g} is a body's in no unit",

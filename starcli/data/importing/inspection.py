@@ -26,6 +26,7 @@ class Inspection(TypedDict):
     layout: str
     clips: int
     classes: list[str]
+    unlabelled: int
     frames: int
     people: int
     fps: float | None
@@ -133,6 +134,7 @@ def summary(clips: Sequence[Known], warnings: list[str]) -> Inspection:
         "layout": _alike(each.layout for each in facts),
         "clips": len(clips),
         "classes": sorted({clip.entry.action for clip in clips} - {""}),
+        "unlabelled": sum(not clip.entry.action for clip in clips),
         "frames": frames,
         "people": max(each.people for each in facts),
         "fps": rates.pop() if len(rates) == 1 else None,

@@ -79,7 +79,7 @@ def of_folder(
         UsageError: The pattern is not one.
     """
     expression = None if pattern is None else _pattern(pattern)
-    contents = find(place, known)
+    contents = find(place, known, called=called)
     tops = {_folders(source)[:1] for source in contents.sources}
     divided = all(top and top[0].lower() in SUBSETS for top in tops)
     made = []
@@ -133,9 +133,10 @@ def _by_name(entry: Entry, expression: re.Pattern[str]) -> Entry:
 
 
 def _folders(source: Source) -> tuple[str, ...]:
-    """The folders that a recording lies in; one of frames alone is named by the folder itself."""
+    """The folders that a recording lies in; one that is a folder of frames is named by it."""
     parts = PurePosixPath(source.name).parts
-    return parts if len(source.files) > 1 and len(parts) == 1 else parts[:-1]
+    is_folder = parts == PurePosixPath(source.files[0].name).parent.parts
+    return parts if is_folder and len(parts) == 1 else parts[:-1]
 
 
 def _by_folders(entry: Entry, folders: tuple[str, ...], *, divided: bool) -> Entry:

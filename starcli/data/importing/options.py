@@ -191,7 +191,7 @@ def classes(listed: Path | None, entries: Sequence[Entry]) -> tuple[str, ...]:
     if len(named) < 2:
         raise DataError(
             f"{len(named)} class, expected 2 or more",
-            "name all classes",
+            "name all classes" if listed else f"import recordings of others too; {FOLDERS_FIX}",
             file=listed or entries[0].place[0],
         )
     return tuple(spelled(name) for name, *_ in named)
@@ -246,16 +246,20 @@ def labels(entries: Sequence[Entry], names: Sequence[str], *, numbered: bool = F
     return ids
 
 
-def doubtful(names: Sequence[str]) -> list[str]:
-    """What a text encoder cannot make of names, a line each."""
+def doubtful(
+    names: Sequence[str], way_out: str = "name classes in words, with --classes or as folders"
+) -> list[str]:
+    """What a text encoder cannot make of names, a line each.
+
+    Args:
+        names: Names of classes.
+        way_out: What to do about those without words.
+    """
     codes = [name for name in names if CODE.fullmatch(name) or not any(map(str.isalpha, name))]
     others = [name for name in names if name not in codes and not _is_latin(name)]
     doubts = []
     if codes:
-        doubts.append(
-            f"{_counted(codes)} no action to a text encoder: name classes in words, with "
-            "--classes or as folders"
-        )
+        doubts.append(f"{_counted(codes)} no action to a text encoder: {way_out}")
     if others:
         doubts.append(
             f"{_counted(others)} little to encoders that read English, such as the default one: "
@@ -265,7 +269,9 @@ def doubtful(names: Sequence[str]) -> list[str]:
 
 
 def _counted(names: Sequence[str]) -> str:
-    return f"{len(names)} class names, such as '{names[0]}', say"
+    if len(names) == 1:
+        return f"the name '{names[0]}' says"
+    return f"{len(names)} names, such as '{names[0]}', say"
 
 
 def _is_latin(name: str) -> bool:
@@ -309,7 +315,9 @@ def subsets(
         if len(set(subset)) < 2:
             raise entries[0].wrong(
                 f"protocol {protocol}: every clip is in the subset '{subset[0]}'",
-                "have clips that train and clips that test",
+                "import two clips or more of a class"
+                if protocol == HALF
+                else "have clips that train and clips that test",
             )
     return by_protocol
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from starcli import registry
 from starcli.contracts import Layout, Progress, silent
 from starcli.data import body
-from starcli.data.importing.conversion import Facts, Joints, Meaning, convert, upward
+from starcli.data.importing.conversion import Facts, Joints, Meaning, convert, is_far, upward
 from starcli.data.importing.index import Entry
 from starcli.data.importing.labels import Labelled
 from starcli.data.importing.sources import Source
@@ -158,7 +158,7 @@ def agreed(sources: Sequence[Source], meaning: Meaning) -> Meaning:
     known, ups, units = layouts(), Counter[Up](), Counter[Unit]()
     for poses in _some(sources):
         layout = meaning.layout or known[poses.layout]
-        if poses.joints.shape[2:] != (len(layout.joints), 3):
+        if poses.joints.shape[2:] != (len(layout.joints), 3) or is_far(poses.joints).any():
             continue
         if poses.axes is None and (up := upward(poses.joints, layout)):
             ups[up] += 1

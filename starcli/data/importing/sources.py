@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,9 @@ def readers(only: str | None = None, layout: Layout | None = None) -> dict[str, 
     return by_name
 
 
-def find(place: Path, known: Mapping[str, Reader], name: str = "") -> Found:
+def find(
+    place: Path, known: Mapping[str, Reader], name: str = "", called: Path | None = None
+) -> Found:
     """The recordings of a file or folder.
 
     Args:
@@ -79,6 +82,7 @@ def find(place: Path, known: Mapping[str, Reader], name: str = "") -> Found:
         known: The readers to choose from.
         name: What the file or folder is called; where left out, files have their own names, and
             those below a folder the names that they have there.
+        called: What the place is called in messages, such as the zip that was unpacked there.
 
     Raises:
         DataError: It does not exist, or nothing in it is of a known format.
@@ -90,7 +94,7 @@ def find(place: Path, known: Mapping[str, Reader], name: str = "") -> Found:
     for folder in _by_folder(files):
         _of_folder(folder, known, sources, unknown)
     if not sources:
-        raise _nothing(place, files, known)
+        raise _nothing(place, files, known, called or place)
     sources.sort(key=lambda source: natural(source.name))
     return Found(sources, unknown)
 
@@ -148,14 +152,31 @@ def _is_added(path: PurePosixPath) -> bool:
 
 def _below(root: Path, name: str) -> list[PoseFile]:
     """The files below a folder, in natural order, with their names below it or below `name`."""
-    paths = [(path.relative_to(root).as_posix(), path) for path in root.rglob("*")]
-    kept = [
-        (below, path)
-        for below, path in paths
-        if not _is_added(PurePosixPath(below)) and path.is_file()
-    ]
+    paths = [(path.relative_to(root).as_posix(), path) for path in _files_in(root, frozenset())]
+    kept = [(below, path) for below, path in paths if not _is_added(PurePosixPath(below))]
     kept.sort(key=lambda both: natural(both[0]))
     return [PoseFile(path, str(PurePosixPath(name) / below)) for below, path in kept]
+
+
+def _files_in(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """The files at any depth, links followed, but for those that lead to a folder above.
+
+    A link that leads nowhere is a file, so that reading names it.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise DataError(
+            f"cannot be read ({error.strerror})", "check the path", file=folder
+        ) from error
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files_in(Path(entry), above | {real})
+        elif entry.is_file() or entry.is_symlink():
+            yield Path(entry)
 
 
 def _by_folder(files: Sequence[PoseFile]) -> Iterator[list[PoseFile]]:
@@ -195,7 +216,7 @@ def _of_folder(
     alone = len(frames) == 1 and not single
     for (name, stem), together in frames.items():
         folder = PurePosixPath(together[0].name).parent
-        where = folder if (alone and folder.parts) or not stem else folder / stem
+        where = folder if (alone and folder.parts) or not stem else PurePosixPath(stem)
         sources.append(Source(where.as_posix(), tuple(together), known[name], name))
 
 
@@ -217,16 +238,18 @@ def recognised(file: PoseFile, known: Mapping[str, Reader], first: str | None = 
     return next((name for name in named if known[name].recognises(file)), None)
 
 
-def _nothing(place: Path, files: Sequence[PoseFile], known: Mapping[str, Reader]) -> DataError:
+def _nothing(
+    place: Path, files: Sequence[PoseFile], known: Mapping[str, Reader], called: Path
+) -> DataError:
     if len(known) == 1 and files:
         (name,) = known
         what = "is not" if place.is_file() else f"none of its {len(files)} files is"
         return DataError(
-            f"{what} {known[name].title}", "leave --reader out to find the format", file=place
+            f"{what} {known[name].title}", "leave --reader out to find the format", file=called
         )
     titles = ", ".join(sorted(reader.title for reader in known.values()))
     if not files:
-        return DataError("has no files", "name recordings", file=place)
+        return DataError("has no files", "name recordings", file=called)
     if place.is_file() and (damage := _damage(files[0])):
         return damage
     return DataError(
@@ -234,7 +257,7 @@ def _nothing(place: Path, files: Sequence[PoseFile], known: Mapping[str, Reader]
         if place.is_file()
         else f"none of its {len(files)} files is of a known format of poses",
         f"known are: {titles}",
-        file=place,
+        file=called,
     )
 
 
