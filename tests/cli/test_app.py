@@ -101,7 +101,7 @@ WRONG = [
         2,
         "usage",
         "no dataset 'simulatd'",
-        "did you mean 'simulated'? there are: ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad",
+        "did you mean 'simulated'? there are: florence3d, ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad",
     ),
     (
         ["pretrain", "--split", "fold"],

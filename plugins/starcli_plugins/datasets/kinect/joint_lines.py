@@ -1,0 +1,50 @@
+"""Text with one joint a line, `x y z`, and one frame after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from starcli.contracts import Recording
+from starcli.errors import DataError
+from starcli_plugins.datasets.io import archives
+from starcli_plugins.datasets.io.float_parsing import NUMBER
+
+AGAIN = "download it again"
+
+
+def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
+    """The joints of a recording in its own axes, unit and order, [frames, 1, joints, 3].
+
+    Args:
+        recording: The file.
+        joints: Lines of a frame.
+
+    Raises:
+        DataError: A line is not three numbers, or the last frame is cut.
+    """
+    rows = [line.split() for line in archives.load(recording).rstrip().split(b"\n")]
+    for number, row in enumerate(rows, 1):
+        if len(row) != 3:
+            raise DataError(
+                f"expected 3 numbers, got {len(row)}", AGAIN, file=recording.where, line=number
+            )
+        for word in row:
+            if NUMBER.fullmatch(word) is None:
+                text = word[:40].decode("ascii", "replace")
+                raise DataError(
+                    f"'{text}' is not a number", AGAIN, file=recording.where, line=number
+                )
+    if len(rows) % joints:
+        raise DataError(
+            f"expected {joints} lines a frame, got {len(rows)} lines: the last frame has "
+            f"{len(rows) % joints}",
+            AGAIN,
+            file=recording.where,
+        )
+    return np.array(rows, dtype=np.float64).reshape(-1, 1, joints, 3)
+
+
+def text(values: npt.NDArray[np.float64]) -> str:
+    """Joints [frames, V, 3] as such a file has them."""
+    return "".join(" ".join(f"{x:.6f}" for x in joint) + " \n" for joint in values.reshape(-1, 3))
