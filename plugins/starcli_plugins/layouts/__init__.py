@@ -19,8 +19,8 @@ LAYOUTS = (
     H36M_17,
     SMPL_22,
     ZED_38,
-    OPENNI_15,
 )
+"""Those that pose files come in; OPENNI_15 is one of data sets alone."""
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 
 __all__ = [
