@@ -19,6 +19,8 @@ from starcli.class_names import casefolded
 from starcli.contracts import DescriberContext, Plugin
 from starcli.errors import DataError
 from starcli_plugins.datasets.kinect.florence3d import Florence3d
+from starcli_plugins.datasets.kinect.kard import Kard
+from starcli_plugins.datasets.kinect.utkinect import UtKinect
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
 from starcli_plugins.datasets.nw_ucla import NwUcla
 from starcli_plugins.datasets.pku.source import PkuMmd
@@ -45,6 +47,8 @@ SOURCES: Mapping[str, Any] = {
     "utd-mhad": UtdMhad,
     "nw-ucla": NwUcla,
     "florence3d": Florence3d,
+    "utkinect": UtKinect,
+    "kard": Kard,
     "simulated": Simulated,
 }
 FILES = {name: name for name in SOURCES} | {"ntu60": "ntu120"}
@@ -90,9 +94,10 @@ def test_every_class_has_a_text_for_every_part(dataset: str) -> None:
     assert {part for table in source.layout.parts.values() for part in table} == set(MEMBERS)
     assert sorted(source.layout.parts) == [2, 4, 6]
     # What stands in the file of the data set is what is found, not another file's.
-    own, known = document(FILES[dataset]), {}
+    own = document(FILES[dataset])
+    known: dict[str, Mapping[str, str]] = {}
     for other, names in own.get("same_as", {}).items():
-        known = {name: document(other)["actions"][theirs] for name, theirs in names.items()}
+        known |= {name: document(other)["actions"][theirs] for name, theirs in names.items()}
     assert texts(dataset) == {name: {**known, **own["actions"]}[name] for name in source.classes}
     assert set(own["actions"]) | set(known) >= set(source.classes)
     assert own["dataset"] == FILES[dataset]
@@ -105,7 +110,7 @@ def test_a_file_has_the_classes_in_their_order_and_no_others() -> None:
     assert len(set(document("pku-mmd")["same_as"]["ntu120"].values())) == 49
 
 
-@pytest.mark.parametrize("name", ["pku-mmd", "florence3d"])
+@pytest.mark.parametrize("name", ["pku-mmd", "florence3d", "utkinect", "kard"])
 def test_an_action_is_described_here_or_in_another_file(name: str) -> None:
     own = document(name)
     others = [action for names in own["same_as"].values() for action in names]

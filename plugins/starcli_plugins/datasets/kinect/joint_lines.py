@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +14,7 @@ from starcli_plugins.datasets.io import archives
 from starcli_plugins.datasets.io.float_parsing import NUMBER
 
 AGAIN = "download it again"
+LINE = re.compile(rb"\s*%b\s+%b\s+%b\s*" % ((NUMBER.pattern,) * 3))
 
 
 def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
@@ -23,18 +27,11 @@ def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
     Raises:
         DataError: A line is not three numbers, or the last frame is cut.
     """
-    rows = [line.split() for line in archives.load(recording).rstrip().split(b"\n")]
-    for number, row in enumerate(rows, 1):
-        if len(row) != 3:
-            raise DataError(
-                f"expected 3 numbers, got {len(row)}", AGAIN, file=recording.where, line=number
-            )
-        for word in row:
-            if NUMBER.fullmatch(word) is None:
-                text = word[:40].decode("ascii", "replace")
-                raise DataError(
-                    f"'{text}' is not a number", AGAIN, file=recording.where, line=number
-                )
+    lines = archives.load(recording).rstrip().split(b"\n")
+    rows = [line.split() for line in lines]
+    for number, line in enumerate(lines, 1):
+        if LINE.fullmatch(line) is None:
+            raise _wrong(rows[number - 1], recording, number)
     if len(rows) % joints:
         raise DataError(
             f"expected {joints} lines a frame, got {len(rows)} lines: the last frame has "
@@ -43,6 +40,15 @@ def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
             file=recording.where,
         )
     return np.array(rows, dtype=np.float64).reshape(-1, 1, joints, 3)
+
+
+def _wrong(row: Sequence[bytes], recording: Recording, line: int) -> DataError:
+    """What is wrong with a line that is not three numbers."""
+    message = f"expected 3 numbers, got {len(row)}"
+    if len(row) == 3:
+        word = next(word for word in row if NUMBER.fullmatch(word) is None)
+        message = f"'{word[:40].decode('ascii', 'replace')}' is not a number"
+    return DataError(message, AGAIN, file=recording.where, line=line)
 
 
 def text(values: npt.NDArray[np.float64]) -> str:
