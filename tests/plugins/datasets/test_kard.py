@@ -125,6 +125,7 @@ def test_one_clip_of_the_distribution(shared: Path) -> None:
     [
         ("1 2 3\n" * 44, ["expected 15 lines a frame", "the last frame has 14"]),
         ("1 2 3\n" * 7 + "1 2 3 4\n" * 8, [":8", "expected 3 numbers, got 4"]),
+        ("1 2 3\n" * 14 + "1 2 3", [":15", "the last line does not end"]),
         ("1 2 1e999\n" * 15, ["inf"]),
         ("1,2,3\n" * 15, [":1", "got 1"]),
     ],

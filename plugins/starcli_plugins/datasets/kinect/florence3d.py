@@ -113,7 +113,7 @@ class Florence3d(OneClipFiles):
         rng = np.random.default_rng(0)
         for number in range(2 * len(self.classes)):
             action, subject = number // 2 + 1, number % 2 + 1
-            values = rng.normal(size=(20, len(self.layout.joints), 3)) * 500
+            values = rng.normal(size=(21, len(self.layout.joints), 3)) * 500
             path = raw / f"a{action:02}_s{subject}_id{number + 1}.txt"
             path.write_text(joint_lines.text(values), "utf-8")
 

@@ -27,7 +27,8 @@ def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
     Raises:
         DataError: A line is not three numbers, or the last frame is cut.
     """
-    lines = archives.load(recording).rstrip().split(b"\n")
+    data = archives.load(recording)
+    lines = data.rstrip().split(b"\n")
     rows = [line.split() for line in lines]
     for number, line in enumerate(lines, 1):
         if LINE.fullmatch(line) is None:
@@ -39,6 +40,8 @@ def read(recording: Recording, joints: int) -> npt.NDArray[np.float64]:
             AGAIN,
             file=recording.where,
         )
+    if not data.endswith(b"\n"):  # a number cut in two is a number
+        raise DataError("the last line does not end", AGAIN, file=recording.where, line=len(rows))
     return np.array(rows, dtype=np.float64).reshape(-1, 1, joints, 3)
 
 

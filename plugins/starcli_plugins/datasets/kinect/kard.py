@@ -111,7 +111,7 @@ class Kard(OneClipFiles):
         """Write one made-up clip of every class by subjects 1 and 2."""
         rng = np.random.default_rng(0)
         for action, subject in itertools.product(range(1, len(self.classes) + 1), (1, 2)):
-            values = rng.normal(size=(40, len(self.layout.joints), 3)) * 500
+            values = rng.normal(size=(41, len(self.layout.joints), 3)) * 500
             path = raw / f"a{action:02}_s{subject:02}_e01_realworld.txt"
             path.write_text(joint_lines.text(values), "utf-8")
 

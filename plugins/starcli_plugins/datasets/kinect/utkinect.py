@@ -117,7 +117,7 @@ class UtKinect(OneClipFiles):
         """Write one made-up clip of every class by subjects 1 and 2."""
         rng = np.random.default_rng(0)
         for word, subject in itertools.product(WORDS, (1, 2)):
-            values = rng.normal(size=(20, len(self.layout.joints), 3))
+            values = rng.normal(size=(21, len(self.layout.joints), 3))
             (raw / f"{word}_s{subject:02}_e01.txt").write_text(joint_lines.text(values), "utf-8")
 
 
