@@ -21,6 +21,7 @@ from starcli.errors import DataError
 from starcli_plugins.datasets.kinect.florence3d import Florence3d
 from starcli_plugins.datasets.kinect.kard import Kard
 from starcli_plugins.datasets.kinect.utkinect import UtKinect
+from starcli_plugins.datasets.mocap.bandai_namco import BandaiNamco
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
 from starcli_plugins.datasets.nw_ucla import NwUcla
 from starcli_plugins.datasets.pku.source import PkuMmd
@@ -49,6 +50,7 @@ SOURCES: Mapping[str, Any] = {
     "florence3d": Florence3d,
     "utkinect": UtKinect,
     "kard": Kard,
+    "bandai-namco": BandaiNamco,
     "simulated": Simulated,
 }
 FILES = {name: name for name in SOURCES} | {"ntu60": "ntu120"}
@@ -110,7 +112,7 @@ def test_a_file_has_the_classes_in_their_order_and_no_others() -> None:
     assert len(set(document("pku-mmd")["same_as"]["ntu120"].values())) == 49
 
 
-@pytest.mark.parametrize("name", ["pku-mmd", "florence3d", "utkinect", "kard"])
+@pytest.mark.parametrize("name", ["pku-mmd", "florence3d", "utkinect", "kard", "bandai-namco"])
 def test_an_action_is_described_here_or_in_another_file(name: str) -> None:
     own = document(name)
     others = [action for names in own["same_as"].values() for action in names]
