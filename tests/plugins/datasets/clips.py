@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from starcli.contracts import Clip, Subset
@@ -40,9 +41,11 @@ def subset_counts(clips: Sequence[Clip], protocol: str, classes: int) -> dict[Su
 
 
 def folds_cover(source: OneClipFiles, classes: Iterable[int]) -> None:
-    """Each of the classes is unseen in exactly one of the folds fold0, fold1, ..."""
-    splits = source.splits
+    """Each of the classes is unseen in exactly one of the folds, which a seeded shuffle deals."""
+    splits, ids = source.splits, np.array(list(classes))
     assert list(splits) == [f"fold{n}" for n in range(len(splits))]
-    assert Counter(c for fold in splits.values() for c in fold) == Counter(classes)
+    dealt = np.array_split(np.random.default_rng(0).permutation(ids), len(splits))
+    assert list(splits.values()) == [tuple(sorted(fold.tolist())) for fold in dealt]
+    assert Counter(c for fold in splits.values() for c in fold) == Counter(ids.tolist())
     assert source.preset["dataset.protocol"] in source.protocols
     assert source.preset["dataset.split"] in splits

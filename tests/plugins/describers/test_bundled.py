@@ -20,6 +20,7 @@ from starcli.contracts import DescriberContext, Plugin
 from starcli.errors import DataError
 from starcli_plugins.datasets.kinect.florence3d import Florence3d
 from starcli_plugins.datasets.kinect.kard import Kard
+from starcli_plugins.datasets.kinect.kinder_gator import KinderGator
 from starcli_plugins.datasets.kinect.utkinect import UtKinect
 from starcli_plugins.datasets.mocap.bandai_namco import BandaiNamco
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
@@ -51,6 +52,7 @@ SOURCES: Mapping[str, Any] = {
     "utkinect": UtKinect,
     "kard": Kard,
     "bandai-namco": BandaiNamco,
+    "kinder-gator": KinderGator,
     "simulated": Simulated,
 }
 FILES = {name: name for name in SOURCES} | {"ntu60": "ntu120"}
@@ -112,7 +114,9 @@ def test_a_file_has_the_classes_in_their_order_and_no_others() -> None:
     assert len(set(document("pku-mmd")["same_as"]["ntu120"].values())) == 49
 
 
-@pytest.mark.parametrize("name", ["pku-mmd", "florence3d", "utkinect", "kard", "bandai-namco"])
+@pytest.mark.parametrize(
+    "name", ["pku-mmd", "florence3d", "utkinect", "kard", "bandai-namco", "kinder-gator"]
+)
 def test_an_action_is_described_here_or_in_another_file(name: str) -> None:
     own = document(name)
     others = [action for names in own["same_as"].values() for action in names]

@@ -59,9 +59,9 @@ class Florence3d(OneClipFiles):
     layout = OPENNI_15
     protocols = ("xsub",)
     splits: Mapping[str, tuple[int, ...]] = {
-        "fold0": (0, 4, 5),
-        "fold1": (1, 3, 8),
-        "fold2": (2, 6, 7),
+        "fold0": (2, 4, 5),
+        "fold1": (3, 6, 8),
+        "fold2": (0, 1, 7),
     }
     classes = (
         "wave",

@@ -53,10 +53,10 @@ class Kard(OneClipFiles):
     layout = OPENNI_15
     protocols = ("xsub",)
     splits: Mapping[str, tuple[int, ...]] = {
-        "fold0": (1, 8, 11, 16),
-        "fold1": (4, 5, 15, 17),
-        "fold2": (0, 3, 9, 12, 13),
-        "fold3": (2, 6, 7, 10, 14),
+        "fold0": (0, 2, 3, 10, 12),
+        "fold1": (4, 5, 7, 13, 16),
+        "fold2": (6, 9, 11, 14),
+        "fold3": (1, 8, 15, 17),
     }
     classes = (
         "horizontal arm wave",

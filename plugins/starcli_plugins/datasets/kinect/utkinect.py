@@ -62,9 +62,9 @@ class UtKinect(OneClipFiles):
     layout = KINECT_V1
     protocols = ("xsub",)
     splits: Mapping[str, tuple[int, ...]] = {
-        "fold0": (1, 5, 9),
-        "fold1": (2, 4, 8),
-        "fold2": (0, 3, 6, 7),
+        "fold0": (2, 4, 6, 7),
+        "fold1": (3, 5, 9),
+        "fold2": (0, 1, 8),
     }
     classes = (
         "walk",

@@ -100,11 +100,11 @@ class BandaiNamco(OneClipFiles):
     layout = SMPL_22
     protocols = ("xtake",)
     splits: Mapping[str, tuple[int, ...]] = {
-        "fold0": (1, 7, 11, 18, 21),
-        "fold1": (2, 6, 16, 20, 23),
-        "fold2": (0, 9, 12, 19, 22),
-        "fold3": (3, 4, 8, 14),
-        "fold4": (5, 17),
+        "fold0": (2, 4, 11, 19, 21),
+        "fold1": (3, 6, 14, 22),
+        "fold2": (0, 8, 12, 20),
+        "fold3": (5, 7, 16, 23),
+        "fold4": (1, 9, 17, 18),
     }
     classes = tuple(
         {"byebye": "bye bye", "dance-short": "dance"}.get(name, name.replace("-", " "))
