@@ -38,7 +38,8 @@ class OneClipFiles:
         """One for each file, in the order of file names."""
         if raw is None:
             raise DataError(f"{self.name} needs its recordings", self.request or "")
-        return archives.recordings(self.files(raw), self.pattern)
+        files = archives.find(raw, self.pattern, self.request or "")
+        return archives.recordings(files, self.pattern)
 
     def clips(self, recording: Recording) -> Iterator[Clip]:
         """The one clip of a file.

@@ -23,6 +23,7 @@ from starcli_plugins.datasets.kinect.kard import Kard
 from starcli_plugins.datasets.kinect.kinder_gator import KinderGator
 from starcli_plugins.datasets.kinect.utkinect import UtKinect
 from starcli_plugins.datasets.mocap.bandai_namco import BandaiNamco
+from starcli_plugins.datasets.mocap.hdm05 import Hdm05
 from starcli_plugins.datasets.ntu.source import Ntu60, Ntu120
 from starcli_plugins.datasets.nw_ucla import NwUcla
 from starcli_plugins.datasets.pku.source import PkuMmd
@@ -53,6 +54,7 @@ SOURCES: Mapping[str, Any] = {
     "kard": Kard,
     "bandai-namco": BandaiNamco,
     "kinder-gator": KinderGator,
+    "hdm05": Hdm05,
     "simulated": Simulated,
 }
 FILES = {name: name for name in SOURCES} | {"ntu60": "ntu120"}
@@ -115,7 +117,7 @@ def test_a_file_has_the_classes_in_their_order_and_no_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pku-mmd", "florence3d", "utkinect", "kard", "bandai-namco", "kinder-gator"]
+    "name", ["pku-mmd", "florence3d", "utkinect", "kard", "bandai-namco", "kinder-gator", "hdm05"]
 )
 def test_an_action_is_described_here_or_in_another_file(name: str) -> None:
     own = document(name)
