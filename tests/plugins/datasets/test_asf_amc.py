@@ -155,13 +155,16 @@ def test_a_bad_skeleton_is_named(change: tuple[str, str], words: list[str]) -> N
     ("change", "words"),
     [
         (("b 90\n", ""), ["has no values of b", "frame 2"]),
-        (("a 0 0 90", "a 0 0"), ["m.amc:9", "3 values"]),
-        (("a 0 0 90", "a 0 0 x"), ["m.amc:9", "'x'"]),
-        (("a 0 0 90", "z 0 0 90"), ["m.amc:9", "'z 0 0 90'"]),
-        (("b 90\n", "b 90\nb 90\n"), ["m.amc:11"]),
+        (("a 0 0 90", "a 0 0"), ["m.amc:10", "a: expected 3 values, got 2"]),
+        (("a 0 0 90", "a 0 0 x"), ["m.amc:10", "'x'"]),
+        (("a 0 0 90", "z 0 0 90"), ["m.amc:10", "'z' is not a bone"]),
+        (("b 90\n", "b 90\nb 90\n"), ["m.amc:12", "duplicate values of b"]),
         ((AMC, ""), ["has no frames"]),
-        (("1\nroot", "root"), ["m.amc:4"]),
-        (("3\nroot 0 0 0 0 0 0\na 90 0 90\nb 0\n", "3\nroot 0 0 0 0 0 0\na 90"), ["m.amc:13"]),
+        (("1\nroot", "root"), ["m.amc:4", "before the number of the first frame"]),
+        (
+            ("3\nroot 0 0 0 0 0 0\na 90 0 90\nb 0\n", "3\nroot 0 0 0 0 0 0\na 90"),
+            ["m.amc:14", "got 1"],
+        ),
     ],
 )
 def test_bad_motion_is_named(change: tuple[str, str], words: list[str]) -> None:

@@ -82,7 +82,7 @@ def test_bodies_are_upright_right_handed_and_possible(clips: list[Clip]) -> None
     lying = SOURCE.classes.index("lie down on the floor")
     upright = [r for clip, r in zip(clips, reports, strict=True) if clip.label != lying]
     assert all(report.head_up == 1 for report in upright)
-    assert all(0.45 < report.trunk < 0.62 for report in reports)
+    assert all(0.42 < report.trunk < 0.62 for report in reports)
     assert max(report.step for report in reports) < 0.15
 
 
@@ -107,7 +107,7 @@ def test_frames_are_every_fourth_of_120_a_second(shared: Path) -> None:
     raw = shared / "data" / "mocap" / "hdm05_cuts.zip"
     with zipfile.ZipFile(raw) as archive:
         name = next(n for n in archive.namelist() if n.endswith(NAME))
-        frames = sum(line.isdecimal() for line in archive.read(name).decode().split("\n"))
+        frames = sum(line.isdecimal() for line in archive.read(name).decode("latin-1").split("\n"))
     assert len(clip_named(shared, "bd_squat1Reps_001").joints) == -(-frames // 4)
     assert SOURCE.fps == 30
 

@@ -195,14 +195,8 @@ def motion(text: str, body: Skeleton, where: str) -> dict[str, Values]:
             frames.append({})
             continue
         name, cells = words[0], words[1:]
-        if not frames or name not in sizes or name in frames[-1] or len(cells) != sizes[name]:
-            raise DataError(
-                f"'{line.strip()[:40]}' is not a frame's number nor {sizes.get(name, 'the')} "
-                "values of a bone of the skeleton, once a frame",
-                AGAIN,
-                file=where,
-                line=number,
-            )
+        if wrong := _wrong(name, len(cells), frames, sizes):
+            raise DataError(wrong, AGAIN, file=where, line=number)
         try:
             frames[-1][name] = list(map(float, cells))
         except ValueError as error:
@@ -211,6 +205,19 @@ def motion(text: str, body: Skeleton, where: str) -> dict[str, Values]:
     if not frames:
         raise DataError("has no frames", AGAIN, file=where)
     return {name: np.array([frame[name] for frame in frames]) for name in sizes}
+
+
+def _wrong(
+    name: str, count: int, frames: Sequence[Mapping[str, object]], sizes: Mapping[str, int]
+) -> str:
+    """What is wrong with a line of values of a bone; empty if nothing is."""
+    if not frames:
+        return f"'{name[:40]}' comes before the number of the first frame"
+    if name not in sizes:
+        return f"'{name[:40]}' is not a bone of the skeleton that moves"
+    if name in frames[-1]:
+        return f"duplicate values of {name}"
+    return "" if count == sizes[name] else f"{name}: expected {sizes[name]} values, got {count}"
 
 
 def _require_whole(
