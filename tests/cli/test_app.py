@@ -101,7 +101,8 @@ WRONG = [
         2,
         "usage",
         "no dataset 'simulatd'",
-        "did you mean 'simulated'? there are: ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad",
+        "did you mean 'simulated'? there are: bandai-namco, florence3d, hdm05, kard, "
+        "kinder-gator, ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad, utkinect",
     ),
     (
         ["pretrain", "--split", "fold"],

@@ -74,6 +74,12 @@ def test_showing_what_is_known_looks_at_no_clip(cli: Cli, monkeypatch: pytest.Mo
     [
         ("utd-mhad", (), {"clips": 861, "classes": 27, "subjects": 8, "views": 1}),
         ("nw-ucla", (), {"clips": 1484, "classes": 10, "subjects": 10, "views": 3}),
+        ("florence3d", (), {"clips": 215, "classes": 9, "subjects": 10, "views": 1}),
+        ("utkinect", (), {"clips": 200, "classes": 10, "subjects": 10, "views": 1}),
+        ("kard", (), {"clips": 540, "classes": 18, "subjects": 10, "views": 1}),
+        ("bandai-namco", (), {"clips": 639, "classes": 24, "views": 1}),
+        ("kinder-gator", (), {"clips": 1159, "classes": 28, "subjects": 20, "views": 1}),
+        ("hdm05", (), {"clips": 287, "classes": 11, "subjects": 5, "views": 1}),
         ("ntu120", (), {"clips": 113_945, "classes": 120, "subjects": 106, "views": 3}),
         ("pku-mmd", (), {"recordings": 1076, "classes": 51, "subjects": 66, "views": 3}),
         (

@@ -10,8 +10,10 @@ import pytest
 from starcli.contracts import Layout
 from starcli.data.mapping import joint_map, rule_map
 from starcli.errors import DataError
-from starcli_plugins.layouts import AZURE_32, BODY_25, COCO_17, KINECT_V1, KINECT_V2, LAYOUTS
+from starcli_plugins import layouts
+from starcli_plugins.layouts import AZURE_32, BODY_25, COCO_17, KINECT_V1, KINECT_V2, OPENNI_15
 
+LAYOUTS = (*layouts.LAYOUTS, OPENNI_15)
 PAIRS = list(product(LAYOUTS, LAYOUTS))
 
 

@@ -18,11 +18,12 @@ from starcli_plugins.layouts import (
     KINECT_V2,
     LAYOUTS,
     MEDIAPIPE_33,
+    OPENNI_15,
     SMPL_22,
     ZED_38,
 )
 
-EVERY = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
+EVERY = pytest.mark.parametrize("layout", [*LAYOUTS, OPENNI_15], ids=lambda x: x.name)
 KINECTS = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
 POSES = pytest.mark.parametrize("layout", [COCO_17, MEDIAPIPE_33], ids=lambda x: x.name)
 V2_PARTS = {
@@ -197,9 +198,9 @@ def test_joints_of_poses_stand_at_the_published_numbers() -> None:
     assert {n: MEDIAPIPE_33.joints[n] for n in pose} == pose
 
 
-HANDLESS = [COCO_17, COCO_18, BODY_25, HALPE_26, H36M_17, SMPL_22]
+HANDLESS = [COCO_17, COCO_18, BODY_25, HALPE_26, H36M_17, SMPL_22, OPENNI_15]
 """Wrists stand in for the hands."""
-SPINES = [KINECT_V1, KINECT_V2, AZURE_32, H36M_17, SMPL_22, ZED_38]
+SPINES = [KINECT_V1, KINECT_V2, AZURE_32, H36M_17, SMPL_22, ZED_38, OPENNI_15]
 """The spine is the hip part, as in the paper; elsewhere the hips are."""
 BELONGS = {
     "head": (
@@ -240,7 +241,7 @@ def test_parts_hold_the_joints_named(layout: Layout) -> None:
 
 
 def test_hands_are_wrists_only_where_there_are_no_hands() -> None:
-    for layout in LAYOUTS:
+    for layout in (*LAYOUTS, OPENNI_15):
         hands = {layout.joints[j] for j in layout.parts[6]["hand"]}
         assert ({"left wrist", "right wrist"} == hands) == (layout in HANDLESS)
 

@@ -5,7 +5,7 @@ A name means the same place on the body in all of them. All bones point at the l
 
 from starcli_plugins.layouts.bodies import H36M_17, SMPL_22, ZED_38
 from starcli_plugins.layouts.keypoints import BODY_25, COCO_17, COCO_18, HALPE_26, MEDIAPIPE_33
-from starcli_plugins.layouts.kinect import AZURE_32, KINECT_V1, KINECT_V2
+from starcli_plugins.layouts.kinect import AZURE_32, KINECT_V1, KINECT_V2, OPENNI_15
 
 LAYOUTS = (
     KINECT_V2,
@@ -20,6 +20,7 @@ LAYOUTS = (
     SMPL_22,
     ZED_38,
 )
+"""Those that pose files come in; OPENNI_15 is one of data sets alone."""
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "KINECT_V2",
     "LAYOUTS",
     "MEDIAPIPE_33",
+    "OPENNI_15",
     "SMPL_22",
     "ZED_38",
 ]

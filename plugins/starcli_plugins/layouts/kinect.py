@@ -222,3 +222,58 @@ AZURE_32 = Layout(
     across=(5, 12),
 )
 """The 32 joints of Azure Kinect and Femto Bolt; the first 32 of ZED's BODY_34 are the same."""
+
+OPENNI_15 = Layout(
+    name="openni-15",
+    joints=(
+        "head",
+        "neck base",
+        "spine mid",
+        "left shoulder",
+        "left elbow",
+        "left wrist",
+        "right shoulder",
+        "right elbow",
+        "right wrist",
+        "left hip",
+        "left knee",
+        "left ankle",
+        "right hip",
+        "right knee",
+        "right ankle",
+    ),
+    bones=(
+        (0, 1),
+        (2, 1),
+        (3, 1),
+        (4, 3),
+        (5, 4),
+        (6, 1),
+        (7, 6),
+        (8, 7),
+        (9, 2),
+        (10, 9),
+        (11, 10),
+        (12, 2),
+        (13, 12),
+        (14, 13),
+    ),
+    parts=partitions(
+        {
+            "head": (0, 1),
+            "hand": (5, 8),
+            "arm": (3, 4, 6, 7),
+            "hip": (2,),
+            "leg": (9, 10, 12, 13),
+            "foot": (11, 14),
+        }
+    ),
+    origin=2,
+    centre=1,
+    across=(3, 6),
+)
+"""The 15 joints of OpenNI's NiTE on Kinect v1, as KARD and Florence 3D Actions have them.
+
+The neck is the middle of the shoulders, the torso that of neck and hips' middle. Forearms are as
+long as upper arms there, so what NiTE calls hands lies at the wrists, and its feet at the ankles.
+"""

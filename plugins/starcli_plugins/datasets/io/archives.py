@@ -137,6 +137,12 @@ def members(path: Path, pattern: str) -> Iterator[Recording]:
         yield Recording(name, path, info.filename)
 
 
+def has(path: Path, member: str) -> bool:
+    """Whether a zip has a member of this name."""
+    with _damage_named(path):
+        return member in _opened(path).NameToInfo
+
+
 def _refuse_other_content(one: Recording, other: Recording) -> None:
     """Two copies of a recording are one; two recordings of one name are a mistake."""
     if hashlib.sha256(load(one)).digest() != hashlib.sha256(load(other)).digest():
