@@ -60,7 +60,8 @@ class PrepareSection(Section):
     """From recordings to clips."""
 
     normalise: tuple[Normalisation, ...] = Field(
-        ("centre", "front"), description="centre, front, relative, shoulders; in this order"
+        ("centre", "front"),
+        description="centre, front, relative, shoulders, floor, body; in this order",
     )
     skip_bad: bool = Field(False, description="go on without unreadable recordings, and list them")
 
