@@ -151,6 +151,16 @@ class PublishedWeights(Protocol):
         """
 
 
+@runtime_checkable
+class PartPure(Protocol):
+    """A backbone, the tokens of whose parts depend on joints of those parts alone."""
+
+    @property
+    def reads(self) -> Mapping[str, tuple[int, ...]]:
+        """Part of the layout's finest partition -> the joints that its tokens depend on: its own,
+        those next to them, and those that tell the way of the whole body."""
+
+
 # ---- of methods ----------------------------------------------------------------------------------
 
 

@@ -176,7 +176,8 @@ class Network(Protocol):
 class Backbone(Plugin, Network, Protocol):
     """A skeleton encoder, a `torch.nn.Module`: `Backbone(settings, layout)`.
 
-    It may also be a `PretrainRecipes`, `DecayFactors`, `PublishedWeights` or `UnkeyedSettings`.
+    It may also be a `PretrainRecipes`, `DecayFactors`, `PublishedWeights`, `PartPure` or
+    `UnkeyedSettings`.
     """
 
     dim: int
