@@ -156,6 +156,9 @@ class PartPureFacts:
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "light": {
             "prepare.normalise": ("floor", "body"),
+            "pretrain.objective": "texts",
+            "pretrain.mirror": True,
+            "pretrain.label_smoothing": 0.0,
             "pretrain.frames": 32,
             "pretrain.batch": 64,
             "pretrain.epochs": 100,
