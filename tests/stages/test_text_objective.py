@@ -119,6 +119,7 @@ def test_counterparts_of_a_layout() -> None:
     assert [other[o] for o in other] == list(range(25))
 
 
+@pytest.mark.slow
 def test_the_bank_has_texts_of_mirrored_copies(store: Path) -> None:
     results, ran = pipeline.run_steps(tiny(store), "embed")
     assert ran == []
@@ -134,6 +135,7 @@ def test_the_bank_has_texts_of_mirrored_copies(store: Path) -> None:
     assert torch.equal(copies.vectors[~sided], bank.vectors[~sided])
 
 
+@pytest.mark.slow
 def test_texts_of_classes_alone_have_no_copies(store: Path) -> None:
     results, _ = pipeline.run_steps(tiny(store, pretrain__mirror=False), "embed")
     assert open_mirrored(results["embed"]) is None
@@ -166,6 +168,7 @@ def test_mirrored_classes_without_texts_are_refused(tmp_path: Path) -> None:
         tiny(tmp_path, pretrain__objective="classes")
 
 
+@pytest.mark.slow
 def test_another_width_is_refused_before_training(store: Path) -> None:
     with pytest.raises(
         UsageError, match="part-pure have width 24, texts of encoder glove-50 50"
@@ -228,6 +231,7 @@ def test_its_weights_are_taken_in_place_of_pretraining(store: Path) -> None:
     assert other["pretrain"].summary["classes"] == results["pretrain"].summary["classes"]
 
 
+@pytest.mark.slow
 def test_half_of_the_clips_are_mirrored_and_labelled_so(store: Path) -> None:
     results, _ = pipeline.run_steps(tiny(store), "pretrain")
     still = {"pretrain__crop": 1.0, "pretrain__rotation": 0.0, "pretrain__scale": 0.0}
