@@ -117,6 +117,9 @@ def test_counterparts_of_a_layout() -> None:
     assert names[other[names.index("left hand tip")]] == "right hand tip"
     assert other[names.index("head")] == names.index("head")
     assert [other[o] for o in other] == list(range(25))
+    one_handed = replace(KINECT_V2, joints=("left fin", *KINECT_V2.joints[1:]))
+    with pytest.raises(DataError, match="kinect-v2 has no joint right fin"):
+        counterparts(one_handed)
 
 
 @pytest.mark.slow
