@@ -158,6 +158,12 @@ class Experiment:
         return is_transductive(loaded.plugins["method"], loaded.plugin_settings["method"])
 
     @property
+    def learns_texts(self) -> bool:
+        """Whether the backbone is pretrained on texts."""
+        s = self.settings
+        return s.pretrain.objective == "texts" and s.backbone.weights is None
+
+    @property
     def identity(self) -> dict[str, object]:
         """All that makes a run what it is: settings by dotted name, recordings, weights."""
         values = {k: v for k, v in self.loaded.values() if not k.startswith("run.")}

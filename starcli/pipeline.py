@@ -40,18 +40,20 @@ class Step:
         return self.stage if self.role == FINAL else f"{self.stage}/{self.role}"
 
 
-def steps(folds: Sequence[str] = (VALIDATION,)) -> tuple[Step, ...]:
+def steps(folds: Sequence[str] = (VALIDATION,), *, texts: bool = False) -> tuple[Step, ...]:
     """The table of steps.
 
     Args:
         folds: Roles of the nested runs, each of which pretrains, extracts and trains on its own.
+        texts: Whether the backbone is pretrained on texts.
     """
+    learned = {"clips": "prepare", **({"bank": "embed"} if texts else {})}
     chosen_on = {role: f"train/{role}" for role in folds}
     nested = [
         step
         for role in folds
         for step in (
-            Step("pretrain", {"clips": "prepare"}, role),
+            Step("pretrain", learned, role),
             Step("extract", {"clips": "prepare", "weights": f"pretrain/{role}"}, role),
             Step("train", {"clips": "prepare", "tokens": f"extract/{role}", "bank": "embed"}, role),
         )
@@ -61,7 +63,7 @@ def steps(folds: Sequence[str] = (VALIDATION,)) -> tuple[Step, ...]:
         Step("describe", {}),
         Step("embed", {"texts": "describe"}),
         *nested,
-        Step("pretrain", {"clips": "prepare"}),
+        Step("pretrain", learned),
         Step("extract", {"clips": "prepare", "weights": "pretrain"}),
         Step("train", {"clips": "prepare", "tokens": "extract", "bank": "embed", **chosen_on}),
         Step(
@@ -123,7 +125,7 @@ def plan(experiment: Experiment, target: str, *, explain: bool = True) -> list[P
         explain: Whether to say why, for which every result of the store is read.
     """
     planned: dict[str, Planned] = {}
-    for step in _chain(steps(experiment.folds), target):
+    for step in _chain(steps(experiment.folds, texts=experiment.learns_texts), target):
         inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
         recipe = {
             "stage": step.stage,

@@ -86,6 +86,7 @@ FOR_PLUGINS = {
     "training.loop",
     "training.schedules",
     "training.seeds",
+    "training.text_alignment",
 }
 """What plugins may import."""
 

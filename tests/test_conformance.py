@@ -43,6 +43,7 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
+    ("backbone", "part-pure"): {"width": 8, "dim": 12, "stride": 10},
     ("method", "star"): {
         "attributes": 16,
         "width": 24,
@@ -330,10 +331,23 @@ class Recipeless(Net):
         return tensors
 
 
+class Mixing(Net):
+    """Says that parts are pure, and takes the mean of all joints off every one."""
+
+    def __init__(self, settings: Any, layout: Layout) -> None:
+        super().__init__(settings, layout)
+        self.reads = layout.parts[max(layout.parts)]
+
+    def forward(self, clips: Tensor) -> Tensor:
+        tokens = super().forward(clips)
+        return tokens - tokens.mean(2, keepdim=True)
+
+
 @pytest.mark.parametrize(
     ("plugin", "broken"),
     [
         (Net, set()),
+        (Mixing, {"parts_depend_on_what_they_read"}),
         (Contradicting, {"computes_as_it_declares"}),
         (Wide, {"tokens_have_the_promised_shape"}),
         (

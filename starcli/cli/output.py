@@ -60,15 +60,15 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
     with working(stage) as progress:
         results, ran = pipeline.run_steps(experiment, stage, progress)
     if rank() == 0:
-        _note_texts(stage, results, ran)
+        _note_results(stage, results, ran)
     return results, ran
 
 
-def _note_texts(stage: str, results: Mapping[str, Artifact], ran: Sequence[str]) -> None:
-    """Say what to beware of in the texts and their bank, where made just now or asked for."""
+def _note_results(stage: str, results: Mapping[str, Artifact], ran: Sequence[str]) -> None:
+    """Say what to beware of in clips, texts and their bank, where made just now or asked for."""
     from starcli.cli import console
 
-    for step in ("describe", "embed"):
+    for step in ("prepare", "describe", "embed"):
         if step in ran or step == stage:
             for line in results[step].summary.get("notes", ()):
                 console.note(f"warning: {line}")

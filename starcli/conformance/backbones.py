@@ -9,7 +9,14 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from starcli.contracts import Backbone, DecayFactors, Layout, PretrainRecipes, PublishedWeights
+from starcli.contracts import (
+    Backbone,
+    DecayFactors,
+    Layout,
+    PartPure,
+    PretrainRecipes,
+    PublishedWeights,
+)
 
 FRAMES = 32
 CHAIN = Layout(
@@ -31,6 +38,18 @@ STAR = Layout(
     centre=0,
     across=(1, 2),
 )
+
+ENDS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+BODY = Layout(
+    "body-13",
+    ("head", *(f"{side} {end}" for end in ENDS for side in ("left", "right"))),
+    ((1, 0), (2, 0), *((joint, joint - 2) for joint in range(3, 13))),
+    {3: {"head": (0,), "arm": (1, 2, 3, 4, 5, 6), "leg": (7, 8, 9, 10, 11, 12)}},
+    origin=0,
+    centre=0,
+    across=(1, 2),
+)
+"""Thirteen joints with names, as a network might look for them."""
 
 
 def network(plugin: type[Backbone], settings: BaseModel, layout: Layout = CHAIN) -> Backbone:
@@ -172,7 +191,7 @@ def weight_decay_is_of_its_parameters(plugin: type[Backbone], settings: BaseMode
 
 
 def recipes_say_how_to_pretrain(plugin: type[Backbone], settings: BaseModel) -> None:
-    """One of `recipes` is `light`, and each sets what concerns training the backbone."""
+    """One of `recipes` is `light`, and each sets what concerns the backbone and its clips."""
     offered: object = plugin
     if not isinstance(offered, PretrainRecipes):
         return
@@ -181,7 +200,7 @@ def recipes_say_how_to_pretrain(plugin: type[Backbone], settings: BaseModel) -> 
         odd = [
             key
             for key in recipe
-            if key.partition(".")[0] not in ("backbone", "extract", "pretrain")
+            if key.partition(".")[0] not in ("backbone", "extract", "prepare", "pretrain")
         ]
         assert not odd, f"recipe {name} sets {', '.join(odd)}"
 
@@ -191,6 +210,27 @@ def unknown_weights_are_not_renamed(plugin: type[Backbone], settings: BaseModel)
     net = network(plugin, settings)
     if isinstance(net, PublishedWeights):
         assert not net.published({"no.such.network.weight": torch.zeros(2, 2)})
+
+
+@torch.no_grad()
+def parts_depend_on_what_they_read(plugin: type[Backbone], settings: BaseModel) -> None:
+    """Of a `PartPure` backbone, a part's token stays where joints move that it does not read."""
+    for layout in (CHAIN, STAR, BODY):
+        net = network(plugin, settings, layout)
+        if not isinstance(net, PartPure):
+            return
+        finest = layout.parts[max(layout.parts)]
+        assert net.reads.keys() == finest.keys(), f"reads of {', '.join(net.reads)}"
+        x = clips(layout=layout)
+        before = net(x)
+        for part, own in finest.items():
+            others = [j for j in range(len(layout.joints)) if j not in net.reads[part]]
+            assert set(own) <= set(net.reads[part]) and others, f"{part} reads every joint"
+            moved = x.clone()
+            moved[:, :, :, others] += clips(layout=layout).flip(2)[:, :, :, others]
+            after = net(moved)
+            assert torch.equal(after[:, :, own], before[:, :, own]), f"{part} reads another part"
+            assert not torch.equal(after, before), f"no part reads what {part} does not"
 
 
 RULES = (
@@ -207,4 +247,5 @@ RULES = (
     weight_decay_is_of_its_parameters,
     recipes_say_how_to_pretrain,
     unknown_weights_are_not_renamed,
+    parts_depend_on_what_they_read,
 )

@@ -22,6 +22,7 @@ from starcli.contracts import (
     TrainingCallbacks,
     TunableMethod,
     facets_of,
+    is_in_text_space,
     is_transductive,
     views_of,
 )
@@ -51,8 +52,13 @@ def _directions() -> Tensor:
 
 
 @cache
-def toy(facets: tuple[str, ...]) -> tuple[Problem, dict[str, Tensor], Tensor]:
-    """The problem, tokens by view [N, L, V, D] of all clips, and their labels [N]."""
+def toy(
+    facets: tuple[str, ...], in_text_space: bool = False
+) -> tuple[Problem, dict[str, Tensor], Tensor]:
+    """The problem, tokens by view [N, L, V, D] of all clips, and their labels [N].
+
+    Tokens in the space of the texts are those of their part's text.
+    """
     source = torch.Generator().manual_seed(6)
     classes = _directions()
     to_text = torch.randn(len(facets), 3, TEXT, generator=source)
@@ -60,14 +66,28 @@ def toy(facets: tuple[str, ...]) -> tuple[Problem, dict[str, Tensor], Tensor]:
     bank = TextBank(tuple(f"class {i}" for i in range(len(classes))), facets, vectors)
     labels = torch.arange(len(classes)).repeat_interleave(CLIPS)
     to_tokens = torch.randn(3, len(LAYOUT.joints), WIDTH, generator=source)
+    if in_text_space:
+        to_tokens = torch.stack([to_text[facets.index(part)] for part in _part_of()], 1)
     clean = torch.einsum("ni,ivd->nvd", classes[labels], to_tokens)[:, None]
-    shape = (len(labels), STEPS, len(LAYOUT.joints), WIDTH)
+    width = to_tokens.shape[2]
+    shape = (len(labels), STEPS, len(LAYOUT.joints), width)
     views = {
         view: clean + 0.3 * torch.randn(shape, generator=source)
         for view in ("plain", "augmented", "motion-masked")
     }
-    problem = Problem(LAYOUT, LAYOUT.parts[2], WIDTH, bank, SEEN, UNSEEN)
+    problem = Problem(LAYOUT, LAYOUT.parts[2], width, bank, SEEN, UNSEEN)
     return problem, views, labels
+
+
+def _part_of() -> list[str]:
+    """The part of each joint."""
+    by_joint = {joint: part for part, joints in LAYOUT.parts[2].items() for joint in joints}
+    return [by_joint[joint] for joint in range(len(LAYOUT.joints))]
+
+
+def _toy(plugin: type[Method]) -> tuple[Problem, dict[str, Tensor], Tensor]:
+    """The toy problem as a method reads it."""
+    return toy(_facets(plugin), is_in_text_space(plugin))
 
 
 def _facets(plugin: type[Method]) -> tuple[str, ...]:
@@ -79,7 +99,7 @@ def _tokens(
     plugin: type[Method], settings: BaseModel, chosen: Tensor, spoiled: bool = False
 ) -> TokenSet:
     """Chosen clips of the toy problem; spoiled: all others are not numbers."""
-    _, views, labels = toy(_facets(plugin))
+    _, views, labels = _toy(plugin)
     names = [f"clip {int(i)}" for i in chosen]
 
     def view(name: str, more: Mapping[str, TokenSet] = NO_VIEWS) -> TokenSet:
@@ -95,7 +115,7 @@ def _tokens(
 
 def _fitted(plugin: type[Method], settings: BaseModel, *, spoiled: bool = False) -> Method:
     """The method after learning from the first two thirds of the seen clips."""
-    problem, _, labels = toy(_facets(plugin))
+    problem, _, labels = _toy(plugin)
     place = torch.arange(len(labels)) % CLIPS
     chosen = ((labels < len(SEEN)) & (place < 2 * CLIPS // 3)).nonzero()[:, 0]
     method = plugin(settings, problem, 0)
@@ -107,7 +127,7 @@ def _fitted(plugin: type[Method], settings: BaseModel, *, spoiled: bool = False)
 def _learned(plugin: type[Method], settings: str) -> tuple[Method, Tensor, Tensor]:
     """The method, its scores of the clips that it did not learn from, and their labels."""
     method = _fitted(plugin, plugin.Settings.model_validate_json(settings))
-    _, views, labels = toy(_facets(plugin))
+    _, views, labels = _toy(plugin)
     place = torch.arange(len(labels)) % CLIPS
     test = place >= 2 * CLIPS // 3
     with torch.no_grad():
@@ -145,7 +165,7 @@ def unseen_classes_beat_chance(plugin: type[Method], settings: BaseModel) -> Non
 def rows_are_scored_alone(plugin: type[Method], settings: BaseModel) -> None:
     """The scores of a clip do not depend on the clips beside it."""
     method, _, _ = _result(plugin, settings)
-    tokens = toy(_facets(plugin))[1]["plain"][:6]
+    tokens = _toy(plugin)[1]["plain"][:6]
     with torch.no_grad():
         together, alone = method.score(tokens), method.score(tokens[2:3])
     difference = float((together[2] - alone[0]).abs().max())
@@ -163,7 +183,7 @@ def seeds_reproduce(plugin: type[Method], settings: BaseModel) -> None:
     torch.set_rng_state(before)
     place = torch.arange(CLIPS * (len(SEEN) + len(UNSEEN))) % CLIPS
     with torch.no_grad():
-        got = method.score(toy(_facets(plugin))[1]["plain"][place >= 2 * CLIPS // 3])
+        got = method.score(_toy(plugin)[1]["plain"][place >= 2 * CLIPS // 3])
     assert torch.equal(got, expected), "two runs with one seed differ"
 
 
@@ -179,7 +199,7 @@ def the_state_is_all_there_is(plugin: type[Method], settings: BaseModel) -> None
     from safetensors.torch import load, save
 
     method, _, _ = _result(plugin, settings)
-    problem, views, _ = toy(_facets(plugin))
+    problem, views, _ = _toy(plugin)
     other = plugin(settings, problem, 1)
     state = {name: value.contiguous() for name, value in method.state_dict().items()}
     other.load_state_dict(load(save(state)))
@@ -190,7 +210,7 @@ def the_state_is_all_there_is(plugin: type[Method], settings: BaseModel) -> None
 
 def further_classes_leave_the_others_alone(plugin: type[Method], settings: BaseModel) -> None:
     """Extended by a class, where it can be, it scores that one too and all others as before."""
-    problem, views, _ = toy(_facets(plugin))
+    problem, views, _ = _toy(plugin)
     tokens = views["plain"][:4]
     method = deepcopy(_result(plugin, settings)[0])
     with torch.no_grad():
@@ -213,7 +233,7 @@ def learns_from_unseen_text(plugin: type[Method], settings: BaseModel) -> bool:
     What was learned with other texts takes the place of what a method learned, and all its scores
     are compared: a method may well read these texts to score.
     """
-    problem, views, labels = toy(_facets(plugin))
+    problem, views, labels = _toy(plugin)
     vectors = problem.bank.vectors.clone()
     vectors[list(UNSEEN)] = vectors[list(UNSEEN)].flip(0, 2)
     seen = (labels < len(SEEN)).nonzero()[:, 0]
@@ -243,7 +263,7 @@ def unseen_text_is_not_learned_from(plugin: type[Method], settings: BaseModel) -
 
 def variants_are_chosen_from(plugin: type[Method], settings: BaseModel) -> None:
     """Scores of a variant are those after it is chosen, which the state dict keeps."""
-    problem, views, _ = toy(_facets(plugin))
+    problem, views, _ = _toy(plugin)
     tokens, method = views["plain"][:4], deepcopy(_result(plugin, settings)[0])
     if not isinstance(method, TunableMethod) or not method.variants:
         return
@@ -260,7 +280,7 @@ def variants_are_chosen_from(plugin: type[Method], settings: BaseModel) -> None:
 
 def features_have_the_promised_shape(plugin: type[Method], settings: BaseModel) -> None:
     """With and without prompts, features are finite: [B, W], and of one shape [C', F, W]."""
-    method, views = _result(plugin, settings)[0], toy(_facets(plugin))[1]
+    method, views = _result(plugin, settings)[0], _toy(plugin)[1]
     if not isinstance(method, PromptFeatures):
         return
     ids, tokens = torch.tensor(UNSEEN), views["plain"][:4]

@@ -151,6 +151,16 @@ class PublishedWeights(Protocol):
         """
 
 
+@runtime_checkable
+class PartPure(Protocol):
+    """A backbone, the tokens of whose parts depend on joints of those parts alone."""
+
+    @property
+    def reads(self) -> Mapping[str, tuple[int, ...]]:
+        """Part of the layout's finest partition -> the joints that its tokens depend on: its own,
+        those next to them, and those that tell the way of the whole body."""
+
+
 # ---- of methods ----------------------------------------------------------------------------------
 
 
@@ -174,6 +184,14 @@ class Transduction(Protocol):
     """
 
     transductive: bool
+
+
+@runtime_checkable
+class TextSpaceMethod(Protocol):
+    """A method class that takes tokens and texts to be in one space, and compares them there."""
+
+    in_text_space: ClassVar[bool]
+    """Whether tokens have to be pretrained on the texts, and of their width."""
 
 
 @runtime_checkable
@@ -243,6 +261,11 @@ def views_of(method: object, settings: object) -> tuple[str, ...]:
     # A setting by that name may be of another kind.
     names = [view for views in declared if isinstance(views, tuple) for view in views]
     return tuple(view for view in dict.fromkeys(names) if view != "plain")
+
+
+def is_in_text_space(method: object) -> bool:
+    """Whether a method class takes tokens to be in the space of the texts."""
+    return isinstance(method, TextSpaceMethod) and method.in_text_space
 
 
 def is_transductive(method: object, settings: object) -> bool:

@@ -176,7 +176,8 @@ class Network(Protocol):
 class Backbone(Plugin, Network, Protocol):
     """A skeleton encoder, a `torch.nn.Module`: `Backbone(settings, layout)`.
 
-    It may also be a `PretrainRecipes`, `DecayFactors`, `PublishedWeights` or `UnkeyedSettings`.
+    It may also be a `PretrainRecipes`, `DecayFactors`, `PublishedWeights`, `PartPure` or
+    `UnkeyedSettings`.
     """
 
     dim: int
@@ -191,8 +192,9 @@ class Backbone(Plugin, Network, Protocol):
 class Method(Plugin, Network, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
-    It may also be a `Faceted`, `MultiView`, `TunableMethod`, `ExtendableMethod`, `PromptFeatures`
-    or `UnkeyedSettings`. One that learns from text of unseen classes has to be a `Transduction`.
+    It may also be a `Faceted`, `MultiView`, `TunableMethod`, `ExtendableMethod`, `PromptFeatures`,
+    `TextSpaceMethod` or `UnkeyedSettings`. One that learns from text of unseen classes has to be a
+    `Transduction`.
     """
 
     def __init__(self, settings: BaseModel, problem: Problem, seed: int, /) -> None: ...

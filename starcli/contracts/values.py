@@ -31,8 +31,8 @@ KINDS: tuple[Kind, ...] = (
 
 Modality = Literal["joint", "bone", "joint-motion", "bone-motion"]
 """What of a skeleton the backbone reads."""
-Normalisation = Literal["centre", "front", "relative", "shoulders"]
-"""What makes clips of different places and directions alike; functions of `skeletons`."""
+Normalisation = Literal["centre", "front", "relative", "shoulders", "floor", "body"]
+"""What makes clips of different places and directions alike; functions of `data.normalise`."""
 
 
 @dataclass(frozen=True)

@@ -198,3 +198,21 @@ def _check_parts(layout: Layout, where: Path) -> None:
                     FIX,
                     file=where,
                 )
+
+
+def counterparts(layout: Layout) -> tuple[int, ...]:
+    """For every joint the one of the other side, itself in the middle: `left knee`, `right knee`.
+
+    Raises:
+        DataError: No joint is of a side, or one has no counterpart.
+    """
+    other = {"left": "right", "right": "left"}
+    names = [" ".join(other.get(w, w) for w in joint.split()) for joint in layout.joints]
+    lacking = [name for name in names if name not in layout.joints]
+    if lacking or names == list(layout.joints):
+        what = f"no joint {', '.join(lacking)}" if lacking else "no joint called left or right"
+        raise DataError(
+            f"layout {layout.name} has {what}, so its clips cannot be mirrored",
+            "use --set pretrain.mirror=false",
+        )
+    return tuple(layout.joints.index(name) for name in names)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from starcli.contracts import Layout, Normalisation
+from starcli.data.body_frame import body_frame, on_floor
 from starcli.errors import LEAVE_OUT, DataError
 
 Joints = npt.NDArray[np.float32]
@@ -148,5 +149,7 @@ NORMALISATIONS: Mapping[Normalisation, Callable[[Joints, Layout], Joints]] = {
     "front": face_front,
     "relative": relative,
     "shoulders": shoulders_along_x,
+    "floor": on_floor,
+    "body": body_frame,
 }
 """The functions that the setting `prepare.normalise` names."""

@@ -16,13 +16,14 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starcli import processes
 from starcli.contracts import BadClip, Clip, DatasetSource, Normalisation, Recording, Subset
+from starcli.data.body_frame import is_hip_centred
 from starcli.data.normalise import NORMALISATIONS
 from starcli.errors import DataError, ErrorFields
 from starcli.files import save_text, save_whole
@@ -114,6 +115,8 @@ class _ClipRow(TypedDict):
     subject: str
     sides: dict[str, Subset]
     place: list[int]
+    floored: NotRequired[bool]
+    """Whether its ankles were put on the floor; only where they were."""
 
 
 class Columns(TypedDict):
@@ -177,18 +180,20 @@ def _row(
             "check its label",
             file=recording.where,
         )
-    joints = clip.joints
+    joints, floored = clip.joints, False
     for name in normalise:
+        floored |= name == "floor" and is_hip_centred(joints, source.layout)
         joints = NORMALISATIONS[name](joints, source.layout)
     frames, persons = joints.shape[:2]
     shard, start = shards.add(joints.reshape(frames * persons, *joints.shape[2:]))
-    return {
+    row: _ClipRow = {
         "name": clip.name,
         "label": clip.label,
         "subject": clip.subject,
         "sides": dict(clip.subsets),
         "place": [shard, start, frames, persons],
     }
+    return {**row, "floored": True} if floored else row
 
 
 class _Shards:
@@ -252,3 +257,9 @@ def read_lists(done: Sequence[Group], folder: Path) -> tuple[Columns, list[BadRo
         columns["shards"] += content["shards"]
         bad += content["bad"]
     return columns, bad
+
+
+def count_floored(done: Sequence[Group], folder: Path) -> int:
+    """Number of clips of all groups whose ankles were put on the floor."""
+    lists = (json.loads(group.list_in(folder).read_text("utf-8")) for group in done)
+    return sum(row.get("floored", False) for content in lists for row in content["clips"])

@@ -116,6 +116,20 @@ def motion_masked(joints: Tensor, share: float) -> Tensor:
     return joints[quiet.sort().values]
 
 
+def mirror(clips: Tensor, other_side: Sequence[int], chosen: Tensor) -> Tensor:
+    """Some clips as a mirror shows them: x becomes -x, and left and right joints change names.
+
+    Args:
+        clips: [B, 3, T, V, M], x from one side to the other.
+        other_side: For every joint the one of the other side.
+        chosen: bool [B], the clips that are mirrored.
+    """
+    out = clips.clone()
+    out[chosen] = clips[chosen][:, :, :, list(other_side)]
+    out[chosen, 0] *= -1
+    return out
+
+
 def rotate(clips: Tensor, angles: Tensor) -> Tensor:
     """Rotate every clip about x, then y, then z.
 

@@ -9,7 +9,15 @@ from torch import Tensor
 
 from starcli.contracts import Layout, Modality
 from starcli.data.clips import ClipSet
-from starcli.data.transforms import augment, middle_crop, modality, motion_masked, resample_all
+from starcli.data.layouts import counterparts
+from starcli.data.transforms import (
+    augment,
+    middle_crop,
+    mirror,
+    modality,
+    motion_masked,
+    resample_all,
+)
 
 
 @dataclass(frozen=True)
@@ -60,20 +68,32 @@ class Views:
         quiet = [motion_masked(clip, self.masked) for clip in self._middle(chosen)]
         return self._streams(resample_all(quiet, self.frames))
 
-    def augmented(self, chosen: Sequence[int], draws: Tensor) -> Tensor:
-        """Each clip at random [B, 3, T, V, M], by its draws [B, 6 or more], uniform in [0, 1)."""
+    def augmented(
+        self, chosen: Sequence[int], draws: Tensor, mirrored: Tensor | None = None
+    ) -> Tensor:
+        """Each clip at random [B, 3, T, V, M].
+
+        Args:
+            chosen: B clips.
+            draws: [B, 6 or more], uniform in [0, 1).
+            mirrored: bool [B], clips that are mirrored; None for no clip.
+
+        Raises:
+            DataError: Clips of a layout without sides are to be mirrored.
+        """
         joints, how = [self.clips.joints(clip) for clip in chosen], self.augmentation
-        return self._streams(
-            augment(
-                joints,
-                self.frames,
-                draws,
-                shortest=how.crop,
-                least=how.crop_frames,
-                rotation=how.rotation,
-                scale=how.scale,
-            )
+        varied = augment(
+            joints,
+            self.frames,
+            draws,
+            shortest=how.crop,
+            least=how.crop_frames,
+            rotation=how.rotation,
+            scale=how.scale,
         )
+        if mirrored is not None:
+            varied = mirror(varied, counterparts(self.layout), mirrored)
+        return self._streams(varied)
 
     def _middle(self, chosen: Sequence[int]) -> list[Tensor]:
         return [middle_crop(self.clips.joints(clip), self.crop) for clip in chosen]

@@ -25,6 +25,7 @@ from starcli.contracts import (
     Recording,
     SingleFileReader,
 )
+from starcli.data.body_frame import is_hip_centred
 from starcli.data.imported import Imported
 from starcli.data.importing import inspection, reading, sources
 from starcli.data.importing.conversion import Meaning
@@ -282,6 +283,9 @@ class Reader:
         joints = joints[:, : self.persons]
         try:
             for each in self.normalise:
+                if each == "floor" and is_hip_centred(joints, self.source.layout):
+                    line = "is centred on the hips: its lower ankle was put on the floor"
+                    self._warn([f"{name}: {line}"])
                 joints = NORMALISATIONS[each](joints, self.source.layout)
         except DataError as error:
             return error

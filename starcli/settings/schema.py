@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from starcli.contracts import Modality, Normalisation
 
@@ -60,7 +67,8 @@ class PrepareSection(Section):
     """From recordings to clips."""
 
     normalise: tuple[Normalisation, ...] = Field(
-        ("centre", "front"), description="centre, front, relative, shoulders; in this order"
+        ("centre", "front"),
+        description="centre, front, relative, shoulders, floor, body; in this order",
     )
     skip_bad: bool = Field(False, description="go on without unreadable recordings, and list them")
 
@@ -110,6 +118,13 @@ class PretrainSection(Section):
     """Supervised training of the backbone on seen classes."""
 
     recipe: str = Field("light", description="the backbone's preset: light, published, ...")
+    objective: Literal["classes", "texts"] = Field(
+        "classes", description="a classifier; or parts like their sentences, clips like all texts"
+    )
+    mirror: bool = Field(
+        False,
+        description="objective texts: half of the clips mirrored, sides exchanged in their texts",
+    )
     frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
     epochs: int = Field(30, ge=1, description="passes over the training clips")
     batch: int = Field(16, ge=1, description="clips per step, over all processes")
@@ -130,6 +145,12 @@ class PretrainSection(Section):
     crop_frames: int = Field(1, ge=1, description="shortest random crop, frames")
     rotation: float = Field(0.3, ge=0, description="random rotation about each axis, radians")
     scale: float = Field(0.1, ge=0, lt=1, description="random scaling, share of the size")
+
+    @model_validator(mode="after")
+    def _mirrored_texts(self) -> Self:
+        if self.mirror and self.objective == "classes":
+            raise ValueError("mirror needs texts of mirrored actions: use objective=texts as well")
+        return self
 
 
 class ExtractSection(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,8 +18,11 @@ from starcli.stages.describe import open_texts
 from starcli.stages.job import Job
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
+from starcli.text.mirroring import mirrored
 
 BATCH = 64
+MIRRORED = "mirrored"
+"""What vectors and texts of mirrored copies are called in a result, where it has them."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,10 @@ def run(job: Job) -> None:
     """Compose the texts of every facet and encode those that no earlier result has."""
     e = job.experiment
     texts = compose_all(e, open_texts(job.inputs["texts"], e))
+    mirrors = e.learns_texts and e.settings.pretrain.mirror
+    every = _with_mirrored(texts) if mirrors else texts
     encoder = e.make("encoder")
-    cut = _too_long(texts, encoder)
+    cut = _too_long(every, encoder)
     if cut and not e.settings.text.cut:
         file = job.inputs["texts"].path / "data.json"
         raise DataError(
@@ -56,11 +61,15 @@ def run(job: Job) -> None:
             f"shorten them in {file}, leave {{parts}} out of text.name_template, or "
             "have them cut with --cut",
         )
-    _require_known(texts, encoder)
-    vectors, encoded = _encode(job, texts, encoder)
-    _require_directions(texts, vectors)
-    job.draft.tensors({"vectors": vectors})
-    job.draft.json({"classes": texts.classes, "facets": texts.facets, "texts": texts.rows})
+    _require_known(every, encoder)
+    both, encoded = _encode(job, every, encoder)
+    _require_directions(every, both)
+    vectors, copies = both[: len(texts.rows)], both[len(texts.rows) :]
+    of_mirror = {MIRRORED: copies.clone()} if mirrors else {}
+    job.draft.tensors({"vectors": vectors.clone(), **of_mirror})
+    content = {"classes": texts.classes, "facets": texts.facets, "texts": texts.rows}
+    of_mirror_rows = {MIRRORED: every.rows[len(texts.rows) :]} if mirrors else {}
+    job.draft.json({**content, **of_mirror_rows})
     job.draft.summary = {
         "axes": "C F E",
         "shape": list(vectors.shape),
@@ -72,6 +81,13 @@ def run(job: Job) -> None:
             *_alike_notes(texts, vectors),
         ],
     }
+
+
+def _with_mirrored(texts: Composed) -> Composed:
+    """The texts of all classes, then those of their copies in a mirror."""
+    names = tuple(f"{name} (mirrored)" for name in texts.classes)
+    rows = tuple(tuple(map(mirrored, row)) for row in texts.rows)
+    return Composed((*texts.classes, *names), texts.facets, (*texts.rows, *rows))
 
 
 def compose_all(experiment: Experiment, texts: Sequence[Mapping[str, str]]) -> Composed:
@@ -179,9 +195,10 @@ def _recall(experiment: Experiment, wanted: Collection[str]) -> dict[str, Tensor
         if made_by != same:
             continue
         with contextlib.suppress(DataError):  # a damaged result is only nothing to recall
-            rows, vectors = artifact.data()["texts"], artifact.tensors()["vectors"]
-            for row, own in zip(rows, vectors, strict=True):
-                known.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
+            rows, vectors = artifact.data(), artifact.tensors()
+            for key, named in (("texts", "vectors"), (MIRRORED, MIRRORED)):
+                for row, own in zip(rows.get(key, ()), vectors.get(named, ()), strict=True):
+                    known.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
     return known
 
 
@@ -226,3 +243,10 @@ def open_bank(artifact: Artifact) -> TextBank:
     content = artifact.data()
     vectors = artifact.tensors()["vectors"]
     return TextBank(tuple(content["classes"]), tuple(content["facets"]), vectors)
+
+
+def open_mirrored(artifact: Artifact) -> TextBank | None:
+    """The same of the classes' copies in a mirror, by the same names; None where there are none."""
+    vectors = artifact.tensors().get(MIRRORED)
+    bank = open_bank(artifact)
+    return None if vectors is None else replace(bank, vectors=vectors)

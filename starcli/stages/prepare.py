@@ -9,13 +9,34 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from starcli.data.reading import BadRow, Group, cores, each_group, groups, read_group, read_lists
+from starcli.data.body_frame import require_body
+from starcli.data.reading import (
+    BadRow,
+    Group,
+    cores,
+    count_floored,
+    each_group,
+    groups,
+    read_group,
+    read_lists,
+)
 from starcli.errors import LEAVE_OUT, DataError
+from starcli.experiment import Experiment
 from starcli.files import save_text
 from starcli.stages.job import Job
 
 SKIP = "leave out what cannot be read with --skip-bad"
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
+
+
+def require_possible(experiment: Experiment) -> None:
+    """Refuse a normalisation that the layout has no joints for, before anything is read.
+
+    Raises:
+        DataError: The body frame needs joints that the layout lacks.
+    """
+    if {"floor", "body"} & set(experiment.settings.prepare.normalise):
+        require_body(experiment.source.layout)
 
 
 def run(job: Job) -> None:
@@ -73,6 +94,11 @@ def _store(job: Job, every: Sequence[Group]) -> None:
         "axes": "rows V 3, metres; the rows of a clip are frames x persons",
         "skipped": [row["recording"] for row in bad],
     }
+    if floored := count_floored(every, job.checkpoint):
+        job.draft.summary["notes"] = [
+            f"{floored} of {len(subsets)} clips are centred on the hips in every frame: their "
+            "lower ankle was put on the floor"
+        ]
     if bad:
         job.draft.json(bad, "skipped")
 

@@ -1,5 +1,7 @@
 """pretrain: the backbone learns to name the seen classes from the training clips.
 
+It learns with a classifier on top, or, with `pretrain.objective=texts`, to be like the texts.
+
 The nested run is judged after every epoch on the clips of its seen classes that it holds out. The
 reported run learns from all training clips; how well it names the seen classes of the test side
 is measured once, at the end, and chooses nothing. With `backbone.weights` nothing is trained: the
@@ -18,18 +20,22 @@ from torch.nn.functional import cross_entropy
 
 from starcli.contracts import Backbone, DecayFactors, PublishedWeights, TrainingCallbacks
 from starcli.data.clips import ClipSet
+from starcli.data.layouts import counterparts
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.schema import PretrainSection
 from starcli.stages.job import Job
 from starcli.stages.plugin_checks import new_backbone
+from starcli.stages.text_objective import TextAligner, mirrored_is_new, text_aligner
 from starcli.stages.views import open_views
 from starcli.training.loop import Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
 from starcli.weights.matching import Fitted, TrainedOn, fit_weights, read_weights, saw
 
+MIRROR_DRAW = 6
+"""Which draw of a clip says whether it is mirrored; those before it are of the other changes."""
 JUDGED = 0.95
 """Middle share of the frames that a clip is judged by, the published feeder's of test clips."""
 
@@ -40,15 +46,26 @@ class Classifier(nn.Module):
     Shapes: [B, 3, T, V, M] -> logits [B, classes].
     """
 
-    def __init__(self, backbone: Backbone, dim: int, classes: int) -> None:
+    def __init__(self, backbone: Backbone, dim: int, classes: int, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.smoothing = backbone, smoothing
         self.fc = nn.Linear(dim, classes)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, M] -> logits [B, classes]."""
         logits: Tensor = self.fc(self.backbone(clips).mean((1, 2)))
         return logits
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits [B, classes] and classes [B]."""
+        return cross_entropy(logits, targets, label_smoothing=self.smoothing)
+
+    def classify(self, clips: Tensor) -> Tensor:
+        """Clips [B, 3, T, V, M] -> scores of the classes [B, classes]."""
+        return self.forward(clips)
+
+
+Model = Classifier | TextAligner
 
 
 @dataclass(frozen=True)
@@ -71,10 +88,12 @@ def require_possible(experiment: Experiment) -> None:
 
     Raises:
         StarError: The file of weights is missing, damaged, of another network, or saw an unseen
-            class; or the device has no such precision.
+            class; the device has no such precision; or the layout cannot be mirrored.
     """
     if experiment.settings.backbone.weights is None:
         _precision(experiment.settings.pretrain.precision, experiment.device)
+        if experiment.settings.pretrain.mirror:
+            counterparts(experiment.source.layout)
         return
     with torch.random.fork_rng(devices=[]):
         backbone = new_backbone(experiment)
@@ -90,11 +109,12 @@ def run(job: Job) -> None:
     with torch.random.fork_rng(devices=[]):  # networks are made on the CPU
         torch.manual_seed(seed)
         backbone = new_backbone(e)
-        model = Classifier(backbone, backbone.dim, len(task.seen)).to(e.device)
+        model = _model(job, backbone, task).to(e.device)
     judge = _Judge(model, clips, task, e)
     if e.settings.backbone.weights is None:
         outcome = _train(job, model, clips, task, seed, judge)
     else:
+        assert isinstance(model, Classifier)
         outcome = _adopt(job, model, task)
     if not e.workers.leads:
         return
@@ -106,6 +126,15 @@ def run(job: Job) -> None:
     about = None if classes is None else {"dataset": classes.dataset, "classes": classes.classes}
     job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
+
+
+def _model(job: Job, backbone: Backbone, task: Task) -> Model:
+    """What is trained: the backbone with what its tokens are compared by."""
+    e = job.experiment
+    if e.learns_texts:
+        return text_aligner(e, backbone, task, job.inputs["bank"])
+    smoothing = e.settings.pretrain.label_smoothing
+    return Classifier(backbone, backbone.dim, len(task.seen), smoothing)
 
 
 def _adopt(job: Job, model: Classifier, task: Task) -> Outcome:
@@ -150,22 +179,17 @@ def _given(
     return fitted, trained_on, learned
 
 
-def _train(
-    job: Job, model: Classifier, clips: ClipSet, task: Task, seed: int, judge: _Judge
-) -> Outcome:
+def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge: _Judge) -> Outcome:
     e = job.experiment
-    options, smoothing = e.settings.pretrain, e.settings.pretrain.label_smoothing
+    options = e.settings.pretrain
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     parallel = e.workers.parallel(model)
-    views = open_views(e, clips)
     average = moving_average(model, options.ema) if options.ema else None
-    position = {label: i for i, label in enumerate(task.seen)}
-    targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
+    examples = _Examples(e, clips, task)
 
-    def loss(ids: Tensor, draws: Tensor) -> Tensor:
-        batch = views.augmented([task.train[i] for i in ids.tolist()], draws)
-        logits = parallel(batch.to(e.device))
-        return cross_entropy(logits, targets[ids].to(e.device), label_smoothing=smoothing)
+    def loss(ids: Tensor, draws: Tensor) -> Tensor | dict[str, Tensor]:
+        batch, targets = examples.batch(ids, draws)
+        return model.loss(parallel(batch.to(e.device)), targets.to(e.device))
 
     def after_epoch(epoch: int) -> float | None:
         if job.role == FINAL:
@@ -204,6 +228,32 @@ def _train(
     return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
 
 
+class _Examples:
+    """The training clips of a task at random, some of them mirrored where that is asked for."""
+
+    def __init__(self, e: Experiment, clips: ClipSet, task: Task) -> None:
+        position = {label: i for i, label in enumerate(task.seen)}
+        self.views, self.task = open_views(e, clips), task
+        self.targets = torch.tensor([position[clips.index.labels[i]] for i in task.train])
+        self.may_turn: Tensor | None = None
+        if e.settings.pretrain.mirror:
+            self.may_turn = mirrored_is_new(e.source.classes, task)[self.targets]
+
+    def batch(self, ids: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips [B, 3, T, V, M] and their classes among the S seen ones, S more if mirrored.
+
+        Args:
+            ids: Training clips [B].
+            draws: Their draws [B, 7 or more], uniform in [0, 1).
+        """
+        turned, targets = None, self.targets[ids]
+        if self.may_turn is not None:
+            turned = self.may_turn[ids] & (draws[:, MIRROR_DRAW] < 0.5)
+            targets = targets + len(self.task.seen) * turned
+        chosen = [self.task.train[i] for i in ids.tolist()]
+        return self.views.augmented(chosen, draws, turned), targets
+
+
 def _precision(precision: str, device: torch.device) -> str:
     """The precision of a setting on a device.
 
@@ -219,10 +269,11 @@ def _precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optimizer:
+def _optimizer(model: Model, options: PretrainSection) -> torch.optim.Optimizer:
     """The optimiser, with weight decay as the backbone asks for by parameter."""
     backbone = model.backbone
-    factors = backbone.decay_factors if isinstance(backbone, DecayFactors) else {}
+    factors = dict(backbone.decay_factors) if isinstance(backbone, DecayFactors) else {}
+    factors |= {r"^log_scale$": 0.0}
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         matching = [f for pattern, f in factors.items() if re.search(pattern, name)]
@@ -239,7 +290,7 @@ def _optimizer(model: Classifier, options: PretrainSection) -> torch.optim.Optim
 class _Judge:
     """How well a model names the seen classes of the task's test clips."""
 
-    def __init__(self, model: Classifier, clips: ClipSet, task: Task, e: Experiment) -> None:
+    def __init__(self, model: Model, clips: ClipSet, task: Task, e: Experiment) -> None:
         self.model, self.clips, self.e = model, clips, e
         self.views = open_views(e, clips, crop=JUDGED)
         self.position = {label: i for i, label in enumerate(task.seen)}
@@ -249,11 +300,12 @@ class _Judge:
     def accuracy(self, model: nn.Module | None = None) -> tuple[float | None, int]:
         """Share of clips named right, None without clips, and their number."""
         model, options = (model or self.model).eval(), self.e.settings
+        assert isinstance(model, Classifier | TextAligner)
         right = 0
         for start in range(0, len(self.test), options.extract.batch):
             chosen = self.test[start : start + options.extract.batch]
             batch = self.views.plain(chosen)
-            predicted = model(batch.to(self.e.device)).argmax(1).tolist()
+            predicted = model.classify(batch.to(self.e.device)).argmax(1).tolist()
             right += sum(map(int.__eq__, predicted, self._targets(chosen)))
         return (right / len(self.test) if self.test else None), len(self.test)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from starcli.contracts import VIEWS, facets_of, views_of
+from starcli.contracts import VIEWS, facets_of, is_in_text_space, views_of
 from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
+from starcli.settings.resolve import Settings
 from starcli.stages.describe import facets
 
 REVISIONS: Mapping[str, int] = {
@@ -45,9 +46,11 @@ def describe(experiment: Experiment, role: str) -> dict[str, object]:
 
 
 def embed(experiment: Experiment, role: str) -> dict[str, object]:
-    """The encoder, the templates and the number of parts."""
-    text = experiment.settings.text.model_dump()
-    return {**experiment.plugin("encoder"), **text, "parts": experiment.settings.parts}
+    """The encoder, the templates, the number of parts, and whether mirrored texts are there too."""
+    settings = experiment.settings
+    text = settings.text.model_dump()
+    mirrored = {"mirrored": True} if experiment.learns_texts and settings.pretrain.mirror else {}
+    return {**experiment.plugin("encoder"), **text, "parts": settings.parts, **mirrored}
 
 
 def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
@@ -65,8 +68,13 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "trained_on": settings.backbone.trained_on,
             "frames": settings.pretrain.frames,
         }
-    training = settings.pretrain.model_dump(mode="json", exclude={"recipe"})
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
     return {**common, "pretrain": training, "seed": settings.seed}
+
+
+def _of_texts(settings: Settings) -> tuple[str, ...]:
+    """The settings of an objective that is not chosen, which keep out of keys."""
+    return ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
 
 
 def extract(experiment: Experiment, role: str) -> dict[str, object]:
@@ -107,6 +115,7 @@ def wanted_views(experiment: Experiment) -> tuple[str, ...]:
 def train(experiment: Experiment, role: str) -> dict[str, object]:
     """The method, the task, the seed, and when a nested run stops."""
     _require_facets(experiment)
+    _require_text_space(experiment)
     patience = experiment.settings.validation.patience
     return {
         **experiment.plugin("method"),
@@ -130,6 +139,18 @@ def _require_facets(experiment: Experiment) -> None:
             f"describer {settings.describer.name} gives one for "
             f"{', '.join(given) or 'each part'}",
             "choose another with --describer or --method",
+        )
+
+
+def _require_text_space(experiment: Experiment) -> None:
+    """Refuse tokens that nothing has made alike to texts, where the method takes them to be."""
+    settings = experiment.settings
+    learned = experiment.learns_texts or settings.backbone.weights is not None
+    if is_in_text_space(experiment.loaded.plugins["method"]) and not learned:
+        raise UsageError(
+            f"method {settings.method.name} compares tokens with texts as they are, and "
+            f"{settings.backbone.name} is pretrained on classes",
+            "use --backbone part-pure, or --set pretrain.objective=texts",
         )
 
 

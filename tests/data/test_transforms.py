@@ -15,6 +15,7 @@ from starcli.data.transforms import (
     augment,
     crop,
     middle_crop,
+    mirror,
     modality,
     motion_masked,
     resample,
@@ -203,3 +204,12 @@ def test_where_a_person_stands_changes_joints_only(layout: Layout) -> None:
     for name in ("bone", "joint-motion", "bone-motion"):
         before, after = (modality(c, layout.bones, name) for c in (clips, moved))
         torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
+
+
+def test_mirror_by_hand() -> None:
+    clips = torch.arange(2 * 3 * 1 * 3 * 1, dtype=torch.float32).view(2, 3, 1, 3, 1)
+    before = clips.clone()
+    found = mirror(clips, (0, 2, 1), torch.tensor([False, True]))
+    assert torch.equal(clips, before) and torch.equal(found[0], clips[0])
+    # x of the head, the left and the right hand: 9, 10, 11; y from 12, z from 15.
+    assert found[1, :, 0, :, 0].tolist() == [[-9, -11, -10], [12, 14, 13], [15, 17, 16]]

@@ -217,3 +217,22 @@ def test_one_bad_recording_does_not_spoil_its_folder(tmp_path: Path) -> None:
     (error,) = [each for each in found if isinstance(each, StarError)]
     assert error.file == str(bad)
     assert len(found) == 60
+
+
+def test_clips_that_are_put_on_the_floor_are_named(tmp_path: Path) -> None:
+    source = source_of("simulated")
+    squat = body(source.classes.index("do squats with arms held out in front"))[:, None].astype(
+        np.float32
+    )
+    hips = [source.layout.joints.index(f"{side} hip") for side in ("left", "right")]
+    ankles = [source.layout.joints.index(f"{side} ankle") for side in ("left", "right")]
+    centred = squat - squat[:, :, hips].mean(2, keepdims=True)
+    reader = Reader(source, ("floor",), 2)
+
+    joints = joints_of(reader._incoming(tmp_path, "mine", centred))
+
+    assert reader.warnings == ["mine: is centred on the hips: its lower ankle was put on the floor"]
+    np.testing.assert_allclose(joints[:, :, ankles, 1].min(2), 0, atol=0.05)
+    again = joints_of(reader._incoming(tmp_path, "other", squat))
+    np.testing.assert_array_equal(again, squat)
+    assert len(reader.warnings) == 1

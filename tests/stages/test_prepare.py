@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from starcli import pipeline
 from starcli.contracts import Clip, Recording
 from starcli.data import reading
 from starcli.data.clips import ClipSet
-from starcli.data.reading import each_group, groups, read_group, read_lists
+from starcli.data.reading import count_floored, each_group, groups, read_group, read_lists
 from starcli.errors import DataError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
@@ -313,3 +314,45 @@ def test_a_protocol_that_the_recordings_do_not_say_is_refused(
     outcome = cli("pretrain", "--dataset", "ntu60", "--raw", str(path), "--protocol", "xview")
     assert outcome.code == 3
     assert "xsub" in outcome.err
+
+
+class Squatting:
+    """A squat whose hips stay in their place, and one of a body that stands."""
+
+    layout, classes, protocols = KINECT_V2, ("squat",), ("all",)
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        names = [name.split() for name in KINECT_V2.joints]
+        heights = {"hip": 0.9, "knee": 0.5, "ankle": 0.1, "shoulder": 1.4}
+        body = np.zeros((10, 1, 25, 3), np.float32)
+        for end, height in heights.items():
+            body[:, :, [end in name for name in names], 1] = height
+        body[..., ["left" in name for name in names], 0] = 0.1
+        body[..., ["right" in name for name in names], 0] = -0.1
+        yield Clip("standing", body, 0, {"all": "train"}, "somebody")
+        centred = body - np.array([0, 0.9, 0], np.float32)
+        centred[5:, :, ["ankle" in name for name in names], 1] += 0.4
+        yield Clip("centred", centred, 0, {"all": "train"}, "somebody")
+
+
+def test_clips_that_are_put_on_the_floor_are_counted(tmp_path: Path) -> None:
+    source: Any = Squatting()
+    every = groups(numbered(2))
+    read_group(source, every[0], folder=tmp_path / "floor", normalise=("floor",))
+    read_group(source, every[0], folder=tmp_path / "other", normalise=("body",))
+    assert count_floored(every, tmp_path / "floor") == 2
+    assert count_floored(every, tmp_path / "other") == 0
+    rows = load_file(tmp_path / "floor" / "clips-00000-000.safetensors")["joints"]
+    low = rows[:, KINECT_V2.joints.index("left ankle"), 1].reshape(4, 10)
+    np.testing.assert_allclose(low[0], 0.1, atol=1e-6)  # standing, as it was
+    np.testing.assert_allclose(low[1, [0, 1, 2, 7, 8, 9]], 0, atol=1e-6)
+
+
+def test_a_layout_without_a_body_is_refused_before_anything_is_read(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = replace(KINECT_V2, joints=tuple(f"finger {i}" for i in range(25)))
+    monkeypatch.setattr(Ntu60, "layout", hand)
+    with pytest.raises(DataError, match="no joint left hip") as caught:
+        prepare(tmp_path, raw, **{"prepare.normalise": ("body",)})
+    assert "prepare.normalise" in caught.value.fix

@@ -133,3 +133,35 @@ class ShiftGcnFacts:
         r"\.mask$": 0.0,
         r"\.spatial\.linear\.weight$": 10.0,
     }
+
+
+class PartPureFacts:
+    """What is known of the part-pure networks before they compute."""
+
+    class Settings(BaseModel):
+        """Size of the network of a part."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        width: int = Field(96, ge=1, description="channels of a part's network")
+        dim: int = Field(384, ge=1, description="width of a token; 384 as MiniLM's texts")
+        stride: int = Field(
+            32, ge=4, description="frames of a token; 10 of 32: one for start, middle and end each"
+        )
+        dropout: float = Field(0.15, ge=0, lt=1, description="dropout of whole channels")
+
+    implementation: ClassVar[str] = "starcli_plugins.backbones.part_pure:PartPure"
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "light": {
+            "prepare.normalise": ("floor", "body"),
+            "pretrain.objective": "texts",
+            "pretrain.mirror": True,
+            "pretrain.label_smoothing": 0.0,
+            "pretrain.frames": 32,
+            "pretrain.batch": 64,
+            "pretrain.epochs": 100,
+            "pretrain.weight_decay": 0.05,
+        },
+    }

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from starcli.contracts import NoSettings
+
 
 class TrainingSettings(BaseModel):
     """What every trained method is asked for."""
@@ -77,6 +79,16 @@ class CadaVaeFacts(AlignedFacts):
         clip_codes: int = Field(200, ge=1, description="codes drawn from the clips of a class")
 
     implementation: ClassVar[str] = "starcli_plugins.methods.cada_vae:CadaVae"
+
+
+class CosineFacts:
+    """What is known of comparing parts with texts before it computes."""
+
+    Settings: ClassVar[type[NoSettings]] = NoSettings
+    implementation: ClassVar[str] = "starcli_plugins.methods.cosine:Cosine"
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    in_text_space: ClassVar[bool] = True
 
 
 class DeviseFacts(PooledFacts):
