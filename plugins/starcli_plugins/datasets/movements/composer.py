@@ -34,7 +34,7 @@ from starcli_plugins.datasets.movements.kinematics import (
 )
 from starcli_plugins.datasets.simulated.body import INDEX
 
-HANG = np.array([0.12, -0.96, 0.04])
+HANG = np.array([0.1, -0.975, 0.06])
 """Where the wrist of a hanging arm is, arm lengths from the shoulder."""
 RESTING: Mapping[Driver, str] = {"arms": "hang", "trunk": "upright", "legs": "stand-still"}
 """The movement that stands for doing nothing."""
@@ -45,7 +45,7 @@ BESIDE: Mapping[Driver, Mapping[str, float]] = {
     "trunk": {"upright": 0.82, "head-down": 0.05, "lean-forward": 0.03, "": 0.10},
     "legs": {"stand-still": 0.68, "seated": 0.10, "apart": 0.06, "walk": 0.07, "": 0.09},
 }
-"""What the others do beside a main act that needs nothing of them; empty: anything that is possible."""
+"""What the others do beside a main act that needs nothing of them; empty: anything possible."""
 SWING = "swing-walk"
 """What a free arm does while the legs walk."""
 DROPPED = (("wrist", "hand", "hand tip", "thumb"), ("hand", "hand tip", "thumb"), ("ankle", "foot"))
@@ -225,7 +225,7 @@ class Composer:
                 start = rng.uniform(0, before + 0.3 * act)
             else:
                 end -= rng.uniform(0, after + 0.3 * act)
-        time = start + np.arange(max(int(round((end - start) * rate)), 8)) / rate
+        time = start + np.arange(max(round((end - start) * rate), 8)) / rate
         whole, cycle = np.clip((time - before) / act, 0, 1), rng.random() + time / act
         acts = []
         for name in cast:
@@ -404,8 +404,7 @@ class _Stage:
                 points = gain * points + self.rng.uniform(-loose, loose, points.shape)
                 if plan.repeats and len(points) > 1:
                     points[-1] = points[0]
-                course = self._follow(times, points, at, plan.repeats)
-                self.wrists[:, side] = course
+                self.wrists[:, side] = self._swung(times, points, at, plan.repeats)
                 self.upright[side] = movement.frame == "upright"
                 self.pinned[side] = movement.frame == "floor"
                 self.free_arms[side] = False
@@ -423,6 +422,14 @@ class _Stage:
                 self.trunk += np.deg2rad(course)
             else:
                 self.neck += np.deg2rad(course)
+
+    def _swung(self, times: Array, points: Array, at: Array, repeats: bool) -> Array:
+        """The course of a wrist: an arm that is stretched at two points swings in an arc between."""
+        length = np.sqrt((points * points).sum(1, keepdims=True))
+        course = self._follow(times, np.concatenate([points, length], 1), at, repeats)
+        point = course[:, :3]
+        short = np.sqrt((point * point).sum(1, keepdims=True))
+        return np.asarray(point * np.clip(course[:, 3:] / np.maximum(short, 1e-9), 1, 1.45))
 
     def _follow(self, times: Array, points: Array, at: Array, repeats: bool) -> Array:
         if len(times) > 2:
@@ -459,8 +466,7 @@ class _Stage:
         for (channel, side), (times, points) in plan.limbs.items():
             if channel == "wrist" and self.free_arms[side]:
                 at = self.cycles + 0.5 * side
-                effort = walk_act.gain * points
-                self.wrists[:, side] = self._follow(times, effort, at, True)
+                self.wrists[:, side] = self._swung(times, walk_act.gain * points, at, True)
 
     def _forward(self, points: Array) -> Array:
         """Right, up, forward in metres of an adult -> x, y, z in metres."""

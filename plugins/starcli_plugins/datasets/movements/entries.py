@@ -354,7 +354,7 @@ def _out_of_reach(movement: Movement) -> Iterator[tuple[str, str]]:
                 length = float(np.linalg.norm(point[1:]))
                 if length > REACH:
                     yield (
-                        f"{name} {point[1:].tolist()} is {length:.2f} arm lengths from the shoulder",
+                        f"{name} {point[1:].tolist()} is {length:.2f} arm lengths away",
                         "bring it within 1",
                     )
         if channel == "ankle":
@@ -362,7 +362,7 @@ def _out_of_reach(movement: Movement) -> Iterator[tuple[str, str]]:
                 length = _leg_needed(movement, point)
                 if length > REACH:
                     yield (
-                        f"{name} {point[1:].tolist()} is {length:.2f} leg lengths from the hip",
+                        f"{name} {point[1:].tolist()} is {length:.2f} leg lengths away",
                         "bring it within 1, or move the pelvis",
                     )
 

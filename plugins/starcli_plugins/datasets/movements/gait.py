@@ -140,7 +140,7 @@ def walk(
 
 
 def _prints(body: Body, gait: Gait, path: Path, times: Array) -> tuple[Array, Array]:
-    """Where toes stand while the pelvis is above them at given times [T, 2], and where they point."""
+    """Where toes stand, and point to, with the pelvis above them at given times [T, 2]."""
     place, heading = path.at(times)
     aside = (body.stance + gait.wide * body.unit) * OUT
     ahead = body.foot * np.cos(SOLE) - 0.03 * body.unit

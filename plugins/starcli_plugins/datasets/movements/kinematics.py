@@ -1,9 +1,9 @@
 """A body of 25 Kinect v2 joints that is driven by targets: wrists, ankles, pelvis and trunk.
 
 Two-bone inverse kinematics gives elbows and knees, and every other joint follows by rule. The frame
-is that of the simulated body: x to the body's right, y up, z away from the camera, so that a body of
-heading 0 faces -z and the floor is y = 0. Units are metres and radians; T is frames, S is 3 axes.
-Pairs of limbs are right and left, in this order.
+is that of the simulated body: x to the body's right, y up, z away from the camera. A body of heading
+0 faces -z, and the floor is y = 0. Units are metres and radians; T is frames, S is 3 axes. Pairs of
+limbs are right and left, in this order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIDES = ("right", "left")
 OUT = np.array([1.0, -1.0])
 """Which way along x is outward, for the right and the left side."""
 STRAIGHTEST = 0.998
-"""Share of the length of a limb that it is stretched to: never to a line, whose hinge is nowhere."""
+"""Share of its length that a limb is stretched to: never to a line, which has no hinge."""
 CLOSED = np.deg2rad([26.0, 26.0, 30.0, 30.0])
 """Smallest angle inside an elbow or a knee, for right arm, left arm, right leg, left leg."""
 SHARES = np.array([[0.5, 0.4, 0.3], [0.85, 0.75, 0.6], [1.0, 1.0, 1.0]])
@@ -75,7 +75,7 @@ class Body:
     def bones(self) -> Array:
         """Upper and lower bone of right arm, left arm, right leg and left leg, metres, [4, 2]."""
         limbs = zip(_ELBOWS + _KNEES, _WRISTS + _ANKLES, strict=True)
-        return np.linalg.norm(self.offsets[np.array(list(limbs))], axis=-1)
+        return np.asarray(np.linalg.norm(self.offsets[np.array(list(limbs))], axis=-1))
 
     @property
     def arm(self) -> float:
@@ -101,7 +101,7 @@ class Body:
     def standing(self) -> float:
         """Height of the pelvis above the floor in standing, metres."""
         hip: float = self.offsets[_HIPS[0], 1]
-        return self.ankle + STRAIGHTEST * float(self.bones[2].sum()) - hip
+        return float(self.ankle + STRAIGHTEST * self.bones[2].sum() - hip)
 
     @property
     def stance(self) -> float:
@@ -186,7 +186,8 @@ def turned(points: Array, heading: Array) -> Array:
     """
     cosine, sine = np.cos(heading), np.sin(heading)
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    return np.stack(np.broadcast_arrays(x * cosine - z * sine, y, x * sine + z * cosine), -1)
+    points = np.stack(np.broadcast_arrays(x * cosine - z * sine, y, x * sine + z * cosine), -1)
+    return points
 
 
 def sided(points: Array) -> Array:
@@ -256,7 +257,7 @@ def _bending(axis: Array, lean: Array, swivel: Array) -> Array:
     """
     raised = np.einsum("tls,tls->tl", lean[..., 1], axis)
     hint = np.empty_like(axis)
-    hint[:, :2, 0] = 0.5 * OUT
+    hint[:, :2, 0] = (0.5 + 0.3 * raised[:, :2]) * OUT
     hint[:, :2, 1] = -0.6
     hint[:, :2, 2] = 0.3 - 0.7 * raised[:, :2]
     hint[:, 2:, 0] = 0.12 * OUT
