@@ -15,6 +15,7 @@ from starcli_plugins.datasets.movements import entries
 from starcli_plugins.datasets.movements.courses import follow
 from starcli_plugins.datasets.movements.entries import (
     PARTS,
+    RESTING,
     Driver,
     Movement,
     Part,
@@ -36,8 +37,6 @@ from starcli_plugins.datasets.simulated.body import INDEX
 
 HANG = np.array([0.1, -0.975, 0.06])
 """Where the wrist of a hanging arm is, arm lengths from the shoulder."""
-RESTING: Mapping[Driver, str] = {"arms": "hang", "trunk": "upright", "legs": "stand-still"}
-"""The movement that stands for doing nothing."""
 MAIN: Mapping[str, float] = {"arms": 0.62, "legs": 0.26, "trunk": 0.09, "": 0.03}
 """How often the main act is of a driver; empty: any movement."""
 BESIDE: Mapping[Driver, Mapping[str, float]] = {
@@ -55,6 +54,8 @@ MIRRORED = [
     for name in INDEX
 ]
 """For each joint, the same one of the other side."""
+FULL = 1.015
+"""Factor on wrist points: those of a stretched arm are written with 0.98 arm lengths or so."""
 LOWEST = 0.1
 """Metres above the floor below which no pelvis comes."""
 DEEP = -0.5
@@ -109,11 +110,13 @@ class Act:
 
     Args:
         movement: The movement.
+        plan: Its points, ready to be followed.
         at: Share of the act, or cycles, gone by at each frame, [T].
         gain: Factor on its size.
     """
 
     movement: Movement
+    plan: Plan
     at: Array
     gain: float
 
@@ -144,7 +147,7 @@ class Composer:
             self._mains[movement.driver].append(name)
             if len(movement.slots) == 1 and not movement.companions and movement.kind != "once":
                 self._beside[movement.driver].append(name)
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, Plan] = {}
 
     def mains(self) -> list[str]:
         """Ids of the movements that a clip can be of."""
@@ -235,7 +238,7 @@ class Composer:
             if movement.kind == "loop":
                 own = rng.random() + time * rng.uniform(*settings.tempo) / movement.act
                 at = cycle if main.kind == "loop" and name in (cast[0], *main.companions) else own
-            acts.append(Act(movement, at, gain))
+            acts.append(Act(movement, self._plan(name), at, gain))
         return time, acts
 
     def _crossing(self, rng: np.random.Generator, name: str) -> float:
@@ -251,20 +254,18 @@ class Composer:
         """What drives the body: its own stance, and what every act adds."""
         stage = _Stage(rng, body, time, self.settings)
         for act in acts:
-            stage.perform(act, self._plan(act.movement))
+            stage.perform(act)
         walks = [act for act in acts if act.movement.gait]
         if walks:
             stage.stride(walks[0])
-            swing = self.movements.get(SWING)
-            if swing and (walks[0].movement.gait or 0) and not walks[0].movement.central:
-                stage.swing(self._plan(swing), walks[0])
+            if SWING in self.movements:
+                stage.swing(self._plan(SWING), walks[0])
         return stage.targets()
 
-    def _plan(self, movement: Movement) -> _Plan:
-        key = str(id(movement))
-        if key not in self._plans:
-            self._plans[key] = _Plan.of(movement)
-        return self._plans[key]
+    def _plan(self, name: str) -> Plan:
+        if name not in self._plans:
+            self._plans[name] = Plan.of(self.movements[name])
+        return self._plans[name]
 
     def _sentences(self, cast: Sequence[str], side: Side) -> dict[Part, tuple[str, ...]]:
         """Part -> all that is true of it, with sides named and not."""
@@ -317,7 +318,7 @@ def _body(rng: np.random.Generator, children: float) -> Body:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """The points of a movement with those of rest added, ready to be followed.
 
     Args:
@@ -331,7 +332,7 @@ class _Plan:
     repeats: bool
 
     @classmethod
-    def of(cls, movement: Movement) -> _Plan:
+    def of(cls, movement: Movement) -> Plan:
         """The plan of a movement."""
         return cls(
             {name: _whole(movement, name, points) for name, points in movement.central.items()},
@@ -352,6 +353,13 @@ def _whole(movement: Movement, name: str, points: Array) -> tuple[Array, Array]:
         if times[-1] < 1:
             times, points = np.append(times, 1.0), np.concatenate([points, rest])
     return times, points
+
+
+def _sized(points: Array, gain: float) -> Array:
+    """Wrist points with the size of a clip; what is said to be stretched stays nearly so."""
+    length = np.sqrt((points * points).sum(1, keepdims=True))
+    bent = 1 - 0.7 * np.clip((length - 0.6) / 0.4, 0, 1)
+    return np.asarray(points * FULL * (1 + (gain - 1) * bent))
 
 
 class _Stage:
@@ -394,14 +402,14 @@ class _Stage:
         speed, phase = self.rng.uniform(1.0, 3.5, count), self.rng.uniform(0, 6.3, count)
         return np.asarray(np.sin(self.time[:, None] * speed + phase))
 
-    def perform(self, act: Act, plan: _Plan) -> None:
+    def perform(self, act: Act) -> None:
         """Add what an act does; only points in the air are met loosely, not those on the floor."""
-        movement, gain = act.movement, act.gain
+        movement, plan, gain = act.movement, act.plan, act.gain
         loose = 0.0 if movement.frame == "floor" else self.settings.loose
         for (channel, side), (times, points) in plan.limbs.items():
             at = act.at + (0.5 * side if movement.alternate else 0.0)
             if channel == "wrist":
-                points = gain * points + self.rng.uniform(-loose, loose, points.shape)
+                points = _sized(points, gain) + self.rng.uniform(-loose, loose, points.shape)
                 if plan.repeats and len(points) > 1:
                     points[-1] = points[0]
                 self.wrists[:, side] = self._swung(times, points, at, plan.repeats)
@@ -424,7 +432,7 @@ class _Stage:
                 self.neck += np.deg2rad(course)
 
     def _swung(self, times: Array, points: Array, at: Array, repeats: bool) -> Array:
-        """The course of a wrist: an arm that is stretched at two points swings in an arc between."""
+        """The course of a wrist: an arm that is stretched at two points swings in an arc."""
         length = np.sqrt((points * points).sum(1, keepdims=True))
         course = self._follow(times, np.concatenate([points, length], 1), at, repeats)
         point = course[:, :3]
@@ -461,7 +469,7 @@ class _Stage:
         self.heading = steps.heading
         self.cycles = cycles
 
-    def swing(self, plan: _Plan, walk_act: Act) -> None:
+    def swing(self, plan: Plan, walk_act: Act) -> None:
         """Let free arms swing against the legs."""
         for (channel, side), (times, points) in plan.limbs.items():
             if channel == "wrist" and self.free_arms[side]:
@@ -536,7 +544,7 @@ def _film(rng: np.random.Generator, settings: Settings, joints: Array) -> Array:
     filmed += rng.uniform(*settings.noise) * np.sqrt(0.5) * error
     if rng.random() < settings.dropped:
         _drop(rng, filmed, settings.missing)
-    return filmed
+    return np.asarray(filmed)
 
 
 def _drop(rng: np.random.Generator, joints: Array, missing: str) -> None:

@@ -1,9 +1,9 @@
 """A body of 25 Kinect v2 joints that is driven by targets: wrists, ankles, pelvis and trunk.
 
 Two-bone inverse kinematics gives elbows and knees, and every other joint follows by rule. The frame
-is that of the simulated body: x to the body's right, y up, z away from the camera. A body of heading
-0 faces -z, and the floor is y = 0. Units are metres and radians; T is frames, S is 3 axes. Pairs of
-limbs are right and left, in this order.
+is that of the simulated body: x to the body's right, y up, z away from the camera. A body of
+heading 0 faces -z, and the floor is y = 0. Units are metres and radians; T is frames, S is 3 axes.
+Pairs of limbs are right and left, in this order.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def sided(points: Array) -> Array:
 
 
 def _dot(one: Array, other: Array) -> Array:
-    return np.einsum("...s,...s->...", one, other)[..., None]
+    return np.asarray(np.einsum("...s,...s->...", one, other)[..., None])
 
 
 def _cross(one: Array, other: Array) -> Array:
@@ -208,13 +208,25 @@ def _cross(one: Array, other: Array) -> Array:
 
 
 def _apply(matrices: Array, vectors: Array) -> Array:
-    return np.einsum("...ij,...j->...i", matrices, vectors)
+    return np.asarray(np.einsum("...ij,...j->...i", matrices, vectors))
 
 
 def across(vectors: Array, axis: Array) -> Array:
     """The directions of vectors without what they have along unit axes, [..., S]."""
     rest = vectors - axis * _dot(vectors, axis)
-    return np.asarray(rest / np.maximum(np.sqrt(_dot(rest, rest)), 1e-9))
+    length = np.sqrt(_dot(rest, rest))
+    if (length < 1e-6).any():
+        # Along the axis there is no such direction: any one will do.
+        other = across(np.eye(3)[np.abs(axis).argmin(-1)], axis)
+        return np.asarray(np.where(length < 1e-6, other, rest / np.maximum(length, 1e-6)))
+    return np.asarray(rest / length)
+
+
+def along(lines: Array) -> tuple[Array, Array]:
+    """Directions [..., S] and lengths [..., 1] of lines; one without a length hangs down."""
+    length = np.sqrt(_dot(lines, lines))
+    hanging = np.array([0.0, -1.0, 0.0])
+    return np.where(length < 1e-9, hanging, lines / np.maximum(length, 1e-9)), length
 
 
 def bend(
@@ -234,14 +246,12 @@ def bend(
         The joints between, and the ends: the targets, or the nearest points in reach.
     """
     upper, lower = bones[..., :1], bones[..., 1:]
-    line = targets - roots
-    length = np.maximum(np.sqrt(_dot(line, line)), 1e-9)
+    axis, length = along(targets - roots)
     least = np.sqrt(upper**2 + lower**2 - 2 * upper * lower * np.cos(closed)[..., None])
     reach = np.clip(length, least, STRAIGHTEST * (upper + lower))
-    axis = line / length
-    along = (upper**2 - lower**2 + reach**2) / (2 * reach)
-    height = np.sqrt(np.maximum(upper**2 - along**2, 0))
-    return roots + along * axis + height * side, roots + reach * axis
+    part = (upper**2 - lower**2 + reach**2) / (2 * reach)
+    height = np.sqrt(np.maximum(upper**2 - part**2, 0))
+    return roots + part * axis + height * side, roots + reach * axis
 
 
 def _bending(axis: Array, lean: Array, swivel: Array) -> Array:
@@ -313,8 +323,7 @@ def pose(body: Body, targets: Targets) -> Array:
     resting = top[:, None] + np.einsum("tij,lj->tli", lean[:, 2], offsets[_SHOULDERS])
     roots = np.concatenate([shoulders, pelvis[:, None] + hips], 1)
     aims = np.concatenate([_wrists(targets, resting, lean[:, 2]), targets.ankles], 1)
-    line = aims - roots
-    axis = line / np.maximum(np.sqrt(_dot(line, line)), 1e-9)
+    axis, _ = along(aims - roots)
     axes = lean[:, [2, 2, 0, 0]]
     side = _bending(axis, axes, np.concatenate([targets.elbows, targets.knees], 1))
     middle, ends = bend(roots, aims, body.bones, CLOSED, side)
@@ -379,5 +388,4 @@ def _feet(joints: Array, body: Body, targets: Targets, shin: Array, knee: Array)
     hanging = body.foot * (np.cos(angle) * knee + np.sin(angle) * shin)
     share = targets.free[..., None]
     foot = share * hanging + (1 - share) * level
-    length = np.maximum(np.sqrt(_dot(foot, foot)), 1e-9)
-    joints[:, _FEET] = joints[:, _ANKLES] + body.foot * foot / length
+    joints[:, _FEET] = joints[:, _ANKLES] + body.foot * along(foot)[0]

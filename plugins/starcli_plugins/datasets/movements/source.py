@@ -1,0 +1,137 @@
+"""The data set of made-up movements: clips composed on the fly, a class for each name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from starcli.contracts import Clip, Recording, Subset
+from starcli.totals import Totals, per_class
+from starcli_plugins.datasets import SMALL
+from starcli_plugins.datasets.movements import composer, entries
+from starcli_plugins.datasets.movements.entries import spoken
+from starcli_plugins.layouts import KINECT_V2
+
+FPS = 30.0
+FOLDS = 5
+SUBJECTS = 8
+"""Clips are dealt out to so many subjects, though every clip has a body of its own."""
+SEEDS = 1_000_000
+"""Seeds of clips that a seed of the data set has."""
+
+
+class Movements:
+    """Clips of all movements, composed from the settings: nothing to download.
+
+    Movements that share their first name are one class, and both sides are the same class.
+    """
+
+    class Settings(BaseModel):
+        """How many clips, of which seed."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        clips: int = Field(16, ge=2, le=1000, description="clips of each class")
+        seed: int = Field(0, ge=0, lt=2**32, description="seed of the clips")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    preset: ClassVar[Mapping[str, object]] = {
+        "dataset.protocol": "xsub",
+        "dataset.split": "fold0",
+        "pretrain.epochs": 15,
+        **SMALL,
+    }
+    request: ClassVar[str | None] = None
+    fps: ClassVar[float | None] = FPS
+    layout = KINECT_V2
+    protocols = ("xsub",)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """Class -> ids of its movements."""
+        members: dict[str, list[str]] = {}
+        for name, movement in entries.movements().items():
+            if movement.names:
+                label = spoken(movement.names[0], "right", named=False)
+                members.setdefault(label, []).append(name)
+        return {label: tuple(names) for label, names in sorted(members.items())}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """First names of the movements, sides not named."""
+        return tuple(self.members)
+
+    @property
+    def splits(self) -> Mapping[str, tuple[int, ...]]:
+        """Every fifth class is unseen."""
+        count = len(self.members)
+        return {f"fold{fold}": tuple(range(fold, count, FOLDS)) for fold in range(FOLDS)}
+
+    @property
+    def totals(self) -> Totals:
+        """What its settings ask for."""
+        names = [recording.name for recording in self.recordings(None)]
+        places = (self._place(name) for name in names)
+        return Totals(
+            clips=len(names),
+            subjects=min(SUBJECTS, self.settings.clips),
+            views=1,
+            subsets=per_class(
+                ((label, _subsets(number)) for label, number in places), len(self.members)
+            ),
+            names=lambda: names,
+        )
+
+    @cached_property
+    def _composer(self) -> composer.Composer:
+        return composer.Composer(composer.Settings(rates=(FPS,)))
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """No files: the clips are made on the fly."""
+        return ()
+
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each clip, in name order; `raw` is not read."""
+        return sorted(
+            Recording(f"{label}-{number:03d}", Path())
+            for label in self._labels
+            for number in range(self.settings.clips)
+        )
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clip of a name."""
+        label, number = self._place(recording.name)
+        ids = self.members[self.classes[label]]
+        seed = self.settings.seed * SEEDS + label * 1000 + number
+        made = self._composer.clip(seed, ids[number % len(ids)])
+        yield Clip(
+            name=recording.name,
+            joints=made.joints,
+            label=label,
+            subsets=_subsets(number),
+            subject=f"P{number % SUBJECTS + 1:02d}",
+        )
+
+    def write_sample(self, raw: Path) -> None:
+        """Nothing to write: the clips are made on the fly."""
+
+    def _place(self, name: str) -> tuple[int, int]:
+        """Class and number of a clip."""
+        label, _, number = name.rpartition("-")
+        return self._labels[label], int(number)
+
+    @cached_property
+    def _labels(self) -> Mapping[str, int]:
+        return {label.replace(" ", "-"): n for n, label in enumerate(self.classes)}
+
+
+def _subsets(number: int) -> dict[str, Subset]:
+    return {"xsub": "test" if number % 2 else "train"}
