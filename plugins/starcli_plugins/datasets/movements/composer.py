@@ -69,6 +69,7 @@ class Settings(BaseModel):
 
     without: frozenset[str] = Field(frozenset(), description="movements that are left out")
     children: float = Field(0.2, ge=0, le=1, description="share of bodies that are children's")
+    beside: float = Field(1, ge=0, le=1, description="share of clips in which other parts act too")
     mirrored: float = Field(0.5, ge=0, le=1, description="share of clips whose acting side is left")
     cut: float = Field(0.4, ge=0, le=1, description="share of single acts cut at an end")
     tempo: tuple[float, float] = Field((0.75, 1.35), description="range of factors on the speed")
@@ -189,9 +190,10 @@ class Composer:
         cast = [main, *self.movements[main].companions]
         taken = {slot for name in cast for slot in self.movements[name].slots}
         order: tuple[Driver, ...] = ("legs", "arms", "trunk")
+        acts = rng.random() < self.settings.beside
         for driver in order:
             if driver not in taken:
-                cast += self._other(rng, driver, taken)
+                cast += self._other(rng, driver, taken) if acts else [RESTING[driver]]
                 taken |= {slot for name in cast for slot in self.movements[name].slots}
         return cast
 

@@ -287,6 +287,8 @@ def _faults(movement: Movement) -> Iterator[tuple[str, str]]:
     yield from _contradicting_sides(movement)
     for name, points in _given(movement):
         yield from _untimely(movement, name, points)
+    if movement.alternate and all(len(points) == 1 for points in movement.limbs.values()):
+        yield "alternates between the sides with one point", "give two points or more"
     yield from _out_of_reach(movement)
 
 
@@ -378,8 +380,6 @@ def _untimely(
         yield f"the times of {name} do not rise from 0 to 1", "put its points in order"
     if movement.kind == "hold" and len(points) > 1:
         yield f"{name} has {len(points)} points, but it is held", "give one point, or another kind"
-    if movement.kind == "loop" and len(points) == 1 and movement.alternate:
-        yield f"{name} alternates between the sides with one point", "give two points or more"
     if movement.kind == "loop" and times[-1] == 1:
         yield f"{name} ends at 1, which is its beginning again", "end before 1"
 
