@@ -376,7 +376,7 @@ def test_a_tilted_camera_turns_the_whole_body() -> None:
     one, two = (Composer(each).clip(5, "bow").joints[:, 0] for each in (EXACT, tilted))
     assert not np.allclose(one - one[:, :1], two - two[:, :1], atol=0.1)
     gaps = [np.linalg.norm(each[:, :, None] - each[:, None], axis=-1) for each in (one, two)]
-    assert np.allclose(*gaps, atol=1e-5)
+    assert np.allclose(gaps[0], gaps[1], atol=1e-5)
 
 
 def test_children_are_smaller() -> None:

@@ -13,6 +13,7 @@ from starcli_plugins.datasets.movements.courses import follow
 from starcli_plugins.datasets.movements.gait import Gait, walk
 from starcli_plugins.datasets.movements.kinematics import (
     CLOSED,
+    GROUND,
     STRAIGHTEST,
     Array,
     Body,
@@ -153,6 +154,35 @@ def test_a_pinned_wrist_is_in_the_room() -> None:
     joints = pose(BODY, replace(at_ease(), wrists=wrists, pinned=np.ones(2, np.bool_)))
     assert np.allclose(joint(joints, "right wrist"), [[0.2, 1.0, -0.3]])
     assert np.allclose(joint(joints, "left wrist"), [[-0.2, 1.0, -0.3]])
+
+
+def test_swivels_go_outward_on_both_sides() -> None:
+    wrists = np.tile(BODY.arm * np.array([0, 0, 0.6]), (1, 2, 1))
+    bent = replace(at_ease(), wrists=wrists, pelvis=np.array([[0.0, 0.5, 0.1]]))
+    plain = pose(BODY, bent)
+    swung = pose(BODY, replace(bent, elbows=np.full((1, 2), 1.0), knees=np.full((1, 2), 1.0)))
+    for name in ("elbow", "knee"):
+        moved = [joint(swung - plain, f"{side} {name}")[0, 0] for side in ("right", "left")]
+        assert moved[0] > 0.05, name
+        assert moved[1] == pytest.approx(-moved[0]), name
+
+
+def test_elbows_of_a_lying_body_stay_above_the_floor() -> None:
+    lying = replace(
+        at_ease(),
+        pelvis=np.array([[0.0, 0.12, 0.7]]),
+        trunk=np.array([[-np.pi / 2, 0, 0]]),
+        wrists=np.tile(BODY.arm * np.array([0.1, -0.1, 0.6]), (1, 2, 1)),
+        upright=np.ones(2),
+    )
+    joints = pose(BODY, lying)
+    for side in ("right", "left"):
+        assert joint(joints, f"{side} elbow")[0, 1] == pytest.approx(GROUND)
+        lengths = [
+            np.linalg.norm(joint(joints, f"{side} {a}") - joint(joints, f"{side} {b}"))
+            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+        ]
+        assert lengths == pytest.approx(BODY.bones[0])
 
 
 def test_legs_that_are_apart_lower_the_pelvis() -> None:

@@ -26,6 +26,8 @@ STRAIGHTEST = 0.998
 """Share of its length that a limb is stretched to: never to a line, which has no hinge."""
 CLOSED = np.deg2rad([26.0, 26.0, 30.0, 30.0])
 """Smallest angle inside an elbow or a knee, for right arm, left arm, right leg, left leg."""
+GROUND = 0.045
+"""Metres above the floor below which no elbow and no knee comes, if it can be."""
 SHARES = np.array([[0.5, 0.4, 0.3], [0.85, 0.75, 0.6], [1.0, 1.0, 1.0]])
 """How much of pitch, roll and twist of the trunk the pelvis, the waist and the chest take."""
 ANKLE = 0.08
@@ -254,6 +256,26 @@ def bend(
     return roots + part * axis + height * side, roots + reach * axis
 
 
+def above_ground(roots: Array, middle: Array, axis: Array) -> Array:
+    """Elbows and knees that are in the floor, swung about their limb until they lie on it.
+
+    Args:
+        roots: Shoulders and hips, [..., S].
+        middle: Elbows and knees, [..., S].
+        axis: From the roots to the ends, unit vectors, [..., S].
+    """
+    base = roots + axis * _dot(middle - roots, axis)
+    out = middle - base
+    height = np.sqrt(_dot(out, out))
+    upward = across(np.broadcast_to([0.0, 1.0, 0.0], axis.shape), axis)
+    level = _cross(axis, upward)
+    share = (GROUND - base[..., 1:2]) / np.maximum(height * upward[..., 1:2], 1e-9)
+    cosine = np.clip(share, -1, 1)
+    way = np.where(_dot(out, level) < 0, -1.0, 1.0)
+    lifted = base + height * (cosine * upward + way * np.sqrt(1 - cosine**2) * level)
+    return np.where(middle[..., 1:2] < GROUND, lifted, middle)
+
+
 def _bending(axis: Array, lean: Array, swivel: Array) -> Array:
     """Which way elbows and knees bend out, [T, 4, S].
 
@@ -270,11 +292,13 @@ def _bending(axis: Array, lean: Array, swivel: Array) -> Array:
     hint[:, :2, 0] = (0.5 + 0.3 * raised[:, :2]) * OUT
     hint[:, :2, 1] = -0.6
     hint[:, :2, 2] = 0.3 - 0.7 * raised[:, :2]
+    before = -np.einsum("tls,tls->tl", lean[:, 2:, :, 2], axis[:, 2:])
     hint[:, 2:, 0] = 0.12 * OUT
-    hint[:, 2:, 1] = 0.4
+    hint[:, 2:, 1] = 0.4 + 0.8 * np.maximum(before, 0)
     hint[:, 2:, 2] = -1.0
     side = across(_apply(lean, hint), axis)
-    turn = (swivel * np.tile(OUT, 2))[..., None]
+    # Elbows bend to the back and knees to the front, so that outward is the other way round.
+    turn = (swivel * np.concatenate([OUT, -OUT]))[..., None]
     return np.asarray(side * np.cos(turn) + _cross(side, axis) * np.sin(turn))
 
 
@@ -327,6 +351,9 @@ def pose(body: Body, targets: Targets) -> Array:
     axes = lean[:, [2, 2, 0, 0]]
     side = _bending(axis, axes, np.concatenate([targets.elbows, targets.knees], 1))
     middle, ends = bend(roots, aims, body.bones, CLOSED, side)
+    if (middle[..., 1] < GROUND).any():
+        middle = above_ground(roots, middle, axis)
+        side = across(middle - roots, axis)
     joints[:, _SHOULDERS + _HIPS] = roots
     joints[:, _ELBOWS + _KNEES] = middle
     joints[:, _WRISTS + _ANKLES] = ends
