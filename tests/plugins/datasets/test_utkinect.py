@@ -54,6 +54,7 @@ def test_labels_follow_the_words_of_file_names(clips: list[Clip]) -> None:
         assert SOURCE.classes[clip.label].replace(" ", "") == word
 
 
+@pytest.mark.slow
 def test_bodies_are_upright_and_right_handed(clips: list[Clip]) -> None:
     """Left is left in 192 of 200 clips; in the others toes are noisy."""
     reports = [body.report(clip.joints.astype(np.float64), SOURCE.layout) for clip in clips]
