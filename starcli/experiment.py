@@ -20,6 +20,7 @@ from starcli.contracts import (
     Plugin,
     Problem,
     PublishedValidation,
+    Teacher,
     TextEncoder,
     implementation_of,
     is_fingerprinted,
@@ -162,6 +163,34 @@ class Experiment:
         """Whether the backbone is pretrained on texts."""
         s = self.settings
         return s.pretrain.objective == "texts" and s.backbone.weights is None
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """What makes up clips that the backbone learns from as well.
+
+        Raises:
+            UsageError: The data set of that name makes up no clips.
+        """
+        name = self.settings.pretrain.teacher
+        if not name or not self.learns_texts:
+            return None
+        plugin = registry.load("dataset", name)
+        source: object = plugin(plugin.Settings())
+        if not isinstance(source, Teacher):
+            raise UsageError(
+                f"pretrain.teacher: data set {name} makes up no clips", "use movements"
+            )
+        return source
+
+    def teacher_recipe(self) -> dict[str, object]:
+        """The part of a recipe that names the teacher; nothing where there is none."""
+        if self.teacher is None:
+            return {}
+        entry = registry.find("dataset", self.settings.pretrain.teacher)
+        plugin = registry.load("dataset", entry.name)
+        content = self.teacher.fingerprint() if isinstance(self.teacher, Fingerprinted) else None
+        named = {"plugin": f"{entry.distribution}:{entry.name}", "content": content}
+        return {"teacher": named | {"plugin_revision": plugin.revision}}
 
     @property
     def identity(self) -> dict[str, object]:

@@ -6,10 +6,16 @@ read from the class, before an instance is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from starcli.contracts.values import DescriberContext, Recording, TextBank
+from starcli.contracts.values import (
+    DescriberContext,
+    Layout,
+    MadeUpClip,
+    Recording,
+    TextBank,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +100,25 @@ class KnownRate(Protocol):
     """
 
     fps: ClassVar[float | None]
+
+
+@runtime_checkable
+class Teacher(Protocol):
+    """A data set that makes up clips without end, with sentences that are true of each part."""
+
+    layout: Layout
+    movements: Mapping[str, Sequence[str]]
+    """Id of a movement -> what it is called; those without a name only accompany others."""
+    sentences: Mapping[str, Sequence[str]]
+    """Part of the layout's finest partition -> all sentences there are, all different."""
+
+    def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
+        """The clip of a seed, the same on every machine.
+
+        Args:
+            seed: Any number from 0 on.
+            without: Ids of movements that it is not to have.
+        """
 
 
 # ---- of describers and text encoders -------------------------------------------------------------

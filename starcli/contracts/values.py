@@ -104,6 +104,21 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class MadeUpClip:
+    """A clip that nobody performed, and what is true of it.
+
+    Args:
+        joints: float32 [frames, M, V, 3], metres, y up.
+        names: What the act is called.
+        sentences: Part -> all sentences that are true of it.
+    """
+
+    joints: npt.NDArray[np.float32]
+    names: Sequence[str]
+    sentences: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
 class BadClip:
     """A clip that cannot be used, in its place in a recording that holds several.
 

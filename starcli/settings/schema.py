@@ -125,6 +125,16 @@ class PretrainSection(Section):
         False,
         description="objective texts: half of the clips mirrored, sides exchanged in their texts",
     )
+    teacher: str = Field(
+        "", description="objective texts: data set whose made-up clips are mixed in: movements"
+    )
+    teacher_share: float = Field(
+        0.5, gt=0, lt=1, description="share of made-up clips in every batch"
+    )
+    teacher_clips: int = Field(3000, ge=2, description="made-up clips, each used several times")
+    teacher_told: bool = Field(
+        False, description="keep movements near to unseen classes, and mark every result"
+    )
     frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
     epochs: int = Field(30, ge=1, description="passes over the training clips")
     batch: int = Field(16, ge=1, description="clips per step, over all processes")
@@ -150,6 +160,8 @@ class PretrainSection(Section):
     def _mirrored_texts(self) -> Self:
         if self.mirror and self.objective == "classes":
             raise ValueError("mirror needs texts of mirrored actions: use objective=texts as well")
+        if self.teacher and self.objective == "classes":
+            raise ValueError("teacher gives sentences, not classes: use objective=texts as well")
         return self
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from starcli.class_names import require_distinct
-from starcli.contracts import TextBank, TextEncoder, VocabularyEncoder
+from starcli.contracts import Teacher, TextBank, TextEncoder, VocabularyEncoder
 from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment
 from starcli.stages.describe import open_texts
@@ -21,8 +21,8 @@ from starcli.store.artifacts import Artifact
 from starcli.text.mirroring import mirrored
 
 BATCH = 64
-MIRRORED = "mirrored"
-"""What vectors and texts of mirrored copies are called in a result, where it has them."""
+MIRRORED, TAUGHT = "mirrored", "teacher"
+"""What vectors and texts of mirrored copies, and of a teacher, are called where they are there."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def run(job: Job) -> None:
     mirrors = e.learns_texts and e.settings.pretrain.mirror
     every = _with_mirrored(texts) if mirrors else texts
     encoder = e.make("encoder")
+    taught = None if e.teacher is None else _of_teacher(e.teacher, texts.classes)
     cut = _too_long(every, encoder)
     if cut and not e.settings.text.cut:
         file = job.inputs["texts"].path / "data.json"
@@ -66,10 +67,12 @@ def run(job: Job) -> None:
     _require_directions(every, both)
     vectors, copies = both[: len(texts.rows)], both[len(texts.rows) :]
     of_mirror = {MIRRORED: copies.clone()} if mirrors else {}
-    job.draft.tensors({"vectors": vectors.clone(), **of_mirror})
+    of_teacher = {} if taught is None else {TAUGHT: _encode(job, taught, encoder)[0]}
+    job.draft.tensors({"vectors": vectors.clone(), **of_mirror, **of_teacher})
     content = {"classes": texts.classes, "facets": texts.facets, "texts": texts.rows}
     of_mirror_rows = {MIRRORED: every.rows[len(texts.rows) :]} if mirrors else {}
-    job.draft.json({**content, **of_mirror_rows})
+    of_teacher_rows = {} if taught is None else {TAUGHT: taught.rows}
+    job.draft.json({**content, **of_mirror_rows, **of_teacher_rows})
     job.draft.summary = {
         "axes": "C F E",
         "shape": list(vectors.shape),
@@ -81,6 +84,14 @@ def run(job: Job) -> None:
             *_alike_notes(texts, vectors),
         ],
     }
+
+
+def _of_teacher(teacher: Teacher, classes: Sequence[str]) -> Composed:
+    """All that a teacher says, and the bare names of movements and classes, as one row."""
+    names = (name for names in teacher.movements.values() for name in names)
+    sentences = (text for texts in teacher.sentences.values() for text in texts)
+    row = tuple(dict.fromkeys((*sentences, *names, *classes)))
+    return Composed(("teacher",), row, (row,))
 
 
 def _with_mirrored(texts: Composed) -> Composed:
@@ -196,7 +207,7 @@ def _recall(experiment: Experiment, wanted: Collection[str]) -> dict[str, Tensor
             continue
         with contextlib.suppress(DataError):  # a damaged result is only nothing to recall
             rows, vectors = artifact.data(), artifact.tensors()
-            for key, named in (("texts", "vectors"), (MIRRORED, MIRRORED)):
+            for key, named in (("texts", "vectors"), (MIRRORED, MIRRORED), (TAUGHT, TAUGHT)):
                 for row, own in zip(rows.get(key, ()), vectors.get(named, ()), strict=True):
                     known.update((t, v) for t, v in zip(row, own, strict=True) if t in wanted)
     return known
@@ -250,3 +261,9 @@ def open_mirrored(artifact: Artifact) -> TextBank | None:
     vectors = artifact.tensors().get(MIRRORED)
     bank = open_bank(artifact)
     return None if vectors is None else replace(bank, vectors=vectors)
+
+
+def open_taught(artifact: Artifact) -> Mapping[str, Tensor]:
+    """Text -> vector [E] of all that a teacher says, and of the bare names of classes."""
+    (row,), (vectors,) = artifact.data()[TAUGHT], artifact.tensors()[TAUGHT]
+    return dict(zip(row, vectors, strict=True))

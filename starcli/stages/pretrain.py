@@ -27,7 +27,12 @@ from starcli.experiment import FINAL, Experiment
 from starcli.settings.schema import PretrainSection
 from starcli.stages.job import Job
 from starcli.stages.plugin_checks import new_backbone
-from starcli.stages.text_objective import TextAligner, mirrored_is_new, text_aligner
+from starcli.stages.text_objective import (
+    TextAligner,
+    lessons,
+    mirrored_is_new,
+    text_aligner,
+)
 from starcli.stages.views import open_views
 from starcli.training.loop import Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
@@ -187,9 +192,19 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     average = moving_average(model, options.ema) if options.ema else None
     examples = _Examples(e, clips, task)
 
+    own_batch = options.batch
+    if e.teacher is not None:
+        own_batch = max(2, round(options.batch * (1 - options.teacher_share)))
+    taught = lessons(e, task, job.inputs["bank"], clips.persons) if e.learns_texts else None
+
     def loss(ids: Tensor, draws: Tensor) -> Tensor | dict[str, Tensor]:
         batch, targets = examples.batch(ids, draws)
-        return model.loss(parallel(batch.to(e.device)), targets.to(e.device))
+        if taught is None or not isinstance(model, TextAligner):
+            return model.loss(parallel(batch.to(e.device)), targets.to(e.device))
+        share = options.teacher_share
+        lesson = taught.lesson(further_draws(draws, round(len(ids) * share / (1 - share))))
+        both = torch.cat([batch, lesson.clips])
+        return model.mixed_loss(parallel(both.to(e.device)), targets.to(e.device), lesson)
 
     def after_epoch(epoch: int) -> float | None:
         if job.role == FINAL:
@@ -204,7 +219,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         _optimizer(model, options),
         what=f"pretrain ({job.role})",
         size=len(task.train),
-        batch=options.batch,
+        batch=own_batch,
         epochs=options.epochs,
         seed=seed,
         rate=rate,
@@ -218,14 +233,28 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     if e.workers.leads:
         journal.close(job.draft.path)
     names = tuple(e.source.classes[c] for c in task.seen)
-    summary = {
+    summary: dict[str, object] = {
         "classes": list(task.seen),
         "clips": len(task.train),
         "precision": numerics.precision,
         "loss_by_epoch": history.losses,
         "accuracy_by_epoch": [s for s in history.scores if s is not None],
     }
+    if taught is not None:
+        summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
     return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
+
+
+def further_draws(draws: Tensor, count: int) -> Tensor:
+    """Draws of more clips [count, 8], which depend on those of a batch alone.
+
+    Args:
+        draws: Of the batch [B, 8], uniform in [0, 1).
+        count: Of how many clips.
+    """
+    first, last = ((draws[0, [0, -1]].double() * 2**24).long()).tolist()
+    source = torch.Generator().manual_seed(first * 2**24 + last)
+    return torch.rand(max(count, 2), draws.shape[1], generator=source)
 
 
 class _Examples:

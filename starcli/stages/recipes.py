@@ -50,7 +50,8 @@ def embed(experiment: Experiment, role: str) -> dict[str, object]:
     settings = experiment.settings
     text = settings.text.model_dump()
     mirrored = {"mirrored": True} if experiment.learns_texts and settings.pretrain.mirror else {}
-    return {**experiment.plugin("encoder"), **text, "parts": settings.parts, **mirrored}
+    more = {**mirrored, **experiment.teacher_recipe()}
+    return {**experiment.plugin("encoder"), **text, "parts": settings.parts, **more}
 
 
 def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
@@ -69,12 +70,14 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "frames": settings.pretrain.frames,
         }
     training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
-    return {**common, "pretrain": training, "seed": settings.seed}
+    return {**common, "pretrain": training, "seed": settings.seed, **experiment.teacher_recipe()}
 
 
 def _of_texts(settings: Settings) -> tuple[str, ...]:
-    """The settings of an objective that is not chosen, which keep out of keys."""
-    return ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
+    """The settings of an objective or teacher that is not chosen, which keep out of keys."""
+    taught = tuple(key for key in type(settings.pretrain).model_fields if key.startswith("teacher"))
+    objective = ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
+    return objective + (() if settings.pretrain.teacher else taught)
 
 
 def extract(experiment: Experiment, role: str) -> dict[str, object]:

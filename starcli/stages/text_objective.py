@@ -16,7 +16,8 @@ from starcli.contracts import Backbone, TextBank
 from starcli.data.splits import Task
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
-from starcli.stages.embed import open_bank, open_mirrored
+from starcli.stages.embed import open_bank, open_mirrored, open_taught
+from starcli.stages.lessons import Lesson, Lessons
 from starcli.store.artifacts import Artifact
 from starcli.text.mirroring import mirrored
 from starcli.training.text_alignment import (
@@ -32,6 +33,8 @@ SAME_PART, SAME_CLASS = 0.97, 0.995
 """Cosines above which sentences of a part, and texts of whole classes, are taken for the same."""
 SCALE, LOG_SCALE = 1.5, 2.3
 """Cosines are multiplied by 1.5 exp(t), with t learned from 2.3."""
+FOREIGN = 3.0
+"""What is taken off the logits of texts of the other kind of clips."""
 
 
 class TextAligner(nn.Module):
@@ -88,6 +91,35 @@ class TextAligner(nn.Module):
         scale = SCALE * self.log_scale.exp()
         return alignment_loss(vectors, of_whole, of_parts, scale, self.smoothing)
 
+    def mixed_loss(self, vectors: Tensor, targets: Tensor, lesson: Lesson) -> dict[str, Tensor]:
+        """The terms of the loss of clips of a data set and made-up ones, in one batch.
+
+        Texts that do not belong to a clip's own kind are lowered by 3: otherwise it is learned
+        which clips are made up.
+
+        Args:
+            vectors: Of parts [A + B, K, D], the A clips of the data set first.
+            targets: Classes [A], as in `loss`.
+            lesson: The B made-up clips.
+        """
+        sources = zip(self.texts, self.apart, lesson.texts, lesson.right, lesson.lowered, strict=True)
+        columns = []
+        for column, (own, apart, made, right, lowered) in enumerate(sources):
+            limit = SAME_PART if column else SAME_CLASS
+            made, right, lowered = (each.to(own.device) for each in (made, right, lowered))
+            foreign = torch.where(own @ made.T > limit, torch.inf, FOREIGN)  # [S, N]
+            rows = torch.cat([apart[targets], foreign[targets]], 1)
+            of_made = torch.cat([foreign.T[right], lowered], 1)
+            columns.append(
+                Targets(
+                    torch.cat([own, made]),
+                    torch.cat([targets, len(own) + right]),
+                    torch.cat([rows, of_made]),
+                )
+            )
+        scale = SCALE * self.log_scale.exp()
+        return alignment_loss(vectors, columns[0], columns[1:], scale, self.smoothing)
+
     def classify(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, M] -> scores of the learned classes [B, S]."""
         texts = self.texts[:, : self.classes]
@@ -113,6 +145,15 @@ def text_aligner(e: Experiment, backbone: Backbone, task: Task, bank: Artifact) 
     of_mirror = None if copies is None else _of(copies, task.seen)
     smoothing = e.settings.pretrain.label_smoothing
     return TextAligner(backbone, parts, learned, of_mirror, smoothing)
+
+
+def lessons(e: Experiment, task: Task, bank: Artifact, persons: int) -> Lessons | None:
+    """What a teacher gives to learn beside a task's clips; None where there is no teacher."""
+    if e.teacher is None:
+        return None
+    names = [name for label, name in enumerate(e.source.classes) if label not in task.seen]
+    limits = SAME_CLASS, SAME_PART
+    return Lessons(e, e.teacher, open_taught(bank), names, persons, limits)
 
 
 def mirrored_is_new(names: tuple[str, ...], task: Task) -> Tensor:

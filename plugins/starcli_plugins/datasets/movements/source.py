@@ -94,6 +94,43 @@ class Movements:
     def _composer(self) -> composer.Composer:
         return composer.Composer(composer.Settings(rates=(FPS,)))
 
+    @cached_property
+    def movements(self) -> Mapping[str, tuple[str, ...]]:
+        """Id of a movement -> its names, with either side and without."""
+        return {
+            name: tuple(
+                dict.fromkeys(
+                    spoken(each, side, named=named)
+                    for each in movement.names
+                    for named in (False, True)
+                    for side in SIDES
+                )
+            )
+            for name, movement in entries.movements().items()
+        }
+
+    @cached_property
+    def sentences(self) -> Mapping[str, tuple[str, ...]]:
+        """Part -> all sentences of all movements."""
+        return self._teacher.sentences()
+
+    def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
+        """The clip of a seed, of any movements but some."""
+        made = self._composer_without(frozenset(without)).clip(seed)
+        return MadeUpClip(made.joints, made.names, made.sentences)
+
+    def fingerprint(self) -> str:
+        """The entries that clips are composed of."""
+        return entries.fingerprint()
+
+    @cached_property
+    def _teacher(self) -> composer.Composer:
+        return composer.Composer()
+
+    @cache  # noqa
+    def _composer_without(self, without: frozenset[str]) -> composer.Composer:
+        return composer.Composer(composer.Settings(without=without))
+
     def files(self, raw: Path) -> Sequence[Path]:
         """No files: the clips are made on the fly."""
         return ()

@@ -1,0 +1,162 @@
+"""Made-up clips of a teacher among the training clips, each with sentences that are true of it.
+
+Movements near to a class that is not learned are left out, unless `pretrain.teacher_told` keeps
+them: names are near where a word of the one is in the other, or where their vectors are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize, pad
+
+from starcli.contracts import Layout, MadeUpClip, Teacher
+from starcli.data.mapping import joint_map
+from starcli.data.normalise import NORMALISATIONS
+from starcli.data.transforms import augment
+from starcli.data.views import Augmentation
+from starcli.errors import UsageError
+from starcli.experiment import Experiment
+from starcli.text.nearness import near_names
+from starcli.training.seeds import derive
+from starcli.training.text_alignment import kept_apart, whole
+
+POOL_DRAW = 7
+"""Which draw says which made-up clip it is, and which of its sentences are meant."""
+CHOICES = 2**20
+"""Into so many equal steps a draw is cut to choose sentences."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Some made-up clips and the texts that they are to be like.
+
+    Args:
+        clips: [B, 3, T, V, M].
+        texts: Of the whole clips [B, D], then of each of the K parts [N, D], of length 1.
+        right: For each of these 1 + K the text of each clip, int64 [B].
+        lowered: For each, what is taken off the logits [B, N]: infinity where a text is true too,
+            or means nearly the same as the right one.
+    """
+
+    clips: Tensor
+    texts: Sequence[Tensor]
+    right: Sequence[Tensor]
+    lowered: Sequence[Tensor]
+
+
+class Lessons:
+    """The made-up clips of a run, each made when it is first met.
+
+    Args:
+        experiment: Settings and plugins.
+        teacher: What makes up clips.
+        vectors: Text -> vector of all that it says, and of the names of classes.
+        unlearned: Names of the classes that are not learned.
+        persons: M.
+        limits: Cosines above which texts of whole clips, and of parts, mean the same.
+
+    Raises:
+        UsageError: The parts have other sentences than the teacher's, or nothing is left to teach.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        teacher: Teacher,
+        vectors: Mapping[str, Tensor],
+        unlearned: Sequence[str],
+        persons: int,
+        limits: tuple[float, float],
+    ) -> None:
+        settings = experiment.settings
+        self.experiment, self.teacher, self.persons = experiment, teacher, persons
+        parts = tuple(experiment.source.layout.parts[settings.parts])
+        if lacking := [part for part in parts if part not in teacher.sentences]:
+            raise UsageError(
+                f"pretrain.teacher: {settings.pretrain.teacher} says nothing of "
+                f"{', '.join(lacking)}, but of {', '.join(teacher.sentences)}",
+                f"use --parts {len(teacher.sentences)}",
+            )
+        unit = {text: normalize(vector, dim=0) for text, vector in vectors.items()}
+        self.near = near_names(teacher.movements, unlearned, unit)
+        self.left_out = () if settings.pretrain.teacher_told else tuple(sorted(self.near))
+        if not any(set(teacher.movements) - set(self.left_out)):
+            raise UsageError(
+                "pretrain.teacher: every movement is near to an unseen class",
+                "train without a teacher, or with --set pretrain.teacher_told=true",
+            )
+        self.names = unit
+        self.parts = parts
+        self.sentences = [tuple(teacher.sentences[part]) for part in parts]
+        self.texts = [torch.stack([unit[text] for text in texts]) for texts in self.sentences]
+        self.apart = [kept_apart(texts, limits[1]) for texts in self.texts]
+        self.whole_limit = limits[0]
+        self.seed = derive(settings.seed, "lessons")
+        self._pool: dict[int, tuple[Tensor, MadeUpClip]] = {}
+
+    @cached_property
+    def _place(self) -> list[Mapping[str, int]]:
+        return [{text: n for n, text in enumerate(texts)} for texts in self.sentences]
+
+    def lesson(self, draws: Tensor) -> Lesson:
+        """Made-up clips by their draws [B, 8 or more], uniform in [0, 1)."""
+        s = self.experiment.settings.pretrain
+        numbers = (draws[:, POOL_DRAW] * s.teacher_clips).long().tolist()
+        made = [self._made(number) for number in numbers]
+        how = Augmentation(s.crop, s.crop_frames, s.rotation, s.scale)
+        clips = augment(
+            [joints for joints, _ in made],
+            s.frames,
+            draws,
+            shortest=how.crop,
+            least=how.crop_frames,
+            rotation=how.rotation,
+            scale=how.scale,
+        )
+        clips = pad(clips, (0, self.persons - clips.shape[4]))
+        picks = (draws[:, 0] * CHOICES).long().tolist()
+        right, lowered, chosen = [], [], []
+        for part, place, texts, apart in zip(
+            self.parts, self._place, self.texts, self.apart, strict=True
+        ):
+            true = [[place[text] for text in clip.sentences[part]] for _, clip in made]
+            meant = torch.tensor([of[pick % len(of)] for of, pick in zip(true, picks, strict=True)])
+            off = apart[meant].clone()
+            for row, of in zip(off, true, strict=True):
+                row[of] = torch.inf
+            off[torch.arange(len(off)), meant] = 0
+            right.append(meant)
+            lowered.append(off)
+            chosen.append(texts[meant])
+        names = [clip.names[pick % len(clip.names)] for (_, clip), pick in zip(made, picks, strict=True)]
+        chosen.insert(0, torch.stack([self.names[name] for name in names]))
+        wholes = whole(torch.stack(chosen, 1))
+        order = torch.arange(len(wholes))
+        return Lesson(
+            clips,
+            [wholes, *self.texts],
+            [order, *right],
+            [kept_apart(wholes, self.whole_limit), *lowered],
+        )
+
+    def _made(self, number: int) -> tuple[Tensor, MadeUpClip]:
+        """A clip of the pool, prepared as the data set's own."""
+        if number not in self._pool:
+            clip = self.teacher.make_up((self.seed + number) % 2**63, self.left_out)
+            joints = _as_prepared(clip, self.teacher.layout, self.experiment)
+            self._pool[number] = joints, clip
+        return self._pool[number]
+
+
+def _as_prepared(clip: MadeUpClip, layout: Layout, e: Experiment) -> Tensor:
+    """Joints [frames, M, V, 3] in the data set's layout, normalised as its clips are."""
+    target = e.source.layout
+    joints = joint_map(layout, target).apply(clip.joints.astype("float64")).astype("float32")
+    for name in e.settings.prepare.normalise:
+        joints = NORMALISATIONS[name](joints, target)
+    return torch.from_numpy(joints)
