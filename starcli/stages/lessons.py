@@ -133,7 +133,9 @@ class Lessons:
             right.append(meant)
             lowered.append(off)
             chosen.append(texts[meant])
-        names = [clip.names[pick % len(clip.names)] for (_, clip), pick in zip(made, picks, strict=True)]
+        names = [
+            clip.names[pick % len(clip.names)] for (_, clip), pick in zip(made, picks, strict=True)
+        ]
         chosen.insert(0, torch.stack([self.names[name] for name in names]))
         wholes = whole(torch.stack(chosen, 1))
         order = torch.arange(len(wholes))

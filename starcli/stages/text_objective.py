@@ -102,7 +102,9 @@ class TextAligner(nn.Module):
             targets: Classes [A], as in `loss`.
             lesson: The B made-up clips.
         """
-        sources = zip(self.texts, self.apart, lesson.texts, lesson.right, lesson.lowered, strict=True)
+        sources = zip(
+            self.texts, self.apart, lesson.texts, lesson.right, lesson.lowered, strict=True
+        )
         columns = []
         for column, (own, apart, made, right, lowered) in enumerate(sources):
             limit = SAME_PART if column else SAME_CLASS

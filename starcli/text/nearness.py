@@ -10,8 +10,11 @@ from torch import Tensor
 LIMIT = 0.55
 """Cosine of two names above which they are near."""
 LIGHT = frozenset(
-    "a an and arm arms body both down for from hand hands head in left leg legs of off on one or "
-    "out over right side somebody someone something the to two up with".split()
+    re.findall(
+        r"\w+",
+        "a an and arm arms at body both down for from hand hands head in left leg legs of off on "
+        "one or out over right side somebody someone something the to two up with",
+    )
 )
 """Words that say too little of an action to make two names near."""
 

@@ -16,6 +16,7 @@ from starcli_plugins.datasets.movements.courses import follow
 from starcli_plugins.datasets.movements.entries import (
     PARTS,
     RESTING,
+    SIDES,
     Driver,
     Movement,
     Part,
@@ -153,6 +154,15 @@ class Composer:
     def mains(self) -> list[str]:
         """Ids of the movements that a clip can be of."""
         return [name for names in self._mains.values() for name in names]
+
+    def sentences(self) -> dict[Part, tuple[str, ...]]:
+        """Part -> every sentence that may be true of it in a clip."""
+        every: dict[Part, dict[str, None]] = {part: {} for part in PARTS}
+        for name in self.movements:
+            for side in SIDES:
+                for part, texts in self._sentences([name], side).items():
+                    every[part] |= dict.fromkeys(texts)
+        return {part: tuple(texts) for part, texts in every.items()}
 
     def clip(self, seed: int, main: str | None = None) -> Composed:
         """The clip of a seed, the same on every machine.

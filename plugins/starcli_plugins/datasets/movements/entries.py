@@ -7,6 +7,7 @@ and of {B} and {b}, the other one; it is written for the right side, and mirrore
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections import Counter
@@ -25,6 +26,7 @@ from starcli_plugins.datasets.movements.kinematics import LEG, Array
 Driver = Literal["arms", "trunk", "legs"]
 Kind = Literal["once", "loop", "hold"]
 Side = Literal["right", "left"]
+SIDES: tuple[Side, ...] = ("right", "left")
 Frame = Literal["chest", "upright", "floor"]
 Part = Literal["head", "hand", "arm", "hip", "leg", "foot"]
 PARTS: tuple[Part, ...] = ("head", "hand", "arm", "hip", "leg", "foot")
@@ -224,9 +226,19 @@ def movements() -> Mapping[str, Movement]:
     Raises:
         DataError: An entry is not one, contradicts itself or another one.
     """
+    return collect(_files())
+
+
+def fingerprint() -> str:
+    """What changes whenever an entry does."""
+    return hashlib.sha256(repr(list(_files())).encode()).hexdigest()[:16]
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    """Names and texts of the files of entries, in order."""
     folder = resources.files("starcli_plugins.datasets.movements").joinpath("entries")
-    files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml"))
-    return collect((name, folder.joinpath(name).read_text("utf-8")) for name in files)
+    for name in sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml")):
+        yield name, folder.joinpath(name).read_text("utf-8")
 
 
 def collect(files: Iterable[tuple[str, str]]) -> Mapping[str, Movement]:

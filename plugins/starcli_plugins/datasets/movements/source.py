@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Clip, Recording, Subset
+from starcli.contracts import Clip, MadeUpClip, Recording, Subset
 from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.movements import composer, entries
-from starcli_plugins.datasets.movements.entries import spoken
+from starcli_plugins.datasets.movements.entries import SIDES, both_forms, spoken
 from starcli_plugins.layouts import KINECT_V2
 
 FPS = 30.0
@@ -53,6 +53,7 @@ class Movements:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._composers: dict[frozenset[str], composer.Composer] = {}
 
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
@@ -99,12 +100,7 @@ class Movements:
         """Id of a movement -> its names, with either side and without."""
         return {
             name: tuple(
-                dict.fromkeys(
-                    spoken(each, side, named=named)
-                    for each in movement.names
-                    for named in (False, True)
-                    for side in SIDES
-                )
+                dict.fromkeys(form for side in SIDES for form in both_forms(movement.names, side))
             )
             for name, movement in entries.movements().items()
         }
@@ -112,24 +108,22 @@ class Movements:
     @cached_property
     def sentences(self) -> Mapping[str, tuple[str, ...]]:
         """Part -> all sentences of all movements."""
-        return self._teacher.sentences()
+        every = self._composer_without(frozenset()).sentences()
+        return dict(every.items())
 
     def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
         """The clip of a seed, of any movements but some."""
         made = self._composer_without(frozenset(without)).clip(seed)
-        return MadeUpClip(made.joints, made.names, made.sentences)
+        return MadeUpClip(made.joints, made.names, dict(made.sentences.items()))
 
     def fingerprint(self) -> str:
         """The entries that clips are composed of."""
         return entries.fingerprint()
 
-    @cached_property
-    def _teacher(self) -> composer.Composer:
-        return composer.Composer()
-
-    @cache  # noqa
     def _composer_without(self, without: frozenset[str]) -> composer.Composer:
-        return composer.Composer(composer.Settings(without=without))
+        if without not in self._composers:
+            self._composers[without] = composer.Composer(composer.Settings(without=without))
+        return self._composers[without]
 
     def files(self, raw: Path) -> Sequence[Path]:
         """No files: the clips are made on the fly."""
