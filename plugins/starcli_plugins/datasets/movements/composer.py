@@ -73,9 +73,12 @@ class Settings(BaseModel):
     beside: float = Field(1, ge=0, le=1, description="share of clips in which other parts act too")
     mirrored: float = Field(0.5, ge=0, le=1, description="share of clips whose acting side is left")
     cut: float = Field(0.4, ge=0, le=1, description="share of single acts cut at an end")
+    begun: float = Field(0.5, ge=0, le=1, description="share of repeated acts that begin at rest")
+    ended: float = Field(0.25, ge=0, le=1, description="share of repeated acts that end at rest")
     tempo: tuple[float, float] = Field((0.75, 1.35), description="range of factors on the speed")
     gain: tuple[float, float] = Field((0.85, 1.08), description="range of factors on the size")
     loose: float = Field(0.06, ge=0, le=0.3, description="points vary by so many arm lengths")
+    aside: float = Field(0.08, ge=0, le=0.3, description="all points of a clip lie so far aside")
     untimely: float = Field(0.03, ge=0, le=0.1, description="times vary by such a share of an act")
     turn: float = Field(60.0, ge=0, le=180, description="largest turn of the camera, degrees")
     tilt: float = Field(4.0, ge=0, le=30, description="deviation of its tilt, degrees")
@@ -115,12 +118,14 @@ class Act:
         plan: Its points, ready to be followed.
         at: Share of the act, or cycles, gone by at each frame, [T].
         gain: Factor on its size.
+        share: How far it is taken up at each frame: 0 at rest, 1 in full, [T].
     """
 
     movement: Movement
     plan: Plan
     at: Array
     gain: float
+    share: Array
 
 
 class Composer:
@@ -237,11 +242,14 @@ class Composer:
         start, end = 0.0, seconds
         if main.kind == "once" and rng.random() < settings.cut:
             if rng.random() < 0.5:
-                start = rng.uniform(0, before + 0.3 * act)
+                start = rng.uniform(0, before + 0.35 * act)
             else:
-                end -= rng.uniform(0, after + 0.3 * act)
+                end -= rng.uniform(0, after + 0.45 * act)
         time = start + np.arange(max(round((end - start) * rate), 8)) / rate
         whole, cycle = np.clip((time - before) / act, 0, 1), rng.random() + time / act
+        share = np.ones(len(time))
+        if main.kind != "once" and main.driver != "legs":
+            share = self._taken_up(rng, time)
         acts = []
         for name in cast:
             movement = self.movements[name]
@@ -250,8 +258,22 @@ class Composer:
             if movement.kind == "loop":
                 own = rng.random() + time * rng.uniform(*settings.tempo) / movement.act
                 at = cycle if main.kind == "loop" and name in (cast[0], *main.companions) else own
-            acts.append(Act(movement, self._plan(name), at, gain))
+            own_way = movement.kind == "once" or name not in (cast[0], *main.companions)
+            whole_time = own_way or movement.driver == "legs" or movement.frame != "chest"
+            taken_up = np.ones(len(time)) if whole_time else share
+            acts.append(Act(movement, self._plan(name), at, gain, taken_up))
         return time, acts
+
+    def _taken_up(self, rng: np.random.Generator, time: Array) -> Array:
+        """How far what is repeated or held is taken up: from rest on, or all the time."""
+        share = np.ones(len(time))
+        if rng.random() < self.settings.begun:
+            start = time[0] + rng.uniform(-0.2, 0.5) * (time[-1] - time[0])
+            share *= _smooth((time - start) / rng.uniform(0.3, 0.8))
+        if rng.random() < self.settings.ended:
+            end = time[-1] - rng.uniform(-0.2, 0.4) * (time[-1] - time[0])
+            share *= _smooth((end - time) / rng.uniform(0.3, 0.8))
+        return share
 
     def _crossing(self, rng: np.random.Generator, name: str) -> float:
         """Seconds until a walk has come as far as a room is wide."""
@@ -294,6 +316,11 @@ class Composer:
                     texts += [f"{text[:-1]}, {{b}} {end}." for text in own]
             out[part] = both_forms(texts, side)
         return out
+
+
+def _smooth(at: Array) -> Array:
+    at = np.clip(at, 0, 1)
+    return np.asarray(at * at * (3 - 2 * at))
 
 
 def _one_handed(movement: Movement) -> bool:
@@ -393,6 +420,7 @@ class _Stage:
         self.yaws = np.deg2rad(rng.uniform(2, 12)) * np.broadcast_to(OUT, (frames, 2))
         lazy = rng.normal(size=(2, 3)) * np.array([0.03, 0.01, 0.05])
         self.wrists = np.broadcast_to(HANG + lazy, (frames, 2, 3)).copy()
+        self.aside = settings.aside * rng.normal(size=3) * np.array([0.5, 1.0, 0.7])
         self.upright, self.pinned = np.ones(2), np.zeros(2, np.bool_)
         self.free_arms = np.ones(2, np.bool_)
         self.shoulders, self.elbows = np.zeros((frames, 2)), np.zeros((frames, 2))
@@ -422,19 +450,24 @@ class _Stage:
             at = act.at + (0.5 * side if movement.alternate else 0.0)
             if channel == "wrist":
                 points = _sized(points, gain) + self.rng.uniform(-loose, loose, points.shape)
+                points = points + (self.aside if loose else 0.0)
                 if plan.repeats and len(points) > 1:
                     points[-1] = points[0]
-                self.wrists[:, side] = self._swung(times, points, at, plan.repeats)
+                course = self._swung(times, points, at, plan.repeats)
+                rest = self.wrists[:, side]
+                self.wrists[:, side] = rest + act.share[:, None] * (course - rest)
                 self.upright[side] = movement.frame == "upright"
                 self.pinned[side] = movement.frame == "floor"
                 self.free_arms[side] = False
             elif channel == "ankle":
-                self.ankles[:, side] = self._follow(times, gain * points, at, plan.repeats)
+                self.ankles[:, side] = act.share[:, None] * self._follow(
+                    times, gain * points, at, plan.repeats
+                )
             else:
                 course = np.deg2rad(self._follow(times, gain * points, at, plan.repeats)[:, 0])
-                getattr(self, f"{channel}s")[:, side] += course
+                getattr(self, f"{channel}s")[:, side] += act.share * course
         for name, (times, points) in plan.central.items():
-            course = self._follow(times, gain * points, act.at, plan.repeats)
+            course = act.share[:, None] * self._follow(times, gain * points, act.at, plan.repeats)
             if name == "pelvis":
                 self.pelvis += course
                 self.placed = True
