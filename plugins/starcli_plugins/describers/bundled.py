@@ -1,4 +1,4 @@
-"""The part descriptions that come with the package, one JSON file per data set.
+"""The part descriptions that come with the package: one JSON file per data set, and movements.
 
 NTU RGB+D 60 is the first half of `ntu120.json`.
 
@@ -59,7 +59,10 @@ def _look_up(actions: Sequence[str]) -> list[Texts]:
     keys = [casefolded(action) for action in actions]
     # Data sets share names such as "throw" but not the movement; the file that knows most of
     # the asked actions is the one of the data set at hand. The sort is stable: ties go by name.
-    files = sorted(_files(), key=lambda known: -sum(key in known for key in set(keys)))
+    files = _files()
+    if not all(any(key in known for known in files) for key in keys):
+        files = (*files, _movements())
+    files = tuple(sorted(files, key=lambda known: -sum(key in known for key in set(keys))))
     sentences = [next((known[key] for known in files if key in known), None) for key in keys]
     absent = [action for action, texts in zip(actions, sentences, strict=True) if texts is None]
     if absent:
@@ -92,6 +95,15 @@ def _files() -> tuple[Mapping[str, Texts], ...]:
     documents = [json.loads(file.read_text(encoding="utf-8")) for file in _json_files(_folder())]
     own = {document["dataset"]: document["actions"] for document in documents}
     return tuple(_actions(document, own) for document in documents)
+
+
+@cache
+def _movements() -> Mapping[str, Texts]:
+    """What the entries of made-up movements say, which takes longer to read."""
+    from starcli_plugins.datasets.movements import entries
+
+    known = entries.descriptions(entries.movements())
+    return {casefolded(name): texts for name, texts in known.items()}
 
 
 def _actions(document: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Texts]:

@@ -193,11 +193,17 @@ def test_unknown_action_is_named_with_the_number_of_others() -> None:
     with pytest.raises(DataError) as one:
         describe(["right hand wave", "fly a Kite"], PARTS)
     with pytest.raises(DataError) as three:
-        describe(["fly a kite", "right hand wave", "ski", "row"], PARTS)
+        describe(["fly a kite", "right hand wave", "juggle", "unicycle"], PARTS)
 
     assert one.value.message == "no bundled description for action 'fly a Kite'"
     assert three.value.message == "no bundled description for action 'fly a kite' and 2 others"
     assert "--describer names" in one.value.fix
+
+
+def test_made_up_movements_are_known_where_no_data_set_knows_an_action() -> None:
+    stir, squat = describe(["stir", "squat"], PARTS)
+    assert stir["hand"].startswith("One hand goes round")
+    assert squat["leg"] == "Both knees bend deeply and stretch again."
 
 
 def test_unknown_part_is_named() -> None:

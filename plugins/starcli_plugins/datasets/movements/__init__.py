@@ -1,0 +1,1 @@
+"""Movements as data, and clips composed of them without end."""

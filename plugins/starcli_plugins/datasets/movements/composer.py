@@ -1,0 +1,559 @@
+"""Clips composed of movements: without end, without a disk, and the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from starcli.errors import UsageError, suggest
+from starcli_plugins.datasets.movements import entries
+from starcli_plugins.datasets.movements.courses import follow
+from starcli_plugins.datasets.movements.entries import (
+    PARTS,
+    RESTING,
+    Driver,
+    Movement,
+    Part,
+    Side,
+    both_forms,
+)
+from starcli_plugins.datasets.movements.gait import walk
+from starcli_plugins.datasets.movements.kinematics import (
+    OUT,
+    Array,
+    Body,
+    Targets,
+    leaning,
+    level_foot,
+    pose,
+    turned,
+)
+from starcli_plugins.datasets.simulated.body import INDEX
+
+HANG = np.array([0.1, -0.975, 0.06])
+"""Where the wrist of a hanging arm is, arm lengths from the shoulder."""
+MAIN: Mapping[str, float] = {"arms": 0.62, "legs": 0.26, "trunk": 0.09, "": 0.03}
+"""How often the main act is of a driver; empty: any movement."""
+BESIDE: Mapping[Driver, Mapping[str, float]] = {
+    "arms": {"hang": 0.70, "on-hips": 0.06, "crossed": 0.04, "carry": 0.04, "": 0.16},
+    "trunk": {"upright": 0.82, "head-down": 0.05, "lean-forward": 0.03, "": 0.10},
+    "legs": {"stand-still": 0.68, "seated": 0.10, "apart": 0.06, "walk": 0.07, "": 0.09},
+}
+"""What the others do beside a main act that needs nothing of them; empty: anything possible."""
+SWING = "swing-walk"
+"""What a free arm does while the legs walk."""
+DROPPED = (("wrist", "hand", "hand tip", "thumb"), ("hand", "hand tip", "thumb"), ("ankle", "foot"))
+"""Joints of one side that a sensor loses together."""
+MIRRORED = [
+    INDEX[name.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right")]
+    for name in INDEX
+]
+"""For each joint, the same one of the other side."""
+FULL = 1.015
+"""Factor on wrist points: those of a stretched arm are written with 0.98 arm lengths or so."""
+LOWEST = 0.1
+"""Metres above the floor below which no pelvis comes."""
+DEEP = -0.5
+"""A pelvis lower than this touches the floor or nearly so: its movement has one size only."""
+
+
+class Settings(BaseModel):
+    """Bodies, courses, cameras and sensors of composed clips."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    without: frozenset[str] = Field(frozenset(), description="movements that are left out")
+    children: float = Field(0.2, ge=0, le=1, description="share of bodies that are children's")
+    beside: float = Field(1, ge=0, le=1, description="share of clips in which other parts act too")
+    mirrored: float = Field(0.5, ge=0, le=1, description="share of clips whose acting side is left")
+    cut: float = Field(0.4, ge=0, le=1, description="share of single acts cut at an end")
+    tempo: tuple[float, float] = Field((0.75, 1.35), description="range of factors on the speed")
+    gain: tuple[float, float] = Field((0.85, 1.08), description="range of factors on the size")
+    loose: float = Field(0.06, ge=0, le=0.3, description="points vary by so many arm lengths")
+    untimely: float = Field(0.03, ge=0, le=0.1, description="times vary by such a share of an act")
+    turn: float = Field(60.0, ge=0, le=180, description="largest turn of the camera, degrees")
+    tilt: float = Field(4.0, ge=0, le=30, description="deviation of its tilt, degrees")
+    noise: tuple[float, float] = Field((0.004, 0.014), description="range of deviations, metres")
+    rates: tuple[float, ...] = Field((30.0, 30.0, 30.0, 25.0, 20.0, 15.0), min_length=1)
+    dropped: float = Field(0.15, ge=0, le=1, description="share of clips in which joints are lost")
+    missing: Literal["held", "nan"] = Field("held", description="what a lost joint is given as")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A made-up clip and all that is true of it.
+
+    Args:
+        joints: float32 [T, 1, 25, 3], metres, y up, z away from the camera, layout kinect-v2.
+        rate: Frames a second.
+        names: What the main act is called, the side named or not.
+        sentences: Part -> all sentences that are true of it.
+        movements: Ids of the movements in it, the main act first.
+        side: The side that acts.
+    """
+
+    joints: npt.NDArray[np.float32]
+    rate: float
+    names: tuple[str, ...]
+    sentences: Mapping[Part, tuple[str, ...]]
+    movements: tuple[str, ...]
+    side: Side
+
+
+@dataclass(frozen=True)
+class Act:
+    """A movement in the course of a clip.
+
+    Args:
+        movement: The movement.
+        plan: Its points, ready to be followed.
+        at: Share of the act, or cycles, gone by at each frame, [T].
+        gain: Factor on its size.
+    """
+
+    movement: Movement
+    plan: Plan
+    at: Array
+    gain: float
+
+
+class Composer:
+    """A source of made-up clips.
+
+    Args:
+        settings: Bodies, courses, cameras and sensors.
+        movements: What there is to compose; those of the package where it is None.
+
+    Raises:
+        UsageError: A movement to leave out is unknown.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, movements: Mapping[str, Movement] | None = None
+    ) -> None:
+        self.settings = settings or Settings()
+        self.movements = entries.movements() if movements is None else movements
+        for name in sorted(self.settings.without - self.movements.keys()):
+            raise UsageError(f"no movement '{name}' to leave out", suggest(name, self.movements))
+        self._mains: dict[str, list[str]] = {"arms": [], "trunk": [], "legs": []}
+        self._beside: dict[Driver, list[str]] = {"arms": [], "trunk": [], "legs": []}
+        for name, movement in self.movements.items():
+            if not movement.names or name in self.settings.without:
+                continue
+            self._mains[movement.driver].append(name)
+            if len(movement.slots) == 1 and not movement.companions and movement.kind != "once":
+                self._beside[movement.driver].append(name)
+        self._plans: dict[str, Plan] = {}
+
+    def mains(self) -> list[str]:
+        """Ids of the movements that a clip can be of."""
+        return [name for names in self._mains.values() for name in names]
+
+    def clip(self, seed: int, main: str | None = None) -> Composed:
+        """The clip of a seed, the same on every machine.
+
+        Args:
+            seed: Any number from 0 on.
+            main: The movement that it is of; chosen at random where it is None.
+        """
+        rng = np.random.Generator(np.random.PCG64(seed))
+        settings = self.settings
+        cast = self._cast(rng, main)
+        rate = settings.rates[int(rng.integers(len(settings.rates)))]
+        side: Side = "left" if rng.random() < settings.mirrored else "right"
+        body = _body(rng, settings.children)
+        time, acts = self._course(rng, cast, rate)
+        joints = pose(body, self._targets(rng, body, time, acts))
+        if side == "left":
+            joints = joints[:, MIRRORED] * np.array([-1.0, 1.0, 1.0])
+        filmed = _film(rng, settings, joints)
+        return Composed(
+            joints=filmed[:, None].astype(np.float32),
+            rate=rate,
+            names=both_forms(self.movements[cast[0]].names, side),
+            sentences=self._sentences(cast, side),
+            movements=tuple(cast),
+            side=side,
+        )
+
+    def _cast(self, rng: np.random.Generator, main: str | None) -> list[str]:
+        """The movements of a clip, the main act first; together they speak of every part."""
+        if main is None:
+            driver = _choice(rng, MAIN)
+            pool = self._mains.get(driver) or self.mains()
+            main = str(pool[int(rng.integers(len(pool)))])
+        cast = [main, *self.movements[main].companions]
+        taken = {slot for name in cast for slot in self.movements[name].slots}
+        order: tuple[Driver, ...] = ("legs", "arms", "trunk")
+        acts = rng.random() < self.settings.beside
+        for driver in order:
+            if driver not in taken:
+                cast += self._other(rng, driver, taken) if acts else [RESTING[driver]]
+                taken |= {slot for name in cast for slot in self.movements[name].slots}
+        return cast
+
+    def _other(self, rng: np.random.Generator, driver: Driver, taken: set[Driver]) -> list[str]:
+        """What a driver does that the main act leaves alone."""
+        name = _choice(rng, BESIDE[driver])
+        pool = self._beside[driver]
+        if not name and pool:
+            name = pool[int(rng.integers(len(pool)))]
+        movement = self.movements.get(name)
+        others = {} if movement is None else {n: self.movements[n] for n in movement.companions}
+        slots = {slot for each in others.values() for slot in each.slots}
+        if movement is None or name in self.settings.without or (movement.slots & taken):
+            return [RESTING[driver]]
+        return [name] if slots & taken else [name, *others]
+
+    def _course(
+        self, rng: np.random.Generator, cast: Sequence[str], rate: float
+    ) -> tuple[Array, list[Act]]:
+        """Times of the frames in seconds, and how far each movement is at them."""
+        settings = self.settings
+        main = self.movements[cast[0]]
+        tempo = rng.uniform(*settings.tempo)
+        act = main.act / tempo
+        before, after = rng.uniform(0.1, 0.7, 2)
+        if main.kind == "once":
+            seconds = before + act + after
+        else:
+            seconds = max(rng.uniform(1.8, 4.2), 2 * act if main.kind == "loop" else 0)
+        seconds = min(seconds, *(self._crossing(rng, name) for name in cast))
+        start, end = 0.0, seconds
+        if main.kind == "once" and rng.random() < settings.cut:
+            if rng.random() < 0.5:
+                start = rng.uniform(0, before + 0.3 * act)
+            else:
+                end -= rng.uniform(0, after + 0.3 * act)
+        time = start + np.arange(max(round((end - start) * rate), 8)) / rate
+        whole, cycle = np.clip((time - before) / act, 0, 1), rng.random() + time / act
+        acts = []
+        for name in cast:
+            movement = self.movements[name]
+            gain = 1.0 if _touches(movement) else rng.uniform(*settings.gain)
+            at = whole
+            if movement.kind == "loop":
+                own = rng.random() + time * rng.uniform(*settings.tempo) / movement.act
+                at = cycle if main.kind == "loop" and name in (cast[0], *main.companions) else own
+            acts.append(Act(movement, self._plan(name), at, gain))
+        return time, acts
+
+    def _crossing(self, rng: np.random.Generator, name: str) -> float:
+        """Seconds until a walk has come as far as a room is wide."""
+        gait = self.movements[name].gait
+        speed = 0.0 if gait is None else np.hypot(gait.forward, gait.sideways)
+        way = rng.uniform(2.5, 6)
+        return 60.0 if speed < 0.1 else max(float(way / speed), 1.5)
+
+    def _targets(
+        self, rng: np.random.Generator, body: Body, time: Array, acts: Sequence[Act]
+    ) -> Targets:
+        """What drives the body: its own stance, and what every act adds."""
+        stage = _Stage(rng, body, time, self.settings)
+        for act in acts:
+            stage.perform(act)
+        walks = [act for act in acts if act.movement.gait]
+        if walks:
+            stage.stride(walks[0])
+            if SWING in self.movements:
+                stage.swing(self._plan(SWING), walks[0])
+        return stage.targets()
+
+    def _plan(self, name: str) -> Plan:
+        if name not in self._plans:
+            self._plans[name] = Plan.of(self.movements[name])
+        return self._plans[name]
+
+    def _sentences(self, cast: Sequence[str], side: Side) -> dict[Part, tuple[str, ...]]:
+        """Part -> all that is true of it, with sides named and not."""
+        walks = any(self.movements[name].gait for name in cast)
+        out: dict[Part, tuple[str, ...]] = {}
+        for part in PARTS:
+            texts: list[str] = []
+            for name in cast:
+                movement = self.movements[name]
+                own = movement.sentences(part)
+                texts += own
+                if not walks and part in ("hand", "arm") and _one_handed(movement):
+                    end = "hand hangs still" if part == "hand" else "arm hangs down"
+                    texts += [f"{text[:-1]}, {{b}} {end}." for text in own]
+            out[part] = both_forms(texts, side)
+        return out
+
+
+def _one_handed(movement: Movement) -> bool:
+    arms = {side for channel, side in movement.limbs if channel == "wrist"}
+    return movement.sided and movement.driver == "arms" and arms == {0}
+
+
+def _touches(movement: Movement) -> bool:
+    """Whether a movement reaches the floor with more than its feet, and so has one size only."""
+    pelvis = movement.central.get("pelvis")
+    return movement.frame == "floor" or (pelvis is not None and pelvis[:, 2].min() < DEEP)
+
+
+def _choice(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
+    at, names = rng.random() * sum(weights.values()), list(weights)
+    for name in names[:-1]:
+        at -= weights[name]
+        if at < 0:
+            return name
+    return names[-1]
+
+
+def _body(rng: np.random.Generator, children: float) -> Body:
+    """An adult or a child."""
+    child = rng.random() < children
+    scale, *proportions = 1 + np.array([0.06, 0.03, 0.03, 0.03, 0.06]) * rng.normal(size=5).clip(
+        -2.5, 2.5
+    )
+    arms, legs, trunk, width = proportions
+    if child:
+        # Children have shorter legs for their size.
+        scale, legs, trunk = scale * rng.uniform(0.62, 0.85), legs * 0.95, trunk * 1.03
+    return Body.of(scale, arms, legs, trunk, width)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The points of a movement with those of rest added, ready to be followed.
+
+    Args:
+        central: Channel -> times [K] and points [K, n] of pelvis, trunk and neck.
+        limbs: Channel and side -> the same.
+        repeats: Whether it is a loop.
+    """
+
+    central: Mapping[str, tuple[Array, Array]]
+    limbs: Mapping[tuple[str, int], tuple[Array, Array]]
+    repeats: bool
+
+    @classmethod
+    def of(cls, movement: Movement) -> Plan:
+        """The plan of a movement."""
+        return cls(
+            {name: _whole(movement, name, points) for name, points in movement.central.items()},
+            {key: _whole(movement, key[0], points) for key, points in movement.limbs.items()},
+            movement.kind == "loop",
+        )
+
+
+def _whole(movement: Movement, name: str, points: Array) -> tuple[Array, Array]:
+    """Times and points, from rest to rest or around once."""
+    times, points = points[:, 0], points[:, 1:]
+    if movement.kind == "loop" and len(times) > 1:
+        return np.append(times, times[0] + 1), np.concatenate([points, points[:1]])
+    if movement.kind == "once":
+        rest = HANG[None] if name == "wrist" else np.zeros((1, points.shape[1]))
+        if times[0] > 0:
+            times, points = np.append(0.0, times), np.concatenate([rest, points])
+        if times[-1] < 1:
+            times, points = np.append(times, 1.0), np.concatenate([points, rest])
+    return times, points
+
+
+def _sized(points: Array, gain: float) -> Array:
+    """Wrist points with the size of a clip; what is said to be stretched stays nearly so."""
+    length = np.sqrt((points * points).sum(1, keepdims=True))
+    bent = 1 - 0.7 * np.clip((length - 0.6) / 0.4, 0, 1)
+    return np.asarray(points * FULL * (1 + (gain - 1) * bent))
+
+
+class _Stage:
+    """The targets of one clip in the making.
+
+    Args:
+        rng: Decides on stance, unsteadiness and how loosely points are met.
+        body: Who acts.
+        time: Seconds at each frame, [T].
+        settings: How loosely.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, body: Body, time: Array, settings: Settings
+    ) -> None:
+        self.rng, self.body, self.time, self.settings = rng, body, time, settings
+        frames = len(time)
+        self.wide = body.stance + body.unit * rng.uniform(-0.02, 0.05)
+        self.yaws = np.deg2rad(rng.uniform(2, 12)) * np.broadcast_to(OUT, (frames, 2))
+        lazy = rng.normal(size=(2, 3)) * np.array([0.03, 0.01, 0.05])
+        self.wrists = np.broadcast_to(HANG + lazy, (frames, 2, 3)).copy()
+        self.upright, self.pinned = np.ones(2), np.zeros(2, np.bool_)
+        self.free_arms = np.ones(2, np.bool_)
+        self.shoulders, self.elbows = np.zeros((frames, 2)), np.zeros((frames, 2))
+        self.ankles = np.zeros((frames, 2, 3))
+        self.knees, self.toes = np.zeros((frames, 2)), np.zeros((frames, 2))
+        self.heels = np.zeros((frames, 2))
+        self.pelvis = np.zeros((frames, 3))
+        self.placed = False
+        sway = self._unsteady(6)
+        self.trunk = (
+            np.deg2rad(rng.normal(size=3) * [2.5, 1.0, 2.0]) + np.deg2rad(0.8) * sway[:, :3]
+        )
+        self.neck = np.deg2rad(rng.normal(size=3) * [4, 2, 4]) + np.deg2rad(1.2) * sway[:, 3:]
+        self.heading = np.zeros(frames)
+        self.steps: tuple[Array, Array, Array, Array] | None = None
+
+    def _unsteady(self, count: int) -> Array:
+        """Slow unsteadiness, about 1 large, [T, count]."""
+        speed, phase = self.rng.uniform(1.0, 3.5, count), self.rng.uniform(0, 6.3, count)
+        return np.asarray(np.sin(self.time[:, None] * speed + phase))
+
+    def perform(self, act: Act) -> None:
+        """Add what an act does; only points in the air are met loosely, not those on the floor."""
+        movement, plan, gain = act.movement, act.plan, act.gain
+        loose = 0.0 if movement.frame == "floor" else self.settings.loose
+        for (channel, side), (times, points) in plan.limbs.items():
+            at = act.at + (0.5 * side if movement.alternate else 0.0)
+            if channel == "wrist":
+                points = _sized(points, gain) + self.rng.uniform(-loose, loose, points.shape)
+                if plan.repeats and len(points) > 1:
+                    points[-1] = points[0]
+                self.wrists[:, side] = self._swung(times, points, at, plan.repeats)
+                self.upright[side] = movement.frame == "upright"
+                self.pinned[side] = movement.frame == "floor"
+                self.free_arms[side] = False
+            elif channel == "ankle":
+                self.ankles[:, side] = self._follow(times, gain * points, at, plan.repeats)
+            else:
+                course = np.deg2rad(self._follow(times, gain * points, at, plan.repeats)[:, 0])
+                getattr(self, f"{channel}s")[:, side] += course
+        for name, (times, points) in plan.central.items():
+            course = self._follow(times, gain * points, act.at, plan.repeats)
+            if name == "pelvis":
+                self.pelvis += course
+                self.placed = True
+            elif name == "trunk":
+                self.trunk += np.deg2rad(course)
+            else:
+                self.neck += np.deg2rad(course)
+
+    def _swung(self, times: Array, points: Array, at: Array, repeats: bool) -> Array:
+        """The course of a wrist: an arm that is stretched at two points swings in an arc."""
+        length = np.sqrt((points * points).sum(1, keepdims=True))
+        course = self._follow(times, np.concatenate([points, length], 1), at, repeats)
+        point = course[:, :3]
+        short = np.sqrt((point * point).sum(1, keepdims=True))
+        return np.asarray(point * np.clip(course[:, 3:] / np.maximum(short, 1e-9), 1, 1.45))
+
+    def _follow(self, times: Array, points: Array, at: Array, repeats: bool) -> Array:
+        if len(times) > 2:
+            times = times.copy()
+            late = self.settings.untimely * np.diff(times).min() / 0.1
+            times[1:-1] += self.rng.uniform(-1, 1, len(times) - 2) * min(
+                late, self.settings.untimely
+            )
+            if (np.diff(times) <= 0).any():
+                times = np.sort(times)
+        if repeats:
+            at = times[0] + (at - times[0]) % 1.0
+        return follow(times, points, at, repeats=repeats)
+
+    def stride(self, act: Act) -> None:
+        """Walk."""
+        movement = act.movement
+        gait = movement.gait
+        if gait is None:
+            return
+        effort = np.ones(len(self.time))
+        cycles = act.at
+        if movement.kind == "once":
+            effort = np.interp(act.at, [0, 0.2, 0.8, 1], [0, 1, 1, 0])
+            cycles = (self.time - self.time[0]) / 1.1 + self.rng.random()
+        steps = walk(self.body, gait, self.time, cycles, effort, act.gain)
+        self.steps = steps.ankles, steps.toes, steps.yaws, steps.free
+        self.pelvis = steps.pelvis + turned(self._forward(self.pelvis), steps.heading)
+        self.heading = steps.heading
+        self.cycles = cycles
+
+    def swing(self, plan: Plan, walk_act: Act) -> None:
+        """Let free arms swing against the legs."""
+        for (channel, side), (times, points) in plan.limbs.items():
+            if channel == "wrist" and self.free_arms[side]:
+                at = self.cycles + 0.5 * side
+                self.wrists[:, side] = self._swung(times, walk_act.gain * points, at, True)
+
+    def _forward(self, points: Array) -> Array:
+        """Right, up, forward in metres of an adult -> x, y, z in metres."""
+        return np.asarray(self.body.unit * points * np.array([1.0, 1.0, -1.0]))
+
+    def targets(self) -> Targets:
+        """What drives the body."""
+        body = self.body
+        wrists = body.arm * self.wrists
+        wrists[:, self.pinned] = body.unit * self.wrists[:, self.pinned]
+        if self.steps is None:
+            self._stand()
+        assert self.steps is not None
+        ankles, toes, yaws, free = self.steps
+        self.pelvis[:, 1] = np.maximum(self.pelvis[:, 1], LOWEST * body.unit)
+        return Targets(
+            pelvis=self.pelvis,
+            heading=self.heading,
+            trunk=self.trunk,
+            neck=self.neck,
+            wrists=wrists,
+            upright=self.upright,
+            pinned=self.pinned,
+            shoulders=self.shoulders,
+            elbows=self.elbows,
+            ankles=ankles,
+            knees=self.knees,
+            toes=toes,
+            yaws=yaws,
+            free=free,
+        )
+
+    def _stand(self) -> None:
+        """Feet where they stand or are moved to, and the pelvis above them."""
+        body, unit = self.body, self.body.unit
+        pelvis = self._forward(self.pelvis)
+        pelvis[:, 1] += body.standing - 0.004 * unit
+        if not self.placed:
+            # Who leans stays above the feet.
+            pelvis[:, 2] += 0.13 * unit * np.sin(self.trunk[:, 0])
+            pelvis[:, 0] -= 0.05 * unit * np.sin(self.trunk[:, 1])
+        self.pelvis = pelvis
+        ankles = unit * self.ankles * np.array([[1.0, 1.0, -1.0], [-1.0, 1.0, -1.0]])
+        ankles[..., 0] += self.wide * OUT
+        ankles[..., 1] += body.ankle
+        ankles += level_foot(body, np.zeros(()), self.yaws)
+        ankles -= level_foot(body, -self.heels, self.yaws)
+        lifted = np.clip((self.ankles[..., 1] - 0.01) / 0.2, 0, 1)
+        free = lifted * lifted * (3 - 2 * lifted)
+        self.steps = ankles, self.toes - self.heels, self.yaws, free
+
+
+def _film(rng: np.random.Generator, settings: Settings, joints: Array) -> Array:
+    """A performance as a sensor records it, [T, V, S]: in the camera's frame, noisy, incomplete."""
+    ground = joints[:, 0, [0, 2]]
+    place = np.array([rng.uniform(-0.4, 0.4), -rng.uniform(0.7, 1.5), rng.uniform(2.2, 3.6)])
+    middle = (ground.min(0) + ground.max(0)) / 2
+    turn = np.deg2rad(settings.turn) * rng.uniform(-1, 1)
+    tilt = np.deg2rad(settings.tilt) * rng.normal(size=2) * [1.0, 0.5]
+    filmed = turned(joints - [middle[0], 0, middle[1]], np.asarray(turn)) + place
+    filmed = filmed @ leaning(np.array([*tilt, 0.0])).T
+    frames, memory = len(filmed), 6
+    white = rng.normal(size=(2, frames + memory, *joints.shape[1:]))
+    total = white[0].cumsum(0)
+    error = (total[memory:] - total[:-memory]) / np.sqrt(memory) + white[1, :frames]
+    # Half of a Kinect's error stays for several frames, half is new in each.
+    filmed += rng.uniform(*settings.noise) * np.sqrt(0.5) * error
+    if rng.random() < settings.dropped:
+        _drop(rng, filmed, settings.missing)
+    return np.asarray(filmed)
+
+
+def _drop(rng: np.random.Generator, joints: Array, missing: str) -> None:
+    """Lose some joints of one side for a while."""
+    names = DROPPED[int(rng.integers(len(DROPPED)))]
+    side = ("right", "left")[int(rng.integers(2))]
+    lost = [INDEX[f"{side} {name}"] for name in names]
+    length = int(rng.integers(2, max(len(joints) // 4, 3)))
+    start = int(rng.integers(1, max(len(joints) - length, 2)))
+    joints[start : start + length, lost] = np.nan if missing == "nan" else joints[start - 1, lost]

@@ -1,0 +1,149 @@
+"""The data set of made-up movements: clips composed on the fly, a class for each name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from starcli.contracts import Clip, Recording, Subset
+from starcli.totals import Totals, per_class
+from starcli_plugins.datasets import SMALL
+from starcli_plugins.datasets.movements import composer, entries
+from starcli_plugins.datasets.movements.entries import spoken
+from starcli_plugins.layouts import KINECT_V2
+
+Value = TypeVar("Value")
+FPS = 30.0
+FOLDS = 5
+SUBJECTS = 8
+"""Clips are dealt out to so many subjects, though every clip has a body of its own."""
+SEEDS = 1_000_000
+"""Seeds of clips that a seed of the data set has."""
+
+
+@cache
+def members() -> Mapping[str, tuple[str, ...]]:
+    """Class, a first name with sides not named, -> ids of its movements."""
+    labels: dict[str, list[str]] = {}
+    for name, movement in entries.movements().items():
+        if movement.names:
+            label = spoken(movement.names[0], "right", named=False)
+            labels.setdefault(label, []).append(name)
+    return {label: tuple(names) for label, names in sorted(labels.items())}
+
+
+def folds() -> Mapping[str, tuple[int, ...]]:
+    """Split -> unseen classes, every fifth one."""
+    return {f"fold{fold}": tuple(range(fold, len(members()), FOLDS)) for fold in range(FOLDS)}
+
+
+class AsAsked(Generic[Value]):
+    """An attribute of a class that is made when somebody asks: reading all entries takes a while.
+
+    Args:
+        make: Makes its value.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self.make = make
+
+    def __get__(self, instance: object, owner: type) -> Value:
+        return self.make()
+
+
+class Movements:
+    """Clips of all movements, composed from the settings: nothing to download.
+
+    Movements that share their first name are one class, and both sides are the same class.
+    """
+
+    class Settings(BaseModel):
+        """How many clips, of which seed."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        clips: int = Field(16, ge=2, le=1000, description="clips of each class")
+        seed: int = Field(0, ge=0, lt=2**32, description="seed of the clips")
+
+    api: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
+    preset: ClassVar[Mapping[str, object]] = {
+        "dataset.protocol": "xsub",
+        "dataset.split": "fold0",
+        "pretrain.epochs": 15,
+        **SMALL,
+    }
+    request: ClassVar[str | None] = None
+    fps: ClassVar[float | None] = FPS
+    layout = KINECT_V2
+    protocols = ("xsub",)
+    classes = AsAsked(lambda: tuple(members()))
+    splits = AsAsked(folds)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def totals(self) -> Totals:
+        """What its settings ask for."""
+        names = [recording.name for recording in self.recordings(None)]
+        places = (self._place(name) for name in names)
+        return Totals(
+            clips=len(names),
+            subjects=min(SUBJECTS, self.settings.clips),
+            views=1,
+            subsets=per_class(
+                ((label, _subsets(number)) for label, number in places), len(self.classes)
+            ),
+            names=lambda: names,
+        )
+
+    @cached_property
+    def _composer(self) -> composer.Composer:
+        return composer.Composer(composer.Settings(rates=(FPS,)))
+
+    def files(self, raw: Path) -> Sequence[Path]:
+        """No files: the clips are made on the fly."""
+        return ()
+
+    def recordings(self, raw: Path | None) -> Sequence[Recording]:
+        """One for each clip, in name order; `raw` is not read."""
+        return sorted(
+            Recording(f"{label}-{number:03d}", Path())
+            for label in self._labels
+            for number in range(self.settings.clips)
+        )
+
+    def clips(self, recording: Recording) -> Iterator[Clip]:
+        """The clip of a name."""
+        label, number = self._place(recording.name)
+        ids = members()[self.classes[label]]
+        seed = self.settings.seed * SEEDS + label * 1000 + number
+        made = self._composer.clip(seed, ids[number % len(ids)])
+        yield Clip(
+            name=recording.name,
+            joints=made.joints,
+            label=label,
+            subsets=_subsets(number),
+            subject=f"P{number % SUBJECTS + 1:02d}",
+        )
+
+    def write_sample(self, raw: Path) -> None:
+        """Nothing to write: the clips are made on the fly."""
+
+    def _place(self, name: str) -> tuple[int, int]:
+        """Class and number of a clip."""
+        label, _, number = name.rpartition("-")
+        return self._labels[label], int(number)
+
+    @cached_property
+    def _labels(self) -> Mapping[str, int]:
+        return {label.replace(" ", "-"): n for n, label in enumerate(self.classes)}
+
+
+def _subsets(number: int) -> dict[str, Subset]:
+    return {"xsub": "test" if number % 2 else "train"}
