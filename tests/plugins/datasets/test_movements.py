@@ -29,6 +29,7 @@ from starcli_plugins.datasets.movements.kinematics import Array
 from starcli_plugins.datasets.movements.source import Movements, members
 from starcli_plugins.datasets.simulated.body import INDEX, PARENT
 from starcli_plugins.describers.bundled import Bundled
+from tests.every import of_every
 
 EXACT = Settings(
     beside=0,
@@ -124,7 +125,7 @@ def test_there_are_many_in_several_domains() -> None:
     assert drivers == {"arms", "trunk", "legs"}
 
 
-@pytest.mark.parametrize("name", ALL)
+@of_every(ALL)
 def test_an_entry_says_two_things_or_more_of_the_parts_it_moves(name: str) -> None:
     movement = movements()[name]
     for part in PARTS:
@@ -133,7 +134,7 @@ def test_an_entry_says_two_things_or_more_of_the_parts_it_moves(name: str) -> No
     assert movement.sided == any("{" in text for text in (*movement.names, *movement.texts))
 
 
-@pytest.mark.parametrize("name", NAMED)
+@of_every(NAMED)
 def test_names_are_those_of_everyday(name: str) -> None:
     for text in movements()[name].names:
         assert re.fullmatch(r"[a-z{}]+( [a-z{}]+)*", text), text
@@ -275,7 +276,7 @@ def test_clips_are_the_same_on_every_machine() -> None:
 DIGEST = "6a4380a43242d74d3799ab49af282531034ecd33c3e9aeb7437405a58b84ba80"
 
 
-@pytest.mark.parametrize("seed", range(40))
+@of_every(range(40))
 def test_clips_are_complete(seed: int) -> None:
     clip = Composer().clip(seed)
     frames, people, joints, axes = clip.joints.shape
@@ -401,7 +402,7 @@ def test_settings_are_checked(bad: dict[str, object]) -> None:
 # Every movement, as a body does it
 
 
-@pytest.mark.parametrize("name", NAMED)
+@of_every(NAMED)
 def test_every_movement_is_possible(name: str) -> None:
     joints = exact(name)
     child, parent = np.array(list(PARENT.items())).T
@@ -421,7 +422,7 @@ def test_every_movement_is_possible(name: str) -> None:
             assert cosine.max() < np.cos(np.deg2rad(25)), f"{side} {middle} is folded up"
 
 
-@pytest.mark.parametrize("name", NAMED)
+@of_every(NAMED)
 def test_knees_bend_forward(name: str) -> None:
     joints = exact(name)
     across = joint(joints, "right hip") - joint(joints, "left hip")
@@ -436,7 +437,7 @@ def test_knees_bend_forward(name: str) -> None:
         assert (out * (front + 0.5 * up / 0.29)).sum(-1).min() > -0.06, side
 
 
-@pytest.mark.parametrize("name", NAMED)
+@of_every(NAMED)
 def test_feet_on_the_floor_do_not_slide(name: str) -> None:
     joints = exact(name)
     floor = min(joint(joints, f"{side} foot")[:, 1].min() for side in ("right", "left"))
