@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from starcli import registry
 from starcli.contracts import implementation_of
+from tests.every import of_every
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "starcli").rglob("*.py"))
@@ -121,8 +123,14 @@ def targets(nodes: list[ast.stmt], *, everywhere: bool) -> Iterator[str]:
             yield from targets(inner, everywhere=everywhere)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def imports(path: Path, *, everywhere: bool = True) -> set[str]:
-    return set(targets(ast.parse(path.read_text("utf-8")).body, everywhere=everywhere))
+    return set(targets(parsed(path).body, everywhere=everywhere))
 
 
 def packages(path: Path, *, everywhere: bool = True) -> set[str]:
@@ -169,11 +177,11 @@ def test_there_is_something_to_check() -> None:
     assert "torch.Tensor" in imports(ROOT / "starcli/contracts/values.py")
 
 
-@pytest.mark.parametrize("path", CORE, ids=label)
+@of_every(CORE, label)
 def test_rooms_import_from_lower_layers_only(path: Path) -> None:
     room = module(path)
     if room in BESIDE:
-        pytest.skip("belongs to no layer")
+        return
     others = rooms(path) - BESIDE - {room}
     level = rank(room)
     assert {other for other in others if rank(other) > level} == set()
@@ -192,23 +200,23 @@ def test_no_modules_import_one_another_in_a_ring() -> None:
 
 def test_any_is_for_what_has_no_types() -> None:
     """JSON of stages and files, torch's and matplotlib's own, `locals()`: each says why there."""
-    nodes = [node for path in CORE for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    nodes = [node for path in CORE for node in ast.walk(parsed(path))]
     assert sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes) < 40
 
 
-@pytest.mark.parametrize("path", CORE, ids=label)
+@of_every(CORE, label)
 def test_the_core_knows_no_plugin(path: Path) -> None:
     assert "starcli_plugins" not in packages(path)
     assert "starcli_plugins" not in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=label)
+@of_every(PLUGINS, label)
 def test_plugins_know_contracts_only(path: Path) -> None:
     assert core_modules(path) <= FOR_PLUGINS
     assert "starcli" not in imports(path)
 
 
-@pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
+@of_every(CORE + PLUGINS, label)
 def test_typer_and_rich_have_few_users(path: Path) -> None:
     assert ("typer" in packages(path)) == (
         path.parent == ROOT / "starcli/cli" and path.name not in NO_COMMANDS
@@ -243,10 +251,10 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
+@of_every(CORE + PLUGINS, label)
 def test_functions_are_short(path: Path) -> None:
     """No function body, docstring aside, is longer than 50 lines."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[ast.get_docstring(node) is not None :]
             last = node.end_lineno or 0
@@ -254,9 +262,9 @@ def test_functions_are_short(path: Path) -> None:
             assert lines <= 50, f"{node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("path", CORE + PLUGINS, ids=label)
+@of_every(CORE + PLUGINS, label)
 def test_only_cli_and_console_print(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     ends = {"sys.exit", "exit", "quit", "os._exit", "print"}
     if calls & ends and path in CORE:
@@ -264,10 +272,10 @@ def test_only_cli_and_console_print(path: Path) -> None:
     assert not calls & ends or path in CORE
 
 
-@pytest.mark.parametrize("entry", registry.entries(), ids=lambda e: f"{e.kind}-{e.name}")
+@of_every(registry.entries(), lambda entry: f"{entry.kind} {entry.name}")
 def test_every_plugin_is_tested(entry: registry.Entry) -> None:
     if entry.distribution != "starcli":
-        pytest.skip("not ours")
+        return
     target = entry.target
     if entry.kind != "layout":
         target = implementation_of(registry.declared(entry.kind, entry.name)) or target

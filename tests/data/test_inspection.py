@@ -109,6 +109,10 @@ def test_an_index_cuts_long_files_into_clips(clips: Path) -> None:
         ("hello", False),
     ]
     assert inspect(index, Meaning())["frames"] == 2 + 4  # numbers 1 2, and 2 3 5 with a gap
+    assert not any("interval" in line for line in inspect(index, Meaning())["warnings"])
+    index.write_text("file,start,end,class\nwave/ann/take1,1,30,wave\n")
+    late = [line for line in inspect(index, Meaning())["warnings"] if "interval" in line]
+    assert len(late) == 1 and "ends at frame 30, the recording already at" in late[0]
     index.write_text("file,start,end,class\nwave/ann/take1,0.0,0.1,wave\n")
     with pytest.raises(DataError, match="no frames a second") as caught:
         inspect(index, Meaning())

@@ -482,6 +482,15 @@ def test_runs_over_other_recordings_are_not_compared() -> None:
         confusion.require_comparable(sets)
 
 
+def test_more_classes_than_can_be_told_apart_are_refused() -> None:
+    experiment = Experiment(load({"dataset.name": "ntu120"}))
+    names = experiment.source.classes[: space.MOST + 1]
+    assert space.choose_classes(experiment, names[1:]) == [*range(1, space.MOST + 1)]
+    with pytest.raises(UsageError, match="50 classes, at most 49 can be told apart") as caught:
+        space.choose_classes(experiment, names)
+    assert caught.value.fix == "name some with --class"
+
+
 def test_what_runs_admit_stands_above_once() -> None:
     figure = Figure()
     admit(figure, {"a": "it saw too much", "b": None, "c": "it saw too much", "d": "transductive"})

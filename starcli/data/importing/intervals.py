@@ -43,16 +43,25 @@ class Interval:
         scale = rate if self.seconds and rate else 1.0
         count = len(poses.joints)
         numbers = np.arange(count) if poses.frames is None else poses.frames
-        chosen = (numbers >= round(self.start * scale)) & (numbers < round(self.end * scale))
+        start, end = round(self.start * scale), round(self.end * scale)
+        chosen = (numbers >= start) & (numbers < end)
         if not chosen.any():
             raise entry.wrong(
-                f"frames {round(self.start * scale)} to {round(self.end * scale)} "
-                f"are not in the recording, which ends at {int(numbers[-1])}",
+                f"frames {start} to {end} are not in the recording, "
+                f"which ends at {int(numbers[-1])}",
                 "check start and end",
             )
+        notes = poses.notes
+        if numbers[-1] + 1 < end:
+            note = f"the interval ends at frame {end}, the recording already at {numbers[-1]}"
+            notes = (*notes, note)
         confidence = None if poses.confidence is None else poses.confidence[chosen]
         return replace(
-            poses, joints=poses.joints[chosen], confidence=confidence, frames=numbers[chosen]
+            poses,
+            joints=poses.joints[chosen],
+            confidence=confidence,
+            frames=numbers[chosen],
+            notes=notes,
         )
 
 

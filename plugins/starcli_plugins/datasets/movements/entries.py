@@ -460,16 +460,16 @@ def _require_different(entries: Mapping[str, Movement], homes: Mapping[str, str]
     """No two movements of a driver may say the same of all parts."""
     known: dict[frozenset[tuple[str, str]], str] = {}
     for name, movement in entries.items():
-        said = frozenset(
+        saying = frozenset(
             (part, text.casefold())
             for part in SPOKEN[movement.driver]
             for text in movement.sentences(part)
         )
-        if said in known:
+        if saying in known:
             raise DataError(
-                f"movement '{name}' has the same sentences as '{known[said]}' "
-                f"in {homes[known[said]]}",
+                f"movement '{name}' has the same sentences as '{known[saying]}' "
+                f"in {homes[known[saying]]}",
                 "say what is different about it, or delete it",
                 file=homes[name],
             )
-        known[said] = name
+        known[saying] = name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,12 +16,43 @@ from starcli_plugins.datasets.movements import composer, entries
 from starcli_plugins.datasets.movements.entries import SIDES, both_forms, spoken
 from starcli_plugins.layouts import KINECT_V2
 
+Value = TypeVar("Value")
 FPS = 30.0
 FOLDS = 5
 SUBJECTS = 8
 """Clips are dealt out to so many subjects, though every clip has a body of its own."""
 SEEDS = 1_000_000
 """Seeds of clips that a seed of the data set has."""
+
+
+@cache
+def members() -> Mapping[str, tuple[str, ...]]:
+    """Class, a first name with sides not named, -> ids of its movements."""
+    labels: dict[str, list[str]] = {}
+    for name, movement in entries.movements().items():
+        if movement.names:
+            label = spoken(movement.names[0], "right", named=False)
+            labels.setdefault(label, []).append(name)
+    return {label: tuple(names) for label, names in sorted(labels.items())}
+
+
+def folds() -> Mapping[str, tuple[int, ...]]:
+    """Split -> unseen classes, every fifth one."""
+    return {f"fold{fold}": tuple(range(fold, len(members()), FOLDS)) for fold in range(FOLDS)}
+
+
+class AsAsked(Generic[Value]):
+    """An attribute of a class that is made when somebody asks: reading all entries takes a while.
+
+    Args:
+        make: Makes its value.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self.make = make
+
+    def __get__(self, instance: object, owner: type) -> Value:
+        return self.make()
 
 
 class Movements:
@@ -50,31 +81,12 @@ class Movements:
     fps: ClassVar[float | None] = FPS
     layout = KINECT_V2
     protocols = ("xsub",)
+    classes = AsAsked(lambda: tuple(members()))
+    splits = AsAsked(folds)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._composers: dict[frozenset[str], composer.Composer] = {}
-
-    @cached_property
-    def members(self) -> Mapping[str, tuple[str, ...]]:
-        """Class -> ids of its movements."""
-        members: dict[str, list[str]] = {}
-        for name, movement in entries.movements().items():
-            if movement.names:
-                label = spoken(movement.names[0], "right", named=False)
-                members.setdefault(label, []).append(name)
-        return {label: tuple(names) for label, names in sorted(members.items())}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """First names of the movements, sides not named."""
-        return tuple(self.members)
-
-    @property
-    def splits(self) -> Mapping[str, tuple[int, ...]]:
-        """Every fifth class is unseen."""
-        count = len(self.members)
-        return {f"fold{fold}": tuple(range(fold, count, FOLDS)) for fold in range(FOLDS)}
 
     @property
     def totals(self) -> Totals:
@@ -86,7 +98,7 @@ class Movements:
             subjects=min(SUBJECTS, self.settings.clips),
             views=1,
             subsets=per_class(
-                ((label, _subsets(number)) for label, number in places), len(self.members)
+                ((label, _subsets(number)) for label, number in places), len(self.classes)
             ),
             names=lambda: names,
         )
@@ -140,7 +152,7 @@ class Movements:
     def clips(self, recording: Recording) -> Iterator[Clip]:
         """The clip of a name."""
         label, number = self._place(recording.name)
-        ids = self.members[self.classes[label]]
+        ids = members()[self.classes[label]]
         seed = self.settings.seed * SEEDS + label * 1000 + number
         made = self._composer.clip(seed, ids[number % len(ids)])
         yield Clip(
