@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from starcli_plugins.datasets.movements.kinematics import Array
 from starcli_plugins.datasets.movements.source import Movements, members
 from starcli_plugins.datasets.simulated.body import INDEX, PARENT
 from starcli_plugins.describers.bundled import Bundled
+from tests.conftest import ROOT
 
 EXACT = Settings(
     beside=0,
@@ -293,6 +295,7 @@ def test_clips_are_complete(seed: int) -> None:
         assert len(set(texts)) == len(texts)
 
 
+@pytest.mark.slow
 def test_every_movement_is_met_and_every_part_is_spoken_of_once() -> None:
     composer = Composer()
     for name in NAMED:
@@ -354,6 +357,23 @@ def test_a_free_arm_that_swings_with_a_walk_is_not_said_to_hang() -> None:
             assert "Feet step forward one after the other." in clip.sentences["foot"]
             return
     raise AssertionError("no wave in 200 is made while walking")
+
+
+def test_who_walks_swings_the_arms_against_the_legs_and_is_said_to() -> None:
+    clip = EXACTLY.clip(4, "walk")
+    assert clip.movements == ("walk", "swing-walk")
+    joints = np.asarray(clip.joints[:, 0].astype(np.float64))
+    wrist, ankle = (
+        joint(joints, f"right {name}")[:, 2] - joint(joints, "spine base")[:, 2]
+        for name in ("wrist", "ankle")
+    )
+    assert np.corrcoef(wrist, ankle)[0, 1] < -0.8
+
+
+def test_who_stands_does_nothing_else() -> None:
+    assert {Composer().clip(seed, "hang").movements for seed in range(30)} == {
+        ("hang", "stand-still", "upright")
+    }
 
 
 def test_noise_has_the_stated_deviation() -> None:
@@ -497,3 +517,10 @@ def test_nothing_is_read_or_written(source: Movements, tmp_path: Path) -> None:
     source.write_sample(tmp_path)
     assert source.files(tmp_path) == ()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_movements_are_drawn(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / "docs/movements_sheet.py"))
+    script["main"](tmp_path / "sheet.png", ["wave", "squat"])
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
