@@ -135,6 +135,14 @@ def test_an_entry_says_two_things_or_more_of_the_parts_it_moves(name: str) -> No
     assert movement.sided == any("{" in text for text in (*movement.names, *movement.texts))
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_every_form_of_a_sentence_reads_well(name: str) -> None:
+    movement = movements()[name]
+    for text in (*movement.names, *movement.texts):
+        for form in (*both_forms([text], "left"), *both_forms([text], "right")):
+            assert not re.search(r"\b(\w+) \1\b|[{}]|\b(the|a|its) (one|the)\b|  ", form), form
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_names_are_those_of_everyday(name: str) -> None:
     for text in movements()[name].names:
@@ -162,6 +170,9 @@ def test_words_follow_the_side() -> None:
     assert spoken("raise the {a} hand", "left", named=False) == "raise one hand"
     assert spoken("{A} hand", "left", named=False) == "One hand"
     assert spoken("to the {b} side", "right", named=False) == "to the other side"
+    text = "The {a} hand rubs, the {b} one rests at its {b} side, under the {a} one."
+    unnamed = "One hand rubs, the other rests at the other side, under one."
+    assert spoken(text, "left", named=False) == unnamed
     assert both_forms(["a", "{A} b"], "left") == ("a", "Left b", "One b")
 
 
