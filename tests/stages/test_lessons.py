@@ -1,0 +1,149 @@
+"""Made-up clips beside the training clips: what is left out, their texts, and a tiny run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from starcli import pipeline
+from starcli.contracts import MadeUpClip
+from starcli.errors import UsageError
+from starcli.experiment import Experiment
+from starcli.settings.resolve import load
+from starcli.stages.lessons import Lesson, Lessons
+from starcli.stages.pretrain import further_draws
+from starcli_plugins.layouts import KINECT_V2
+from tests.stages.test_text_objective import aligner, clip, tiny
+
+PARTS = tuple(KINECT_V2.parts[6])
+
+
+class Teaching:
+    """Two movements; every part of each says two things, and the hands of both the same one."""
+
+    layout = KINECT_V2
+    movements: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "wave": ("wave", "greet"),
+        "kick": ("kick",),
+        "rest": (),
+    }
+    sentences: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        part: (f"{part} waves", f"{part} swings", f"{part} kicks", f"{part} moves")
+        for part in PARTS
+    }
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, tuple[str, ...]]] = []
+
+    def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
+        self.asked.append((seed, tuple(without)))
+        kicks = "wave" in without or seed % 2
+        name = "kick" if kicks else "wave"
+        said = {part: texts[2:] if kicks else texts[:2] for part, texts in self.sentences.items()}
+        joints = np.random.default_rng(seed).normal(size=(20, 1, 25, 3)).astype(np.float32)
+        return MadeUpClip(joints, self.movements[name], said)
+
+
+def lessons(unlearned: Collection[str] = (), parts: int = 6, **changes: Any) -> Lessons:
+    """Lessons for simulated clips, whose texts all differ by a right angle."""
+    values = {"pretrain.objective": "texts", "pretrain.teacher": "movements", "parts": parts}
+    e = Experiment(load({**values, **{f"pretrain.{k}": v for k, v in changes.items()}}))
+    teacher = Teaching()
+    texts = [text for of in teacher.sentences.values() for text in of]
+    texts += [name for names in teacher.movements.values() for name in names]
+    texts += sorted(set(unlearned) - set(texts))
+    vectors = dict(zip(texts, torch.eye(len(texts)), strict=True))
+    return Lessons(e, teacher, vectors, tuple(unlearned), 2, (0.995, 0.97))
+
+
+def test_movements_near_to_what_is_not_learned_are_left_out() -> None:
+    taught = lessons(["wave a hand"])
+    assert taught.near == {"wave": "wave a hand"} and taught.left_out == ("wave",)
+    taught.lesson(torch.rand(4, 8))
+    assert isinstance(taught.teacher, Teaching)
+    assert {without for _, without in taught.teacher.asked} == {("wave",)}
+    told = lessons(["wave a hand"], teacher_told=True)
+    assert told.near == {"wave": "wave a hand"} and told.left_out == ()
+
+
+def test_a_lesson_has_clips_and_the_texts_that_are_true_of_them() -> None:
+    taught = lessons(teacher_clips=8)
+    lesson = taught.lesson(torch.rand(16, 8))
+    assert lesson.clips.shape == (16, 3, 64, 25, 2)
+    assert not lesson.clips[..., 1].any() and lesson.clips[..., 0].any()
+    assert len(lesson.texts) == len(lesson.right) == len(lesson.lowered) == 7
+    for right, lowered in zip(lesson.right[1:], lesson.lowered[1:], strict=True):
+        rows = torch.arange(16)
+        other = right ^ 1  # the same movement's other sentence
+        assert (lowered[rows, right] == 0).all() and lowered[rows, other].isinf().all()
+        assert lowered.isinf().sum() == 16, "nothing else is kept out"
+    assert isinstance(taught.teacher, Teaching) and len(taught.teacher.asked) <= 8
+
+
+def test_the_whole_is_the_name_and_the_sentences() -> None:
+    taught = lessons(teacher_clips=4)
+    lesson = taught.lesson(torch.rand(3, 8))
+    for row, vector in enumerate(lesson.texts[0]):
+        pairs = zip(lesson.texts[1:], lesson.right[1:], strict=True)
+        said = [texts[right[row]] for texts, right in pairs]
+        chosen = vector.nonzero()[:, 0]
+        assert len(chosen) == 7 and torch.allclose(vector[chosen], torch.tensor(7**-0.5))
+        assert all(vector[text.argmax()] > 0 for text in said)
+
+
+def test_draws_decide_and_further_ones_follow_from_them() -> None:
+    draws = torch.rand(4, 8)
+    one, two = lessons().lesson(draws), lessons().lesson(draws)
+    assert torch.equal(one.clips, two.clips)
+    assert all(map(torch.equal, one.right, two.right))
+    more = further_draws(draws, 5)
+    assert more.shape == (5, 8) and torch.equal(more, further_draws(draws.clone(), 5))
+    assert not torch.equal(more, further_draws(draws.flip(0), 5))
+
+
+def test_what_cannot_be_taught_is_refused() -> None:
+    with pytest.raises(UsageError, match="says nothing of upper body") as caught:
+        lessons(parts=2)
+    assert caught.value.fix == "use --parts 6"
+    with pytest.raises(UsageError, match="makes up no clips"):
+        _ = tiny(Path("store"), pretrain__teacher="utd-mhad").teacher
+    with pytest.raises(UsageError, match="use objective=texts"):
+        load({"pretrain.teacher": "movements"})
+
+
+def test_texts_of_the_other_kind_are_lowered_by_three() -> None:
+    """An own clip that is like its text (1, 0), and a made-up one like its text (0.6, 0.8)."""
+    model = aligner()
+    made = torch.tensor([[0.6, 0.8]])
+    right, none = torch.tensor([0]), torch.zeros(1, 1)
+    lesson = Lesson(clip(3, 4), [made] * 3, [right] * 3, [none] * 3)
+    vectors = model(torch.cat([clip(1, 0), lesson.clips]))
+    terms = model.mixed_loss(vectors, torch.tensor([0]), lesson)
+    scale = float(1.5 * torch.tensor(2.3).exp())
+    own = torch.tensor([[scale, 0.0, 0.6 * scale - 3]])
+    other = torch.tensor([[0.6 * scale - 3, 0.8 * scale - 3, scale]])
+    want = (cross_entropy(own, torch.tensor([0])) + cross_entropy(other, torch.tensor([2]))) / 2
+    torch.testing.assert_close(terms["whole"], want)
+    torch.testing.assert_close(terms["parts"], want)
+
+
+@pytest.mark.slow
+def test_a_run_with_a_teacher_notes_what_was_near(tmp_path: Path) -> None:
+    e = tiny(tmp_path / "store", pretrain__teacher="movements", pretrain__teacher_clips=6)
+    results, _ = pipeline.run_steps(e, "pretrain")
+    noted = results["pretrain"].summary["teacher"]
+    names = {e.source.classes[label] for label in e.unseen}
+    assert noted["told"] is False and noted["near"]
+    assert set(noted["near"].values()) <= names
+    recipe = results["pretrain"].meta["recipe"]
+    assert recipe["teacher"]["plugin"] == "starcli:movements" and recipe["teacher"]["content"]
+    assert recipe["pretrain"]["teacher_share"] == 0.5
+    again = tiny(tmp_path / "store", pretrain__teacher="movements", pretrain__teacher_clips=7)
+    waits = {p.step.name: p.artifact is None for p in pipeline.plan(again, "pretrain")}
+    assert waits == {name: name.startswith("pretrain") for name in waits}
