@@ -106,11 +106,17 @@ class KnownRate(Protocol):
 class Teacher(Protocol):
     """A data set that makes up clips without end, with sentences that are true of each part."""
 
-    layout: Layout
-    movements: Mapping[str, Sequence[str]]
-    """Id of a movement -> what it is called; those without a name only accompany others."""
-    sentences: Mapping[str, Sequence[str]]
-    """Part of the layout's finest partition -> all sentences there are, all different."""
+    @property
+    def layout(self) -> Layout:
+        """Layout of the clips."""
+
+    @property
+    def movements(self) -> Mapping[str, Sequence[str]]:
+        """Id of a movement -> what it is called; those without a name only accompany others."""
+
+    @property
+    def sentences(self) -> Mapping[str, Sequence[str]]:
+        """Part of the layout's finest partition -> all sentences there are, all different."""
 
     def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
         """The clip of a seed, the same on every machine.

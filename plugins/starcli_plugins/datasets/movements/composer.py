@@ -204,7 +204,7 @@ class Composer:
         if main is None:
             driver = _choice(rng, MAIN)
             pool = self._mains.get(driver) or self.mains()
-            main = str(pool[int(rng.integers(len(pool)))])
+            main = _choice(rng, {name: self.movements[name].weight for name in pool})
         cast = [main, *self.movements[main].companions]
         taken = {slot for name in cast for slot in self.movements[name].slots}
         order: tuple[Driver, ...] = ("legs", "arms", "trunk")

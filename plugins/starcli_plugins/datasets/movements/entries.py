@@ -60,7 +60,7 @@ class Movement(BaseModel):
     A movement made once starts and ends at rest, unless it has points at 0 or 1; a loop comes back
     to its first point; a hold has one point. `wrist` is the acting side's, `other_wrist` the other
     one's, `wrists` both, mirrored, or with `alternate` half a cycle after one another; so for every
-    limb.
+    limb. `weight` says how much more often than others it is the main act: everyday acts have 3.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -69,6 +69,7 @@ class Movement(BaseModel):
     kind: Kind
     names: tuple[str, ...] = ()
     seconds: float = Field(0.0, ge=0, le=20)
+    weight: float = Field(1.0, gt=0, le=10)
     companions: tuple[str, ...] = Field((), alias="with")
     frame: Frame = "chest"
     alternate: bool = False
