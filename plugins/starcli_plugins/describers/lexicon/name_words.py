@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starcli.class_names import casefolded
 
 IDLE = re.compile(
-    "a|an|and|her|his|its|my|of|some|the|their|to|with|your|do|doing|perform|performing"
+    "a|an|and|another|from|her|his|its|my|of|other|some|the|their|to|with|your|do|doing|perform|performing"
     "|objects?|somebody|someone|something"
 )
 """Words that tell no two actions apart."""
@@ -19,8 +19,13 @@ LIGHT = re.compile(
 )
 """Verbs that say little of a movement, and words of where, which and how many before a verb."""
 VOWEL = re.compile("[aeiouy]")
+REMARK = re.compile(r"\([^()]*\)")
+"""What a name has in brackets, such as which hand it is done with."""
 
-Stems = Mapping[str, int]
+EITHER = re.compile(r"([^\W_]+)/([^\W_]+)")
+"""Two words, either of which a name may have."""
+
+Stems = Mapping[str, float]
 """Stem -> how much it counts."""
 
 
@@ -34,14 +39,37 @@ def words(name: str) -> list[str]:
 
 
 def stems(name: str) -> Stems:
-    """The stems of a name's words; the first that is not light, mostly its verb, counts twice.
+    """The stems of a name's words: light ones count half, the first other, mostly its verb, twice.
 
     Args:
         name: Name of an action.
     """
-    weights = dict.fromkeys(map(stem, words(name)), 1)
-    verb = next((each for each in weights if each not in LIGHT_STEMS), None)
-    return weights if verb is None else {**weights, verb: 2}
+    every = dict.fromkeys(map(stem, words(name)))
+    weights = {each: 0.5 if each in LIGHT_STEMS else 1.0 for each in every}
+    verb = next((each for each in every if each not in LIGHT_STEMS), None)
+    return weights if verb is None else {**weights, verb: 2.0}
+
+
+def readings(name: str) -> list[str]:
+    """A name, and what it is without remarks in brackets and with either of two words.
+
+    Args:
+        name: Name of an action, such as `put on a hat/cap (any)`.
+    """
+    plain = REMARK.sub(" ", name)
+    return [name, plain, EITHER.sub(r"\1", plain), EITHER.sub(r"\2", plain)]
+
+
+def movement(name: str) -> frozenset[str]:
+    """The stems of a name that are not light; all of them where there is no other.
+
+    Names that have the same name one movement, whichever side, limb or number does it.
+
+    Args:
+        name: Name of an action.
+    """
+    every = frozenset(stems(name))
+    return every - LIGHT_STEMS or every
 
 
 def stem(word: str) -> str:
@@ -88,4 +116,4 @@ def similarity(one: Stems, other: Stems) -> float:
     if one != other and shared <= LIGHT_STEMS:
         return 0.0
     common = sum(min(one[word], other[word]) for word in shared)
-    return common / max(1, sum(max(one.get(word, 0), other.get(word, 0)) for word in every))
+    return common / max(0.5, sum(max(one.get(word, 0), other.get(word, 0)) for word in every))
