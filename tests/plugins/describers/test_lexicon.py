@@ -314,6 +314,10 @@ def test_the_verb_counts_more_than_what_it_is_done_to() -> None:
     assert alike("open the door", "opening doors") == 1
     assert alike("two hand push", "push") > alike("two hand push", "two-handed backhand")
     assert alike("right arm throw", "throw") == 2 / 3
+    assert alike("throw", "right arm throw") == 0.5
+    assert alike("raise the left arm", "left arm raise") == 1
+    assert alike("chop onions", "chop with a knife") == alike("chop onions", "chop with the hand")
+    assert alike("two hand push", "push") > alike("two hand push", "push a hand truck")
     assert alike("kicking other person", "kick another person") == 1
     assert alike("chest pain", "chest press") < 0.5
     assert alike("giving an object", "give up") == 0

@@ -25,7 +25,7 @@ REMARK = re.compile(r"\([^()]*\)")
 EITHER = re.compile(r"([^\W_]+)/([^\W_]+)")
 """Two words, either of which a name may have."""
 
-Stems = Mapping[str, float]
+Stems = Mapping[str, int]
 """Stem -> how much it counts."""
 
 
@@ -39,15 +39,14 @@ def words(name: str) -> list[str]:
 
 
 def stems(name: str) -> Stems:
-    """The stems of a name's words: light ones count half, the first other, mostly its verb, twice.
+    """The stems of a name's words; the first that is not light, mostly its verb, counts twice.
 
     Args:
         name: Name of an action.
     """
-    every = dict.fromkeys(map(stem, words(name)))
-    weights = {each: 0.5 if each in LIGHT_STEMS else 1.0 for each in every}
-    verb = next((each for each in every if each not in LIGHT_STEMS), None)
-    return weights if verb is None else {**weights, verb: 2.0}
+    weights = dict.fromkeys(map(stem, words(name)), 1)
+    verb = next((each for each in weights if each not in LIGHT_STEMS), None)
+    return weights if verb is None else {**weights, verb: 2}
 
 
 def readings(name: str) -> list[str]:
@@ -103,17 +102,22 @@ def _without_ending(word: str) -> str:
 LIGHT_STEMS = frozenset(map(stem, LIGHT.pattern.split("|")))
 
 
-def similarity(one: Stems, other: Stems) -> float:
+def similarity(asked: Stems, known: Stems) -> float:
     """What two names share of all that they say, from 0 to 1: a weighted Jaccard index.
 
-    Names that share nothing but light words share nothing.
+    A light word of the first counts half: it says more closely what a shorter name says, too; one
+    of the second that the first has not makes it another movement. Names that share nothing but
+    light words share nothing.
 
     Args:
-        one: Stems of a name.
-        other: Stems of another.
+        asked: Stems of the name that is looked up.
+        known: Stems of another.
     """
-    shared, every = one.keys() & other.keys(), one.keys() | other.keys()
-    if one != other and shared <= LIGHT_STEMS:
+    shared = asked.keys() & known.keys()
+    if asked != known and shared <= LIGHT_STEMS:
         return 0.0
-    common = sum(min(one[word], other[word]) for word in shared)
-    return common / max(0.5, sum(max(one.get(word, 0), other.get(word, 0)) for word in every))
+    count = {word: 0.5 if word in LIGHT_STEMS else 1.0 for word in asked}
+    common = sum(count[word] * min(asked[word], known[word]) for word in shared)
+    theirs = sum(count[word] * max(asked[word], known.get(word, 0)) for word in asked)
+    every = theirs + sum(known[word] for word in known.keys() - shared)
+    return common / every if every else 0.0
