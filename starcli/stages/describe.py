@@ -75,8 +75,8 @@ def preview(
     return [
         {
             "name": name,
-            "entry": match and match.name,
-            "similarity": match and match.similarity,
+            "entry": None if match is None else match.name,
+            "similarity": None if match is None else match.similarity,
             "texts": said,
         }
         for name, match, said in zip(actions, matches, texts, strict=True)

@@ -171,7 +171,8 @@ def test_a_part_that_no_entry_has_is_named() -> None:
 def kept(leave_out: object, *actions: str) -> list[str | None]:
     """The entries that actions take where some are left out."""
     settings = Lexicon.Settings.model_validate({"leave_out": leave_out})
-    return [match and match.name for match in Lexicon(settings).entries(actions)]
+    matches = Lexicon(settings).entries(actions)
+    return [None if match is None else match.name for match in matches]
 
 
 def test_an_action_takes_the_entry_of_the_most_similar_name() -> None:
