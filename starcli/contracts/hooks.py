@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from starcli.contracts.values import DescriberContext, Recording, TextBank
+from starcli.contracts.values import DescriberContext, EntryMatch, Recording, TextBank
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,6 +107,14 @@ class EstimatingDescriber(Protocol):
         self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> Mapping[str, float]:
         """What `describe` would take, made without asking: name -> number."""
+
+
+@runtime_checkable
+class EntryDescriber(Protocol):
+    """A describer whose texts are entries that it has, which it looks up by the action's name."""
+
+    def entries(self, actions: Sequence[str]) -> Sequence[EntryMatch | None]:
+        """The entry that `describe` takes for each action; None where it has none."""
 
 
 @runtime_checkable

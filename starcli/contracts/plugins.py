@@ -105,7 +105,8 @@ class DatasetSource(Plugin, Protocol):
 class Describer(Plugin, Protocol):
     """A source of part descriptions: `Describer(settings)`.
 
-    It may also be a `Faceted`, `UnkeyedSettings`, `Fingerprinted` or `EstimatingDescriber`.
+    It may also be a `Faceted`, `UnkeyedSettings`, `Fingerprinted`, `EstimatingDescriber` or
+    `EntryDescriber`.
     """
 
     def __init__(self, settings: BaseModel, /) -> None: ...

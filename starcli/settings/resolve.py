@@ -198,6 +198,17 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     return _loaded(*_merge({**sources, **presets}))
 
 
+def is_given(key: str, flags: Mapping[str, object], config: Path | None = None) -> bool:
+    """Whether somebody gives a setting a value, by a flag, a variable or a file.
+
+    Args:
+        key: The dotted setting.
+        flags: Dotted setting -> value from the command line.
+        config: A settings file; None for `starcli.toml` where there is one.
+    """
+    return any(key in source for source in _sources(flags, config).values())
+
+
 def load_recorded(values: Mapping[str, object], run: RunSection) -> Loaded:
     """The settings that a run was trained with, and nothing else.
 
