@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from starcli_plugins.datasets.movements.kinematics import Array
 from starcli_plugins.datasets.movements.source import Movements, members
 from starcli_plugins.datasets.simulated.body import INDEX, PARENT
 from starcli_plugins.describers.bundled import Bundled
+from tests.conftest import ROOT
 from tests.every import of_every
 
 EXACT = Settings(
@@ -134,6 +136,14 @@ def test_an_entry_says_two_things_or_more_of_the_parts_it_moves(name: str) -> No
     assert movement.sided == any("{" in text for text in (*movement.names, *movement.texts))
 
 
+@of_every(ALL)
+def test_every_form_of_a_sentence_reads_well(name: str) -> None:
+    movement = movements()[name]
+    for text in (*movement.names, *movement.texts):
+        for form in (*both_forms([text], "left"), *both_forms([text], "right")):
+            assert not re.search(r"\b(\w+) \1\b|[{}]|\b(the|a|its) (one|the)\b|  ", form), form
+
+
 @of_every(NAMED)
 def test_names_are_those_of_everyday(name: str) -> None:
     for text in movements()[name].names:
@@ -161,6 +171,9 @@ def test_words_follow_the_side() -> None:
     assert spoken("raise the {a} hand", "left", named=False) == "raise one hand"
     assert spoken("{A} hand", "left", named=False) == "One hand"
     assert spoken("to the {b} side", "right", named=False) == "to the other side"
+    text = "The {a} hand rubs, the {b} one rests at its {b} side, under the {a} one."
+    unnamed = "One hand rubs, the other rests at the other side, under one."
+    assert spoken(text, "left", named=False) == unnamed
     assert both_forms(["a", "{A} b"], "left") == ("a", "Left b", "One b")
 
 
@@ -294,6 +307,7 @@ def test_clips_are_complete(seed: int) -> None:
         assert len(set(texts)) == len(texts)
 
 
+@pytest.mark.slow
 def test_every_movement_is_met_and_every_part_is_spoken_of_once() -> None:
     composer = Composer()
     for name in NAMED:
@@ -355,6 +369,23 @@ def test_a_free_arm_that_swings_with_a_walk_is_not_said_to_hang() -> None:
             assert "Feet step forward one after the other." in clip.sentences["foot"]
             return
     raise AssertionError("no wave in 200 is made while walking")
+
+
+def test_who_walks_swings_the_arms_against_the_legs_and_is_said_to() -> None:
+    clip = EXACTLY.clip(4, "walk")
+    assert clip.movements == ("walk", "swing-walk")
+    joints = np.asarray(clip.joints[:, 0].astype(np.float64))
+    wrist, ankle = (
+        joint(joints, f"right {name}")[:, 2] - joint(joints, "spine base")[:, 2]
+        for name in ("wrist", "ankle")
+    )
+    assert np.corrcoef(wrist, ankle)[0, 1] < -0.8
+
+
+def test_who_stands_does_nothing_else() -> None:
+    assert {Composer().clip(seed, "hang").movements for seed in range(30)} == {
+        ("hang", "stand-still", "upright")
+    }
 
 
 def test_noise_has_the_stated_deviation() -> None:
@@ -498,3 +529,10 @@ def test_nothing_is_read_or_written(source: Movements, tmp_path: Path) -> None:
     source.write_sample(tmp_path)
     assert source.files(tmp_path) == ()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_movements_are_drawn(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / "docs/movements_sheet.py"))
+    script["main"](tmp_path / "sheet.png", ["wave", "squat"])
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

@@ -198,7 +198,7 @@ def test_legs_that_are_apart_lower_the_pelvis() -> None:
 numbers = st.floats(-1.2, 1.2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     wrist=st.tuples(numbers, numbers, numbers),
     ankle=st.tuples(st.floats(-0.3, 0.5), st.floats(0, 0.7), st.floats(-0.6, 0.7)),

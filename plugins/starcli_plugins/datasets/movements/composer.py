@@ -67,7 +67,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    without: frozenset[str] = Field(frozenset(), description="movements that are left out")
+    without: frozenset[str] = Field(
+        frozenset(), description="movements left out, with all they go along with"
+    )
     children: float = Field(0.2, ge=0, le=1, description="share of bodies that are children's")
     beside: float = Field(1, ge=0, le=1, description="share of clips in which other parts act too")
     mirrored: float = Field(0.5, ge=0, le=1, description="share of clips whose acting side is left")
@@ -143,11 +145,12 @@ class Composer:
         self._mains: dict[str, list[str]] = {"arms": [], "trunk": [], "legs": []}
         self._beside: dict[Driver, list[str]] = {"arms": [], "trunk": [], "legs": []}
         for name, movement in self.movements.items():
-            if not movement.names or name in self.settings.without:
+            if not movement.names or self.settings.without & {name, *movement.companions}:
                 continue
             self._mains[movement.driver].append(name)
             if len(movement.slots) == 1 and not movement.companions and movement.kind != "once":
                 self._beside[movement.driver].append(name)
+        self._swings = SWING in self.movements and SWING not in self.settings.without
         self._plans: dict[str, Plan] = {}
 
     def mains(self) -> list[str]:
@@ -190,11 +193,13 @@ class Composer:
         cast = [main, *self.movements[main].companions]
         taken = {slot for name in cast for slot in self.movements[name].slots}
         order: tuple[Driver, ...] = ("legs", "arms", "trunk")
-        acts = rng.random() < self.settings.beside
+        acts = main not in RESTING.values() and rng.random() < self.settings.beside
         for driver in order:
             if driver not in taken:
                 cast += self._other(rng, driver, taken) if acts else [RESTING[driver]]
                 taken |= {slot for name in cast for slot in self.movements[name].slots}
+        if self._swings and any(self.movements[name].gait for name in cast):
+            cast = [SWING if name == RESTING["arms"] else name for name in cast]
         return cast
 
     def _other(self, rng: np.random.Generator, driver: Driver, taken: set[Driver]) -> list[str]:
@@ -255,12 +260,14 @@ class Composer:
     ) -> Targets:
         """What drives the body: its own stance, and what every act adds."""
         stage = _Stage(rng, body, time, self.settings)
-        for act in acts:
-            stage.perform(act)
         walks = [act for act in acts if act.movement.gait]
+        swing = self.movements[SWING] if self._swings else None
+        for act in acts:
+            if not (walks and act.movement is swing):
+                stage.perform(act)
         if walks:
             stage.stride(walks[0])
-            if SWING in self.movements:
+            if swing:
                 stage.swing(self._plan(SWING), walks[0])
         return stage.targets()
 

@@ -155,6 +155,7 @@ class Movement(BaseModel):
         return out
 
 
+@cache
 def spoken(text: str, side: Side, *, named: bool) -> str:
     """A sentence or name of a movement.
 
@@ -167,7 +168,9 @@ def spoken(text: str, side: Side, *, named: bool) -> str:
         text = re.sub(r"\b(counter)?clockwise\b", lambda match: ROUND[match[0]], text)
     if named:
         return re.sub(r"{([AaBb])}", lambda match: WORDS[side][match[1]], text)
-    text = re.sub(r"\b(the|its) ({[ab]})", r"\2", text)
+    # "the right one" is "one", "the left hand" is "the other hand".
+    text = re.sub(r"\b(?:the|its) {([ab])}(?: one\b)?", lambda match: UNNAMED[match[1]], text)
+    text = re.sub(r"\bThe {([ab])}(?: one\b)?", lambda match: UNNAMED[match[1].upper()], text)
     return re.sub(r"{([AaBb])}", lambda match: UNNAMED[match[1]], text)
 
 

@@ -188,8 +188,11 @@ def turned(points: Array, heading: Array) -> Array:
     """
     cosine, sine = np.cos(heading), np.sin(heading)
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    points = np.stack(np.broadcast_arrays(x * cosine - z * sine, y, x * sine + z * cosine), -1)
-    return points
+    out = np.empty((*np.broadcast_shapes(x.shape, heading.shape), 3))
+    out[..., 0] = x * cosine - z * sine
+    out[..., 1] = y
+    out[..., 2] = x * sine + z * cosine
+    return out
 
 
 def sided(points: Array) -> Array:
@@ -404,8 +407,11 @@ def level_foot(body: Body, toes: Array, yaws: Array) -> Array:
     """
     angle = SOLE - toes
     forward = body.foot * np.cos(angle)
-    down = np.broadcast_arrays(body.foot * np.sin(angle), yaws)[0]
-    return np.stack([np.sin(yaws) * forward, -down, -np.cos(yaws) * forward], -1)
+    out = np.empty((*np.broadcast_shapes(np.shape(angle), yaws.shape), 3))
+    out[..., 0] = np.sin(yaws) * forward
+    out[..., 1] = -body.foot * np.sin(angle)
+    out[..., 2] = -np.cos(yaws) * forward
+    return out
 
 
 def _feet(joints: Array, body: Body, targets: Targets, shin: Array, knee: Array) -> None:
