@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from starcli.poses import Unit, Up
     from starcli.prediction.predictor import Candidate, Prediction
     from starcli.settings.resolve import Loaded
+    from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
 
     Joints = npt.NDArray[np.floating | np.integer]
@@ -56,6 +57,8 @@ class Options(TypedDict, total=False):
     parts: Annotated[int | None, "parts"]
     seed: Annotated[int | None, "seed"]
     backbone: Annotated[str | None, "backbone.name"]
+    preset: Annotated[str | None, "preset"]
+    teacher: Annotated[str | None, "pretrain.teacher"]
     recipe: Annotated[str | None, "pretrain.recipe"]
     weights: Annotated[str | Path | None, "backbone.weights"]
     allow_unknown_classes: Annotated[bool | None, "backbone.allow_unknown_classes"]
@@ -92,6 +95,16 @@ class Predicted(TypedDict):
     gamma: float
     predictions: list[Prediction]
     bad: list[ErrorFields]
+
+
+class Described(TypedDict):
+    """What `describe --actions --json` prints."""
+
+    ok: bool
+    describer: str
+    parts: list[str]
+    actions: list[ActionTexts]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -142,6 +155,40 @@ def prepare(*, progress: Progress = silent, **options: Unpack[Options]) -> Artif
 def describe(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:
     """Say what each body part does in each action."""
     return _stage("describe", options, progress)[1]["describe"]
+
+
+def describe_actions(
+    actions: str | Sequence[str], *, progress: Progress = silent, **options: Unpack[Options]
+) -> Described:
+    """What would be said of actions, whatever the data set: as `describe --actions --json` has it.
+
+    Args:
+        actions: Their English names, several or in one text with commas between them.
+        progress: Told about the work.
+        **options: As `Options` says; the describer is `lexicon` where nobody chooses one.
+
+    Raises:
+        DataError: A name is empty, a duplicate or none, or the describer cannot say it.
+    """
+    from starcli.experiment import Experiment
+    from starcli.settings.resolve import is_given
+    from starcli.stages.describe import facets, preview
+    from starcli.text.vocabulary import read_vocabulary
+
+    names = read_vocabulary(actions)
+    more, config = options.get("settings") or {}, options.get("config")
+    chosen = is_given("describer.name", more, None if config is None else Path(config))
+    if options.get("describer") is None and not chosen:
+        options["describer"] = "lexicon"
+    experiment = Experiment(load_options(options), actions=names)
+    texts, notes = preview(experiment, progress)
+    return {
+        "ok": True,
+        "describer": experiment.settings.describer.name,
+        "parts": list(facets(experiment)),
+        "actions": texts,
+        "notes": notes,
+    }
 
 
 def embed(*, progress: Progress = silent, **options: Unpack[Options]) -> Artifact:

@@ -135,6 +135,7 @@ def _first(text: str, keys: Collection[str]) -> tuple[str, str | None]:
     if quoted := QUOTED.match(text):
         return quoted[1].replace('""', '"'), quoted[2]
     pieces = text.split(",")
-    ends = range(len(pieces), 1, -1)
+    most = max((key.count(",") for key in keys), default=0) + 1
+    ends = range(min(len(pieces), most), 1, -1)
     end = next((end for end in ends if alike(",".join(pieces[:end])) in keys), 1)
     return ",".join(pieces[:end]).strip(), ",".join(pieces[end:]) if end < len(pieces) else None

@@ -120,3 +120,13 @@ def test_names_as_texts(name: str, text: str) -> None:
 )
 def test_names_in_one_text(text: str, names: list[str]) -> None:
     assert split_names(text, ["put on, hat", "put on", "hat", "wave", "bow"]) == names
+
+
+def test_thousands_of_names_are_split_as_few_are() -> None:
+    names = [f"action {number}" for number in range(1000)]
+
+    assert split_names(",".join(names)) == names
+    assert split_names(",".join([*names, "put on, hat"]), ["put on, hat"]) == [
+        *names,
+        "put on, hat",
+    ]

@@ -24,9 +24,10 @@ from starcli.conformance import MODULES, conforms, plugins, rules
 from starcli.conformance.describers import ACTIONS, PARTS
 from starcli.conformance.encoders import LONG, TEXTS
 from starcli.conformance.plugins import _touched, import_touches_nothing
-from starcli.contracts import Kind, Layout, NoSettings
+from starcli.contracts import EntryMatch, Kind, Layout, NoSettings
 from starcli.errors import DataError
 from starcli.poses import IMAGE, PoseFile, Poses
+from starcli_plugins.describers.names import Names
 from tests import encoders
 
 CYCLES = {
@@ -390,6 +391,32 @@ def test_a_rule_fails_for_whoever_breaks_it(plugin: type[Any], broken: set[str])
         except AssertionError:
             failed.add(name)
     assert failed == broken
+
+
+@pytest.mark.parametrize(
+    ("matches", "kept"),
+    [
+        ([EntryMatch("sit", 0.5), EntryMatch("throw", 1.0)], True),
+        ([None, None], True),
+        ([EntryMatch("sit", 0.5)], False),
+        ([EntryMatch("sit", 0.0), None], False),
+        ([EntryMatch("sit", 1.1), None], False),
+        ([EntryMatch(" ", 1.0), None], False),
+    ],
+)
+def test_entries_of_describers_are_one_an_action(
+    matches: list[EntryMatch | None], kept: bool
+) -> None:
+    class Looking(Names):
+        def entries(self, actions: Sequence[str]) -> Sequence[EntryMatch | None]:
+            return matches
+
+    rule = rules("describer")["entries_are_one_an_action"]
+    if kept:
+        rule(Looking, Looking.Settings())
+    else:
+        with pytest.raises(AssertionError):
+            rule(Looking, Looking.Settings())
 
 
 def test_a_declared_failure_is_strict() -> None:

@@ -22,6 +22,7 @@ from starcli.cli.options import (
     ShowSettings,
     StorePath,
     Verify,
+    given_options,
     load_options,
     path,
 )
@@ -29,8 +30,18 @@ from starcli.cli.output import print_document
 from starcli.cli.stages import run_stage
 
 if TYPE_CHECKING:
+    from starcli.api import Options
     from starcli.experiment import Experiment
+    from starcli.stages.describe import ActionTexts
 
+Actions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Print what would be said of any actions, 'squat, chop onions', and stop; "
+        "from the lexicon, if no other describer is chosen.",
+    ),
+]
 Check = Annotated[
     Path | None,
     typer.Option(parser=path, help="Say what is wrong with a file of descriptions, and stop."),
@@ -46,6 +57,7 @@ Texts = Mapping[str, Mapping[str, object]]
 
 
 def describe(
+    actions: Actions = None,
     check: Check = None,
     compare: Compare = None,
     schema: Schema = False,
@@ -62,6 +74,9 @@ def describe(
 ) -> None:
     """Say what each body part does in each action."""
     options = locals()
+    if actions is not None:
+        _preview(actions, given_options(options), as_json)
+        return
     if check is None and compare is None and not schema:
         run_stage("describe", options)
         return
@@ -74,6 +89,29 @@ def describe(
         _check(experiment, check, as_json)
     elif compare is not None:
         _compare(experiment, compare, as_json)
+
+
+def _preview(actions: str, options: Options, as_json: bool) -> None:
+    """Print what is said of actions, from which entries; what to beware of goes to stderr."""
+    from starcli import api
+    from starcli.cli import console
+
+    with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
+        described = api.describe_actions(actions, progress=progress, **options)
+    if as_json:
+        print_document(described)
+    else:
+        for action in described["actions"]:
+            console.table(_title(action), ("part", "text"), list(action["texts"].items()))
+    for line in described["notes"]:
+        console.note(f"warning: {line}")
+
+
+def _title(action: ActionTexts) -> str:
+    """An action and the entry that its texts are taken from, such as `squats: as 'squat', 1.00`."""
+    if action["similarity"] is None:
+        return action["name"]
+    return f"{action['name']}: as '{action['entry']}', {action['similarity']:.2f}"
 
 
 def _facets(experiment: Experiment) -> tuple[tuple[str, ...], tuple[str, ...]]:

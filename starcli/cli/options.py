@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from starcli import api
     from starcli.settings.resolve import Loaded
 
 
@@ -60,6 +61,13 @@ Set = Annotated[
 Weights = Annotated[
     Path | None,
     typer.Option(parser=path, help="Backbone checkpoint to use in place of pretraining."),
+]
+Preset = Annotated[
+    str | None, typer.Option(help="Settings for a purpose, which all others outrank: general.")
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(help="Mix made-up clips into pretraining on texts: movements."),
 ]
 Recipe = Annotated[str | None, typer.Option(help="Preset of the backbone: light, published.")]
 AllowUnknown = Annotated[
@@ -139,6 +147,20 @@ def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a comma
         UsageError: A setting does not exist, or cannot have the value.
     """
     from starcli import api
+
+    return api.load_options(given_options(options))
+
+
+def given_options(options: Mapping[str, Any]) -> api.Options:  # `locals()` of a command
+    """The options that a stage's command was given, as `starcli.api` takes them.
+
+    Args:
+        options: Values by the names of the command's options; those of no setting do not matter.
+
+    Raises:
+        UsageError: An assignment cannot be read.
+    """
+    from starcli import api
     from starcli.settings.resolve import parse_assignment
 
     given = {
@@ -147,4 +169,4 @@ def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a comma
         if name in api.OPTIONS and value is not False and value != []
     }
     assigned = dict(map(parse_assignment, options["settings"] or []))
-    return api.load_options({**given, "settings": assigned, "config": options["config"]})
+    return cast("api.Options", {**given, "settings": assigned, "config": options["config"]})

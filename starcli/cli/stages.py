@@ -20,6 +20,7 @@ from starcli.cli.options import (
     Json,
     Parts,
     PluginName,
+    Preset,
     Processes,
     Protocol,
     Raw,
@@ -32,6 +33,7 @@ from starcli.cli.options import (
     SkipBad,
     Split,
     StorePath,
+    Teacher,
     Verify,
     Weights,
     load_options,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
+    preset: Preset = None,
     dataset: Dataset = None,
     raw: Raw = None,
     skip_bad: SkipBad = False,
@@ -62,6 +65,7 @@ def prepare(
 
 
 def pretrain(
+    preset: Preset = None,
     dataset: Dataset = None,
     raw: Raw = None,
     skip_bad: SkipBad = False,
@@ -70,6 +74,7 @@ def pretrain(
     seed: Seed = None,
     backbone: PluginName = None,
     recipe: Recipe = None,
+    teacher: Teacher = None,
     weights: Weights = None,
     allow_unknown_classes: AllowUnknown = False,
     num_processes: Processes = None,
@@ -87,6 +92,7 @@ def pretrain(
 
 
 def extract(
+    preset: Preset = None,
     dataset: Dataset = None,
     raw: Raw = None,
     skip_bad: SkipBad = False,
@@ -95,6 +101,7 @@ def extract(
     seed: Seed = None,
     backbone: PluginName = None,
     recipe: Recipe = None,
+    teacher: Teacher = None,
     weights: Weights = None,
     allow_unknown_classes: AllowUnknown = False,
     method: PluginName = None,
@@ -113,6 +120,7 @@ def extract(
 
 
 def train(
+    preset: Preset = None,
     dataset: Dataset = None,
     raw: Raw = None,
     skip_bad: SkipBad = False,
@@ -123,6 +131,7 @@ def train(
     seeds: Seeds = None,
     backbone: PluginName = None,
     recipe: Recipe = None,
+    teacher: Teacher = None,
     weights: Weights = None,
     allow_unknown_classes: AllowUnknown = False,
     encoder: PluginName = None,

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starcli.contracts import (
     Describer,
     DescriberContext,
+    EntryDescriber,
     EstimatingDescriber,
     Fingerprinted,
     facets_of,
@@ -69,10 +70,22 @@ def estimates_are_numbers(plugin: type[Describer], settings: BaseModel) -> None:
         assert all(math.isfinite(value) and value >= 0 for value in estimate.values()), estimate
 
 
+def entries_are_one_an_action(plugin: type[Describer], settings: BaseModel) -> None:
+    """The entries that texts are taken from, where it has any, are one an action, each as alike to
+    the action as can be, 1, or less."""
+    describer = plugin(settings)
+    if isinstance(describer, EntryDescriber):
+        matches = describer.entries(ACTIONS)
+        assert len(matches) == len(ACTIONS)
+        for match in matches:
+            assert match is None or (match.name.strip() and 0 < match.similarity <= 1), match
+
+
 RULES = (
     every_part_has_a_text,
     an_action_is_described_alone,
     order_is_kept,
     fingerprint_stays,
     estimates_are_numbers,
+    entries_are_one_an_action,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from starcli.contracts.values import (
     DescriberContext,
+    EntryMatch,
     Layout,
     MadeUpClip,
     Recording,
@@ -103,6 +104,14 @@ class KnownRate(Protocol):
 
 
 @runtime_checkable
+class Presets(Protocol):
+    """A data set class with settings for a purpose, which `--preset` names."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, object]]]
+    """Name -> dotted settings, the data set's own name among them."""
+
+
+@runtime_checkable
 class Teacher(Protocol):
     """A data set that makes up clips without end, with sentences that are true of each part."""
 
@@ -138,6 +147,14 @@ class EstimatingDescriber(Protocol):
         self, actions: Sequence[str], parts: Sequence[str], context: DescriberContext
     ) -> Mapping[str, float]:
         """What `describe` would take, made without asking: name -> number."""
+
+
+@runtime_checkable
+class EntryDescriber(Protocol):
+    """A describer whose texts are entries that it has, which it looks up by the action's name."""
+
+    def entries(self, actions: Sequence[str]) -> Sequence[EntryMatch | None]:
+        """The entry that `describe` takes for each action; None where it has none."""
 
 
 @runtime_checkable

@@ -66,7 +66,7 @@ class DatasetSource(Plugin, Protocol):
     """A data set: `DatasetSource(settings)`.
 
     It may also be a `MissingClasses`, `ImpossibleSplits`, `PublishedValidation`,
-    `SingleFileReader`, `KnownRate`, `Teacher`, `Fingerprinted`, `starcli.totals.CountedDataset` or
+    `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`, `starcli.totals.CountedDataset` or
     `starcli.data.normalise.PersonFiller`.
     """
 
@@ -105,7 +105,8 @@ class DatasetSource(Plugin, Protocol):
 class Describer(Plugin, Protocol):
     """A source of part descriptions: `Describer(settings)`.
 
-    It may also be a `Faceted`, `UnkeyedSettings`, `Fingerprinted` or `EstimatingDescriber`.
+    It may also be a `Faceted`, `UnkeyedSettings`, `Fingerprinted`, `EstimatingDescriber` or
+    `EntryDescriber`.
     """
 
     def __init__(self, settings: BaseModel, /) -> None: ...

@@ -279,3 +279,16 @@ class DescriberContext:
     folder: Path | None = None
     progress: Progress = silent
     note: Callable[[str], None] = unnoted
+
+
+@dataclass(frozen=True)
+class EntryMatch:
+    """Where a describer has an action's texts from.
+
+    Args:
+        name: The action that they were written for.
+        similarity: How alike that name and the action's are, above 0 to 1; 1 for the same.
+    """
+
+    name: str
+    similarity: float

@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 from starcli import files, registry
-from starcli.contracts import DatasetSource, Kind, Plugin, PretrainRecipes
+from starcli.contracts import DatasetSource, Kind, Plugin, Presets, PretrainRecipes
 from starcli.data import imported
 from starcli.errors import UsageError, suggest
 from starcli.settings.schema import (
@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         """Only what is passed: `load` reads the sources itself, to know every value's origin."""
         return (init_settings,)
 
+    preset: str = Field(
+        "", description="settings for a purpose, such as general; others outrank it"
+    )
     seed: int = Field(0, ge=0, description="seed of every random draw")
     parts: int = Field(6, description="K, body parts that the skeleton is cut into")
     dataset: DatasetSection = DatasetSection()
@@ -189,6 +192,9 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     """
     sources = _sources(flags, config)
     merged, _ = _merge(sources)
+    if purpose := str(merged.get("preset", "")):
+        sources[f"preset {purpose}"] = dict(_preset(purpose))
+        merged, _ = _merge(sources)
     name = str(merged.get("dataset.name", DatasetSection().name))
     source = _dataset(name, _store(merged))
     preset = {f"preset of {name}": for_chosen(source.preset, merged)}
@@ -196,6 +202,17 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     chosen = "pretrain.recipe" in merged
     presets = {**recipe, **preset} if chosen else {**preset, **recipe}
     return _loaded(*_merge({**sources, **presets}))
+
+
+def is_given(key: str, flags: Mapping[str, object], config: Path | None = None) -> bool:
+    """Whether somebody gives a setting a value, by a flag, a variable or a file.
+
+    Args:
+        key: The dotted setting.
+        flags: Dotted setting -> value from the command line.
+        config: A settings file; None for `starcli.toml` where there is one.
+    """
+    return any(key in source for source in _sources(flags, config).values())
 
 
 def load_recorded(values: Mapping[str, object], run: RunSection) -> Loaded:
@@ -317,6 +334,18 @@ def for_chosen(values: Mapping[str, object], merged: Mapping[str, object]) -> di
             key = f"{section}.{own}"
         chosen[key] = value
     return chosen
+
+
+def _preset(name: str) -> Mapping[str, object]:
+    """The settings of a preset, which one of the data sets has."""
+    presets: dict[str, Mapping[str, object]] = {}
+    for entry in registry.entries("dataset"):
+        plugin: object = registry.declared("dataset", entry.name)
+        if isinstance(plugin, Presets):
+            presets |= plugin.presets
+    if name not in presets:
+        raise UsageError(f"no preset '{name}'", suggest(name, presets))
+    return presets[name]
 
 
 def _recipe(merged: Mapping[str, object]) -> dict[str, Mapping[str, object]]:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict
 
-from starcli.contracts import DescriberContext, EstimatingDescriber, facets_of
+from starcli.contracts import (
+    DescriberContext,
+    EntryDescriber,
+    EstimatingDescriber,
+    Progress,
+    facets_of,
+    silent,
+)
 from starcli.experiment import Experiment
 from starcli.stages.job import Job
 from starcli.store.artifacts import Artifact, Recipe
@@ -31,6 +39,48 @@ def run(job: Job) -> None:
     for path in sorted(job.checkpoint.glob(ANSWERS)):
         job.draft.adopt(path)
     job.draft.summary = {"classes": len(actions), "parts": list(parts), "notes": notes}
+
+
+class ActionTexts(TypedDict):
+    """What is said of an action.
+
+    `entry` is the action that the texts were written for, and `similarity` how alike its name is;
+    None where the describer has no entries, or none for this action.
+    """
+
+    name: str
+    entry: str | None
+    similarity: float | None
+    texts: Mapping[str, str]
+
+
+def preview(
+    experiment: Experiment, progress: Progress = silent
+) -> tuple[list[ActionTexts], list[str]]:
+    """What the describer says of the experiment's actions, and its notes; nothing is kept.
+
+    Args:
+        experiment: Settings and plugins.
+        progress: Told about the work.
+
+    Raises:
+        StarError: The describer cannot say it.
+    """
+    actions, parts = experiment.actions, facets(experiment)
+    describer = experiment.make("describer")
+    notes: list[str] = []
+    texts = describer.describe(actions, parts, DescriberContext(None, progress, notes.append))
+    entries = describer.entries(actions) if isinstance(describer, EntryDescriber) else ()
+    matches = list(entries) or [None] * len(actions)
+    return [
+        {
+            "name": name,
+            "entry": None if match is None else match.name,
+            "similarity": None if match is None else match.similarity,
+            "texts": said,
+        }
+        for name, match, said in zip(actions, matches, texts, strict=True)
+    ], notes
 
 
 def estimate(experiment: Experiment, planned: Recipe) -> Mapping[str, float] | None:

@@ -31,6 +31,8 @@ OTHER: dict[str, dict[str, object]] = {
     "parts": {"parts": 4},
     "seed": {"seed": 1},
     "backbone": {"backbone.name": "shift-gcn"},
+    "preset": {"preset": "general"},
+    "teacher": {"pretrain.teacher": "movements", "pretrain.objective": "texts"},
     "recipe": {"pretrain.recipe": "published"},
     "encoder": {"encoder.name": "glove-50"},
     "describer": {"describer.name": "names"},

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import starcli
 from starcli.errors import DataError
 from starcli.text import descriptions
 from tests.conftest import Outcome
@@ -240,3 +241,68 @@ def test_what_the_describer_notes_is_said_whenever_it_is_asked(cli: Cli) -> None
 
     assert [note in cli(*asked).err, note in cli(*asked).err] == [True, True]
     assert note not in cli("describe").err
+
+
+def test_any_action_shows_what_would_be_said_of_it(cli: Cli, tmp_path: Path) -> None:
+    shown = cli("describe", "--actions", "squats, chop onions, xyzzy", "--parts", "2")
+    document = json.loads(cli("describe", "--actions", "squats, chop onions, xyzzy", "--json").out)
+
+    assert "squats: as 'squat', 1.00" in shown.out
+    assert "chop onions: as 'chop with a knife', 0.50" in shown.out
+    assert "warning: xyzzy: not in the lexicon, its name alone" in shown.err
+    assert (document["ok"], document["describer"], len(document["parts"])) == (True, "lexicon", 6)
+    assert [(a["name"], a["entry"], a["similarity"]) for a in document["actions"]] == [
+        ("squats", "squat", 1.0),
+        ("chop onions", "chop with a knife", 0.5),
+        ("xyzzy", None, None),
+    ]
+    assert document["actions"][2]["texts"] == dict.fromkeys(document["parts"], "xyzzy")
+    assert document["notes"] == [
+        "chop onions: as 'chop with a knife', 0.50",
+        "xyzzy: not in the lexicon, its name alone",
+    ]
+    assert not list(tmp_path.glob("starcli-store/*"))
+
+
+def test_another_describer_is_asked_where_somebody_chooses_it(cli: Cli, tmp_path: Path) -> None:
+    by_flag = ["describe", "--actions", "wave", "--describer", "names", "--json"]
+    [action] = json.loads(cli(*by_flag).out)["actions"]
+    assert (action["entry"], action["similarity"], set(action["texts"].values())) == (
+        None,
+        None,
+        {"wave"},
+    )
+    (tmp_path / "starcli.toml").write_text('[describer]\nname = "template"\n')
+    document = json.loads(cli("describe", "--actions", "wave", "--json").out)
+    assert document["describer"] == "template"
+
+
+def test_settings_of_the_lexicon_hold_for_any_action(cli: Cli) -> None:
+    arguments = ["describe", "--actions", "squat", "--set", "describer.leave_out=squat", "--json"]
+    document = json.loads(cli(*arguments).out)
+
+    assert document["actions"][0]["entry"] == "jump squat"
+    assert "left out: squat" in document["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("actions", "code", "said"),
+    [
+        ("", 3, "--actions: action 1 has no name"),
+        ("squat, squat", 3, "--actions: duplicate action 'squat'"),
+        ("x" * 10_000, 3, "10,000 characters, more than 200"),
+        ("wave\x07", 3, "action 1 has control characters"),
+        ("\u8dd1\u6b65", 3, "action 1 is not named in English"),
+    ],
+)
+def test_names_that_are_none_are_refused(cli: Cli, actions: str, code: int, said: str) -> None:
+    done = cli("describe", "--actions", actions)
+    assert (done.code, done.out, said in done.err) == (code, "", True), done.err
+    found = json.loads(cli("describe", "--actions", actions, "--json").out)
+    assert found["error"]["exit_code"] == code
+
+
+def test_actions_are_described_in_python_as_by_the_command(cli: Cli) -> None:
+    document = json.loads(cli("describe", "--actions", "wave, squat", "--json").out)
+
+    assert starcli.describe_actions(["wave", "squat"]) == document

@@ -20,6 +20,8 @@ from starcli.contracts import DescriberContext, NoSettings
 from starcli.errors import DataError
 
 Texts = Mapping[str, str]
+INSIDE = {"ntu60": "ntu120"}
+"""Data set without a file -> the one whose file has its classes among others."""
 FIX = "use `--describer names`, or a describer that writes descriptions of these actions and parts"
 
 
@@ -89,12 +91,27 @@ def _missing(what: str, absent: Sequence[str]) -> DataError:
     return DataError(f"no bundled description for {what}{more}", fix=FIX)
 
 
-@cache
+def class_names(dataset: str) -> tuple[str, ...] | None:
+    """The actions, caseless, that the file of a data set describes; None where there is no file.
+
+    Args:
+        dataset: Name of the data set; of `ntu60` those of `ntu120`.
+    """
+    actions = _datasets().get(INSIDE.get(dataset, dataset))
+    return None if actions is None else tuple(actions)
+
+
 def _files() -> tuple[Mapping[str, Texts], ...]:
-    """Of each bundled file, in order of the names: action name, caseless, -> part -> sentence."""
+    """The actions of each bundled file, in order of the files' names."""
+    return tuple(_datasets().values())
+
+
+@cache
+def _datasets() -> Mapping[str, Mapping[str, Texts]]:
+    """Data set -> action name, caseless, -> part -> sentence."""
     documents = [json.loads(file.read_text(encoding="utf-8")) for file in _json_files(_folder())]
     own = {document["dataset"]: document["actions"] for document in documents}
-    return tuple(_actions(document, own) for document in documents)
+    return {document["dataset"]: _actions(document, own) for document in documents}
 
 
 @cache

@@ -224,13 +224,13 @@ def test_shared_name_means_the_data_set_that_knows_most_of_the_actions(
     write(tmp_path, "a", throw="a throws", sit="a sits")
     write(tmp_path / "deeper", "b", throw="b throws", run="b runs")
     monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
-    bundled._files.cache_clear()
+    bundled._datasets.cache_clear()
     try:
         with_sit = describe(["throw", "sit"], ["arm"])
         with_run = describe(["throw", "run"], ["arm"])
         alone = describe(["throw"], ["arm"])
     finally:
-        bundled._files.cache_clear()
+        bundled._datasets.cache_clear()
 
     assert with_sit == [{"arm": "a throws"}, {"arm": "a sits"}]
     assert with_run == [{"arm": "b throws"}, {"arm": "b runs"}]
@@ -248,11 +248,11 @@ def test_an_action_may_be_the_same_as_one_of_another_data_set(
     }
     (tmp_path / "b.json").write_text(json.dumps(own), encoding="utf-8")
     monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
-    bundled._files.cache_clear()
+    bundled._datasets.cache_clear()
     try:
         assert describe(["run", "Hurl"], ["arm"]) == [{"arm": "b runs"}, {"arm": "a throws"}]
     finally:
-        bundled._files.cache_clear()
+        bundled._datasets.cache_clear()
 
 
 def test_plugin_attributes() -> None:

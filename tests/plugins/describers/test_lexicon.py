@@ -12,13 +12,19 @@ import numpy as np
 import pytest
 
 from starcli.class_names import casefolded
-from starcli.contracts import DescriberContext
+from starcli.contracts import DescriberContext, EntryMatch
 from starcli.errors import DataError
 from starcli_plugins.describers.lexicon import files
 from starcli_plugins.describers.lexicon.describer import Lexicon
 from starcli_plugins.describers.lexicon.files import PARTS, Entry
-from starcli_plugins.describers.lexicon.name_words import similarity, stem, stems
-from tests.plugins.describers.test_bundled import MEMBERS, NEAR, words
+from starcli_plugins.describers.lexicon.name_words import (
+    movement,
+    readings,
+    similarity,
+    stem,
+    stems,
+)
+from tests.plugins.describers.test_bundled import MEMBERS, NEAR, SOURCES, words
 
 DOMAINS = pytest.mark.parametrize("domain", files.domains())
 UNSEEN = re.compile(
@@ -162,6 +168,74 @@ def test_a_part_that_no_entry_has_is_named() -> None:
     assert "--describer names" in caught.value.fix
 
 
+def kept(leave_out: object, *actions: str) -> list[str | None]:
+    """The entries that actions take where some are left out."""
+    settings = Lexicon.Settings.model_validate({"leave_out": leave_out})
+    matches = Lexicon(settings).entries(actions)
+    return [None if match is None else match.name for match in matches]
+
+
+def test_an_action_takes_the_entry_of_the_most_similar_name() -> None:
+    matches = Lexicon(Lexicon.Settings()).entries(["Air Squat", "squat slowly", "xyzzy"])
+
+    assert matches == [EntryMatch("squat", 1.0), EntryMatch("squat", 2 / 3), None]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        ["squat"],
+        "squat",
+        "wave, deep knee bend",
+        ["Squatting"],
+        ["squats (two arms stretch out)"],
+        ["two-hand squat"],
+        ["hop/squat"],
+        "utd-mhad",
+    ],
+)
+def test_an_entry_is_left_out_by_any_name_of_its_movement(left_out: object) -> None:
+    taken = kept(left_out, "squat", "squats", "air squat", "sumo squat")
+
+    assert "squat" not in taken
+    assert taken[3] == "sumo squat"
+
+
+def test_other_entries_stay_where_some_are_left_out() -> None:
+    assert kept(["squat"], "wave", "squat jump") == ["wave", "jump squat"]
+    assert kept(["xyzzy"], "squat") == kept("", "squat") == kept([], "squat") == ["squat"]
+
+
+@pytest.mark.parametrize("dataset", ["utd-mhad", "nw-ucla", "ntu60", "ntu120", "pku-mmd"])
+def test_no_class_of_a_data_set_that_is_left_out_takes_an_entry_of_its_name(dataset: str) -> None:
+    classes = SOURCES[dataset].classes
+    without = Lexicon(Lexicon.Settings(leave_out=(dataset,)))
+    names = {casefolded(name) for name in classes}
+    taken = {match.name for match in without.entries(classes) if match}
+
+    assert [e.name for e in everything() if e.name in taken and names & set(e.names)] == []
+    assert all(match is None or match.similarity < 1 for match in without.entries(classes))
+
+
+@pytest.mark.parametrize("dataset", ["utd-mhad", "nw-ucla", "ntu120", "pku-mmd"])
+def test_every_class_of_the_public_data_sets_has_an_entry(dataset: str) -> None:
+    classes = SOURCES[dataset].classes
+    matches = Lexicon(Lexicon.Settings()).entries(classes)
+
+    assert [name for name, match in zip(classes, matches, strict=True) if match is None] == []
+
+
+def test_what_is_left_out_is_noted_first_and_said_by_another_entry_or_none() -> None:
+    lines: list[str] = []
+    settings = Lexicon.Settings(leave_out=("squat", "wave"))
+    context = DescriberContext(note=lines.append)
+    [taken] = Lexicon(settings).describe(["squat"], ["leg"], context)
+
+    assert re.fullmatch(r"\d+ entries of the lexicon are left out: squat, wave", lines[0])
+    assert lines[1] == "squat: as 'jump squat', 0.67"
+    assert taken == {"leg": texts("jump squat")["leg"]}
+
+
 def test_the_readme_s_actions_are_known() -> None:
     assert notes("squat", "wave") == []
 
@@ -214,6 +288,24 @@ def test_different_words_have_different_stems() -> None:
     assert len(set(map(stem, different))) == len(different)
 
 
+@pytest.mark.parametrize(
+    ("name", "forms"),
+    [
+        ("wave", {"wave"}),
+        ("put on a hat/cap (any)", {"put on a hat/cap (any)", "put on a hat", "put on a cap"}),
+        ("squat (arms out)", {"squat (arms out)", "squat"}),
+    ],
+)
+def test_a_name_is_read_with_and_without_remarks(name: str, forms: set[str]) -> None:
+    assert forms <= {reading.strip() for reading in readings(name)}
+
+
+def test_a_movement_is_what_is_not_light() -> None:
+    assert movement("right arm throw") == movement("Throwing") == {"throw"}
+    assert movement("hands up") == {"hand", "up"}
+    assert movement("...") == frozenset()
+
+
 def test_the_verb_counts_more_than_what_it_is_done_to() -> None:
     def alike(one: str, other: str) -> float:
         return similarity(stems(one), stems(other))
@@ -222,7 +314,12 @@ def test_the_verb_counts_more_than_what_it_is_done_to() -> None:
     assert alike("playing chess", "play the guitar") < 0.5
     assert alike("open the door", "opening doors") == 1
     assert alike("two hand push", "push") > alike("two hand push", "two-handed backhand")
-    assert alike("right arm throw", "throw") == 0.5
+    assert alike("right arm throw", "throw") == 2 / 3
+    assert alike("throw", "right arm throw") == 0.5
+    assert alike("raise the left arm", "left arm raise") == 1
+    assert alike("chop onions", "chop with a knife") == alike("chop onions", "chop with the hand")
+    assert alike("two hand push", "push") > alike("two hand push", "push a hand truck")
+    assert alike("kicking other person", "kick another person") == 1
     assert alike("chest pain", "chest press") < 0.5
     assert alike("giving an object", "give up") == 0
     assert alike("kick something", "kick") == 1

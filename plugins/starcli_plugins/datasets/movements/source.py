@@ -77,6 +77,20 @@ class Movements:
         "pretrain.epochs": 15,
         **SMALL,
     }
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "general": {
+            "dataset.name": "movements",
+            "dataset.clips": 4,
+            "backbone.name": "part-pure",
+            "method.name": "cosine",
+            "prepare.normalise": ("floor", "body"),
+            "pretrain.teacher": "movements",
+            "pretrain.teacher_told": True,
+            "pretrain.teacher_share": 0.9,
+            "pretrain.teacher_clips": 12000,
+            "pretrain.epochs": 10,
+        }
+    }
     request: ClassVar[str | None] = None
     fps: ClassVar[float | None] = FPS
     layout = KINECT_V2

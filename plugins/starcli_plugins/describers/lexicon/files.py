@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,7 +17,14 @@ from importlib.resources.abc import Traversable
 from typing import TypedDict
 
 from starcli.class_names import casefolded
-from starcli_plugins.describers.lexicon.name_words import Stems, similarity, stems, words
+from starcli_plugins.describers.lexicon.name_words import (
+    Stems,
+    movement,
+    readings,
+    similarity,
+    stems,
+    words,
+)
 
 SYNONYMS = "synonyms"
 PARTS = (
@@ -67,37 +74,51 @@ def domains() -> list[str]:
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-def named(action: str) -> Entry | None:
+def named(action: str, without: Container[str] = ()) -> Entry | None:
     """The entry that has this name or synonym; case, spacing and Unicode form do not matter.
 
     Args:
         action: Name of an action.
+        without: Names of the entries that are left out.
     """
     key = casefolded(action)
-    return next((entry for name in domains() if (entry := _by_name(name).get(key))), None)
+    entry = next((entry for name in domains() if (entry := _by_name(name).get(key))), None)
+    return None if entry is None or entry.name in without else entry
 
 
-def nearest(action: str) -> tuple[Entry | None, float]:
+def of_movements(actions: Iterable[str]) -> frozenset[str]:
+    """Names of the entries, a name or synonym of which says the movement of one of the actions.
+
+    Args:
+        actions: Names of actions; word forms, sides, limbs, numbers and remarks do not matter.
+    """
+    theirs = {movement(name) for action in actions for name in readings(action)}
+    return frozenset(entry.name for entry, name, _ in _all_names() if movement(name) in theirs)
+
+
+def nearest(action: str, without: Container[str] = ()) -> tuple[Entry | None, float]:
     """The entry with the most similar name or synonym, and how similar it is, from 0 to 1.
 
-    Of equally similar ones it is the one that shares most words as they are written, then the
-    first by domain and place.
+    Remarks in brackets may count or not, whichever is more similar. Of equally similar entries it
+    is the one that shares most words as they are written, then the first by domain and place.
 
     Args:
         action: Name of an action.
+        without: Names of the entries that are left out.
 
     Returns:
         (None, 0.0) where no entry shares a word.
     """
-    wanted, written, index = stems(action), set(words(action)), _by_stem()
-    best: tuple[float, int] = (0.0, 0)
-    closest: Entry | None = None
-    for place in sorted({place for stem in wanted for place in index.get(stem, ())}):
-        entry, name, its = _all_names()[place]
-        value = (similarity(wanted, its), len(written & set(words(name))))
-        if value > best:
-            best, closest = value, entry
-    return closest, best[0]
+    best: tuple[float, int, int] = (0.0, 0, 0)
+    entry: Entry | None = None
+    for reading in dict.fromkeys(readings(action)):
+        theirs, written, index = stems(reading), set(words(reading)), _by_stem()
+        for place in {place for stem in theirs for place in index.get(stem, ())}:
+            other, name, its = _all_names()[place]
+            value = (similarity(theirs, its), len(written & set(words(name))), -place)
+            if value > best and other.name not in without:
+                best, entry = value, other
+    return entry, best[0]
 
 
 def fingerprint() -> str:
@@ -117,8 +138,8 @@ def entries(domain: str) -> tuple[Entry, ...]:
     """
     document: Document = json.loads(_file(domain).read_text(encoding="utf-8"))
     return tuple(
-        Entry(name, tuple(texts[SYNONYMS]), {part: str(texts[part]) for part in PARTS})
-        for name, texts in document["actions"].items()
+        Entry(name, tuple(said[SYNONYMS]), {part: str(said[part]) for part in PARTS})
+        for name, said in document["actions"].items()
     )
 
 
@@ -137,11 +158,11 @@ def _all_names() -> tuple[tuple[Entry, str, Stems], ...]:
 @cache
 def _by_stem() -> Mapping[str, list[int]]:
     """Stem -> places in `_all_names`."""
-    places: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, list[int]] = defaultdict(list)
     for place, (_, _, its) in enumerate(_all_names()):
         for stem in its:
-            places[stem].append(place)
-    return dict(places)
+            found[stem].append(place)
+    return dict(found)
 
 
 def _all() -> Iterator[Entry]:

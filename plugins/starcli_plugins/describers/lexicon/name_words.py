@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starcli.class_names import casefolded
 
 IDLE = re.compile(
-    "a|an|and|her|his|its|my|of|some|the|their|to|with|your|do|doing|perform|performing"
+    "a|an|and|another|from|her|his|its|my|of|other|some|the|their|to|with|your|do|doing|perform|performing"
     "|objects?|somebody|someone|something"
 )
 """Words that tell no two actions apart."""
@@ -19,6 +19,11 @@ LIGHT = re.compile(
 )
 """Verbs that say little of a movement, and words of where, which and how many before a verb."""
 VOWEL = re.compile("[aeiouy]")
+REMARK = re.compile(r"\([^()]*\)")
+"""What a name has in brackets, such as which hand it is done with."""
+
+EITHER = re.compile(r"([^\W_]+)/([^\W_]+)")
+"""Two words, either of which a name may have."""
 
 Stems = Mapping[str, int]
 """Stem -> how much it counts."""
@@ -42,6 +47,28 @@ def stems(name: str) -> Stems:
     weights = dict.fromkeys(map(stem, words(name)), 1)
     verb = next((each for each in weights if each not in LIGHT_STEMS), None)
     return weights if verb is None else {**weights, verb: 2}
+
+
+def readings(name: str) -> list[str]:
+    """A name, and what it is without remarks in brackets and with either of two words.
+
+    Args:
+        name: Name of an action, such as `put on a hat/cap (any)`.
+    """
+    plain = REMARK.sub(" ", name)
+    return [name, plain, EITHER.sub(r"\1", plain), EITHER.sub(r"\2", plain)]
+
+
+def movement(name: str) -> frozenset[str]:
+    """The stems of a name that are not light; all of them where there is no other.
+
+    Names that have the same name one movement, whichever side, limb or number does it.
+
+    Args:
+        name: Name of an action.
+    """
+    every = frozenset(stems(name))
+    return every - LIGHT_STEMS or every
 
 
 def stem(word: str) -> str:
@@ -75,17 +102,22 @@ def _without_ending(word: str) -> str:
 LIGHT_STEMS = frozenset(map(stem, LIGHT.pattern.split("|")))
 
 
-def similarity(one: Stems, other: Stems) -> float:
+def similarity(asked: Stems, known: Stems) -> float:
     """What two names share of all that they say, from 0 to 1: a weighted Jaccard index.
 
-    Names that share nothing but light words share nothing.
+    A light word of the first counts half: it says more closely what a shorter name says, too; one
+    of the second that the first has not makes it another movement. Names that share nothing but
+    light words share nothing.
 
     Args:
-        one: Stems of a name.
-        other: Stems of another.
+        asked: Stems of the name that is looked up.
+        known: Stems of another.
     """
-    shared, every = one.keys() & other.keys(), one.keys() | other.keys()
-    if one != other and shared <= LIGHT_STEMS:
+    shared = asked.keys() & known.keys()
+    if asked != known and shared <= LIGHT_STEMS:
         return 0.0
-    common = sum(min(one[word], other[word]) for word in shared)
-    return common / max(1, sum(max(one.get(word, 0), other.get(word, 0)) for word in every))
+    count = {word: 0.5 if word in LIGHT_STEMS else 1.0 for word in asked}
+    common = sum(count[word] * min(asked[word], known[word]) for word in shared)
+    theirs = sum(count[word] * max(asked[word], known.get(word, 0)) for word in asked)
+    every = theirs + sum(known[word] for word in known.keys() - shared)
+    return common / every if every else 0.0
