@@ -15,9 +15,11 @@ from starcli.cli.options import (
     Json,
     Parts,
     PluginName,
+    Preset,
     Set,
     ShowSettings,
     StorePath,
+    Teacher,
     Verify,
     load_options,
 )
@@ -41,10 +43,12 @@ Similar = Annotated[
 
 def embed(
     similar: Similar = None,
+    preset: Preset = None,
     dataset: Dataset = None,
     parts: Parts = None,
     encoder: PluginName = None,
     describer: PluginName = None,
+    teacher: Teacher = None,
     cut: Cut = False,
     settings: Set = None,
     config: Config = None,

@@ -66,8 +66,8 @@ class DatasetSource(Plugin, Protocol):
     """A data set: `DatasetSource(settings)`.
 
     It may also be a `MissingClasses`, `ImpossibleSplits`, `PublishedValidation`,
-    `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`, `starcli.totals.CountedDataset` or
-    `starcli.data.normalise.PersonFiller`.
+    `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`,
+    `starcli.totals.CountedDataset` or `starcli.data.normalise.PersonFiller`.
     """
 
     layout: Layout

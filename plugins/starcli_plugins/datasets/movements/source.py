@@ -80,7 +80,7 @@ class Movements:
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "general": {
             "dataset.name": "movements",
-            "dataset.clips": 4,
+            "dataset.movements.clips": 4,
             "backbone.name": "part-pure",
             "method.name": "cosine",
             "prepare.normalise": ("floor", "body"),
