@@ -80,6 +80,7 @@ FOR_PLUGINS = {
     "array_files",
     "class_names",
     "contracts",
+    "data.mapping",
     "data.normalise",
     "errors",
     "poses",

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli.contracts import Clip, MadeUpClip, Recording, Subset
+from starcli.contracts import Clip, Layout, MadeUpClip, Recording, Subset
+from starcli.data.mapping import joint_map
+from starcli.data.normalise import Joints
 from starcli.totals import Totals, per_class
 from starcli_plugins.datasets import SMALL
 from starcli_plugins.datasets.movements import composer, entries
 from starcli_plugins.datasets.movements.entries import SIDES, both_forms, spoken
-from starcli_plugins.layouts import KINECT_V2
+from starcli_plugins.layouts import KINECT_V2, OPENNI_15
 
 Value = TypeVar("Value")
+LAYOUTS = {layout.name: layout for layout in (KINECT_V2, OPENNI_15)}
 FPS = 30.0
 FOLDS = 5
 SUBJECTS = 8
@@ -68,6 +72,9 @@ class Movements:
 
         clips: int = Field(16, ge=2, le=1000, description="clips of each class")
         seed: int = Field(0, ge=0, lt=2**32, description="seed of the clips")
+        layout: Literal["kinect-v2", "openni-15"] = Field(
+            "kinect-v2", description="joints of the clips; openni-15: those that all sensors see"
+        )
 
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1
@@ -81,6 +88,7 @@ class Movements:
         "general": {
             "dataset.name": "movements",
             "dataset.movements.clips": 4,
+            "dataset.movements.layout": "openni-15",
             "backbone.name": "part-pure",
             "method.name": "cosine",
             "prepare.normalise": ("floor", "body"),
@@ -93,13 +101,14 @@ class Movements:
     }
     request: ClassVar[str | None] = None
     fps: ClassVar[float | None] = FPS
-    layout = KINECT_V2
+    layout: Layout
     protocols = ("xsub",)
     classes = AsAsked(lambda: tuple(members()))
     splits = AsAsked(folds)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.layout = LAYOUTS[settings.layout]
         self._composers: dict[frozenset[str], composer.Composer] = {}
 
     @property
@@ -140,11 +149,18 @@ class Movements:
     def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
         """The clip of a seed, of any movements but some."""
         made = self._composer_without(frozenset(without)).clip(seed)
-        return MadeUpClip(made.joints, made.names, dict(made.sentences.items()))
+        return MadeUpClip(self._seen(made.joints), made.names, dict(made.sentences.items()))
 
     def fingerprint(self) -> str:
         """The entries that clips are composed of."""
         return entries.fingerprint()
+
+    def _seen(self, joints: Joints) -> Joints:
+        """Joints [frames, M, V, 3] of the layout, of those that are composed."""
+        if self.layout is KINECT_V2:
+            return joints
+        mapped = joint_map(KINECT_V2, self.layout).apply(joints.astype(np.float64))
+        return mapped.astype(np.float32)
 
     def _composer_without(self, without: frozenset[str]) -> composer.Composer:
         if without not in self._composers:
@@ -171,7 +187,7 @@ class Movements:
         made = self._composer.clip(seed, ids[number % len(ids)])
         yield Clip(
             name=recording.name,
-            joints=made.joints,
+            joints=self._seen(made.joints),
             label=label,
             subsets=_subsets(number),
             subject=f"P{number % SUBJECTS + 1:02d}",
