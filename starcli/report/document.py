@@ -139,11 +139,23 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
     return None
 
 
+def teacher_note(results: Mapping[str, Artifact]) -> str | None:
+    """What every result must say of made-up movements that mean nearly what unseen classes do."""
+    teacher = results["pretrain"].summary.get("teacher")
+    if teacher is None or not teacher["near"]:
+        return None
+    count = len(teacher["near"])
+    if teacher["told"]:
+        return f"TOLD: {count} made-up movements near to unseen classes were learned from"
+    return f"{count} made-up movements near to unseen classes were left out"
+
+
 def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
     """All that every result must admit, in one line."""
     notes = [backbone_note(experiment, results)]
     if experiment.transductive:
         notes.append("TRANSDUCTIVE: the method learned from text of the unseen classes")
+    notes.append(teacher_note(results))
     return "; ".join(note for note in notes if note) or None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from starcli.contracts import DescriberContext
+from starcli.contracts import DescriberContext, Teacher
 from starcli.errors import DataError, UsageError
 from starcli_plugins.datasets.movements.composer import MIRRORED, Composed, Composer, Settings
 from starcli_plugins.datasets.movements.entries import (
@@ -289,7 +289,7 @@ def test_clips_are_the_same_on_every_machine() -> None:
     assert digest([composer.clip(seed) for seed in range(3)]) == DIGEST
 
 
-DIGEST = "6a4380a43242d74d3799ab49af282531034ecd33c3e9aeb7437405a58b84ba80"
+DIGEST = "b555e598b0c0be071805406ab3e2f2e2d58ced1933534124136f4c7f66bcd000"
 
 
 @of_every(range(40))
@@ -539,3 +539,49 @@ def test_movements_are_drawn(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "docs/movements_sheet.py"))
     script["main"](tmp_path / "sheet.png", ["wave", "squat"])
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+# What is repeated or held, taken up from rest
+
+
+def test_a_held_hand_is_raised_from_rest_and_lowered_again() -> None:
+    values = {**EXACT.model_dump(), "begun": 1.0, "ended": 1.0}
+    heights, steady = [], []
+    for seed in range(20):
+        joints = Composer(Settings.model_validate(values)).clip(seed, "hold-up").joints[:, 0]
+        height = joint(joints, "right wrist") - joint(joints, "right shoulder")
+        heights.append(height[:, 1])
+        still = Composer(EXACT).clip(seed, "hold-up").joints[:, 0]
+        steady.append(joint(still, "right wrist") - joint(still, "right shoulder"))
+    assert min(h.min() for h in heights) < -0.4 and max(h.max() for h in heights) > 0.4
+    assert all(h[:, 1].min() > 0.4 for h in steady)
+
+
+def test_points_of_a_clip_lie_aside_together() -> None:
+    values = {**EXACT.model_dump(), "aside": 0.1}
+    for seed in range(4):
+        plain = Composer(EXACT).clip(seed, "hold-up")
+        moved = Composer(Settings.model_validate(values)).clip(seed, "hold-up")
+        assert len(plain.joints) == len(moved.joints)
+        assert not np.allclose(plain.joints, moved.joints, atol=1e-3)
+
+
+def test_everyday_movements_are_chosen_more_often() -> None:
+    every = movements()
+    mains = [Composer().clip(seed).movements[0] for seed in range(400)]
+    often = [name for name in mains if every[name].weight > 1]
+    named = [name for name, movement in every.items() if movement.names]
+    share = sum(every[name].weight > 1 for name in named) / len(named)
+    assert len(often) / len(mains) > share + 0.1
+
+
+def test_a_teacher_leaves_out_what_it_is_told_to(source: Movements) -> None:
+    assert isinstance(source, Teacher)
+    for seed in range(20):
+        made = source.make_up(seed, ["wave", "clap"])
+        assert not {"wave", "clap", "applaud"} & set(made.names)
+        for part, texts in made.sentences.items():
+            assert set(texts) <= set(source.sentences[part])
+    small = Movements(Movements.Settings(clips=2, layout="openni-15"))
+    assert small.make_up(3, ()).joints.shape[2:] == (15, 3) == (len(small.layout.joints), 3)
+    assert source.fingerprint() == small.fingerprint()

@@ -427,7 +427,9 @@ class _Stage:
         self.yaws = np.deg2rad(rng.uniform(2, 12)) * np.broadcast_to(OUT, (frames, 2))
         lazy = rng.normal(size=(2, 3)) * np.array([0.03, 0.01, 0.05])
         self.wrists = np.broadcast_to(HANG + lazy, (frames, 2, 3)).copy()
-        self.aside = settings.aside * rng.normal(size=3) * np.array([0.5, 1.0, 0.7])
+        self.aside = np.zeros(3)
+        if settings.aside:
+            self.aside = settings.aside * rng.normal(size=3) * np.array([0.5, 1.0, 0.7])
         self.upright, self.pinned = np.ones(2), np.zeros(2, np.bool_)
         self.free_arms = np.ones(2, np.bool_)
         self.shoulders, self.elbows = np.zeros((frames, 2)), np.zeros((frames, 2))

@@ -101,7 +101,7 @@ class Movements:
     }
     request: ClassVar[str | None] = None
     fps: ClassVar[float | None] = FPS
-    layout: Layout
+    layout: Layout = KINECT_V2
     protocols = ("xsub",)
     classes = AsAsked(lambda: tuple(members()))
     splits = AsAsked(folds)
