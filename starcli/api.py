@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
+    from starcli.prediction.model import TrainedModel
     from starcli.prediction.predictor import Candidate, Prediction
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
@@ -355,7 +356,7 @@ def calibration(run: Run, choice: Choice, progress: Progress = silent) -> Calibr
 
 
 def predict(
-    run: Run,
+    run: Run | TrainedModel,
     files: Recordings,
     *,
     actions: str | Path | Sequence[str] | None = None,
@@ -375,7 +376,7 @@ def predict(
     """What is done in recordings, as `starcli predict --json` has it.
 
     Args:
-        run: A trained run.
+        run: A trained run, or its model, which then is not opened again.
         files: Recordings, one or several: files, folders and zips in any format that a reader
             knows, or in that of the run's data set; and arrays [frames, V, 2 or 3] or [frames,
             persons, V, 2 or 3] of joints, read as the files that `numpy.save` makes of them. With
@@ -409,21 +410,21 @@ def predict(
     """
     from starcli.data.importing.options import meaning
     from starcli.prediction import predictor as prediction
+    from starcli.prediction.actions import read_actions
     from starcli.prediction.reader import Form
 
     meant = meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
-    chosen = (
-        None if actions is None else prediction.read_actions(actions, run.experiment.source.classes)
-    )
-    predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
+    model = open_model(run, progress=progress)
+    chosen = None if actions is None else read_actions(actions, model.bank.classes)
+    predictor = prediction.Predictor(model, chosen, among, describer, progress)
     predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
     roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
-        "run": run.name,
-        "warning": predictor.warning,
+        "run": model.name,
+        "warning": model.warning,
         "notes": predictor.notes,
         "warnings": predicted.warnings,
         "candidates": [{"name": name, "role": role} for name, role in roles],
@@ -431,6 +432,18 @@ def predict(
         "predictions": predicted.clips,
         "bad": [error.document()["error"] for error in predicted.bad],
     }
+
+
+def open_model(run: Run | TrainedModel, *, progress: Progress = silent) -> TrainedModel:
+    """The trained model of a run, which `predict` takes many times in its place.
+
+    Args:
+        run: A trained run, or a model, which is returned as it is.
+        progress: Told about every step.
+    """
+    from starcli.prediction.stored import open_stored
+
+    return open_stored(run.experiment, run.name, progress) if isinstance(run, Run) else run
 
 
 def _each(files: Recordings) -> list[Path | Joints]:
