@@ -9,15 +9,11 @@ from typing import Annotated
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, StorePath, path
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path
 from starcli.errors import UsageError
 
-Names = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[RUN] DIR",
-        help="Run, default the latest; and the folder to write, such as `my-model`.",
-    ),
+Second = Annotated[
+    str | None, typer.Argument(metavar="DIR", help="Folder to write, which is always named.")
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an exported model that is there.")
@@ -25,7 +21,8 @@ Overwrite = Annotated[
 
 
 def export(
-    names: Names,
+    first: Run = None,
+    second: Second = None,
     overwrite: Overwrite = False,
     store: StorePath = None,
     config: Config = None,
@@ -37,7 +34,7 @@ def export(
     from starcli.cli import console
     from starcli.cli.output import print_document
 
-    run, folder = _run_and_folder(names, store, config)
+    run, folder = _run_and_folder(first, second, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
         exported = api.export(opened, folder, overwrite=overwrite, progress=progress)
@@ -48,24 +45,23 @@ def export(
 
 
 def _run_and_folder(
-    names: list[str], store: Path | None, config: Path | None
+    first: str | None, second: str | None, store: Path | None, config: Path | None
 ) -> tuple[str | None, Path]:
-    """What arguments mean: the folder alone, or a run before it.
+    """What the arguments mean: a run and a folder, or a folder alone.
 
     Raises:
-        UsageError: There are more, or one that is a run.
+        UsageError: There is no folder.
     """
     from starcli.settings.resolve import run_section
     from starcli.store import runs
 
-    *before, last = names
-    if len(before) > 1:
-        raise UsageError(
-            f"expected [RUN] DIR, got {len(names)} names", "export runs one after another"
-        )
+    if second is not None:
+        return first, path(second)
+    if first is None:
+        raise UsageError("the folder is missing", "use: starcli export DIR")
     root = run_section({} if store is None else {"run.store": store}, config).store
-    if not before and (last == "latest" or last in runs.names(root)):
+    if first == "latest" or first in runs.names(root):
         raise UsageError(
-            f"'{last}' is a run, and the folder is missing", f"use: starcli export {last} DIR"
+            f"'{first}' is a run, and the folder is missing", f"use: starcli export {first} DIR"
         )
-    return (before[0] if before else None), path(last)
+    return None, path(first)
