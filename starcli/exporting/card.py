@@ -65,8 +65,8 @@ def _facts(config: Config, evaluation: Evaluation) -> dict[str, object]:
                             "args": {"seed": config.seed, "selected_by": config.selected_by},
                         },
                         "metrics": [
-                            {"type": "accuracy", "name": name, "value": value}
-                            for name, _, value in _accuracies(evaluation)
+                            {"type": "accuracy", "name": f"{name}: {meaning}", "value": value}
+                            for name, meaning, value in _accuracies(evaluation)
                         ],
                     }
                 ],
@@ -87,12 +87,12 @@ def _accuracies(evaluation: Evaluation) -> tuple[tuple[str, str, float], ...]:
 
 
 def _what(config: Config) -> str:
-    dataset, layout = config.dataset, config.layout["name"]
-    rate = "" if dataset.fps is None else f" at {dataset.fps:g} frames a second"
+    persons = "one person" if config.persons == 1 else f"at most {config.persons} persons"
+    rate = "" if config.dataset.fps is None else f", {config.dataset.fps:g} frames a second"
     return (
-        f"Names what people do from their skeletons ({layout}, {config.persons} at most{rate}), "
-        f"among {len(config.classes)} classes of which {len(config.unseen)} are known by their "
-        f"text only, and among actions that are named later. Backbone `{config.backbone.name}`, "
+        f"Names what people do from their skeletons ({config.layout['name']}, {persons}{rate}), "
+        f"among {len(config.seen)} classes that it was trained on and {len(config.unseen)} that it "
+        f"knows by their text only. Backbone `{config.backbone.name}`, "
         f"method `{config.method.name}`, {config.parts} body parts, texts by "
         f"`{config.describer.name}` and `{config.encoder.name}`.\n\n"
         f"Seen: {_listed(config, config.seen)}.\n\n"
@@ -145,14 +145,15 @@ def _origin(config: Config, request: str | None) -> str:
 def _use(config: Config) -> str:
     return f"""## Use
 
+With starcli {config.starcli} or later:
+
 ```sh
-pip install starcli=={config.starcli}
 starcli predict RECORDINGS --run THIS-FOLDER
-starcli predict RECORDINGS --run THIS-FOLDER --actions "squat, juggle" --describer lexicon
 ```
 
-`config.json` says all that the tensors of `model.safetensors` mean; both are verified when they are
-read, and nothing is unpickled."""
+It names other actions too, by `--actions "squat, juggle" --describer lexicon`, where the method
+takes them. `config.json` says what the tensors of `model.safetensors` mean; both are verified when
+they are read, and nothing is unpickled."""
 
 
 def _yaml(tree: object, indent: str = "") -> Iterator[str]:

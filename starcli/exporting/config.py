@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class PluginFacts(_Part):
     @property
     def install(self) -> str:
         """What to do where it is not installed."""
+        if self.distribution == registry.OURS:
+            return f"install starcli {self.version}"
         return f"install it: pip install {self.distribution}=={self.version}"
 
 
@@ -163,7 +166,7 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / CONFIG
     for name in (CONFIG, TENSORS):
-        if not (folder / name).is_file():
+        if not os.path.isfile(folder / name):
             raise DataError(f"the exported model has no {name}", AGAIN, file=folder)
     content = files.strict_json(path)
     _require_format(content, path)
@@ -174,14 +177,18 @@ def read_config(folder: Path) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise DataError(f"{key}: {first['msg']}", AGAIN, file=path) from error
+        raise DataError(first_fault(error), AGAIN, file=path) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where the first wrong value of a model is, and what is wrong with it."""
+    first = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def is_folder(run: str) -> bool:
-    """Whether what names a run is an exported folder, which a path or `config.json` tells."""
-    return "/" in run or (Path(run) / CONFIG).is_file()
+    """Whether what names a run is an exported folder: a path, or a folder with files of one."""
+    return "/" in run or any(os.path.isfile(os.path.join(run, name)) for name in (CONFIG, TENSORS))
 
 
 def _require_format(content: Any, path: Path) -> None:  # JSON of anybody

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def export(
 
 def _require_free(folder: Path, overwrite: bool) -> None:
     """Refuse to write over anything but, where that is meant, an exported model."""
-    if not folder.exists() and not folder.is_symlink():
+    if not os.path.lexists(folder):
         return
     if not folder.is_dir() or folder.is_symlink():
         raise UsageError("is not a folder", "name another", file=folder)

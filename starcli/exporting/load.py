@@ -30,7 +30,15 @@ from starcli.data import layouts
 from starcli.data.imported import About, without_clips
 from starcli.errors import DataError, IncompatibleError, MissingError, StarError
 from starcli.experiment import Experiment
-from starcli.exporting.config import AGAIN, CONFIG, TENSORS, Config, PluginFacts, read_config
+from starcli.exporting.config import (
+    AGAIN,
+    CONFIG,
+    TENSORS,
+    Config,
+    PluginFacts,
+    first_fault,
+    read_config,
+)
 from starcli.exporting.dataset import facts_only
 from starcli.prediction.actions import DESCRIBE, Actions, Described, embed_actions
 from starcli.prediction.model import TrainedModel
@@ -168,10 +176,8 @@ class _Folder:
         try:
             return plugin.Settings.model_validate(facts.settings)
         except ValidationError as error:
-            first = error.errors()[0]
             raise IncompatibleError(
-                f"the installed '{facts.name}' has other settings: "
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                f"the installed '{facts.name}' has other settings: {first_fault(error)}",
                 facts.install,
                 file=self.path / CONFIG,
             ) from error
