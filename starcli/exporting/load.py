@@ -128,15 +128,13 @@ class _Folder:
             place = self.path / CONFIG
             return without_clips(about, self.config.classes, splits, place), []
         facts = dataset.plugin
-        if facts is not None and registry.matches("dataset", facts.full_name):
+        assert facts is not None
+        try:
             plugin = registry.load("dataset", self.installed("dataset", facts))
-            return plugin(self._settings(plugin, facts)), []
-        whose = "" if facts is None else f" ({facts.distribution} {facts.version})"
-        note = (
-            f"data set '{dataset.name}'{whose} is not installed: recordings in a format of its own "
-            "are not read"
-        )
-        return facts_only(self.config, layout)(NoSettings()), [note]
+        except MissingError as error:
+            note = f"{error.message}; recordings in a format of its own are not read"
+            return facts_only(self.config, layout)(NoSettings()), [note]
+        return plugin(self._settings(plugin, facts)), []
 
     def _backbone(self, layout: Layout, tensors: Mapping[str, Tensor]) -> Backbone:
         facts = self.config.backbone

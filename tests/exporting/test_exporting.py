@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,13 @@ def test_a_model_stays_as_it_is(model: Path, clips: Any) -> None:
     for _ in range(2):
         starcli.predict(opened, clips, actions="squat, juggle", describer="names")
     assert starcli.predict(opened, clips) == before
+
+
+def test_threads_share_a_model(run: starcli.Run, model: Path, clips: Any) -> None:
+    opened = starcli.load(model)
+    want = [starcli.predict(run, clip) for clip in clips]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda clip: starcli.predict(opened, clip), [*clips] * 4)) == want * 4
 
 
 def test_neither_store_nor_recordings_are_there(
@@ -383,19 +391,25 @@ def test_plugins_that_are_not_there(copied: Path, how: Change, message: str, fix
     assert str(copied) in str(caught.value.file)
 
 
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (ELSEWHERE, "needs dataset 'simulated' of star-extras 1.2, which is not installed"),
+        ({"revision": 99}, "made with revision 99 of dataset 'simulated'"),
+    ],
+)
 def test_a_data_set_s_plugin_is_needed_for_its_own_files_only(
-    run: starcli.Run, copied: Path, clips: Any
+    run: starcli.Run, copied: Path, clips: Any, facts: dict[str, Any], reason: str
 ) -> None:
-    change(copied, lambda content: content["dataset"]["plugin"].update(ELSEWHERE))
-    want, answer = starcli.predict(run, clips), starcli.predict(copied, clips)
-    assert answer == {**want, "notes": answer["notes"]}
-    (note,) = answer["notes"]
-    assert "data set 'simulated' (star-extras 1.2) is not installed" in note
+    change(copied, lambda content: content["dataset"]["plugin"].update(facts))
     new: dict[str, Any] = {"actions": "squat, juggle", "describer": "names"}
-    assert (
-        starcli.predict(copied, clips, **new)["predictions"]
-        == starcli.predict(run, clips, **new)["predictions"]
-    )
+    for options in ({}, new):
+        want = starcli.predict(run, clips, **options)
+        answer = starcli.predict(copied, clips, **options)
+        assert answer == {**want, "notes": answer["notes"]}
+        (note,) = answer["notes"]
+        assert reason in note
+        assert "in a format of its own are not read" in note
 
 
 def test_texts_need_their_plugins_only_for_new_actions(copied: Path, clips: Any) -> None:
