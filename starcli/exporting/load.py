@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -49,6 +49,8 @@ from starcli.training.seeds import derive
 
 NAMES = "names"
 """A describer that is always there."""
+KEPT = 16
+"""Sets of actions that a model remembers."""
 N = TypeVar("N", bound=Network)
 
 
@@ -207,17 +209,19 @@ class _Folder:
 
 @dataclass(frozen=True)
 class _Describer:
-    """Describes and encodes actions as the classes of an exported model were, and keeps nothing.
+    """Describes and encodes actions as the classes of an exported model were, in memory alone.
 
     Args:
         folder: The model.
         layout: Its skeleton.
         bank: Its texts, which are not encoded again.
+        kept: Names and describer -> what was made of them lately.
     """
 
     folder: _Folder
     layout: Layout
     bank: TextBank
+    kept: dict[tuple[tuple[str, ...], str | None], Described] = field(default_factory=dict)
 
     def __call__(self, actions: Actions, describer: str | None, progress: Progress) -> Described:
         """The text bank of actions.
@@ -225,16 +229,25 @@ class _Describer:
         Raises:
             StarError: A plugin is not installed, or a text cannot be made.
         """
+        if actions.texts is not None:  # a file, which may change
+            return self._described(actions, describer, progress)
+        key = (actions.names, describer)
+        described = self.kept.get(key) or self._described(actions, describer, progress)
+        if len(self.kept) >= KEPT:
+            self.kept.clear()
+        self.kept[key] = described
+        return described
+
+    def _described(self, actions: Actions, describer: str | None, progress: Progress) -> Described:
         with tempfile.TemporaryDirectory(prefix="starcli-") as store:
             loaded = self._loaded(Path(store), actions, describer)
             self._recall(Experiment(loaded))
             try:
-                described = embed_actions(loaded, actions, describer, progress)
+                return embed_actions(loaded, actions, describer, progress)
             except StarError as error:
                 if store in error.fix:  # where texts lie that will be gone
                     error.fix = DESCRIBE
                 raise
-            return described
 
     def _loaded(self, store: Path, actions: Actions, describer: str | None) -> Loaded:
         """The settings of the run, as far as texts depend on them."""

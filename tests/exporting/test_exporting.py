@@ -19,6 +19,7 @@ from starcli import registry
 from starcli.contracts import Clip, facets_of, is_in_text_space
 from starcli.errors import IncompatibleError, MissingError, UsageError
 from starcli.exporting.config import CARD, CONFIG, NAMES, TENSORS, Config, _seal
+from tests.progress import Watching
 from tests.test_pipeline import TINY, Cli
 from tests.test_readme import own_clips
 
@@ -82,6 +83,7 @@ def test_a_folder_names_clips_as_its_run_does(run: starcli.Run, model: Path, cli
         assert starcli.predict(known, clips, top=99) == want
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("actions", "options"),
     [
@@ -110,11 +112,17 @@ def test_new_actions_are_scored_as_by_the_run(
     assert {item["role"] for item in want["candidates"]} >= {"new"}
 
 
+@pytest.mark.slow
 def test_a_model_stays_as_it_is(model: Path, clips: Any) -> None:
+    """And actions that it was asked about are not described again."""
     opened = starcli.load(model)
     before = starcli.predict(opened, clips)
-    for _ in range(2):
-        starcli.predict(opened, clips, actions="squat, juggle", describer="names")
+    new: dict[str, Any] = {"actions": "squat, juggle", "describer": "names"}
+    for steps in (["describe", "embed"], []):
+        watching = Watching()
+        named = starcli.predict(opened, clips, progress=watching, **new)
+        assert watching.finished == steps
+        assert named == starcli.predict(opened, clips, **new)
     assert starcli.predict(opened, clips) == before
 
 
@@ -391,6 +399,7 @@ def test_plugins_that_are_not_there(copied: Path, how: Change, message: str, fix
     assert str(copied) in str(caught.value.file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
@@ -412,6 +421,7 @@ def test_a_data_set_s_plugin_is_needed_for_its_own_files_only(
         assert "in a format of its own are not read" in note
 
 
+@pytest.mark.slow
 def test_texts_need_their_plugins_only_for_new_actions(copied: Path, clips: Any) -> None:
     change(copied, other("describer", **ELSEWHERE))
     assert starcli.predict(copied, clips)["predictions"]
