@@ -16,6 +16,7 @@ from starcli import registry
 from starcli.contracts import (
     Backbone,
     DatasetSource,
+    EstimatingDescriber,
     Kind,
     Layout,
     Method,
@@ -28,7 +29,7 @@ from starcli.contracts import (
 )
 from starcli.data import layouts
 from starcli.data.imported import About, without_clips
-from starcli.errors import DataError, IncompatibleError, MissingError, StarError
+from starcli.errors import DataError, IncompatibleError, MissingError, StarError, UsageError
 from starcli.experiment import Experiment
 from starcli.exporting.config import (
     AGAIN,
@@ -253,6 +254,8 @@ class _Describer:
         """The settings of the run, as far as texts depend on them."""
         config = self.folder.config
         own = actions.texts is None and describer in (None, config.describer.full_name)
+        if own:
+            self._require_offline(config.describer)
         values = {
             "parts": config.parts,
             "dataset.name": config.dataset.name,
@@ -265,6 +268,21 @@ class _Describer:
         }
         run = RunSection(store=store, device=str(self.folder.device))
         return load_recorded(values, run, facts_only(config, self.layout))
+
+    def _require_offline(self, facts: PluginFacts) -> None:
+        """Refuse to ask a server that whoever made the folder chose, perhaps with a user's key.
+
+        Raises:
+            UsageError: The describer asks one.
+        """
+        plugin: object = registry.load("describer", self.folder.installed("describer", facts))
+        if isinstance(plugin, EstimatingDescriber):
+            raise UsageError(
+                f"the model's describer '{facts.name}' asks a language model, and which is not for "
+                "an exported folder to choose",
+                DESCRIBE,
+                file=self.folder.path / CONFIG,
+            )
 
     def _section(self, section: str, facts: PluginFacts) -> dict[str, object]:
         name = self.folder.installed(PLUGIN_SECTIONS[section], facts)

@@ -434,6 +434,14 @@ def test_texts_need_their_plugins_only_for_new_actions(copied: Path, clips: Any)
         starcli.predict(copied, clips, actions=names, describer="names")
 
 
+def test_a_folder_chooses_no_server(copied: Path, clips: Any) -> None:
+    """Whoever made it would be sent the key of whoever names clips with it."""
+    settings = {"model": "x", "base_url": "http://elsewhere.test/v1", "key_variable": "HOME"}
+    change(copied, other("describer", name="chat", revision=1, settings=settings))
+    with pytest.raises(UsageError, match="describer 'chat' asks a language model"):
+        starcli.predict(copied, clips, actions="squat, juggle")
+
+
 def test_texts_that_cannot_be_made_name_no_folder_that_is_gone(model: Path, clips: Any) -> None:
     with pytest.raises(starcli.StarError) as caught:
         starcli.predict(model, clips, actions="squat, juggle")
