@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
+    from starcli.prediction.model import TrainedModel
     from starcli.prediction.predictor import Candidate, Prediction
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
@@ -81,6 +82,15 @@ OPTIONS: Mapping[str, str] = {
     if get_origin(hint) is Annotated
 }
 """Option of a stage's command -> the setting it stands for."""
+
+
+class Exported(TypedDict):
+    """What `export --json` prints."""
+
+    ok: bool
+    run: str
+    folder: str
+    files: list[str]
 
 
 class Predicted(TypedDict):
@@ -357,7 +367,7 @@ def calibration(run: Run, choice: Choice, progress: Progress = silent) -> Calibr
 
 
 def predict(
-    run: Run,
+    run: Run | TrainedModel | str | Path,
     files: Recordings,
     *,
     actions: str | Path | Sequence[str] | None = None,
@@ -377,7 +387,7 @@ def predict(
     """What is done in recordings, as `starcli predict --json` has it.
 
     Args:
-        run: A trained run.
+        run: A trained run; or a model that `load` opened, or the folder of one that `export` wrote.
         files: Recordings, one or several: files, folders and zips in any format that a reader
             knows, or in that of the run's data set; and arrays [frames, V, 2 or 3] or [frames,
             persons, V, 2 or 3] of joints, read as the files that `numpy.save` makes of them. With
@@ -411,21 +421,21 @@ def predict(
     """
     from starcli.data.importing.options import meaning
     from starcli.prediction import predictor as prediction
+    from starcli.prediction.actions import read_actions
     from starcli.prediction.reader import Form
 
     meant = meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
-    chosen = (
-        None if actions is None else prediction.read_actions(actions, run.experiment.source.classes)
-    )
-    predictor = prediction.Predictor(run.experiment, chosen, among, describer, progress)
+    model = _model(run, progress)
+    chosen = None if actions is None else read_actions(actions, model.bank.classes)
+    predictor = prediction.Predictor(model, chosen, among, describer, progress)
     predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
     roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
-        "run": run.name,
-        "warning": predictor.warning,
+        "run": model.name,
+        "warning": model.warning,
         "notes": predictor.notes,
         "warnings": predicted.warnings,
         "candidates": [{"name": name, "role": role} for name, role in roles],
@@ -433,6 +443,61 @@ def predict(
         "predictions": predicted.clips,
         "bad": [error.document()["error"] for error in predicted.bad],
     }
+
+
+def export(
+    run: Run, folder: str | Path, *, overwrite: bool = False, progress: Progress = silent
+) -> Exported:
+    """Write a run's model as a folder that names clips wherever starcli is installed.
+
+    Args:
+        run: A trained run.
+        folder: Gets `model.safetensors`, `config.json` and the model card `README.md`, whole or
+            not at all.
+        overwrite: Replace an exported model that is there.
+        progress: Told about every step.
+
+    Raises:
+        UsageError: The folder is there.
+        OutputError: It cannot be written.
+    """
+    from starcli.exporting import folder as exporting
+
+    made = exporting.export(
+        run.experiment, run.name, Path(folder), overwrite=overwrite, progress=progress
+    )
+    return {"ok": True, "run": run.name, "folder": str(folder), "files": [str(f) for f in made]}
+
+
+def load(
+    folder: str | Path, *, config: str | Path | None = None, device: str | None = None
+) -> TrainedModel:
+    """The model of an exported folder, which `predict` takes in place of a run.
+
+    Args:
+        folder: What `export` wrote; neither the store of its run nor the recordings are needed.
+        config: Settings file, for `run.device`.
+        device: Where to compute.
+
+    Raises:
+        DataError: A file is missing or damaged, or of a newer version.
+        MissingError: A plugin that the model was made with is not installed.
+    """
+    from starcli.exporting.load import open_exported
+    from starcli.settings.resolve import run_section
+
+    given = {} if device is None else {"run.device": device}
+    place = run_section(given, None if config is None else Path(config))
+    return open_exported(Path(folder), place.device)
+
+
+def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedModel:
+    """What names clips."""
+    from starcli.prediction.stored import open_stored
+
+    if isinstance(run, Run):
+        return open_stored(run.experiment, run.name, progress)
+    return load(run) if isinstance(run, str | Path) else run
 
 
 def _each(files: Recordings) -> list[Path | Joints]:

@@ -58,6 +58,43 @@ def save_whole(path: Path, write: Callable[[Path], None], option: str = "--store
             raise
 
 
+def save_folder(
+    path: Path, write: Callable[[Path], None], option: str = "--store", *, replace: bool = False
+) -> None:
+    """Write a folder of files that is whole whenever it is there, even after a power cut.
+
+    Args:
+        path: The folder.
+        write: Writes the files into another, empty folder.
+        option: Where another place can be named.
+        replace: Put it in the place of one that is there; otherwise only of an empty one.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.{HERE}-{os.getpid()}.tmp")
+    old = path.with_name(f"{path.name}.old.{HERE}-{os.getpid()}.tmp")
+    with writes_to(path, option):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_drafts(path.parent.absolute())
+        try:
+            draft.mkdir()
+            write(draft)
+            for each in (*draft.iterdir(), draft):
+                sync(each)
+            if replace and path.is_dir():
+                os.replace(path, old)
+            os.replace(draft, path)
+        except BaseException:
+            if old.exists():
+                os.replace(old, path)
+            raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+        sync(path.parent)
+
+
 def save_text(path: Path, text: str, option: str = "--store") -> None:
     """Write a text file as `save_whole` does."""
 
@@ -81,7 +118,10 @@ def _sweep_drafts(folder: Path) -> None:
     for path in folder.glob(f"*.{HERE}-*.tmp"):
         number = re.fullmatch(rf".+\.{HERE}-(\d+)\.tmp", path.name)
         if number and not _is_alive(int(number[1])):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:

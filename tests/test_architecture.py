@@ -67,6 +67,7 @@ LAYERS = (
     {"figures", "viewing"},
     {"report"},
     {"prediction"},
+    {"exporting"},
     {"api", "benchmark"},
     {"cli"},
 )

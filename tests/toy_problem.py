@@ -36,6 +36,20 @@ def bank(facets: tuple[str, ...] = ("name", "head", "verb", "noun")) -> TextBank
     return TextBank(names, facets, vectors[:, [known[f] for f in facets]])
 
 
+def rotation() -> Tensor:
+    """What turns the texts of all three facets, side by side, into tokens: [D, D]."""
+    turned: Tensor = torch.linalg.qr(torch.randn(3 * WIDTH, 3 * WIDTH, generator=generator(9)))[0]
+    return turned
+
+
+def bank_of_tokens() -> TextBank:
+    """The texts in the space of the tokens: of name and parts, all that of the whole class."""
+    three = bank(("name", "verb", "noun"))
+    facets = ("name", *KINECT_V1.parts[6])
+    vectors = three.vectors.flatten(1) @ rotation()
+    return TextBank(three.classes, facets, vectors[:, None].repeat(1, len(facets), 1))
+
+
 def problem(**changes: Any) -> Problem:
     values: dict[str, Any] = {
         "layout": KINECT_V1,
@@ -51,12 +65,9 @@ def problem(**changes: Any) -> Problem:
 
 def tokens(labels: Tensor, seed: int) -> Tensor:
     """Tokens [B, L, V, D]: the rotated texts of all three facets, and noise."""
-    text = bank(("name", "verb", "noun")).vectors[labels].flatten(1)
-    width = text.shape[1]
-    rotation, _ = torch.linalg.qr(torch.randn(width, width, generator=generator(9)))
-    noise = torch.randn(len(labels), TIME, JOINTS, width, generator=generator(seed))
-    turned: Tensor = text @ rotation
-    return turned[:, None, None] + 0.3 * noise
+    text = bank_of_tokens().vectors[labels, 0]
+    noise = torch.randn(len(labels), TIME, JOINTS, 3 * WIDTH, generator=generator(seed))
+    return text[:, None, None] + 0.3 * noise
 
 
 def clips(

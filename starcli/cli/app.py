@@ -12,6 +12,7 @@ from starcli.cli.data import data
 from starcli.cli.describe import describe
 from starcli.cli.embed import embed
 from starcli.cli.evaluate import calibrate, evaluate
+from starcli.cli.export import export
 from starcli.cli.figure import figure
 from starcli.cli.plugins import plugins
 from starcli.cli.predict import predict
@@ -37,6 +38,7 @@ for _command in (
     evaluate,
     calibrate,
     predict,
+    export,
     view,
     benchmark,
 ):

@@ -31,6 +31,7 @@ from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.api import Predicted
+    from starcli.prediction.model import TrainedModel
 
 Sources = Annotated[
     list[Path],
@@ -41,7 +42,13 @@ Sources = Annotated[
         "any that `starcli plugins` lists a reader for.",
     ),
 ]
-Run = Annotated[str | None, typer.Option(help="Trained run; default the latest.")]
+Run = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN|DIR",
+        help="Trained run, default the latest; or the folder of one that was exported.",
+    ),
+]
 Actions = Annotated[
     str | None,
     typer.Option(
@@ -84,10 +91,15 @@ def predict(
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
+    from starcli.exporting.config import is_folder
 
     _refuse_old_order(sources, run, store, config)
-    opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
+        opened: api.Run | TrainedModel
+        if run is not None and is_folder(run):
+            opened = api.load(run, config=config, device=device)
+        else:
+            opened = api.open_run(run, store=store, config=config, device=device)
         predicted = api.predict(
             opened,
             sources,

@@ -88,6 +88,18 @@ class About(TypedDict):
     flat: NotRequired[bool]
 
 
+class Facts(TypedDict):
+    """The class members that say how all clips are."""
+
+    layout: Layout
+    up: Up
+    unit: Unit
+    given: Given
+    reader: str
+    fps: float | None
+    flat: bool
+
+
 class Content(About):
     """The content of `dataset.json`."""
 
@@ -223,6 +235,42 @@ def load(store: Path, name: str) -> type[Imported]:
     return _load((folder(store) / name).resolve())
 
 
+def about(source: Imported) -> About:
+    """What is said of all clips of a data set."""
+    facts: About = {
+        "format": FORMAT,
+        "layout": layouts.tree(source.layout),
+        "up": source.up,
+        "unit": source.unit,
+        "given": source.given,
+        "reader": source.reader,
+        "flat": source.flat,
+    }
+    if source.fps is not None:
+        facts["fps"] = source.fps
+    return facts
+
+
+def without_clips(
+    about: About, classes: Sequence[str], splits: Mapping[str, tuple[int, ...]], where: Path
+) -> Imported:
+    """A data set of which no clip is at hand: its facts, for recordings to be read as its were.
+
+    Args:
+        about: What is said of all clips.
+        classes: Class names.
+        splits: Split name -> unseen class ids.
+        where: The file that says so.
+
+    Raises:
+        DataError: Its layout is none.
+    """
+    nothing = {"rows": {}, "shards": {}, "folder": where.parent, "digest": ""}
+    members = {"classes": tuple(classes), "splits": splits, **_facts(about, where), **nothing}
+    made: type[Imported] = type("Imported", (Imported,), members)
+    return made(NoSettings())
+
+
 def _load(place: Path) -> type[Imported]:
     try:
         state = (place / FILE).stat()
@@ -267,7 +315,7 @@ def version_of(digest: str) -> str:
 
 def _members(content: Content, path: Path) -> dict[str, object]:
     """The class members that a file describes."""
-    layout = layouts.parse(content["layout"], path)
+    facts = _facts(content, path)
     splits = {name: tuple(ids) for name, ids in content["splits"].items()}
     protocols, labels = tuple(content["protocols"]), {row["label"] for row in content["clips"]}
     preset: dict[str, object] = {
@@ -275,22 +323,29 @@ def _members(content: Content, path: Path) -> dict[str, object]:
         "dataset.split": next(iter(splits)),
         "describer.name": "names",
     }
-    if 6 not in layout.parts:  # the default of the setting
-        preset["parts"] = max(layout.parts)
+    if 6 not in facts["layout"].parts:  # the default of the setting
+        preset["parts"] = max(facts["layout"].parts)
     return {
-        "layout": layout,
-        "up": content.get("up", "y"),
-        "unit": content.get("unit", "m"),
-        "given": _given(content),
-        "reader": content.get("reader", "arrays"),
-        "fps": content.get("fps"),
-        "flat": content.get("flat", False),
+        **facts,
         "classes": tuple(content["classes"]),
         "protocols": protocols,
         "splits": splits,
         "missing_classes": tuple(c for c in range(len(content["classes"])) if c not in labels),
         "preset": {**preset, **(SMALL_PRESET if len(content["clips"]) < SMALL else {})},
         "rows": {row["name"]: row for row in content["clips"]},
+    }
+
+
+def _facts(about: About, path: Path) -> Facts:
+    """The class members that say how all clips are."""
+    return {
+        "layout": layouts.parse(about["layout"], path),
+        "up": about.get("up", "y"),
+        "unit": about.get("unit", "m"),
+        "given": _given(about),
+        "reader": about.get("reader", "arrays"),
+        "fps": about.get("fps"),
+        "flat": about.get("flat", False),
     }
 
 

@@ -22,7 +22,7 @@ from starcli.data.transforms import (
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How clips are varied at random.
+    """How clips are varied at random; not at all, where nothing is said.
 
     Args:
         crop: Shortest share of a clip that a crop keeps.
@@ -31,10 +31,10 @@ class Augmentation:
         scale: Largest share by which the size changes.
     """
 
-    crop: float
-    crop_frames: int
-    rotation: float
-    scale: float
+    crop: float = 1.0
+    crop_frames: int = 1
+    rotation: float = 0.0
+    scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Views:
         layout: Their layout.
         frames: T.
         crop: Share of a clip that the plain view keeps, its middle.
-        masked: Share of the frames that the view without motion leaves out.
         modality: What of the skeletons is read.
+        masked: Share of the frames that the view without motion leaves out.
         augmentation: How the augmented view varies clips.
     """
 
@@ -55,9 +55,9 @@ class Views:
     layout: Layout
     frames: int
     crop: float
-    masked: float
     modality: Modality
-    augmentation: Augmentation
+    masked: float = 0.0
+    augmentation: Augmentation = Augmentation()
 
     def plain(self, chosen: Sequence[int]) -> Tensor:
         """The middle of each clip [B, 3, T, V, M]."""

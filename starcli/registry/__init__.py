@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from starcli.contracts import (
     API,
     KINDS,
+    Backbone,
     DatasetSource,
     Kind,
     Layout,
@@ -160,6 +161,8 @@ def find(kind: Kind, name: str) -> Entry:
 def load(kind: Literal["dataset"], name: str) -> type[DatasetSource]: ...
 @overload
 def load(kind: Literal["reader"], name: str) -> type[Reader]: ...
+@overload
+def load(kind: Literal["backbone"], name: str) -> type[Backbone]: ...
 @overload
 def load(kind: Literal["method"], name: str) -> type[Method]: ...
 @overload

@@ -132,7 +132,8 @@ class Loaded:
         """
         chosen = {f"{section}.{key}": value for key, value in {"name": name, **own}.items()}
         kept = {k: v for k, v in self.values() if not k.startswith(f"{section}.")}
-        return _loaded(*_merge({"flag": chosen, "run": kept}))
+        dataset = None if section == "dataset" else self.plugins["dataset"]
+        return _loaded(*_merge({"flag": chosen, "run": kept}), dataset)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) of every setting."""
@@ -216,15 +217,18 @@ def is_given(key: str, flags: Mapping[str, object], config: Path | None = None) 
     return any(key in source for source in _sources(flags, config).values())
 
 
-def load_recorded(values: Mapping[str, object], run: RunSection) -> Loaded:
+def load_recorded(
+    values: Mapping[str, object], run: RunSection, dataset: type[Plugin] | None = None
+) -> Loaded:
     """The settings that a run was trained with, and nothing else.
 
     Args:
         values: Dotted setting -> value, as recorded.
         run: Where and on what to run now.
+        dataset: Class of the data set; None for the one that has its name.
     """
     place = {"run.store": run.store, "run.device": run.device, "run.verify": run.verify}
-    return _loaded(*_merge({"run": {**values, **place}}))
+    return _loaded(*_merge({"run": {**values, **place}}), dataset)
 
 
 def run_section(flags: Mapping[str, object], config: Path | None = None) -> RunSection:
@@ -245,7 +249,10 @@ def _sources(flags: Mapping[str, object], config: Path | None) -> dict[str, dict
     }
 
 
-def _loaded(merged: Mapping[str, object], origins: Mapping[str, str]) -> Loaded:
+def _loaded(
+    merged: Mapping[str, object], origins: Mapping[str, str], dataset: type[Plugin] | None = None
+) -> Loaded:
+    """The settings of a source, and the plugins that they choose but for a data set at hand."""
     tree = nest(merged)
     settings, faults = _read(Settings, tree, origins, "")
     plugins: dict[str, type[Plugin]] = {}
@@ -254,7 +261,8 @@ def _loaded(merged: Mapping[str, object], origins: Mapping[str, str]) -> Loaded:
         default: PluginSection = Settings.model_fields[section].default
         choice, wrong = _read(type(default), tree.get(section, {}), origins, f"{section}.")
         if choice is not None:
-            plugin = plugins[section] = _plugin(kind, choice.name, _store(merged))
+            at_hand = dataset if section == "dataset" else None
+            plugin = plugins[section] = at_hand or _plugin(kind, choice.name, _store(merged))
             made, wrong = _read(plugin.Settings, choice.own(), origins, f"{section}.")
             own |= {} if made is None else {section: made}
         faults = {**wrong, **faults}

@@ -144,19 +144,42 @@ def _path(job: Job, shard: Shard) -> Path:
     return job.checkpoint / f"{shard.view}-from-{shard.start}-{len(shard.clips)}.safetensors"
 
 
-@torch.inference_mode()
 def encode(e: Experiment, backbone: Backbone, clips: ClipSet, shard: Shard) -> Tensor:
-    """Tokens float16 [n, L, V, D] of a shard's clips; clips of like length go together."""
-    size = e.settings.extract.batch
-    read = _view(e, clips, shard.view)
-    order = sorted(range(len(shard.clips)), key=lambda row: clips.frames(shard.clips[row]))
+    """Tokens float16 [n, L, V, D] of a shard's clips."""
+    read, size = _view(e, clips, shard.view), e.settings.extract.batch
+    return encode_clips(backbone, read, clips, shard.clips, size, e.device)
+
+
+@torch.inference_mode()
+def encode_clips(
+    backbone: Backbone,
+    read: View,
+    clips: ClipSet,
+    chosen: Sequence[int],
+    size: int,
+    device: torch.device,
+) -> Tensor:
+    """Tokens float16 [n, L, V, D] of n clips; those of like length go together.
+
+    Args:
+        backbone: In eval mode, on the device.
+        read: What it reads of clips.
+        clips: All clips.
+        chosen: Positions of those that are meant.
+        size: Clips at a time.
+        device: Where to compute.
+
+    Raises:
+        NumericalError: A token is not finite.
+    """
+    order = sorted(range(len(chosen)), key=lambda row: clips.frames(chosen[row]))
     out: Tensor | None = None
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        tokens = backbone(read([shard.clips[r] for r in rows]).to(e.device)).half().cpu()
+        tokens = backbone(read([chosen[r] for r in rows]).to(device)).half().cpu()
         good = torch.isfinite(tokens).flatten(1).all(1)
         if not good.all():
-            name = clips.index.names[shard.clips[rows[int((~good).nonzero()[0])]]]
+            name = clips.index.names[chosen[rows[int((~good).nonzero()[0])]]]
             raise NumericalError(
                 f"tokens of clip '{name}' are not finite or exceed half precision",
                 "pretrain with a lower learning rate",

@@ -21,7 +21,7 @@ def open_views(experiment: Experiment, clips: ClipSet, crop: float | None = None
         experiment.source.layout,
         shape.frames,
         extract.crop if crop is None else crop,
-        extract.masked,
         extract.modality,
+        extract.masked,
         Augmentation(shape.crop, shape.crop_frames, shape.rotation, shape.scale),
     )

@@ -102,7 +102,7 @@ WRONG = [
         "usage",
         "no dataset 'simulatd'",
         "did you mean 'simulated'? there are: bandai-namco, florence3d, hdm05, kard, "
-        "kinder-gator, ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad, utkinect",
+        "kinder-gator, movements, ntu120, ntu60, nw-ucla, pku-mmd, simulated, utd-mhad, utkinect",
     ),
     (
         ["pretrain", "--split", "fold"],
@@ -174,7 +174,7 @@ WRONG = [
         for name in ("gamma", "attributes", "space")
     ),
     (["figure", "confusion", "mine", "own"], 2, "usage", "no run 'mine'", "starcli train"),
-    (["data", "show", "mine"], 2, "usage", "no dataset 'mine'", "there are: ntu120"),
+    (["data", "show", "mine"], 2, "usage", "no dataset 'mine'", "there are: bandai-namco"),
     (["benchmark", "mine"], 2, "usage", "no table 'mine'", "or the path of a .toml file"),
     (["benchmark", "mine.toml"], 2, "usage", "no table 'mine.toml'", "the path of a .toml file"),
     (

@@ -17,7 +17,8 @@ import starcli
 from starcli import pipeline
 from starcli.contracts import Clip, TextBank
 from starcli.errors import DataError, UsageError
-from starcli.prediction.predictor import Predictor, extend, read_actions
+from starcli.prediction.actions import extend, read_actions
+from starcli.prediction.predictor import Predictor
 from tests.progress import Watching
 from tests.scores import by_name, require_same_as_evaluate
 from tests.test_pipeline import TINY, Cli

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -343,6 +343,7 @@ def test_drafts_of_dead_processes_are_removed(tmp_path: Path) -> None:
     }
     for name in (*kept, f"a.json.{files.HERE}-{dead}.tmp", f"b.{files.HERE}-{dead}.tmp"):
         (tmp_path / name).write_text("half")
+    (tmp_path / f"c.old.{files.HERE}-{dead}.tmp" / "inside").mkdir(parents=True)
     files.save_text(tmp_path / "a.json", "whole")
     assert {path.name for path in tmp_path.iterdir()} == kept | {"a.json"}
 
@@ -357,6 +358,58 @@ def test_a_file_that_cannot_be_written_leaves_none(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left"):
         files.save_whole(tmp_path / "a", write)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def pages(*texts: str) -> Callable[[Path], None]:
+    """Writes a file for each text; one without any cannot be written."""
+
+    def write(draft: Path) -> None:
+        for number, text in enumerate(texts):
+            (draft / f"{number}").write_text(text)
+            if not text:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return write
+
+
+def texts_of(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "a"
+    with pytest.raises(OutputError, match="No space left"):
+        files.save_folder(folder, pages("half", ""))
+    assert list(folder.parent.iterdir()) == []
+    files.save_folder(folder, pages("one", "two"))
+    assert texts_of(folder) == {"0": "one", "1": "two"}
+    with pytest.raises(OutputError, match="not empty"):
+        files.save_folder(folder, pages("other"))
+    with pytest.raises(OutputError, match="No space left"):
+        files.save_folder(folder, pages("half", ""), replace=True)
+    assert texts_of(folder) == {"0": "one", "1": "two"}
+    files.save_folder(folder, pages("new"), replace=True)
+    assert texts_of(folder) == {"0": "new"}
+    assert [path.name for path in folder.parent.iterdir()] == ["a"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.save_folder(tmp_path / "a", pages("old"))
+    replace, left = os.replace, [1]
+
+    def replaces_once(source: Path, target: Path) -> None:
+        left[0] -= 1
+        if left[0] == -1:  # the new one, in the place of the old one
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaces_once)
+    with pytest.raises(OutputError, match="Permission denied"):
+        files.save_folder(tmp_path / "a", pages("new"), replace=True)
+    assert texts_of(tmp_path / "a") == {"0": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])

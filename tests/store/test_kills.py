@@ -203,3 +203,8 @@ def test_benchmark(commands: Commands, fault: Fault, most: int) -> None:
     stages = ["prepare", "describe", "embed", "pretrain", "extract", "train", "evaluate"]
     command = [*BENCHMARK, "--out", "out", *STORE]
     survives(commands, command, [*stages, "calibrate", "runs"], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 30), ("full", 6)])
+def test_export(commands: Commands, fault: Fault, most: int) -> None:
+    survives(commands, ["export", "out/model", "--overwrite", *STORE], [], fault, most)

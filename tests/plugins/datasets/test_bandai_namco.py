@@ -54,8 +54,7 @@ def test_totals_are_those_of_what_is_read(clips: list[Clip]) -> None:
 def test_bodies_are_upright_right_handed_and_as_large_as_people_are(clips: list[Clip]) -> None:
     reports = [body.report(clip.joints.astype(np.float64), SOURCE.layout) for clip in clips]
     assert all(report.head_up > 0.5 and not report.odd for report in reports)
-    # Five are runs and kicks whose toes point back and down for most of the clip.
-    assert sum(report.handed > 0.5 for report in reports) == 634
+    assert all(report.handed > 0.5 for report in reports)
     assert 1.3 < np.median([report.height for report in reports]) < 1.7
 
 

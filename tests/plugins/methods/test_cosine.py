@@ -71,6 +71,13 @@ def test_tokens_of_another_width_are_refused() -> None:
     assert "backbone.dim=7" in caught.value.fix
 
 
+def test_a_part_without_a_text_is_named() -> None:
+    texts = bank()
+    lacking = TextBank(texts.classes, texts.facets[:-1], texts.vectors[:, :-1])
+    with pytest.raises(UsageError, match=f"there is no text for {texts.facets[-1]}, the texts"):
+        method(lacking)
+
+
 def test_a_backbone_that_learned_classes_is_refused_before_anything_runs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

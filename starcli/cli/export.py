@@ -1,0 +1,67 @@
+"""`starcli export`: a trained run as a folder that travels."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path
+from starcli.errors import UsageError
+
+Second = Annotated[
+    str | None, typer.Argument(metavar="DIR", help="Folder to write, which is always named.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an exported model that is there.")
+]
+
+
+def export(
+    first: Run = None,
+    second: Second = None,
+    overwrite: Overwrite = False,
+    store: StorePath = None,
+    config: Config = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run's model as a folder for other machines: tensors, config, model card."""
+    from starcli import api
+    from starcli.cli import console
+    from starcli.cli.output import print_document
+
+    run, folder = _run_and_folder(first, second, store, config)
+    opened = api.open_run(run, store=store, config=config, device=device)
+    with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
+        exported = api.export(opened, folder, overwrite=overwrite, progress=progress)
+    if as_json:
+        print_document(exported)
+    else:
+        print(*exported["files"], sep="\n")
+
+
+def _run_and_folder(
+    first: str | None, second: str | None, store: Path | None, config: Path | None
+) -> tuple[str | None, Path]:
+    """What the arguments mean: a run and a folder, or a folder alone.
+
+    Raises:
+        UsageError: There is no folder.
+    """
+    from starcli.settings.resolve import run_section
+    from starcli.store import runs
+
+    if second is not None:
+        return first, path(second)
+    if first is None:
+        raise UsageError("the folder is missing", "use: starcli export DIR")
+    root = run_section({} if store is None else {"run.store": store}, config).store
+    if first == "latest" or first in runs.names(root):
+        raise UsageError(
+            f"'{first}' is a run, and the folder is missing", f"use: starcli export {first} DIR"
+        )
+    return None, path(first)

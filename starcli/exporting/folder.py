@@ -1,0 +1,160 @@
+"""Writes a trained run as a folder: tensors, what they mean, and a card of how good it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from starcli import __version__, files, pipeline, registry
+from starcli.contracts import KnownRate, Network, Progress, silent
+from starcli.data import imported, layouts
+from starcli.data.imported import Imported
+from starcli.errors import UsageError
+from starcli.evaluation.report import Evaluation
+from starcli.experiment import Experiment
+from starcli.exporting.card import card_text
+from starcli.exporting.config import (
+    CARD,
+    FORMAT,
+    NAMES,
+    TENSORS,
+    Config,
+    DatasetFacts,
+    PluginFacts,
+)
+from starcli.prediction.model import TrainedModel
+from starcli.prediction.stored import open_stored
+from starcli.report.document import evaluation_document
+from starcli.settings.resolve import PLUGIN_SECTIONS
+from starcli.stages.calibrate import open_report
+from starcli.store.artifacts import Artifact, save_tensors
+
+
+def export(
+    experiment: Experiment,
+    run: str,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write the model of a run as a folder, whole or not at all; its files.
+
+    Args:
+        experiment: Settings and plugins of the run.
+        run: Its name.
+        folder: The folder.
+        overwrite: Replace an exported model that is there.
+        progress: Told about every step.
+
+    Raises:
+        UsageError: The folder is there.
+        OutputError: It cannot be written.
+    """
+    _require_free(folder, overwrite)
+    results, _ = pipeline.run_steps(experiment, "calibrate", progress)
+    model = open_stored(experiment, run, progress)
+    evaluation = evaluation_document(run, experiment, results)
+    config = _config(experiment, results, model, evaluation)
+
+    def write(draft: Path) -> None:
+        save_tensors(_tensors(model), draft / TENSORS, {"format": FORMAT, "run": run})
+        config.save(draft)
+        text = card_text(config, evaluation, experiment.source.request)
+        (draft / CARD).write_text(text, "utf-8")
+
+    files.save_folder(folder, write, "DIR", replace=overwrite)
+    return [folder / name for name in NAMES]
+
+
+def _require_free(folder: Path, overwrite: bool) -> None:
+    """Refuse to write over anything but, where that is meant, an exported model."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir() or folder.is_symlink():
+        raise UsageError("is not a folder", "name another", file=folder)
+    if not overwrite:
+        raise UsageError(
+            "already exists", "replace it with --overwrite, or name another", file=folder
+        )
+    others = sorted({path.name for path in folder.iterdir()} - {*NAMES})
+    if others:
+        raise UsageError(
+            f"holds more than an exported model: {others[0]}", "name another", file=folder
+        )
+
+
+def _tensors(model: TrainedModel) -> dict[str, Tensor]:
+    """All tensors by their names in the folder."""
+    networks: dict[str, Network] = {"backbone": model.backbone, "method": model.method}
+    states = {
+        f"{part}.{name}": tensor.cpu()
+        for part, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    return {**states, "text.vectors": model.bank.vectors}
+
+
+def _config(
+    e: Experiment, results: Mapping[str, Artifact], model: TrainedModel, evaluation: Evaluation
+) -> Config:
+    return Config(
+        format=FORMAT,
+        starcli=__version__,
+        run=model.name,
+        dataset=_dataset(e),
+        layout=layouts.tree(e.source.layout),
+        parts=e.settings.parts,
+        seed=e.settings.seed,
+        normalise=model.normalise,
+        persons=model.persons,
+        frames=model.frames,
+        crop=model.crop,
+        modality=model.modality,
+        batch=model.batch,
+        classes=model.bank.classes,
+        seen=model.seen,
+        unseen=model.unseen,
+        facets=model.bank.facets,
+        texts=results["embed"].data()["texts"],
+        text=e.settings.text,
+        backbone=_plugin(e, "backbone"),
+        method=_plugin(e, "method"),
+        encoder=_plugin(e, "encoder"),
+        describer=_plugin(e, "describer"),
+        gamma=open_report(results["calibrate"]).gamma,
+        selected_by=evaluation.selected_by,
+        epochs=evaluation.epochs,
+        variant=evaluation.variant,
+        warning=model.warning,
+    )
+
+
+def _dataset(e: Experiment) -> DatasetFacts:
+    source, chosen = e.source, e.settings.dataset
+    is_imported = isinstance(source, Imported)
+    return DatasetFacts(
+        name=chosen.name,
+        protocol=chosen.protocol,
+        split=chosen.split,
+        fps=source.fps if isinstance(source, KnownRate) else None,
+        plugin=None if is_imported else _plugin(e, "dataset"),
+        imported={**imported.about(source)} if isinstance(source, Imported) else None,
+    )
+
+
+def _plugin(e: Experiment, section: str) -> PluginFacts:
+    """The plugin that a section chooses."""
+    entry = registry.find(PLUGIN_SECTIONS[section], getattr(e.settings, section).name)
+    content = e.plugin(section).get("content")
+    return PluginFacts(
+        name=entry.name,
+        distribution=entry.distribution,
+        version=entry.version,
+        revision=e.loaded.plugins[section].revision,
+        settings=e.loaded.plugin_settings[section].model_dump(mode="json"),
+        fingerprint=None if content is None else str(content),
+    )

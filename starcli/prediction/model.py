@@ -1,0 +1,79 @@
+"""A trained model: its networks, and what naming clips needs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from starcli.contracts import (
+    Backbone,
+    DatasetSource,
+    Method,
+    Modality,
+    Normalisation,
+    Progress,
+    TextBank,
+)
+from starcli.data.clips import ClipSet
+from starcli.data.views import Views
+from starcli.prediction.actions import Actions, Described
+from starcli.stages.extract import encode_clips
+
+Describe = Callable[[Actions, str | None, Progress], Described]
+"""Describes and encodes actions by a describer; None for the one that the run had."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What names clips, wherever it was taken from: a run in its store, or an exported folder.
+
+    Args:
+        name: Name of the run that it is of.
+        source: The data set that it has learned from; only its facts, and how it reads files.
+        normalise: What was done to every clip.
+        persons: M, most persons of a clip.
+        frames: T.
+        crop: Share of a clip that is read, its middle.
+        modality: What of the skeletons is read.
+        batch: Clips at a time.
+        backbone: Frozen, in eval mode, on the device.
+        method: In eval mode, on the device.
+        method_name: What the method is called.
+        bank: Text of the classes that the method was trained with.
+        seen: Their ids that were learned from.
+        unseen: Their ids that are known by their text only.
+        gamma: What is taken from the scores of seen classes, chosen on validation.
+        warning: What every result must admit, in one line.
+        device: Where to compute.
+        describe: Gives further actions a text bank.
+        notes: What to beware of, a line each.
+    """
+
+    name: str
+    source: DatasetSource
+    normalise: tuple[Normalisation, ...]
+    persons: int
+    frames: int
+    crop: float
+    modality: Modality
+    batch: int
+    backbone: Backbone
+    method: Method
+    method_name: str
+    bank: TextBank
+    seen: tuple[int, ...]
+    unseen: tuple[int, ...]
+    gamma: float
+    warning: str | None
+    device: torch.device
+    describe: Describe
+    notes: Sequence[str] = field(default=())
+
+    def encode(self, clips: ClipSet) -> Tensor:
+        """Joint tokens float16 [N, L, V, D] of all clips of a set."""
+        layout, every = self.source.layout, range(len(clips.places))
+        views = Views(clips, layout, self.frames, self.crop, self.modality)
+        return encode_clips(self.backbone, views.plain, clips, every, self.batch, self.device)

@@ -1,0 +1,60 @@
+"""The trained model of a run that is in its store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from starcli import pipeline
+from starcli.contracts import Progress, silent
+from starcli.data.clips import ClipSet
+from starcli.evaluation import calibrated_stacking
+from starcli.evaluation.model_selection import select_model
+from starcli.experiment import Experiment
+from starcli.prediction.actions import embed_actions
+from starcli.prediction.model import TrainedModel
+from starcli.report import document
+from starcli.stages.embed import open_bank
+from starcli.stages.evaluate import open_method
+from starcli.stages.extract import frozen
+from starcli.store.artifacts import Artifact
+
+
+def open_stored(experiment: Experiment, name: str, progress: Progress = silent) -> TrainedModel:
+    """The model of a run.
+
+    Args:
+        experiment: Its settings and plugins.
+        name: Its name.
+        progress: Told about every step.
+
+    Raises:
+        StarError: The run is not whole, and what is missing cannot be made.
+    """
+    results, _ = pipeline.run_steps(experiment, "train", progress)
+    settings, backbone = experiment.settings, frozen(experiment, results["pretrain"])
+    return TrainedModel(
+        name=name,
+        source=experiment.source,
+        normalise=settings.prepare.normalise,
+        persons=ClipSet.open(results["prepare"]).persons,
+        frames=settings.pretrain.frames,
+        crop=settings.extract.crop,
+        modality=settings.extract.modality,
+        batch=settings.extract.batch,
+        backbone=backbone,
+        method=open_method(experiment, results["embed"], results["train"], backbone.dim),
+        method_name=settings.method.name,
+        bank=open_bank(results["embed"]),
+        seen=experiment.seen,
+        unseen=experiment.unseen,
+        gamma=_gamma(experiment, results),
+        warning=document.warning(experiment, results),
+        device=experiment.device,
+        describe=partial(embed_actions, experiment.loaded),
+    )
+
+
+def _gamma(experiment: Experiment, results: Mapping[str, Artifact]) -> float:
+    nested = select_model([results[f"train/{role}"] for role in experiment.folds])
+    return calibrated_stacking.fit(nested.scored)[0].gamma

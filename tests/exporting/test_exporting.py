@@ -1,0 +1,451 @@
+"""Runs as folders: what they name is what the run names, and whatever is wrong with one is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from huggingface_hub import ModelCard
+
+import starcli
+from starcli import registry
+from starcli.contracts import Clip, facets_of, is_in_text_space
+from starcli.errors import IncompatibleError, MissingError, UsageError
+from starcli.exporting.config import CARD, CONFIG, NAMES, TENSORS, Config, _seal
+from tests.progress import Watching
+from tests.test_pipeline import TINY, Cli
+from tests.test_readme import own_clips
+
+PLAIN = {**TINY, "text.name_template": "{parts}"}
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> starcli.Run:
+    store = tmp_path_factory.mktemp("exporting") / "store"
+    return starcli.train(store=store, settings=PLAIN, run="first")
+
+
+@pytest.fixture(scope="module")
+def model(run: starcli.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run's folder, far from its store."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "model"
+    starcli.export(run, folder)
+    return folder
+
+
+@pytest.fixture
+def copied(model: Path, tmp_path: Path) -> Path:
+    """The same to be written into."""
+    return Path(shutil.copytree(model, tmp_path / "copied"))
+
+
+@pytest.fixture(scope="module")
+def clips(run: starcli.Run) -> list[npt.NDArray[np.float32]]:
+    source = run.experiment.source
+    made = []
+    for recording in source.recordings(None)[:5]:
+        (clip,) = source.clips(recording)
+        assert isinstance(clip, Clip)
+        made.append(clip.joints)
+    return made
+
+
+def store_of(run: starcli.Run) -> list[str]:
+    return ["--store", str(run.experiment.store.root)]
+
+
+def change(folder: Path, how: Change) -> None:
+    """Change a config as if the folder had been written so."""
+    content = json.loads((folder / CONFIG).read_text("utf-8"))
+    how(content)
+    del content["digests"][CONFIG]
+    content["digests"][CONFIG] = _seal(content)
+    (folder / CONFIG).write_text(json.dumps(content), "utf-8")
+
+
+# ---- the same answers ----------------------------------------------------------------------------
+
+
+def test_a_folder_names_clips_as_its_run_does(run: starcli.Run, model: Path, clips: Any) -> None:
+    """To the last digit: scores, gamma, candidates."""
+    opened = starcli.load(model)
+    want = starcli.predict(run, clips, top=99)
+    assert len(want["predictions"][0]["actions"]) == 30
+    for known in (opened, model, str(model)):
+        assert starcli.predict(known, clips, top=99) == want
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("actions", "options"),
+    [
+        ("squat, juggle", {"describer": "names"}),
+        ("squat slowly, wave", {"describer": "lexicon", "among": "all", "top": 99}),
+        ("new.json", {}),
+    ],
+)
+def test_new_actions_are_scored_as_by_the_run(
+    run: starcli.Run,
+    model: Path,
+    clips: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    actions: str,
+    options: dict[str, Any],
+) -> None:
+    """Those that share a text with a class too, which is not encoded again."""
+    monkeypatch.chdir(tmp_path)
+    config = Config.model_validate_json((model / CONFIG).read_text("utf-8"))
+    known = dict(zip(config.facets[1:], config.texts[0][1:], strict=True))
+    other = known | {"head": "The head turns left and right."}
+    Path("new.json").write_text(json.dumps({"actions": {"spin": known, "look around": other}}))
+    want = starcli.predict(run, clips, actions=actions, **options)
+    assert starcli.predict(model, clips, actions=actions, **options) == want
+    assert {item["role"] for item in want["candidates"]} >= {"new"}
+
+
+@pytest.mark.slow
+def test_a_model_stays_as_it_is(model: Path, clips: Any) -> None:
+    """And actions that it was asked about are not described again."""
+    opened = starcli.load(model)
+    before = starcli.predict(opened, clips)
+    new: dict[str, Any] = {"actions": "squat, juggle", "describer": "names"}
+    for steps in (["describe", "embed"], []):
+        watching = Watching()
+        named = starcli.predict(opened, clips, progress=watching, **new)
+        assert watching.finished == steps
+        assert named == starcli.predict(opened, clips, **new)
+    assert starcli.predict(opened, clips) == before
+
+
+def test_threads_share_a_model(run: starcli.Run, model: Path, clips: Any) -> None:
+    opened = starcli.load(model)
+    want = [starcli.predict(run, clip) for clip in clips]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda clip: starcli.predict(opened, clip), [*clips] * 4)) == want * 4
+
+
+def test_neither_store_nor_recordings_are_there(
+    cli: Cli, run: starcli.Run, copied: Path, clips: Any, tmp_path: Path
+) -> None:
+    """And nothing is left behind, whether the folder is named alone or by a path."""
+    np.save("clip.npy", clips[0])
+    (want,) = starcli.predict(run, Path("clip.npy"), top=99)["predictions"]
+    new = ["--actions", "squat, juggle", "--describer", "names"]
+    for name, more in (("copied", []), (str(copied), []), ("./copied", new)):
+        outcome = cli("predict", "clip.npy", "--run", name, "--top", "99", "--json", *more)
+        assert outcome.code == 0, outcome.err
+        answer = json.loads(outcome.out)
+        assert answer["run"] == "first"
+        assert more or answer["predictions"] == [want]
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.npy", "copied"}
+    assert {path.name for path in copied.iterdir()} == {*NAMES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method", [e.name for e in registry.entries("method") if e.distribution == registry.OURS]
+)
+def test_every_method_travels(run: starcli.Run, tmp_path: Path, clips: Any, method: str) -> None:
+    plugin = registry.declared("method", method)
+    few = {key: value for key, value in PLAIN.items() if not key.startswith("method.")}
+    few |= {f"method.{k}": 1 for k in ("epochs", "text_codes") if k in plugin.Settings.model_fields}
+    if facets_of(plugin):
+        few["describer.name"] = "parts-of-speech"
+    if is_in_text_space(plugin):
+        few |= {"pretrain.objective": "texts", "backbone.widths": [8, 50]}
+    store = tmp_path / "store"  # in the others' this run would be the latest
+    shutil.copytree(run.experiment.store.root, store)
+    other = starcli.train(store=store, settings=few, method=method)
+    starcli.export(other, tmp_path / "model")
+    want = starcli.predict(other, clips, top=99)
+    assert starcli.predict(tmp_path / "model", clips, top=99) == want
+
+
+@pytest.mark.slow
+def test_an_imported_data_set_is_read_as_it_was_imported(cli: Cli, tmp_path: Path) -> None:
+    """Its axis, unit and rate go with the model; its clips do not."""
+    own_clips(tmp_path / "clips", joints=range(25))
+    for path in (tmp_path / "clips").rglob("*.npy"):
+        np.save(path, 100 * np.load(path)[..., [0, 2, 1]])
+    said = ["--layout", "kinect-v2", "--up", "z", "--unit", "cm", "--fps", "30", "--mirrored"]
+    assert cli("data", "import", "mine", "clips", *said, "--store", "store").code == 0
+    tiny = {key: value for key, value in PLAIN.items() if not key.startswith("dataset.")}
+    run = starcli.train(store="store", dataset="mine", settings=tiny)
+    starcli.export(run, "model")
+    want = starcli.predict(run, "clips", top=99)
+    shutil.rmtree("store")
+    assert starcli.predict("model", "clips", top=99) == want
+    assert want["warnings"] == []
+
+
+@pytest.mark.slow
+def test_the_data_set_s_own_files_are_read_where_its_plugin_is(
+    tmp_path: Path, copied: Path
+) -> None:
+    from starcli_plugins.datasets.utd_mhad import UtdMhad
+
+    UtdMhad(UtdMhad.Settings()).write_sample(tmp_path)
+    archive = tmp_path / "Skeleton.zip"
+    tiny = {key: value for key, value in PLAIN.items() if key != "dataset.subjects"}
+    run = starcli.train(store=tmp_path / "store", dataset="utd-mhad", raw=archive, settings=tiny)
+    starcli.export(run, tmp_path / "model")
+    want = starcli.predict(run, archive)
+    assert starcli.predict(tmp_path / "model", archive) == want
+    card = (tmp_path / "model" / CARD).read_text("utf-8")
+    assert "licence of their own" in card
+    assert "request UTD-MHAD from the University of Texas at Dallas" in card
+
+
+# ---- the folder ----------------------------------------------------------------------------------
+
+
+def test_the_command_writes_the_folder(cli: Cli, run: starcli.Run, model: Path) -> None:
+    """The same bytes each time."""
+    outcome = cli("export", "first", "mine", *store_of(run))
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.split() == [f"mine/{name}" for name in NAMES]
+    latest = json.loads(cli("export", "a/b", "--json", *store_of(run)).out)
+    assert latest["files"] == [f"a/b/{name}" for name in NAMES]
+    for name in NAMES:
+        written = (model / name).read_bytes()
+        assert Path("mine", name).read_bytes() == Path("a/b", name).read_bytes() == written
+
+
+def test_the_config_says_what_the_model_is(run: starcli.Run, model: Path) -> None:
+    e = run.experiment
+    config = Config.model_validate_json((model / CONFIG).read_text("utf-8"))
+    assert (config.format, config.starcli, config.run) == (1, starcli.__version__, "first")
+    assert [config.classes[c] for c in config.unseen] == [e.source.classes[c] for c in e.unseen]
+    assert (config.frames, config.persons, config.dataset.fps) == (16, 1, 30)
+    assert config.backbone.settings["widths"] == [8, 8]
+    assert config.gamma.gamma == starcli.evaluate(run)["gzsl"]["gamma"]
+    assert "pseudo-unseen" in config.selected_by
+    assert len(config.texts) == 30
+    assert {len(row) for row in config.texts} == {7}
+
+
+def test_the_card_is_one_that_hubs_read(run: starcli.Run, model: Path) -> None:
+    judged = starcli.evaluate(run)
+    card = ModelCard.load(model / CARD)
+    results = {str(r.metric_name): r for r in card.data.eval_results or []}
+    assert [name.partition(":")[0] for name in results] == ["ZSL", "S", "U", "H"]
+    gzsl = judged["gzsl"]
+    assert [r.metric_value for r in results.values()] == [
+        judged["zsl"]["accuracy"],
+        gzsl["seen_accuracy"],
+        gzsl["unseen_accuracy"],
+        gzsl["harmonic_mean"],
+    ]
+    for result in results.values():
+        assert (result.dataset_type, result.dataset_config) == ("simulated", "xsub")
+        assert result.dataset_split == judged["split"]
+        assert result.dataset_args == {"seed": 0, "selected_by": judged["selected_by"]}
+    assert card.data.get("library_name") == "starcli"
+    assert judged["selected_by"] in card.text
+    assert all(caveat[1:] in card.text for caveat in judged["doubts"])
+    assert "seed 0: one run" in card.text
+
+
+def test_what_every_result_must_admit_is_on_the_card(
+    run: starcli.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: Any
+) -> None:
+    monkeypatch.setattr("starcli.report.document.warning", lambda *_: "NOT KNOWN whether")
+    starcli.export(run, tmp_path / "model")
+    assert "\nNOT KNOWN whether.\n" in (tmp_path / "model" / CARD).read_text("utf-8")
+    assert starcli.predict(tmp_path / "model", clips)["warning"] == "NOT KNOWN whether"
+
+
+# ---- what cannot be ------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_there_is_replaced_only_where_that_is_meant(
+    cli: Cli, run: starcli.Run, copied: Path
+) -> None:
+    (copied / TENSORS).write_bytes(b"old")
+    refused = cli("export", "copied", *store_of(run))
+    assert refused.code == 2
+    assert "copied: already exists" in refused.err
+    assert "--overwrite" in refused.err
+    assert (copied / TENSORS).read_bytes() == b"old"
+    assert cli("export", "copied", "--overwrite", *store_of(run)).code == 0
+    assert starcli.load(copied).name == "first"
+    (copied / "notes.txt").write_text("mine")
+    kept = cli("export", "copied", "--overwrite", *store_of(run))
+    assert (kept.code, "holds more than an exported model: notes.txt" in kept.err) == (2, True)
+    assert {path.name for path in copied.iterdir()} == {*NAMES, "notes.txt"}
+
+
+def test_places_that_cannot_be_written(cli: Cli, run: starcli.Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    outcomes = {
+        name: cli("export", name, "--overwrite", *store_of(run)) for name in ("file", "file/model")
+    }
+    assert {name: outcome.code for name, outcome in outcomes.items()} == {
+        "file": 2,
+        "file/model": 6,
+    }
+    assert "file: is not a folder" in outcomes["file"].err
+    assert "name another with DIR" in outcomes["file/model"].err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_runs_that_are_not_there(cli: Cli, run: starcli.Run, tmp_path: Path) -> None:
+    empty = cli("export", "model", "--store", "nowhere")
+    assert (empty.code, "no run yet" in empty.err) == (2, True)
+    other = cli("export", "nobody", "model", *store_of(run))
+    assert (other.code, "no run 'nobody'" in other.err) == (2, True)
+    for name in ("latest", "first"):
+        alone = cli("export", name, *store_of(run))
+        assert (alone.code, f"use: starcli export {name} DIR" in alone.err) == (2, True)
+    assert cli("export", *store_of(run)).code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def edited(path: Path) -> None:
+    path.write_text(path.read_text("utf-8").replace('"frames": 16', '"frames": 17'), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "message", "fix"),
+    [
+        (lambda f: flipped(f / TENSORS), 3, f"{TENSORS}: is damaged: expected SHA-256", "again"),
+        (lambda f: edited(f / CONFIG), 3, f"{CONFIG}: is damaged: expected SHA-256", "again"),
+        (lambda f: (f / TENSORS).unlink(), 3, f"copied: the exported model has no {TENSORS}", ""),
+        (lambda f: (f / CONFIG).unlink(), 3, f"copied: the exported model has no {CONFIG}", ""),
+        (lambda f: (f / CONFIG).write_text("{"), 3, f"{CONFIG}:1: not readable JSON", ""),
+        (lambda f: (f / CONFIG).write_text("[]"), 3, "is not of an exported model", "export"),
+        (lambda f: (f / CONFIG).write_text('{"format": "x"}'), 3, "is not of an exported", ""),
+        (
+            lambda f: change(f, lambda c: c.update(format=2, starcli="9.0")),
+            3,
+            "has format 2, of starcli 9.0",
+            "update starcli",
+        ),
+        (lambda f: change(f, lambda c: c.pop("seen")), 3, f"{CONFIG}: seen: Field required", ""),
+        (lambda f: change(f, lambda c: c["layout"].pop("bones")), 3, "a layout: expected", ""),
+        (lambda f: shutil.rmtree(f), 3, "copied: the exported model has no", "export"),
+    ],
+)
+def test_bad_folders(
+    cli: Cli,
+    copied: Path,
+    spoil: Callable[[Path], None],
+    code: int,
+    message: str,
+    fix: str,
+) -> None:
+    np.save("clip.npy", np.zeros((9, 25, 3)))
+    spoil(copied)
+    outcome = cli("predict", "clip.npy", "--run", "./copied", "--json")
+    error = json.loads(outcome.out)["error"]
+    assert (outcome.code, error["exit_code"]) == (code, code)
+    assert message in outcome.err
+    assert fix in error["fix"]
+    assert error["fix"]
+    assert "\n" not in error["message"]
+
+
+def other(section: str, **facts: object) -> Change:
+    return lambda content: content[section].update(facts)
+
+
+ELSEWHERE = {"distribution": "star-extras", "version": "1.2"}
+
+
+@pytest.mark.parametrize(
+    ("how", "message", "fix"),
+    [
+        (
+            other("backbone", **ELSEWHERE),
+            "needs backbone 'st-gcn' of star-extras 1.2, which is not installed",
+            "pip install star-extras==1.2",
+        ),
+        (other("method", name="nova"), "needs method 'nova' of starcli", "install starcli 0.1.0"),
+        (
+            other("method", revision=99),
+            "made with revision 99 of method 'star', method 'star' (",
+            "",
+        ),
+        (other("backbone", settings={"depth": 3}), "'st-gcn' has other settings: depth", ""),
+        (
+            other("backbone", settings={"widths": [8, 16], "strides": [2, 2]}),
+            "the installed backbone does not take these tensors: size mismatch",
+            "install the versions that config.json names",
+        ),
+    ],
+)
+def test_plugins_that_are_not_there(copied: Path, how: Change, message: str, fix: str) -> None:
+    change(copied, how)
+    with pytest.raises(MissingError) as caught:
+        starcli.load(copied)
+    assert caught.value.exit_code == 4
+    assert message in caught.value.message
+    assert fix in caught.value.fix
+    assert str(copied) in str(caught.value.file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (ELSEWHERE, "needs dataset 'simulated' of star-extras 1.2, which is not installed"),
+        ({"revision": 99}, "made with revision 99 of dataset 'simulated'"),
+    ],
+)
+def test_a_data_set_s_plugin_is_needed_for_its_own_files_only(
+    run: starcli.Run, copied: Path, clips: Any, facts: dict[str, Any], reason: str
+) -> None:
+    change(copied, lambda content: content["dataset"]["plugin"].update(facts))
+    new: dict[str, Any] = {"actions": "squat, juggle", "describer": "names"}
+    for options in ({}, new):
+        want = starcli.predict(run, clips, **options)
+        answer = starcli.predict(copied, clips, **options)
+        assert answer == {**want, "notes": answer["notes"]}
+        (note,) = answer["notes"]
+        assert reason in note
+        assert "in a format of its own are not read" in note
+
+
+@pytest.mark.slow
+def test_texts_need_their_plugins_only_for_new_actions(copied: Path, clips: Any) -> None:
+    change(copied, other("describer", **ELSEWHERE))
+    assert starcli.predict(copied, clips)["predictions"]
+    names = "squat, juggle"
+    assert starcli.predict(copied, clips, actions=names, describer="names")["predictions"]
+    with pytest.raises(MissingError, match="needs describer 'bundled' of star-extras"):
+        starcli.predict(copied, clips, actions=names)
+    change(copied, other("encoder", fingerprint="another"))
+    with pytest.raises(IncompatibleError, match="the weights of text encoder 'glove-50' are not"):
+        starcli.predict(copied, clips, actions=names, describer="names")
+
+
+def test_a_folder_chooses_no_server(copied: Path, clips: Any) -> None:
+    """Whoever made it would be sent the key of whoever names clips with it."""
+    settings = {"model": "x", "base_url": "http://elsewhere.test/v1", "key_variable": "HOME"}
+    change(copied, other("describer", name="chat", revision=1, settings=settings))
+    with pytest.raises(UsageError, match="describer 'chat' asks a language model"):
+        starcli.predict(copied, clips, actions="squat, juggle")
+
+
+def test_texts_that_cannot_be_made_name_no_folder_that_is_gone(model: Path, clips: Any) -> None:
+    with pytest.raises(starcli.StarError) as caught:
+        starcli.predict(model, clips, actions="squat, juggle")
+    assert "no bundled description" in caught.value.message
+    assert "--describer" in caught.value.fix
+    with pytest.raises(UsageError, match="at least two actions"):
+        starcli.predict(model, clips, actions="juggle", describer="names")
