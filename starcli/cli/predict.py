@@ -62,7 +62,8 @@ Among = Annotated[
     typer.Option(help="Which of the run's classes it may be; with --actions beside these."),
 ]
 Describer = Annotated[
-    str | None, typer.Option(help="What describes new actions; default the run's own describer.")
+    str | None,
+    typer.Option(help="What describes new actions; default the run's own, or else lexicon."),
 ]
 Top = Annotated[int, typer.Option(min=1, help="How many actions to print for each clip.")]
 

@@ -321,10 +321,10 @@ def _members(content: Content, path: Path) -> dict[str, object]:
     preset: dict[str, object] = {
         "dataset.protocol": protocols[0],
         "dataset.split": next(iter(splits)),
-        "describer.name": "names",
+        "describer.name": "lexicon",
     }
     if 6 not in facts["layout"].parts:  # the default of the setting
-        preset["parts"] = max(facts["layout"].parts)
+        preset |= {"parts": max(facts["layout"].parts), "describer.name": "names"}
     return {
         **facts,
         "classes": tuple(content["classes"]),

@@ -18,6 +18,8 @@ from starcli.settings.resolve import Loaded
 from starcli.stages.embed import open_bank
 from starcli.text import descriptions
 
+LEXICON = "lexicon"
+"""What describes actions that the run's own describer does not know."""
 DESCRIBE = (
     "describe them in a file, as starcli describe writes it, for --actions FILE.json, or name "
     "another --describer, such as names"
@@ -93,15 +95,16 @@ def embed_actions(
     Args:
         loaded: The settings of the run, with the store that results are kept in.
         actions: The actions.
-        describer: What describes them; None for the run's own.
+        describer: What describes them; None for the run's own, or else the lexicon.
         progress: Told about every step.
 
     Raises:
         StarError: A text cannot be made.
     """
+    own = loaded.settings.describer.name
     if actions.texts is not None:
         loaded = loaded.choosing("describer", "file", path=str(actions.texts))
-    elif describer is not None and describer != loaded.settings.describer.name:
+    elif describer is not None and describer != own:
         loaded = loaded.choosing("describer", describer)
     experiment = Experiment(loaded, actions=actions.names)
     try:
@@ -109,6 +112,10 @@ def embed_actions(
     except (DataError, MissingError) as error:
         if actions.texts is not None:
             raise
+        if describer is None and own != LEXICON:
+            described = embed_actions(loaded, actions, LEXICON, progress)
+            note = f"{own} does not know all actions: they are described by the lexicon"
+            return described._replace(notes=[note, *described.notes])
         raise type(error)(error.message, DESCRIBE, file=error.file) from error
     results, _ = pipeline.run_steps(experiment, "embed", progress)
     steps = ("describe", "embed")

@@ -444,7 +444,7 @@ def test_a_folder_chooses_no_server(copied: Path, clips: Any) -> None:
 
 def test_texts_that_cannot_be_made_name_no_folder_that_is_gone(model: Path, clips: Any) -> None:
     with pytest.raises(starcli.StarError) as caught:
-        starcli.predict(model, clips, actions="squat, juggle")
+        starcli.predict(model, clips, actions="squat, juggle", describer="bundled")
     assert "no bundled description" in caught.value.message
     assert "--describer" in caught.value.fix
     with pytest.raises(UsageError, match="at least two actions"):

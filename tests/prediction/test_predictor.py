@@ -16,7 +16,7 @@ import torch
 import starcli
 from starcli import pipeline
 from starcli.contracts import Clip, TextBank
-from starcli.errors import DataError, UsageError
+from starcli.errors import DataError, StarError, UsageError
 from starcli.prediction.actions import extend, read_actions
 from starcli.prediction.predictor import Predictor
 from tests.progress import Watching
@@ -173,7 +173,6 @@ def test_actions_are_listed_in_a_text_a_list_or_a_file(
 @pytest.mark.parametrize(
     ("actions", "code", "said"),
     [
-        ("juggle, fly a kite", 3, "no bundled description for action 'juggle' and 1 other"),
         ("wave, , clap", 3, "--actions: class name is empty"),
         ("wave, Wave", 3, "duplicate class 'Wave': it is 'wave'"),
         ("\x1b[31m, clap", 3, "not printable"),
@@ -181,7 +180,7 @@ def test_actions_are_listed_in_a_text_a_list_or_a_file(
         ("absent.txt", 3, "absent.txt: cannot be read"),
         ("part.json", 3, "class 'juggle': no text for part"),
         ("twice.txt", 3, "twice.txt:3: duplicate class 'A': it is 'a' in line 1"),
-        ("juggle", 3, "no bundled description for action 'juggle'"),
+        ("juggle", 2, "at least two actions are needed"),
     ],
 )
 def test_actions_that_cannot_be(
@@ -194,6 +193,23 @@ def test_actions_that_cannot_be(
     assert (outcome.code, outcome.out.count("\n")) == (code, 1)
     assert said in outcome.err
     assert json.loads(outcome.out)["error"]["fix"]
+
+
+def test_what_the_describer_does_not_know_the_lexicon_describes(
+    run: starcli.Run, clips: Path
+) -> None:
+    predicted = starcli.predict(run, some(clips), actions="juggle, fly a kite")
+    assert [c["name"] for c in predicted["candidates"]] == ["juggle", "fly a kite"]
+    first, *rest = predicted["notes"]
+    assert first == "bundled does not know all actions: they are described by the lexicon"
+    assert (
+        rest
+        == starcli.predict(run, some(clips), actions="juggle, fly a kite", describer="lexicon")[
+            "notes"
+        ]
+    )
+    with pytest.raises(StarError, match="no bundled description for action 'juggle'"):
+        starcli.predict(run, some(clips), actions="juggle, fly a kite", describer="bundled")
 
 
 @pytest.mark.slow
