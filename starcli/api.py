@@ -288,6 +288,42 @@ def open_run(
     return Run(name, experiment)
 
 
+def open_model(
+    name: str | Path | None = None,
+    *,
+    store: str | Path | None = None,
+    config: str | Path | None = None,
+    device: str | None = None,
+) -> Run | TrainedModel:
+    """What names clips: a run, or else an exported or shipped model.
+
+    Args:
+        name: A run, the folder of an exported model, or a model that is shipped, such as
+            `general`; None for the latest run, and `general` where there is none.
+        store: Folder of all results.
+        config: Settings file.
+        device: Where to compute.
+
+    Raises:
+        UsageError: There is no such run or model.
+        DataError: It is damaged, or its training would come out different today.
+    """
+    from starcli.exporting.config import is_folder
+    from starcli.exporting.shipped import DEFAULT, shipped
+    from starcli.settings.resolve import run_section
+    from starcli.store import runs
+
+    if name is not None and is_folder(str(name)):
+        return load(name, config=config, device=device)
+    given = {} if store is None else {"run.store": store}
+    here = runs.names(run_section(given, None if config is None else Path(config)).store)
+    known = shipped()
+    model = str(name) if name is not None else DEFAULT
+    if model in known and (model not in here if name is not None else not here):
+        return load(known[model], config=config, device=device)
+    return open_run(None if name is None else str(name), store=store, config=config, device=device)
+
+
 def evaluate(
     run: Run,
     *,
@@ -475,7 +511,8 @@ def load(
     """The model of an exported folder, which `predict` takes in place of a run.
 
     Args:
-        folder: What `export` wrote; neither the store of its run nor the recordings are needed.
+        folder: What `export` wrote, or the name of a shipped model, such as `general`; neither the
+            store of its run nor the recordings are needed.
         config: Settings file, for `run.device`.
         device: Where to compute.
 
@@ -484,11 +521,13 @@ def load(
         MissingError: A plugin that the model was made with is not installed.
     """
     from starcli.exporting.load import open_exported
+    from starcli.exporting.shipped import shipped
     from starcli.settings.resolve import run_section
 
     given = {} if device is None else {"run.device": device}
     place = run_section(given, None if config is None else Path(config))
-    return open_exported(Path(folder), place.device)
+    path = Path(folder)
+    return open_exported(path if path.exists() else shipped().get(str(folder), path), place.device)
 
 
 def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedModel:

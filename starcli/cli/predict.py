@@ -31,7 +31,6 @@ from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.api import Predicted
-    from starcli.prediction.model import TrainedModel
 
 Sources = Annotated[
     list[Path],
@@ -46,7 +45,8 @@ Run = Annotated[
     str | None,
     typer.Option(
         metavar="RUN|DIR",
-        help="Trained run, default the latest; or the folder of one that was exported.",
+        help="Trained run, default the latest; the folder of one that was exported; or general, "
+        "which is shipped, and the default where no run was trained.",
     ),
 ]
 Actions = Annotated[
@@ -92,17 +92,12 @@ def predict(
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
-    from starcli.exporting.config import is_folder
 
     _refuse_old_order(sources, run, store, config)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        opened: api.Run | TrainedModel
-        if run is not None and is_folder(run):
-            opened = api.load(run, config=config, device=device)
-        else:
-            opened = api.open_run(run, store=store, config=config, device=device)
+        model = api.open_model(run, store=store, config=config, device=device)
         predicted = api.predict(
-            opened,
+            model,
             sources,
             actions=actions,
             among=among,
