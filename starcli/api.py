@@ -482,7 +482,12 @@ def predict(
 
 
 def export(
-    run: Run, folder: str | Path, *, overwrite: bool = False, progress: Progress = silent
+    run: Run,
+    folder: str | Path,
+    *,
+    half: bool = False,
+    overwrite: bool = False,
+    progress: Progress = silent,
 ) -> Exported:
     """Write a run's model as a folder that names clips wherever starcli is installed.
 
@@ -490,6 +495,7 @@ def export(
         run: A trained run.
         folder: Gets `model.safetensors`, `config.json` and the model card `README.md`, whole or
             not at all.
+        half: Write tensors as float16: half the size, and scores that differ in the third digit.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
@@ -500,7 +506,7 @@ def export(
     from starcli.exporting import folder as exporting
 
     made = exporting.export(
-        run.experiment, run.name, Path(folder), overwrite=overwrite, progress=progress
+        run.experiment, run.name, Path(folder), half=half, overwrite=overwrite, progress=progress
     )
     return {"ok": True, "run": run.name, "folder": str(folder), "files": [str(f) for f in made]}
 

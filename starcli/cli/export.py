@@ -19,10 +19,15 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an exported model that is there.")
 ]
 
+Half = Annotated[
+    bool, typer.Option("--half", help="Half the size: float16, which changes the third digit.")
+]
+
 
 def export(
     first: Run = None,
     second: Second = None,
+    half: Half = False,
     overwrite: Overwrite = False,
     store: StorePath = None,
     config: Config = None,
@@ -37,7 +42,7 @@ def export(
     run, folder = _run_and_folder(first, second, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        exported = api.export(opened, folder, overwrite=overwrite, progress=progress)
+        exported = api.export(opened, folder, half=half, overwrite=overwrite, progress=progress)
     if as_json:
         print_document(exported)
     else:

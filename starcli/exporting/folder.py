@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from starcli import __version__, files, pipeline, registry
@@ -38,6 +39,7 @@ def export(
     run: str,
     folder: Path,
     *,
+    half: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -47,6 +49,7 @@ def export(
         experiment: Settings and plugins of the run.
         run: Its name.
         folder: The folder.
+        half: Write tensors as float16: half the size, and scores that differ in the third digit.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
@@ -61,7 +64,7 @@ def export(
     config = _config(experiment, results, model, evaluation)
 
     def write(draft: Path) -> None:
-        save_tensors(_tensors(model), draft / TENSORS, {"format": FORMAT, "run": run})
+        save_tensors(_tensors(model, half), draft / TENSORS, {"format": FORMAT, "run": run})
         config.save(draft)
         text = card_text(config, evaluation, experiment.source.request)
         (draft / CARD).write_text(text, "utf-8")
@@ -87,15 +90,18 @@ def _require_free(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _tensors(model: TrainedModel) -> dict[str, Tensor]:
-    """All tensors by their names in the folder."""
+def _tensors(model: TrainedModel, half: bool) -> dict[str, Tensor]:
+    """All tensors by their names in the folder, those of float32 maybe as float16."""
     networks: dict[str, Network] = {"backbone": model.backbone, "method": model.method}
     states = {
         f"{part}.{name}": tensor.cpu()
         for part, network in networks.items()
         for name, tensor in network.state_dict().items()
     }
-    return {**states, "text.vectors": model.bank.vectors}
+    tensors = {**states, "text.vectors": model.bank.vectors}
+    if not half:
+        return tensors
+    return {name: t.half() if t.dtype == torch.float32 else t for name, t in tensors.items()}
 
 
 def _config(

@@ -117,11 +117,12 @@ class _Folder:
         from safetensors.torch import load_file
 
         try:
-            return load_file(self.path / TENSORS)
+            tensors = load_file(self.path / TENSORS)
         except (OSError, SafetensorError) as error:
             raise DataError(
                 f"not a readable safetensors file ({error})", AGAIN, file=self.path / TENSORS
             ) from error
+        return {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
 
     def _source(self, layout: Layout) -> tuple[DatasetSource, list[str]]:
         """The data set, and what recordings may miss of it."""
