@@ -1,6 +1,6 @@
-"""Models that come with an installed distribution: packages with an exported model inside.
+"""Models that come with an installed distribution: packages with an exported `model` inside.
 
-The entry points of the group `starcli.models` name them, as others name plugins.
+The entry points of the group `starcli.models` name the packages.
 """
 
 from __future__ import annotations
@@ -16,4 +16,6 @@ DEFAULT = "general"
 
 def shipped() -> dict[str, Path]:
     """Name -> exported folder of each."""
-    return {point.name: Path(str(files(point.value))) for point in entry_points(group=GROUP)}
+    return {
+        point.name: Path(str(files(point.value))) / "model" for point in entry_points(group=GROUP)
+    }
