@@ -12,7 +12,7 @@ import pytest
 
 from starcli import registry
 from starcli.contracts import KINDS
-from starcli_plugins.layouts import COCO_17
+from starcli_plugins.layouts import COCO_17, H36M_17
 from tests.bodies import body, pixels
 from tests.conftest import ROOT
 from tests.test_pipeline import TINY, Cli
@@ -43,13 +43,20 @@ def test_the_two_set_up_commands_are_marked_for_ci() -> None:
         assert "-c constraints.txt" in block
 
 
-def own_clips(folder: Path, subjects: str = "abc", joints: Sequence[int] | None = None) -> None:
-    """8 classes by some subjects: pixels of 17 keypoints, or metres of some of Kinect v2's."""
+def own_clips(
+    folder: Path, subjects: str = "abc", joints: Sequence[int] | None = None, *, deep: bool = False
+) -> None:
+    """8 classes by some subjects: pixels of 17 keypoints, or metres of some of Kinect v2's.
+
+    Deep: metres of the 17 joints of Human3.6M.
+    """
     for label in range(8):
         for number, subject in enumerate(subjects):
             place = folder / f"action {label}" / subject
             place.mkdir(parents=True)
-            if joints is None:
+            if deep:
+                np.save(place / "1.npy", body(label, number, H36M_17))
+            elif joints is None:
                 np.save(place / "1.npy", pixels(body(label, number, COCO_17)))
             else:
                 np.save(place / "1.npy", body(label, number)[:, list(joints)])
@@ -89,7 +96,7 @@ def test_commands_on_real_recordings_run(cli: Cli, shared: Path, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_commands_and_python_on_own_recordings_run(cli: Cli, tmp_path: Path) -> None:
-    own_clips(tmp_path / "clips")
+    own_clips(tmp_path / "clips", deep=True)
     run(cli, OWN)
     (python,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
     found: dict[str, Any] = {}
