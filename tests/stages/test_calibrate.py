@@ -45,6 +45,7 @@ def test_another_fold_runs_only_what_is_its_own(two: tuple[Path, list[str]]) -> 
     ]
 
 
+@pytest.mark.slow
 def test_every_fold_keeps_its_classes_from_encoder_and_head(two: tuple[Path, list[str]]) -> None:
     experiment = tiny(two[0], **TWO)
     results, _ = pipeline.run_steps(experiment, "calibrate")

@@ -469,6 +469,7 @@ class Outcome:
         assert self.fast.joints.tobytes() == self.rows.joints.tobytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text("0123456789 .-e\r\n\t", max_size=80)))
 def test_any_bytes_A33(content: bytes | str) -> None:

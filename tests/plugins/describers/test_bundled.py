@@ -81,6 +81,7 @@ def document(name: str) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
+@cache
 def words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"[a-z]+", text.lower()))
 
