@@ -519,6 +519,7 @@ def test_changed_bytes_A33(data: bytes, changes: list[tuple[int, bytes, int]], h
     Outcome(data).agree()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from([ONE, TWO]), st.data())
 def test_changed_lines_A33(data: bytes, draw: st.DataObject) -> None:
