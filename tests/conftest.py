@@ -91,19 +91,34 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The rule about imports starts a process for each reader of ours, beside that for all."""
+    for item in items:
+        if item.name.endswith("[import_touches_nothing]"):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """What a test draws does not depend on the tests before it."""
+    """What a test draws does not depend on the tests before it.
+
+    Where no GPU is in use yet, `torch.manual_seed` would note where it was called, for later: that
+    takes longer than most tests.
+    """
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(TORCH_SEED)
+        torch.default_generator.manual_seed(TORCH_SEED)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(TORCH_SEED)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _signals() -> None:
-    """Shells and nohup start commands, and so their children, deaf to Ctrl-C and hanging up."""
+    """Shells and nohup start commands, and so their children, deaf to keys and hanging up."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,10 +128,12 @@ def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _no_word_of_slow_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_word_of_slow_imports() -> Iterator[None]:
     """A busy machine is no news to a test."""
-    monkeypatch.setattr("starcli.registry.PATIENCE_SECONDS", 600.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("starcli.registry.PATIENCE_SECONDS", 600.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -237,6 +237,7 @@ def test_light_modules_import_nothing_heavy(name: str) -> None:
         assert not packages(path, everywhere=False) & HEAVY, label(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["plugins"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (

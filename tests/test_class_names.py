@@ -20,6 +20,7 @@ from starcli.errors import DataError, UsageError
 CLASSES = ("wave", "Throw  a ball", "pirouett\u00e9")
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_the_form_that_is_compared_is_its_own(name: str) -> None:
     assert casefolded(casefolded(name)) == casefolded(name)

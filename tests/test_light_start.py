@@ -125,6 +125,11 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return dict(zip(ASKED, found, strict=True))
 
 
+def test_help_and_a_plan_compute_nothing(tmp_path: Path) -> None:
+    assert ends([ASKED["help"], ASKED["dry-run"]], tmp_path) == ["0", "0"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ASKED)
 def test_what_asks_only_computes_nothing(name: str, asked: dict[str, str]) -> None:
     assert asked[name] == "0"

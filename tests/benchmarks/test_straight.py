@@ -44,7 +44,7 @@ def test_port_equals_the_reference(name: str, shared: Path) -> None:
     reference.assert_published(shared, name.replace("-", "_"), pair(name, shared)[0])
 
 
-@BOTH
+@pytest.mark.parametrize("name", ["st-gcn", pytest.param("ctr-gcn", marks=pytest.mark.slow)])
 def test_ours_equals_the_port_in_training_mode(name: str, shared: Path) -> None:
     # In double precision, so that no value close to a kink of a ReLU falls on its other side.
     port, ours, fc = pair(name, shared)

@@ -369,6 +369,7 @@ def test_show_settings_tells_every_origin(cli: Cli, monkeypatch: pytest.MonkeyPa
     assert not Path("starcli-store").exists()
 
 
+@pytest.mark.slow
 def test_dry_run_prints_the_plan_and_writes_nothing(cli: Cli, tmp_path: Path) -> None:
     done = cli("train", "--dry-run", "--json", "--store", "store", *TINY)
     plan = document(done.out)["plan"]
@@ -483,8 +484,8 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
     "arguments",
     [
         ["plugins"],
-        ["plugins", "--json"],
-        ["--help"],
+        pytest.param(["plugins", "--json"], marks=pytest.mark.slow),
+        pytest.param(["--help"], marks=pytest.mark.slow),
         pytest.param(["train", "--show-settings"], marks=pytest.mark.slow),
     ],
 )

@@ -62,6 +62,7 @@ def options(stage: str) -> set[str]:
     return signature(STAGES[stage]).parameters.keys() & api.OPTIONS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_options_are_those_that_change_the_result(tmp_path: Path, stage: str) -> None:
     """An option that changes the key of no step does nothing, and one that does is there."""

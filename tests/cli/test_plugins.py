@@ -41,6 +41,7 @@ def verdict(folder: Path, seconds: float = 60) -> dict[str, Any]:
     return dict(row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "status", "reason"),
     [
@@ -141,6 +142,7 @@ def test_nobody_is_told_to_remove_starcli(
     )
 
 
+@pytest.mark.slow
 def test_check_exits_with_4_and_one_document(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("talker"), "import nowhere")
     script = (

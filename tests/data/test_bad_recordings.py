@@ -201,6 +201,7 @@ def test_channels_of_bvh_that_nobody_knows(
     assert "take.bvh:" in done.err and done.err.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_sixty_thousand_frames(tmp_path: Path) -> None:
     once = body(0, 0, COCO_17)[:, None].astype(np.float32)
     np.save(tmp_path / "long.npy", np.tile(once, (60_000 // len(once) + 1, 1, 1, 1))[:60_000])

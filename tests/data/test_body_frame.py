@@ -117,6 +117,7 @@ def test_the_floor_is_where_the_lower_ankle_mostly_is() -> None:
     assert found[15, 0, 7, 1] == pytest.approx(0.4 / SIZE, abs=1e-5)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     angle=st.floats(-math.pi, math.pi),

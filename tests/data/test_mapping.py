@@ -12,6 +12,7 @@ from starcli.data.mapping import joint_map, rule_map
 from starcli.errors import DataError
 from starcli_plugins import layouts
 from starcli_plugins.layouts import AZURE_32, BODY_25, COCO_17, KINECT_V1, KINECT_V2, OPENNI_15
+from tests.every import of_every
 
 LAYOUTS = (*layouts.LAYOUTS, OPENNI_15)
 PAIRS = list(product(LAYOUTS, LAYOUTS))
@@ -21,10 +22,11 @@ def position(layout: Layout, name: str) -> int:
     return layout.joints.index(name)
 
 
-@pytest.mark.parametrize("source, target", PAIRS, ids=lambda x: x.name)
+@of_every(PAIRS, lambda pair: f"{pair[0].name} to {pair[1].name}")
 def test_all_layouts_map_to_all_others_and_moving_the_body_moves_every_joint(
-    source: Layout, target: Layout
+    pair: tuple[Layout, Layout],
 ) -> None:
+    source, target = pair
     mapping = joint_map(source, target)
     np.testing.assert_allclose(mapping.weights.sum(1), 1, atol=1e-12)
     joints = np.random.default_rng(0).normal(size=(len(source.joints), 3))
@@ -32,8 +34,9 @@ def test_all_layouts_map_to_all_others_and_moving_the_body_moves_every_joint(
     np.testing.assert_allclose(mapping.apply(joints + shift), mapping.apply(joints) + shift)
 
 
-@pytest.mark.parametrize("source, target", PAIRS, ids=lambda x: x.name)
-def test_joints_that_both_have_are_taken_as_they_are(source: Layout, target: Layout) -> None:
+@of_every(PAIRS, lambda pair: f"{pair[0].name} to {pair[1].name}")
+def test_joints_that_both_have_are_taken_as_they_are(pair: tuple[Layout, Layout]) -> None:
+    source, target = pair
     joints = np.random.default_rng(0).normal(size=(len(source.joints), 3))
     mapped = joint_map(source, target).apply(joints)
     for name in set(source.joints) & set(target.joints):
@@ -41,7 +44,7 @@ def test_joints_that_both_have_are_taken_as_they_are(source: Layout, target: Lay
         np.testing.assert_array_equal(mapped[place], joints[origin])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
+@of_every(LAYOUTS, lambda layout: layout.name)
 def test_sides_are_not_exchanged(layout: Layout) -> None:
     """The map of a mirrored body is the mirrored map: left joints come from left ones."""
     for target in LAYOUTS:

@@ -372,6 +372,7 @@ def test_heads_below_feet(store: Store) -> None:
     assert store.make().dataset.up == "-y"
 
 
+@pytest.mark.slow
 def test_one_of_several_people(store: Store) -> None:
     def clip(label: int, subject: int) -> Values:
         still = np.repeat(one(label, subject)[:1], len(one(label, subject)), 0)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.numerical
 TARGETS = torch.tensor([0, 1, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["attention", "vap", "spp", "mpce", "sce", "gce"])
 def test_every_ablation_trains_and_scores(name: str) -> None:
     head, train = make_head(ablate=(name,)), toy_set()

@@ -306,6 +306,7 @@ def test_augmented_copies_take_a_clips_place_in_half_of_the_draws() -> None:
     )
 
 
+@pytest.mark.slow
 def test_fit_learns_a_separable_problem_and_repeats_itself() -> None:
     first, second, train = make_head(epochs=30), make_head(epochs=30), toy_set()
     for head in (first, second):

@@ -22,8 +22,9 @@ from starcli_plugins.layouts import (
     SMPL_22,
     ZED_38,
 )
+from tests.every import of_every
 
-EVERY = pytest.mark.parametrize("layout", [*LAYOUTS, OPENNI_15], ids=lambda x: x.name)
+EVERY = of_every([*LAYOUTS, OPENNI_15], lambda layout: layout.name)
 KINECTS = pytest.mark.parametrize("layout", [KINECT_V1, KINECT_V2], ids=lambda x: x.name)
 POSES = pytest.mark.parametrize("layout", [COCO_17, MEDIAPIPE_33], ids=lambda x: x.name)
 V2_PARTS = {
@@ -83,8 +84,8 @@ V1_EDGES_FROM_1 = (
 )
 
 
-@EVERY
 @pytest.mark.parametrize("parts", [2, 4, 6])
+@EVERY
 def test_partition_is_disjoint_and_covers(layout: Layout, parts: int) -> None:
     table = layout.parts[parts]
     joints = Counter(j for group in table.values() for j in group)
@@ -93,7 +94,6 @@ def test_partition_is_disjoint_and_covers(layout: Layout, parts: int) -> None:
     assert joints == Counter(range(len(layout.joints)))
 
 
-@EVERY
 @pytest.mark.parametrize(
     ("parts", "names"),
     [
@@ -102,6 +102,7 @@ def test_partition_is_disjoint_and_covers(layout: Layout, parts: int) -> None:
         (2, ["upper body", "lower body"]),
     ],
 )
+@EVERY
 def test_parts_are_named_as_in_the_paper(layout: Layout, parts: int, names: list[str]) -> None:
     assert list(layout.parts[parts]) == names
 
@@ -114,8 +115,8 @@ MERGED = {
 }
 
 
-@EVERY
 @pytest.mark.parametrize("parts", [2, 4])
+@EVERY
 def test_coarse_part_has_the_joints_of_its_fine_ones(layout: Layout, parts: int) -> None:
     assert tuple(layout.parts[6]) == ("head", "hand", "arm", "hip", "leg", "foot")
     for name, own in layout.parts[parts].items():

@@ -67,6 +67,7 @@ def test_best_first_and_at_most_top(run: starcli.Run, clips: Path) -> None:
             assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.slow
 def test_batches_are_bounded(
     run: starcli.Run, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

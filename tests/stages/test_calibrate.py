@@ -45,6 +45,7 @@ def test_another_fold_runs_only_what_is_its_own(two: tuple[Path, list[str]]) -> 
     ]
 
 
+@pytest.mark.slow
 def test_every_fold_keeps_its_classes_from_encoder_and_head(two: tuple[Path, list[str]]) -> None:
     experiment = tiny(two[0], **TWO)
     results, _ = pipeline.run_steps(experiment, "calibrate")
@@ -61,6 +62,7 @@ def test_every_fold_keeps_its_classes_from_encoder_and_head(two: tuple[Path, lis
     assert not set(held) & set(experiment.unseen)
 
 
+@pytest.mark.slow
 def test_epochs_and_gamma_are_chosen_on_both_folds(two: tuple[Path, list[str]]) -> None:
     from starcli.evaluation import calibrated_stacking
     from starcli.evaluation.model_selection import select_model

@@ -152,6 +152,7 @@ def test_clips_are_ragged_and_read_as_two_persons(raw: Path, tmp_path: Path) -> 
     assert sum(len(shard["joints"]) for shard in artifact.shards("clips")) == rows  # no padding
 
 
+@pytest.mark.slow
 def test_ctr_gcn_does_not_turn_clips_but_others_are(raw: Path, tmp_path: Path) -> None:
     clips, turned = (
         ClipSet.open(prepare(tmp_path, raw, **{"prepare.normalise": names})[1])

@@ -86,6 +86,7 @@ def test_the_file_of_weights_says_what_it_was_trained_on(trained: Path) -> None:
     assert said == {"dataset": "simulated", "classes": names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -146,6 +147,7 @@ def weights_file(trained: Path, folder: Path) -> Path:
     return Path(shutil.copy(source, folder / "weights.safetensors"))
 
 
+@pytest.mark.slow
 def test_given_weights_are_taken_as_they_are(trained: Path, tmp_path: Path) -> None:
     path = weights_file(trained, tmp_path)
     found = result(tmp_path / "store", backbone__weights=path)
@@ -183,6 +185,7 @@ def test_weights_that_saw_an_unseen_class_are_refused(trained: Path, tmp_path: P
         pipeline.run_steps(changed, "extract")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
@@ -251,6 +254,7 @@ def test_a_file_that_says_what_it_saw_takes_no_other_declaration(
         result(tmp_path / "store", backbone__weights=path, backbone__trained_on="all")
 
 
+@pytest.mark.slow
 def test_a_permission_is_not_cached(trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "silent.pt"
     torch.save(load_file(weights_file(trained, tmp_path)), path)
@@ -309,6 +313,7 @@ def test_the_command_says_how_good_the_backbone_is(cli: Cli) -> None:
     assert "% of 75 test clips of seen classes right" in outcome.err
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_names_the_setting_to_lower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def same(one: Star, other: Star) -> bool:
     return all(torch.equal(mine[key], theirs[key]) for key in mine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", range(1, STEPS))
 def test_the_head_continues_from_every_step(tmp_path: Path, steps: int) -> None:
     def interrupt(what: str, done: int, total: int) -> None:

@@ -203,6 +203,7 @@ def test_what_is_damaged_is_named_and_made_again_as_told_e11(
     assert cli(*command, "--store", str(store), "--verify").code == 0
 
 
+@pytest.mark.slow
 def test_damage_is_found_without_asking_where_it_would_count(cli: Cli, trained: Path) -> None:
     """Scores that `evaluate` would measure; nothing that it does not read."""
     [folder] = (trained / "evaluate").iterdir()
@@ -215,6 +216,7 @@ def test_damage_is_found_without_asking_where_it_would_count(cli: Cli, trained: 
     path.write_bytes(sound)
 
 
+@pytest.mark.slow
 def test_descriptions_may_be_edited(cli: Cli, trained: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(trained, store)

@@ -131,6 +131,7 @@ def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     meeting = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)

@@ -89,6 +89,7 @@ class Problem:
         return {name: value.tolist() for name, value in self.model.state_dict().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))
 def test_continued_equals_undisturbed(tmp_path: Path, optimizer: str, epoch: int) -> None:
@@ -216,6 +217,7 @@ def test_the_global_generator_is_untouched_and_unused() -> None:
     assert Problem().train().weights() == one.weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 0.9])
 @pytest.mark.parametrize("steps", range(1, 12))
 def test_continued_inside_an_epoch_equals_undisturbed(
@@ -339,6 +341,7 @@ AREAS = [0.1, 0.4, 0.2, 0.3, 0.9, 0.9]
 """With a patience of 2 nobody gets to see the fifth."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", range(1, 13))
 def test_training_stops_where_it_does_not_get_better(tmp_path: Path, stop: int) -> None:
     """Also where it is interrupted after a step and continued."""

@@ -64,6 +64,7 @@ def test_a_flat_clip_has_one_row(tmp_path: Path) -> None:
     assert pixels(tmp_path / "a").shape[0] == 2 * EDGE + 3 * HEAD + CELL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fps", "frames", "want", "duration"),
     [(10, 4, 4, 100), (50, 7, 4, 40), (None, 6, 3, 60), (10, 30, 8, 400)],

@@ -207,6 +207,7 @@ def test_metadata_of_ours_that_is_no_such_is_refused(tmp_path: Path, said: str) 
     assert "metadata" in wrong(tmp_path / "a").message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", ["{}", "module.{}", "model.encoder.{}", "backbone.{}"])
 @pytest.mark.parametrize("side", ["xsub", "xview"])
 def test_published_shift_gcn_is_known_in_any_container(

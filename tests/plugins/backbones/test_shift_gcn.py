@@ -187,6 +187,7 @@ def test_published_names_leave_out_what_is_not_the_networks() -> None:
     assert ShiftGcn.published({"fc.bias": torch.zeros(60), "A": torch.zeros(3, 25, 25)}) == {}
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("coordinates", [2, 3])
 @pytest.mark.parametrize("persons", [1, 2])
@@ -274,6 +275,7 @@ def test_settings_that_make_no_network_are_refused(own: dict[str, Any]) -> None:
         ShiftGcn.Settings(**{**SMALL, **own})
 
 
+@pytest.mark.slow
 def test_weights_survive_safetensors(tmp_path: Path) -> None:
     net, other, batch = network(seed=1), network(seed=2), clips(2, 2)
     assert not torch.allclose(net(batch), other(batch))

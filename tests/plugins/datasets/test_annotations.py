@@ -25,6 +25,7 @@ from starcli.data.normalise import Joints
 from starcli.errors import DataError
 from starcli_plugins.datasets.ntu import annotations as reader
 from starcli_plugins.datasets.ntu.annotation_clips import Annotated
+from tests.every import of_every
 
 NAMES = ["S001C001P001R001A003", "S001C002P003R001A001", "S002C003P001R002A002"]
 SPLIT = {
@@ -274,11 +275,11 @@ CANARIES: dict[str, Callable[[str], Asks]] = {
 
 @PROTOCOLS
 @PLACES
-@pytest.mark.parametrize("attack", CANARIES)
+@of_every(CANARIES)
 def test_a_call_never_runs(
-    tmp_path: Path, attack: str, place: Callable[[object], object], protocol: int
+    attack: str, tmp_path: Path, place: Callable[[object], object], protocol: int
 ) -> None:
-    canary = tmp_path / "canary"
+    canary = tmp_path / f"canary of {attack}"
     path = dumped(tmp_path, place(CANARIES[attack](str(canary))), protocol)
 
     refused(path, "refused")
@@ -293,8 +294,7 @@ def test_the_canary_would_sing(tmp_path: Path) -> None:
     assert canary.exists()
 
 
-@pytest.mark.parametrize(
-    "target",
+@of_every(
     [
         "os system",
         "posix system",
@@ -323,15 +323,14 @@ def test_the_canary_would_sing(tmp_path: Path) -> None:
         "starcli_plugins.datasets.ntu.annotations write",
     ],
 )
-def test_the_refused_global_is_named(tmp_path: Path, target: str) -> None:
+def test_the_refused_global_is_named(target: str, tmp_path: Path) -> None:
     path = tmp_path / "ntu60_3danno.pkl"
     path.write_bytes(calling(target, b"true"))
 
     refused(path, target.replace(" ", "."), "refused")
 
 
-@pytest.mark.parametrize(
-    "program",
+@of_every(
     [
         b"Psomewhere\n",  # persistent id
         b"Nq\x00Q",  # persistent id from the stack
@@ -346,8 +345,9 @@ def test_the_refused_global_is_named(tmp_path: Path, target: str) -> None:
         b"\x8b\xff\xff\xff\x7f",  # LONG4
         b"I1\n",  # text instructions of protocol 0
     ],
+    repr,
 )
-def test_instructions_beyond_arrays_are_refused(tmp_path: Path, program: bytes) -> None:
+def test_instructions_beyond_arrays_are_refused(program: bytes, tmp_path: Path) -> None:
     path = tmp_path / "ntu60_3danno.pkl"
     path.write_bytes(raw(program))
 
@@ -369,8 +369,7 @@ def test_old_protocols_say_what_is_read(tmp_path: Path, protocol: int) -> None:
     refused(dumped(tmp_path, annotated(), protocol), "protocol 2 to 5")
 
 
-@pytest.mark.parametrize(
-    "program",
+@of_every(
     [
         # A state for what has none would set attributes of functions, classes or strings.
         RECONSTRUCT + b"}X\x03\x00\x00\x00abcNsb",
@@ -414,8 +413,9 @@ def test_old_protocols_say_what_is_read(tmp_path: Path, protocol: int) -> None:
         b"\x93",
         b"\x95" + b"\xff" * 8,
     ],
+    repr,
 )
-def test_hostile_programs_are_refused(tmp_path: Path, program: bytes) -> None:
+def test_hostile_programs_are_refused(program: bytes, tmp_path: Path) -> None:
     path = tmp_path / "ntu60_3danno.pkl"
     before = {name: vars(value).copy() for name, value in functions().items()}
     path.write_bytes(raw(program))

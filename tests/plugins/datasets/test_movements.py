@@ -436,6 +436,7 @@ def test_settings_are_checked(bad: dict[str, object]) -> None:
 # Every movement, as a body does it
 
 
+@pytest.mark.slow
 @of_every(NAMED)
 def test_every_movement_is_possible(name: str) -> None:
     joints = exact(name)
@@ -456,6 +457,7 @@ def test_every_movement_is_possible(name: str) -> None:
             assert cosine.max() < np.cos(np.deg2rad(25)), f"{side} {middle} is folded up"
 
 
+@pytest.mark.slow
 @of_every(NAMED)
 def test_knees_bend_forward(name: str) -> None:
     joints = exact(name)
@@ -471,6 +473,7 @@ def test_knees_bend_forward(name: str) -> None:
         assert (out * (front + 0.5 * up / 0.29)).sum(-1).min() > -0.06, side
 
 
+@pytest.mark.slow
 @of_every(NAMED)
 def test_feet_on_the_floor_do_not_slide(name: str) -> None:
     joints = exact(name)

@@ -17,6 +17,7 @@ from starcli_plugins.datasets.ntu import body_selection, skeleton_files, skeleto
 from starcli_plugins.datasets.ntu.skeleton_files import Bodies, Joints, read, write
 from starcli_plugins.layouts import KINECT_V2
 from tests.benchmarks.straight_skeleton import prepare_plain, read_plain
+from tests.every import of_every
 
 WHERE = "x.zip/S001C001P001R001A001.skeleton"
 ID = 72057594037944738
@@ -186,7 +187,7 @@ def test_joint_count_varies_A05() -> None:
     )
 
 
-@pytest.mark.parametrize("columns", [0, 1, 2, 3, 11, 13, 24])
+@of_every([0, 1, 2, 3, 11, 13, 24])
 def test_columns_of_a_joint_line_A06(columns: int) -> None:
     data = edited(5, lambda old: b" ".join((old.split() * 2)[:columns]))
     refused(data, f"body 1: expected 12 columns, got {columns}", line=5, frame=1)
@@ -214,7 +215,7 @@ def test_columns_of_a_body_line(columns: int) -> None:
     refused(data, f"body 1: expected 10 columns, got {columns}", line=3, frame=1)
 
 
-@pytest.mark.parametrize("cell", [b"nan", b"NaN", b"-nan"])
+@of_every([b"nan", b"NaN", b"-nan"], repr)
 def test_nan_A07(cell: bytes) -> None:
     data = with_cell(5 + BODY + HEAD, 1, cell)
     refused(
@@ -225,7 +226,7 @@ def test_nan_A07(cell: bytes) -> None:
     )
 
 
-@pytest.mark.parametrize("cell", [b"inf", b"-Infinity", b"100.01", b"-100.01", b"1e300", b"1e999"])
+@of_every([b"inf", b"-Infinity", b"100.01", b"-100.01", b"1e300", b"1e999"], repr)
 def test_beyond_100_metres_A08(cell: bytes) -> None:
     refused(with_cell(5 + HEAD, 2, cell), "(head)", "expected metres below 100", line=8, frame=1)
 
@@ -240,7 +241,7 @@ def test_the_second_body_is_named() -> None:
 
 
 @pytest.mark.parametrize("column", [0, 2, 3, 10, 11])
-@pytest.mark.parametrize("cell", [b"0_3", b"1,5", b"1/5", b"0x1p3", b"abc", b"1d5", b"--x"])
+@of_every([b"0_3", b"1,5", b"1/5", b"0x1p3", b"abc", b"1d5", b"--x"], repr)
 def test_tokens_that_are_no_numbers_A09(cell: bytes, column: int) -> None:
     refused(with_cell(7, column, cell), repr(cell.decode()), "not a number", line=7, frame=1)
 
@@ -251,7 +252,7 @@ def test_digits_of_other_scripts_A09() -> None:
     refused(data, f"not ASCII text at byte {byte}")
 
 
-@pytest.mark.parametrize("cell", [b".", b"-", b"-.", b"+", b"1e", b"e5", b"1..2", b"1.2.3", b"1-2"])
+@of_every([b".", b"-", b"-.", b"+", b"1e", b"e5", b"1..2", b"1.2.3", b"1-2"], repr)
 def test_near_numbers_A09(cell: bytes) -> None:
     refused(with_cell(7, 1, cell), f"body 1: {cell.decode()!r} is not a number", line=7, frame=1)
 
@@ -265,7 +266,7 @@ def test_nan_where_nobody_looks_is_no_fault() -> None:
     assert same(read(with_cell(7, 5, b"NaN"), WHERE), read(ONE, WHERE))
 
 
-@pytest.mark.parametrize("count", [b"-1", b"1.5", b"one", b"1_0", b"9" * 21, b"9" * 5000])
+@of_every([b"-1", b"1.5", b"one", b"1_0", b"9" * 21, b"9" * 5000], repr)
 def test_number_of_bodies_A13(count: bytes) -> None:
     refused(
         edited(2, lambda _: count),
@@ -279,7 +280,7 @@ def test_zero_frames_A14() -> None:
     refused(b"0\n", "0 frames", line=1)
 
 
-@pytest.mark.parametrize("count", [b"-3", b"3.0", b"three", b"9" * 21, b"9" * 5000])
+@of_every([b"-3", b"3.0", b"three", b"9" * 21, b"9" * 5000], repr)
 def test_number_of_frames_A15(count: bytes) -> None:
     refused(edited(1, lambda _: count), "number of frames: expected a whole number, got '", line=1)
 
@@ -324,7 +325,7 @@ def test_lone_cr_A19() -> None:
     refused(b"".join(lines), "carriage return", line=9, frame=1)
 
 
-@pytest.mark.parametrize("line", [1, 2, 3, 9, 84, 85])
+@of_every([1, 2, 3, 9, 84, 85])
 def test_a_moved_cr_A19(line: int) -> None:
     """As many as there are lines, but one of them elsewhere."""
     lines = ONE.replace(b"\n", b"\r\n").splitlines(keepends=True)
@@ -365,7 +366,7 @@ def test_empty_file_A22() -> None:
     refused(b"\xef\xbb\xbf", "file ends, no number of frames", line=0)
 
 
-@pytest.mark.parametrize("cell", [b"-1", b"1.0", b"7e3", b"%d" % 2**64, b"9" * 30])
+@of_every([b"-1", b"1.0", b"7e3", b"%d" % 2**64, b"9" * 30], repr)
 def test_body_id_is_a_64_bit_number(cell: bytes) -> None:
     refused(with_cell(3, 0, cell), "body 1: body id '", line=3, frame=1)
 
@@ -468,6 +469,7 @@ class Outcome:
         assert self.fast.joints.tobytes() == self.rows.joints.tobytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text("0123456789 .-e\r\n\t", max_size=80)))
 def test_any_bytes_A33(content: bytes | str) -> None:
@@ -517,6 +519,7 @@ def test_changed_bytes_A33(data: bytes, changes: list[tuple[int, bytes, int]], h
     Outcome(data).agree()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from([ONE, TWO]), st.data())
 def test_changed_lines_A33(data: bytes, draw: st.DataObject) -> None:

@@ -33,6 +33,7 @@ from starcli_plugins.datasets.utd_mhad import UtdMhad
 from starcli_plugins.describers import bundled
 from starcli_plugins.describers.bundled import Bundled
 from starcli_plugins.layouts import KINECT_V1
+from tests.every import of_every
 
 PARTS = tuple(KINECT_V1.parts[6])
 MEMBERS = {
@@ -61,7 +62,7 @@ FILES = {name: name for name in SOURCES} | {"ntu60": "ntu120"}
 NEAR = 0.7
 """Jaccard similarity of their words above which two texts say nearly the same."""
 DATASETS = pytest.mark.parametrize("dataset", SOURCES)
-EVERY_PART = pytest.mark.parametrize("part", MEMBERS)
+EVERY_PART = of_every(MEMBERS)
 
 
 def describe(actions: Sequence[str], parts: Sequence[str]) -> list[dict[str, str]]:
@@ -80,6 +81,7 @@ def document(name: str) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
+@cache
 def words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"[a-z]+", text.lower()))
 
@@ -129,7 +131,7 @@ def test_an_action_is_described_here_or_in_another_file(name: str) -> None:
 
 @DATASETS
 @EVERY_PART
-def test_texts_are_short_sentences(dataset: str, part: str) -> None:
+def test_texts_are_short_sentences(part: str, dataset: str) -> None:
     for name, said in texts(dataset).items():
         text = said[part]
         assert 3 <= len(text.split()) <= 25, name
@@ -139,7 +141,7 @@ def test_texts_are_short_sentences(dataset: str, part: str) -> None:
 
 @pytest.mark.parametrize("dataset", [name for name in SOURCES if name != "simulated"])
 @EVERY_PART
-def test_no_two_classes_say_nearly_the_same_of_a_part(dataset: str, part: str) -> None:
+def test_no_two_classes_say_nearly_the_same_of_a_part(part: str, dataset: str) -> None:
     said = {name: each[part] for name, each in texts(dataset).items()}
     near = {(a, b): round(similarity(said[a], said[b]), 2) for a, b in combinations(said, 2)}
 

@@ -150,7 +150,10 @@ def test_a_name_that_is_like_none_is_all_that_is_said() -> None:
     assert notes("squat slowly", near=0.7) == ["squat slowly: not in the lexicon, its name alone"]
 
 
-@pytest.mark.parametrize("name", ["", "...", "\u8dd1\u6b65", "x" * 10_000])
+@pytest.mark.parametrize(
+    "name",
+    ["", "...", "\u8dd1\u6b65", pytest.param("x" * 10_000, id="long", marks=pytest.mark.slow)],
+)
 def test_a_name_without_a_known_word_is_its_own_text(name: str) -> None:
     assert say(name, parts=["arm"]) == [{"arm": name}]
 

@@ -89,6 +89,7 @@ def test_the_answer_is_what_transformers_generates(folder: Path) -> None:
     assert reply.cut == (1 not in out[0, inputs["input_ids"].shape[1] :].tolist())
 
 
+@pytest.mark.slow
 def test_a_chat_template_is_used_where_there_is_one(folder: Path) -> None:
     from transformers import AutoTokenizer
 

@@ -38,6 +38,7 @@ def test_default_is_the_model_of_the_paper() -> None:
     assert Clip.Settings().model == "openai/clip-vit-large-patch14-336"
 
 
+@pytest.mark.slow
 def test_encoder_keeps_the_rules(saved: Path) -> None:
     keeps_the_rules(clip(saved))
 

@@ -69,6 +69,7 @@ def test_encoder_keeps_the_rules(minilm: MiniLM) -> None:
     encoders.keeps_the_rules(minilm)
 
 
+@pytest.mark.slow
 def test_vectors_are_float32_of_unit_length(minilm: MiniLM) -> None:
     vectors = minilm.encode(TEXTS)
 
@@ -89,6 +90,7 @@ def test_batch_and_order_do_not_change_vectors(minilm: MiniLM) -> None:
     torch.testing.assert_close(backward, together, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "near", "far"),
     [
@@ -119,6 +121,7 @@ def test_d18_words_that_the_vocabulary_cannot_spell(minilm: MiniLM) -> None:
     assert minilm.unknown("Wave 👋 with electroencephalographically") == ["👋"]
 
 
+@pytest.mark.slow
 def test_d17_text_that_fits_is_read_to_its_last_word(minilm: MiniLM) -> None:
     def vector(words: int, last: str) -> torch.Tensor:
         return minilm.encode([" ".join(["hand"] * words + [last])])[0]
@@ -127,12 +130,14 @@ def test_d17_text_that_fits_is_read_to_its_last_word(minilm: MiniLM) -> None:
     torch.testing.assert_close(vector(254, "throw"), vector(254, "hand"))  # beyond it is cut
 
 
+@pytest.mark.slow
 def test_folder_of_the_same_model_gives_the_same_vectors(minilm: MiniLM, folder: Path) -> None:
     own = SentenceBert(SentenceBert.Settings(model=str(folder)))
     assert own.dim == 384
     torch.testing.assert_close(own.encode(TEXTS[:3]), minilm.encode(TEXTS[:3]))
 
 
+@pytest.mark.slow
 def test_vectors_keep_their_length_where_asked(folder: Path) -> None:
     # Without the model's own last step, which scales to unit length.
     modules = json.loads((folder / "modules.json").read_text())
@@ -184,6 +189,7 @@ def test_d20_safetensors_of_another_module_are_no_weights(folder: Path) -> None:
     refused(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["embeddings.word_embeddings.weight", "encoder.layer.3.output.dense.bias"]
 )
@@ -196,6 +202,7 @@ def test_d21_weights_with_a_tensor_missing(folder: Path, original: Path, name: s
     refused(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 1e-6, 1e-4, 0.5, 0.999])
 def test_d22_truncated_weights(folder: Path, original: Path, share: float) -> None:
     data = (original / WEIGHTS).read_bytes()
@@ -211,6 +218,7 @@ def test_damaged_description_of_the_model(folder: Path, name: str) -> None:
     refused(folder)
 
 
+@pytest.mark.slow
 def test_d23_tokenizer_of_another_model(folder: Path) -> None:
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     vocabulary = tokenizer["model"]["vocab"]
@@ -227,6 +235,7 @@ def test_settings_know_their_own_keys_only() -> None:
         SentenceBert.Settings(folder="x")  # type: ignore[call-arg]
 
 
+@pytest.mark.slow
 def test_fingerprint_follows_the_files_not_their_place(folder: Path, minilm: MiniLM) -> None:
     def fingerprint() -> str:
         return SentenceBert(SentenceBert.Settings(model=str(folder))).fingerprint()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +92,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("methods") / "store"
 
 
-def quickly(name: str, seed: int = 0, **settings: Any) -> Any:
+def trained(name: str, seed: int = 0) -> Any:
     """A method after a training that is over at once."""
-    method = make(name, seed, **{**short(name), **settings})
+    method = make(name, seed, **short(name))
     method.fit(toy.clips(toy.SEEN, 2, 1, VIEWS), TrainingCallbacks(), seed=3)
     return method
+
+
+once = cache(trained)
+
+
+def quickly(name: str) -> Any:
+    """A copy of the method after that training."""
+    return deepcopy(once(name))
 
 
 def test_every_method_is_here() -> None:
@@ -134,10 +144,10 @@ def test_it_learns_seen_classes_and_names_unseen_ones_by_their_text(name: str) -
 @pytest.mark.parametrize("name", METHODS)
 def test_the_seeds_decide_the_result_and_nothing_else_is_drawn_from(name: str) -> None:
     state = torch.get_rng_state()
-    first = quickly(name)
+    first = trained(name)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(99)
-    second, other = quickly(name), quickly(name, seed=1)
+    second, other = trained(name), trained(name, seed=1)
     tokens = toy.clips(toy.UNSEEN, 1, 5).shards[0]
     torch.testing.assert_close(second.score(tokens), first.score(tokens), rtol=0, atol=0)
     draws_nothing = name in ("cosine", "devise", "eszsl")

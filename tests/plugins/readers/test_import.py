@@ -70,7 +70,14 @@ def written(
             path.rename(path.parents[1] / path.name)
 
 
-@pytest.mark.parametrize("name", OURS)
+QUICK = ("mediapipe", "openpose", "table")
+"""Some of each kind are enough for every day: a file of all frames, one for each, text."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in OURS],
+)
 def test_files_are_inspected_imported_and_seen(tmp_path: Path, name: str) -> None:
     plugin = registry.load("reader", name)
     layout = registry.layout(next(iter(plugin.layouts)))

@@ -24,6 +24,7 @@ from starcli_plugins.layouts import (
     ZED_38,
 )
 from starcli_plugins.readers.joint_names import Joints, fit, is_body, require
+from tests.every import of_every
 
 SIDED_LIMBS = ("UpLeg", "Leg", "Foot", "Shoulder", "Arm", "ForeArm", "Hand")
 CMU = (
@@ -106,8 +107,8 @@ def named(names: list[str], joints: Joints) -> dict[str, str]:
     return {joint: names[at] for joint, at in pairs if at >= 0}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: x.name)
 @pytest.mark.parametrize("style", ["{}", "snake", "Camel", "SideLast", "l_"])
+@of_every(LAYOUTS, lambda layout: layout.name)
 def test_every_layout_is_found_by_its_own_names(layout: Layout, style: str) -> None:
     joints = fit([styled(name, style) for name in layout.joints])
     assert joints.layout.name == layout.name

@@ -52,6 +52,7 @@ def places(item: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(item[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "layout"), cases(".json"))
 def test_damaged_json_is_read_or_an_error_of_ours(tmp_path: Path, name: str, layout: str) -> None:
     plugin = registry.load("reader", name)
