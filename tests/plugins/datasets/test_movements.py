@@ -551,10 +551,15 @@ def test_a_held_hand_is_raised_from_rest_and_lowered_again() -> None:
     values = {**EXACT.model_dump(), "begun": 1.0, "ended": 1.0}
     heights, steady = [], []
     for seed in range(20):
-        joints = Composer(Settings.model_validate(values)).clip(seed, "hold-up").joints[:, 0]
+        joints = (
+            Composer(Settings.model_validate(values))
+            .clip(seed, "hold-up")
+            .joints[:, 0]
+            .astype(np.float64)
+        )
         height = joint(joints, "right wrist") - joint(joints, "right shoulder")
         heights.append(height[:, 1])
-        still = Composer(EXACT).clip(seed, "hold-up").joints[:, 0]
+        still = Composer(EXACT).clip(seed, "hold-up").joints[:, 0].astype(np.float64)
         steady.append(joint(still, "right wrist") - joint(still, "right shoulder"))
     assert min(h.min() for h in heights) < -0.4 and max(h.max() for h in heights) > 0.4
     assert all(h[:, 1].min() > 0.4 for h in steady)
