@@ -34,6 +34,7 @@ from starcli.stages.text_objective import (
     text_aligner,
 )
 from starcli.stages.views import open_views
+from starcli.training.checkpoint import History
 from starcli.training.loop import Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
@@ -192,9 +193,6 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     average = moving_average(model, options.ema) if options.ema else None
     examples = _Examples(e, clips, task)
 
-    own_batch = options.batch
-    if e.teacher is not None:
-        own_batch = max(2, round(options.batch * (1 - options.teacher_share)))
     taught = lessons(e, task, job.inputs["bank"], clips.persons) if e.learns_texts else None
 
     def loss(ids: Tensor, draws: Tensor) -> Tensor | dict[str, Tensor]:
@@ -219,7 +217,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         _optimizer(model, options),
         what=f"pretrain ({job.role})",
         size=len(task.train),
-        batch=own_batch,
+        batch=_own_batch(options, taught=e.teacher is not None),
         epochs=options.epochs,
         seed=seed,
         rate=rate,
@@ -233,16 +231,26 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     if e.workers.leads:
         journal.close(job.draft.path)
     names = tuple(e.source.classes[c] for c in task.seen)
-    summary: dict[str, object] = {
+    summary = _summary(task, numerics, history)
+    if taught is not None:
+        summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
+    return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
+
+
+def _own_batch(options: PretrainSection, *, taught: bool) -> int:
+    """How many clips of a batch are of the data set; with a teacher the others are of it."""
+    return max(2, round(options.batch * (1 - options.teacher_share))) if taught else options.batch
+
+
+def _summary(task: Task, numerics: Numerics, history: History) -> dict[str, object]:
+    """What a training says of itself in its result."""
+    return {
         "classes": list(task.seen),
         "clips": len(task.train),
         "precision": numerics.precision,
         "loss_by_epoch": history.losses,
         "accuracy_by_epoch": [s for s in history.scores if s is not None],
     }
-    if taught is not None:
-        summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
-    return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
 
 
 def further_draws(draws: Tensor, count: int) -> Tensor:
