@@ -1,7 +1,8 @@
 """All settings in one frozen tree, and where each value comes from.
 
-Precedence: flags > STARCLI_* variables > starcli.toml > the data set's preset > the backbone's
-recipe > defaults; a recipe that was chosen, not the default one, outranks the data set's preset.
+Precedence: flags > STARCLI_* variables > starcli.toml > the preset that was chosen > the data set's
+preset > the backbone's recipe > defaults; a recipe that was chosen, not the default one, outranks
+the data set's preset.
 A section of a plugin holds its name and the plugin's own settings beside it.
 """
 

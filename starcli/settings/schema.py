@@ -162,7 +162,17 @@ class PretrainSection(Section):
             raise ValueError("mirror needs texts of mirrored actions: use objective=texts as well")
         if self.teacher and self.objective == "classes":
             raise ValueError("teacher gives sentences, not classes: use objective=texts as well")
+        if self.teacher and self.own_batch < 2:
+            raise ValueError(
+                f"a batch of {self.batch} with a teacher_share of {self.teacher_share:g} has "
+                f"{self.own_batch} clips of the data set: use a larger batch, for two or more"
+            )
         return self
+
+    @property
+    def own_batch(self) -> int:
+        """Clips of the data set in a batch that a teacher fills up."""
+        return round(self.batch * (1 - self.teacher_share))
 
 
 class ExtractSection(Section):

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, pad
 
-from starcli.contracts import Layout, MadeUpClip, Teacher
-from starcli.data.mapping import joint_map
-from starcli.data.normalise import NORMALISATIONS
-from starcli.data.transforms import augment
-from starcli.data.views import Augmentation
-from starcli.errors import UsageError
+from starcli.contracts import MadeUpClip, Teacher
+from starcli.data.imported import Imported
+from starcli.data.mapping import JointMap, joint_map
+from starcli.data.normalise import NORMALISATIONS, PersonFiller
+from starcli.data.transforms import augment, modality
+from starcli.errors import DataError, UsageError
 from starcli.experiment import Experiment
 from starcli.text.nearness import near_names
 from starcli.training.seeds import derive
@@ -61,7 +61,7 @@ class Lessons:
         limits: Cosines above which texts of whole clips, and of parts, mean the same.
 
     Raises:
-        UsageError: The parts have other sentences than the teacher's, or nothing is left to teach.
+        UsageError: As `require_teachable`, or nothing is left to teach.
     """
 
     def __init__(
@@ -75,13 +75,8 @@ class Lessons:
     ) -> None:
         settings = experiment.settings
         self.experiment, self.teacher, self.persons = experiment, teacher, persons
+        self._map = require_teachable(experiment, teacher)
         parts = tuple(experiment.source.layout.parts[settings.parts])
-        if lacking := [part for part in parts if part not in teacher.sentences]:
-            raise UsageError(
-                f"pretrain.teacher: {settings.pretrain.teacher} says nothing of "
-                f"{', '.join(lacking)}, but of {', '.join(teacher.sentences)}",
-                f"use --parts {len(teacher.sentences)}",
-            )
         unit = {text: normalize(vector, dim=0) for text, vector in vectors.items()}
         self.near = near_names(teacher.movements, unlearned, unit)
         self.left_out = () if settings.pretrain.teacher_told else tuple(sorted(self.near))
@@ -105,20 +100,20 @@ class Lessons:
 
     def lesson(self, draws: Tensor) -> Lesson:
         """Made-up clips by their draws [B, 8 or more], uniform in [0, 1)."""
-        s = self.experiment.settings.pretrain
+        s, extract = self.experiment.settings.pretrain, self.experiment.settings.extract
         numbers = (draws[:, POOL_DRAW] * s.teacher_clips).long().tolist()
         made = [self._made(number) for number in numbers]
-        how = Augmentation(s.crop, s.crop_frames, s.rotation, s.scale)
         clips = augment(
             [joints for joints, _ in made],
             s.frames,
             draws,
-            shortest=how.crop,
-            least=how.crop_frames,
-            rotation=how.rotation,
-            scale=how.scale,
+            shortest=s.crop,
+            least=s.crop_frames,
+            rotation=s.rotation,
+            scale=s.scale,
         )
         clips = pad(clips, (0, self.persons - clips.shape[4]))
+        clips = modality(clips, self.experiment.source.layout.bones, extract.modality)
         picks = (draws[:, 0] * CHOICES).long().tolist()
         right, lowered, chosen = [], [], []
         for part, place, texts, apart in zip(
@@ -150,15 +145,39 @@ class Lessons:
         """A clip of the pool, prepared as the data set's own."""
         if number not in self._pool:
             clip = self.teacher.make_up((self.seed + number) % 2**63, self.left_out)
-            joints = _as_prepared(clip, self.teacher.layout, self.experiment)
+            joints = _as_prepared(clip, self._map, self.experiment)
             self._pool[number] = joints, clip
         return self._pool[number]
 
 
-def _as_prepared(clip: MadeUpClip, layout: Layout, e: Experiment) -> Tensor:
+def require_teachable(experiment: Experiment, teacher: Teacher) -> JointMap:
+    """How the joints of made-up clips become those of the data set.
+
+    Raises:
+        UsageError: The teacher has no sentences for a part, or not all joints.
+    """
+    settings, layout = experiment.settings, experiment.source.layout
+    parts = layout.parts[settings.parts]
+    if lacking := [part for part in parts if part not in teacher.sentences]:
+        raise UsageError(
+            f"pretrain.teacher: {settings.pretrain.teacher} says nothing of "
+            f"{', '.join(lacking)}, but of {', '.join(teacher.sentences)}",
+            f"use --parts {len(teacher.sentences)}",
+        )
+    try:
+        return joint_map(teacher.layout, layout)
+    except DataError as error:
+        raise UsageError(f"pretrain.teacher: {error.message}", "train without a teacher") from error
+
+
+def _as_prepared(clip: MadeUpClip, joints_of: JointMap, e: Experiment) -> Tensor:
     """Joints [frames, M, V, 3] in the data set's layout, normalised as its clips are."""
-    target = e.source.layout
-    joints = joint_map(layout, target).apply(clip.joints.astype("float64")).astype("float32")
+    source = e.source
+    joints = joints_of.apply(clip.joints.astype("float64")).astype("float32")
+    if isinstance(source, Imported) and source.flat:
+        joints[..., 2] = 0
+    if isinstance(source, PersonFiller):
+        joints = source.fill_persons(joints)
     for name in e.settings.prepare.normalise:
-        joints = NORMALISATIONS[name](joints, target)
+        joints = NORMALISATIONS[name](joints, source.layout)
     return torch.from_numpy(joints)

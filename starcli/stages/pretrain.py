@@ -26,6 +26,7 @@ from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.schema import PretrainSection
 from starcli.stages.job import Job
+from starcli.stages.lessons import require_teachable
 from starcli.stages.plugin_checks import new_backbone
 from starcli.stages.text_objective import (
     TextAligner,
@@ -94,12 +95,15 @@ def require_possible(experiment: Experiment) -> None:
 
     Raises:
         StarError: The file of weights is missing, damaged, of another network, or saw an unseen
-            class; the device has no such precision; or the layout cannot be mirrored.
+            class; the device has no such precision; the layout cannot be mirrored; or the teacher
+            cannot teach its parts.
     """
     if experiment.settings.backbone.weights is None:
         _precision(experiment.settings.pretrain.precision, experiment.device)
         if experiment.settings.pretrain.mirror:
             counterparts(experiment.source.layout)
+        if experiment.teacher is not None:
+            require_teachable(experiment, experiment.teacher)
         return
     with torch.random.fork_rng(devices=[]):
         backbone = new_backbone(experiment)
@@ -199,8 +203,8 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         batch, targets = examples.batch(ids, draws)
         if taught is None or not isinstance(model, TextAligner):
             return model.loss(parallel(batch.to(e.device)), targets.to(e.device))
-        share = options.teacher_share
-        lesson = taught.lesson(further_draws(draws, round(len(ids) * share / (1 - share))))
+        count = round(len(ids) * options.teacher_share / (1 - options.teacher_share))
+        lesson = taught.lesson(further_draws(draws, max(count, 2)))
         both = torch.cat([batch, lesson.clips])
         return model.mixed_loss(parallel(both.to(e.device)), targets.to(e.device), lesson)
 
@@ -217,7 +221,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         _optimizer(model, options),
         what=f"pretrain ({job.role})",
         size=len(task.train),
-        batch=_own_batch(options, taught=e.teacher is not None),
+        batch=options.batch if taught is None else options.own_batch,
         epochs=options.epochs,
         seed=seed,
         rate=rate,
@@ -235,11 +239,6 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     if taught is not None:
         summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
     return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
-
-
-def _own_batch(options: PretrainSection, *, taught: bool) -> int:
-    """How many clips of a batch are of the data set; with a teacher the others are of it."""
-    return max(2, round(options.batch * (1 - options.teacher_share))) if taught else options.batch
 
 
 def _summary(task: Task, numerics: Numerics, history: History) -> dict[str, object]:
@@ -262,7 +261,7 @@ def further_draws(draws: Tensor, count: int) -> Tensor:
     """
     first, last = ((draws[0, [0, -1]].double() * 2**24).long()).tolist()
     source = torch.Generator().manual_seed(first * 2**24 + last)
-    return torch.rand(max(count, 2), draws.shape[1], generator=source)
+    return torch.rand(count, draws.shape[1], generator=source)
 
 
 class _Examples:

@@ -12,7 +12,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from starcli import pipeline
-from starcli.contracts import MadeUpClip
+from starcli.contracts import MadeUpClip, NoSettings
+from starcli.data.imported import Imported
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
@@ -50,10 +51,20 @@ class Teaching:
         return MadeUpClip(joints, self.movements[name], said)
 
 
-def lessons(unlearned: Collection[str] = (), parts: int = 6, **changes: Any) -> Lessons:
+class Pictures(Imported):
+    """Clips of pictures."""
+
+    flat = True
+    layout = KINECT_V2
+
+
+def lessons(
+    unlearned: Collection[str] = (), parts: int = 6, modality: str = "joint", **changes: Any
+) -> Lessons:
     """Lessons for simulated clips, whose texts all differ by a right angle."""
     values = {"pretrain.objective": "texts", "pretrain.teacher": "movements", "parts": parts}
-    e = Experiment(load({**values, **{f"pretrain.{k}": v for k, v in changes.items()}}))
+    values |= {f"pretrain.{key}": value for key, value in changes.items()}
+    e = Experiment(load({**values, "extract.modality": modality}))
     teacher = Teaching()
     texts = [text for of in teacher.sentences.values() for text in of]
     texts += [name for names in teacher.movements.values() for name in names]
@@ -97,6 +108,24 @@ def test_the_whole_is_the_name_and_the_sentences() -> None:
         assert all(vector[text.argmax()] > 0 for text in said)
 
 
+def test_made_up_clips_are_read_as_the_data_sets_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = torch.rand(3, 8)
+    joints = lessons().lesson(draws).clips
+    bones = lessons(modality="bone").lesson(draws).clips
+    for child, parent in KINECT_V2.bones:
+        vectors = joints[:, :, :, child] - joints[:, :, :, parent]
+        torch.testing.assert_close(bones[:, :, :, child], vectors)
+    pictures = lessons(rotation=0)
+    pictures.experiment.__dict__["source"] = Pictures(NoSettings())
+    assert joints[:, 2].any() and not pictures.lesson(draws).clips[:, 2].any()
+    twice = lessons()
+    fill = staticmethod(lambda clip: np.repeat(clip, 2, axis=1))
+    monkeypatch.setattr(type(twice.experiment.source), "fill_persons", fill, raising=False)
+    both = twice.lesson(draws).clips
+    torch.testing.assert_close(both[..., 0], joints[..., 0])
+    torch.testing.assert_close(both[..., 1], joints[..., 0])
+
+
 def test_draws_decide_and_further_ones_follow_from_them() -> None:
     draws = torch.rand(4, 8)
     one, two = lessons().lesson(draws), lessons().lesson(draws)
@@ -115,6 +144,15 @@ def test_what_cannot_be_taught_is_refused() -> None:
         _ = tiny(Path("store"), pretrain__teacher="utd-mhad").teacher
     with pytest.raises(UsageError, match="use objective=texts"):
         load({"pretrain.teacher": "movements"})
+    with pytest.raises(UsageError, match=r"a batch of 8 with a teacher_share of 0.9 has 1 clips"):
+        lessons(batch=8, teacher_share=0.9)
+
+
+def test_what_cannot_be_taught_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    e = tiny(tmp_path / "store", parts=2, pretrain__teacher="movements")
+    with pytest.raises(UsageError, match="says nothing of upper body"):
+        pipeline.run_steps(e, "pretrain")
+    assert not list(e.store.all("describe")) and not list(e.store.all("prepare"))
 
 
 def test_texts_of_the_other_kind_are_lowered_by_three() -> None:
