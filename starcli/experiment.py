@@ -57,7 +57,8 @@ class Experiment:
         actions: Names that texts are made for; None for the classes of the data set.
 
     Raises:
-        UsageError: The data set has no such protocol, split or partition, or reads no recordings.
+        UsageError: The data set has no such protocol, split or partition, or reads no recordings;
+            or there is a teacher for weights that are not trained.
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class Experiment:
             raise UsageError(
                 f"{dataset.name} reads no recordings, but --raw names some",
                 "name their data set with --dataset",
+            )
+        if self.settings.backbone.weights and loaded.origins.get("pretrain.teacher") == "flag":
+            raise UsageError(
+                "--teacher has nothing to teach: weights are given in place of pretraining",
+                "leave --teacher or --weights out",
             )
         if self.settings.parts not in source.layout.parts:
             known = ", ".join(str(k) for k in sorted(source.layout.parts))

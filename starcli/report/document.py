@@ -141,6 +141,8 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
 
 def teacher_note(results: Mapping[str, Artifact]) -> str | None:
     """What every result must say of made-up movements that mean nearly what unseen classes do."""
+    if results["pretrain"].summary.get("made_up"):
+        return "TOLD: the weights given learned from made-up movements, of any meaning"
     teacher = results["pretrain"].summary.get("teacher")
     if teacher is None or not teacher["near"]:
         return None

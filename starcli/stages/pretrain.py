@@ -133,7 +133,7 @@ def run(job: Job) -> None:
         accuracy, count = judge.accuracy()
         kind = "test" if job.role == FINAL else "held-out training"
         summary |= {"accuracy": accuracy, "accuracy_clips": count, "accuracy_on": kind}
-    about = None if classes is None else {"dataset": classes.dataset, "classes": classes.classes}
+    about = None if classes is None else classes.document()
     job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
 
@@ -159,8 +159,13 @@ def _adopt(job: Job, model: Classifier, task: Task) -> Outcome:
     if fitted.classifier:
         model.fc.load_state_dict(fitted.classifier)
     job.progress.done(fitted.note)
+    taught = trained_on is not None and trained_on.teacher is not None
     return Outcome(
-        {"classes": None if learned is None else sorted(learned), "note": fitted.note},
+        {
+            "classes": None if learned is None else sorted(learned),
+            "note": fitted.note,
+            **({"made_up": True} if taught else {}),
+        },
         # All that the file says, not only what concerns this data set: results are taken elsewhere.
         trained_on,
         # A classifier of as many other classes, or in another order, fits and names nothing right.
@@ -238,7 +243,8 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     summary = _summary(task, numerics, history)
     if taught is not None:
         summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
-    return Outcome(summary, TrainedOn(e.settings.dataset.name, names), classifies=True)
+    teacher = None if taught is None else options.teacher
+    return Outcome(summary, TrainedOn(e.settings.dataset.name, names, teacher), classifies=True)
 
 
 def _summary(task: Task, numerics: Numerics, history: History) -> dict[str, object]:

@@ -35,10 +35,18 @@ class TrainedOn:
     Args:
         dataset: Name of the data set plugin; None where only class names are known.
         classes: Class names, or all classes of `dataset`.
+        teacher: Name of the data set of made-up clips that were learned from as well; None for
+            none.
     """
 
     dataset: str | None
     classes: tuple[str, ...] | Literal["all"]
+    teacher: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """What a file of ours says of it."""
+        taught = {} if self.teacher is None else {"teacher": self.teacher}
+        return {"dataset": self.dataset, "classes": self.classes, **taught}
 
 
 @dataclass(frozen=True)
@@ -96,16 +104,18 @@ def _recorded(path: Path, text: str) -> TrainedOn:
     try:
         content = json.loads(text)
         dataset, classes = content["dataset"], content["classes"]
+        teacher = content.get("teacher")
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise DataError(
             f"its metadata is not understood ({plain(error)})", CHECK, file=path
         ) from error
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if not (named or classes == "all") or not (dataset is None or isinstance(dataset, str)):
+    plain_names = all(name is None or isinstance(name, str) for name in (dataset, teacher))
+    if not (named or classes == "all") or not plain_names:
         raise DataError(
             "its metadata is not understood: expected dataset and classes", CHECK, file=path
         )
-    return TrainedOn(dataset, tuple(classes) if named else "all")
+    return TrainedOn(dataset, tuple(classes) if named else "all", teacher)
 
 
 def _known(tensors: Mapping[str, Tensor]) -> TrainedOn | None:

@@ -17,9 +17,11 @@ from starcli.data.imported import Imported
 from starcli.data.normalise import Joints
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
+from starcli.report.document import teacher_note
 from starcli.settings.resolve import load
 from starcli.stages.lessons import Lesson, Lessons
 from starcli.stages.pretrain import further_draws
+from starcli.weights.matching import TrainedOn, read_weights
 from starcli_plugins.layouts import KINECT_V2
 from tests.stages.test_text_objective import aligner, clip, tiny
 
@@ -157,6 +159,11 @@ def test_what_cannot_be_taught_is_refused() -> None:
         lessons(batch=8, teacher_share=0.9)
 
 
+def test_a_teacher_beside_given_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--teacher has nothing to teach"):
+        tiny(tmp_path / "store", pretrain__teacher="movements", backbone__weights="some.pt")
+
+
 def test_what_cannot_be_taught_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
     e = tiny(tmp_path / "store", parts=2, pretrain__teacher="movements")
     with pytest.raises(UsageError, match="says nothing of upper body"):
@@ -191,6 +198,16 @@ def test_a_run_with_a_teacher_notes_what_was_near(tmp_path: Path) -> None:
     recipe = results["pretrain"].meta["recipe"]
     assert recipe["teacher"]["plugin"] == "starcli:movements" and recipe["teacher"]["content"]
     assert recipe["pretrain"]["teacher_share"] == 0.5
+    assert (
+        teacher_note(results)
+        == f"{len(noted['near'])} made-up movements near to unseen classes were left out"
+    )
+    weights = results["pretrain"].path / "data.safetensors"
+    assert read_weights(weights).trained_on == TrainedOn(
+        "simulated", tuple(e.source.classes[label] for label in e.seen), "movements"
+    )
+    taken, _ = pipeline.run_steps(tiny(tmp_path / "store", backbone__weights=weights), "pretrain")
+    assert str(teacher_note(taken)).startswith("TOLD: the weights given learned from made-up")
     again = tiny(tmp_path / "store", pretrain__teacher="movements", pretrain__teacher_clips=7)
     waits = {p.step.name: p.artifact is None for p in pipeline.plan(again, "pretrain")}
     assert waits == {name: name.startswith("pretrain") for name in waits}

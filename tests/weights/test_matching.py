@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from starcli.errors import DataError, NumericalError, StarError
+from starcli.store.artifacts import save_tensors
 from starcli.weights import files
 from starcli.weights.matching import (
     Fitted,
@@ -175,6 +176,15 @@ def test_safetensors_of_ours_say_what_they_saw(tmp_path: Path) -> None:
     assert weights.trained_on == TrainedOn("ntu60", ("walk", "Sit  down"))
 
 
+@pytest.mark.parametrize("teacher", [None, "movements"])
+def test_what_weights_were_trained_on_is_read_as_it_was_written(
+    tmp_path: Path, teacher: str | None
+) -> None:
+    trained_on = TrainedOn("ntu60", ("walk",), teacher)
+    save_tensors(state(), tmp_path / "a", trained_on.document())
+    assert read_weights(tmp_path / "a").trained_on == trained_on
+
+
 def test_foreign_safetensors_say_nothing(tmp_path: Path) -> None:
     save_file(state(), tmp_path / "a", metadata={"format": "pt"})
     assert read_weights(tmp_path / "a").trained_on is None
@@ -199,6 +209,7 @@ def test_safetensors_are_read_in_one_order(tmp_path: Path) -> None:
         '{"dataset": "x", "classes": "some"}',
         '{"dataset": 3, "classes": []}',
         '{"dataset": null, "classes": [1]}',
+        '{"dataset": null, "classes": [], "teacher": 3}',
         "[" * 100_000,
     ],
 )
