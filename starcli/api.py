@@ -316,9 +316,11 @@ def open_model(
     if name is not None and is_folder(str(name)):
         return load(name, config=config, device=device)
     given = {} if store is None else {"run.store": store}
-    here = runs.names(run_section(given, None if config is None else Path(config)).store)
-    known = shipped()
+    root = run_section(given, None if config is None else Path(config)).store
+    here, known = runs.names(root), shipped()
     model = str(name) if name is not None else DEFAULT
+    if model not in (*here, *known, "latest"):
+        raise UsageError(f"no run '{model}' in {root}", suggest(model, (*here, *known)))
     if model in known and (model not in here if name is not None else not here):
         return load(known[model], config=config, device=device)
     return open_run(None if name is None else str(name), store=store, config=config, device=device)
@@ -526,14 +528,15 @@ def load(
         DataError: A file is missing or damaged, or of a newer version.
         MissingError: A plugin that the model was made with is not installed.
     """
+    from starcli.exporting.config import is_folder
     from starcli.exporting.load import open_exported
     from starcli.exporting.shipped import shipped
     from starcli.settings.resolve import run_section
 
     given = {} if device is None else {"run.device": device}
     place = run_section(given, None if config is None else Path(config))
-    path = Path(folder)
-    return open_exported(path if path.exists() else shipped().get(str(folder), path), place.device)
+    known = {} if is_folder(str(folder)) else shipped()
+    return open_exported(known.get(str(folder), Path(folder)), place.device)
 
 
 def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedModel:

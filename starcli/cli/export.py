@@ -55,17 +55,23 @@ def _run_and_folder(
     """What the arguments mean: a run and a folder, or a folder alone.
 
     Raises:
-        UsageError: There is no folder.
+        UsageError: There is no folder, or the model of this name is one.
     """
+    from starcli.exporting.shipped import shipped
     from starcli.settings.resolve import run_section
     from starcli.store import runs
 
-    if second is not None:
-        return first, path(second)
     if first is None:
         raise UsageError("the folder is missing", "use: starcli export DIR")
     root = run_section({} if store is None else {"run.store": store}, config).store
-    if first == "latest" or first in runs.names(root):
+    here, known = runs.names(root), shipped()
+    if second is not None:
+        if first in known and first not in here:
+            raise UsageError(
+                f"'{first}' is no run, but shipped as an exported model", f"copy {known[first]}"
+            )
+        return first, path(second)
+    if first == "latest" or first in here:
         raise UsageError(
             f"'{first}' is a run, and the folder is missing", f"use: starcli export {first} DIR"
         )

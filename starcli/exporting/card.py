@@ -45,6 +45,8 @@ def card_text(config: Config, evaluation: Evaluation, request: str | None) -> st
 def _facts(config: Config, evaluation: Evaluation) -> dict[str, object]:
     """What machines read."""
     dataset = config.dataset
+    args = {"seed": config.seed, "selected_by": config.selected_by}
+    admitted = {} if config.warning is None else {"warning": config.warning}
     return {
         "library_name": "starcli",
         "tags": list(TAGS),
@@ -62,7 +64,7 @@ def _facts(config: Config, evaluation: Evaluation) -> dict[str, object]:
                             "type": dataset.name,
                             "config": dataset.protocol,
                             "split": dataset.split,
-                            "args": {"seed": config.seed, "selected_by": config.selected_by},
+                            "args": {**args, **admitted},
                         },
                         "metrics": [
                             {"type": "accuracy", "name": f"{name}: {meaning}", "value": value}

@@ -35,7 +35,8 @@ def test_it_is_undamaged_and_its_card_admits_what_it_was_told() -> None:
     model = starcli.load(DEFAULT)
     assert model.name == DEFAULT and model.warning and model.warning.startswith("TOLD")
     assert sum(file.stat().st_size for file in folder.iterdir()) < 8e6
-    assert "TOLD" in (folder / "README.md").read_text("utf-8")
+    card = (folder / "README.md").read_text("utf-8")
+    assert f"warning: {json.dumps(model.warning)}\n" in card and f"\n{model.warning}.\n" in card
 
 
 def test_without_a_run_it_names_actions(cli: Cli, clips: Path, tmp_path: Path) -> None:
@@ -74,3 +75,23 @@ def test_a_run_of_the_same_name_comes_first(cli: Cli, tmp_path: Path) -> None:
     with pytest.raises(starcli.StarError):
         starcli.api.open_model(store=store)
     assert starcli.load(DEFAULT).name == DEFAULT
+
+
+def test_a_folder_of_its_name_that_is_no_model_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / DEFAULT).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert starcli.load(DEFAULT).name == DEFAULT
+
+
+def test_a_name_that_is_nearly_its_own_is_corrected(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("predict", str(tmp_path), "--run", "generall", "--store", str(tmp_path / "store"))
+    assert outcome.code == 2 and "no run 'generall' in" in outcome.err
+    assert f"did you mean '{DEFAULT}'" in outcome.err
+
+
+def test_it_is_exported_already(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("export", DEFAULT, str(tmp_path / "new"), "--store", str(tmp_path / "store"))
+    assert outcome.code == 2 and f"copy {shipped()[DEFAULT]}" in outcome.err
+    assert not (tmp_path / "new").exists()

@@ -593,3 +593,16 @@ def test_a_teacher_leaves_out_what_it_is_told_to(source: Movements) -> None:
     small = Movements(Movements.Settings(clips=2, layout="openni-15"))
     assert small.make_up(3, ()).joints.shape[2:] == (15, 3) == (len(small.layout.joints), 3)
     assert source.fingerprint() == small.fingerprint()
+
+
+def test_the_documentation_counts_them() -> None:
+    def text(path: str) -> str:
+        return (ROOT / path).read_text("utf-8")
+
+    assert f"[{len(ALL)} movements]" in text("docs/how-to/pretraining.md")
+    assert f"{len(ALL)} entries" in text("CHANGELOG.md")
+    assert f"`movements` ({len(members())} actions)" in text("docs/how-to/recordings.md")
+
+
+def test_pictures_show_movements_as_they_are_written() -> None:
+    assert runpy.run_path(str(ROOT / "docs" / "movements_sheet.py"))["EXACT"] == EXACT
