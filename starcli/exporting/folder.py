@@ -101,7 +101,13 @@ def _tensors(model: TrainedModel, half: bool) -> dict[str, Tensor]:
     tensors = {**states, "text.vectors": model.bank.vectors}
     if not half:
         return tensors
-    return {name: t.half() if t.dtype == torch.float32 else t for name, t in tensors.items()}
+    return {name: halved(tensor) for name, tensor in tensors.items()}
+
+
+def halved(tensor: Tensor) -> Tensor:
+    """A tensor of float32 as float16, where that can hold its numbers; any other as it is."""
+    half = tensor.half()
+    return half if tensor.dtype == torch.float32 and half.isfinite().all() else tensor
 
 
 def _config(

@@ -27,6 +27,8 @@ REVISIONS: Mapping[str, int] = {
     "calibrate": 4,
 }
 """Stage -> number of its algorithm."""
+LESSONS = 2
+"""Number of how made-up clips are left out, read and mixed in, raised as those of stages."""
 SHARD_MB = 64.0
 
 
@@ -70,7 +72,9 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "frames": settings.pretrain.frames,
         }
     training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
-    return {**common, "pretrain": training, "seed": settings.seed, **experiment.teacher_recipe()}
+    teacher = experiment.teacher_recipe()
+    taught = {**teacher, "lessons": LESSONS} if teacher else {}
+    return {**common, "pretrain": training, "seed": settings.seed, **taught}
 
 
 def _of_texts(settings: Settings) -> tuple[str, ...]:

@@ -51,7 +51,11 @@ def _words(name: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ping", "ting", "ing", "es", "s", "e"):
+    """What forms of a word have in common: of `hug` and `hugging`, of `carry` and `carries`."""
+    for ending in ("ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
+            word = word.removesuffix(ending)
+            break
+    if len(word) > 3 and word[-1] == word[-2]:
+        word = word[:-1]
+    return re.sub(r"(?<=..)y$", "i", word)

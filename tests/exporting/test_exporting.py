@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from huggingface_hub import ModelCard
 
 import starcli
@@ -19,6 +20,7 @@ from starcli import registry
 from starcli.contracts import Clip, facets_of, is_in_text_space
 from starcli.errors import IncompatibleError, MissingError, UsageError
 from starcli.exporting.config import CARD, CONFIG, NAMES, TENSORS, Config, _seal
+from starcli.exporting.folder import halved
 from tests.progress import Watching
 from tests.test_pipeline import TINY, Cli
 from tests.test_readme import own_clips
@@ -449,3 +451,13 @@ def test_texts_that_cannot_be_made_name_no_folder_that_is_gone(model: Path, clip
     assert "--describer" in caught.value.fix
     with pytest.raises(UsageError, match="at least two actions"):
         starcli.predict(model, clips, actions="juggle", describer="names")
+
+
+def test_numbers_that_are_too_large_for_half_precision_stay_whole() -> None:
+    small, large, count = (
+        torch.tensor([0.1, 65504.0]),
+        torch.tensor([0.1, 1e6]),
+        torch.tensor(70000),
+    )
+    assert halved(small).dtype == torch.float16
+    assert halved(large) is large and halved(count) is count

@@ -21,6 +21,7 @@ from starcli.report.document import teacher_note
 from starcli.settings.resolve import load
 from starcli.stages.lessons import Lesson, Lessons
 from starcli.stages.pretrain import further_draws
+from starcli.stages.recipes import LESSONS
 from starcli.weights.matching import TrainedOn, read_weights
 from starcli_plugins.layouts import KINECT_V2
 from tests.stages.test_text_objective import aligner, clip, tiny
@@ -197,7 +198,7 @@ def test_a_run_with_a_teacher_notes_what_was_near(tmp_path: Path) -> None:
     assert set(noted["near"].values()) <= names
     recipe = results["pretrain"].meta["recipe"]
     assert recipe["teacher"]["plugin"] == "starcli:movements" and recipe["teacher"]["content"]
-    assert recipe["pretrain"]["teacher_share"] == 0.5
+    assert recipe["pretrain"]["teacher_share"] == 0.5 and recipe["lessons"] == LESSONS
     assert (
         teacher_note(results)
         == f"{len(noted['near'])} made-up movements near to unseen classes were left out"

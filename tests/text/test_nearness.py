@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -35,3 +36,29 @@ def test_one_name_of_several_is_enough_and_no_class_is_near_to_nothing() -> None
     known = vectors(wave=1.0, nod=0.0, say_hello=0.9)
     assert near_names({"a": ["nod", "say hello"]}, ["wave"], known) == {"a": "wave"}
     assert near_names({"a": ["nod", "say hello"]}, [], known) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("hug", "hugging"),
+        ("run", "running"),
+        ("jump", "jumping jacks"),
+        ("lift", "lifting"),
+        ("point", "pointing"),
+        ("hop", "hopping"),
+        ("sit", "sitting"),
+        ("wave", "waves"),
+        ("push", "pushes"),
+        ("carry", "carries"),
+        ("carry", "carrying"),
+        ("kick", "kicked"),
+        ("write", "writing"),
+        ("press", "pressing"),
+        ("roll", "rolled"),
+    ],
+)
+def test_forms_of_a_word_are_one(one: str, other: str) -> None:
+    apart = {one: torch.tensor([1.0, 0.0]), other: torch.tensor([0.0, 1.0])}
+    assert near_names({"a": [one]}, [other], apart) == {"a": other}
+    assert near_names({"a": [other]}, [one], apart) == {"a": one}
