@@ -14,7 +14,8 @@ from starcli.experiment import FINAL, VALIDATION, Experiment
 from starcli.settings.resolve import flatten
 from starcli.stages.job import Job
 from starcli.stages.recipes import RECIPES, REVISIONS
-from starcli.store.artifacts import Artifact, Finished, Recipe, key_of
+from starcli.store.artifacts import Artifact, Finished
+from starcli.store.recipe_key import Recipe, key_of
 from starcli.store.runs import Run, save_run
 from starcli.store.unfinished import sweep
 from starcli.training import tracking

@@ -14,7 +14,7 @@ from starcli.benchmark.table import Table, splits
 from starcli.errors import StarError, UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, for_chosen, load
-from starcli.store.artifacts import canonical
+from starcli.store.recipe_key import canonical
 
 AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
 """Settings, and sections of settings, that the training of a backbone does not depend on."""

@@ -40,7 +40,7 @@ from starcli.benchmark.paper import Column
 from starcli.errors import UsageError, suggest
 from starcli.settings.resolve import flatten
 from starcli.settings.schema import Section
-from starcli.store.artifacts import canonical
+from starcli.store.recipe_key import canonical
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

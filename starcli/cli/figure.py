@@ -41,7 +41,7 @@ def gamma(
     as_json: Json = False,
 ) -> None:
     """S, U and H over gamma, validation and test (figure 3 a, b)."""
-    from starcli.figures import gamma
+    from starcli.figures import gamma_curve
     from starcli.report.document import calibration_document
 
     experiments = _open(runs or [None], store, config, device)
@@ -51,7 +51,7 @@ def gamma(
     ]
     rows = [each.document(frozenset({"ok", "files"})) for each in calibrations]
     folder = out or _folder(experiments)
-    _show("gamma", folder, {"runs": rows}, lambda: gamma.draw(calibrations), as_json)
+    _show("gamma", folder, {"runs": rows}, lambda: gamma_curve.draw(calibrations), as_json)
 
 
 @figure.command()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starcli.errors import DataError
-from starcli.store.artifacts import Store, canonical
+from starcli.store.artifacts import Store
+from starcli.store.recipe_key import canonical
 
 State = tuple[int, int]
 """Size of a file, and the time of its last change."""

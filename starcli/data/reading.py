@@ -27,7 +27,8 @@ from starcli.data.body_frame import is_hip_centred
 from starcli.data.normalise import NORMALISATIONS
 from starcli.errors import DataError, ErrorFields
 from starcli.files import save_text, save_whole
-from starcli.store.artifacts import SHARD_BYTES, canonical
+from starcli.store.artifacts import SHARD_BYTES
+from starcli.store.recipe_key import canonical
 
 T = TypeVar("T")
 GROUP = 64

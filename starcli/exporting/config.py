@@ -16,7 +16,7 @@ from starcli.contracts import Modality, Normalisation
 from starcli.errors import DataError
 from starcli.evaluation.calibrated_stacking import GammaChoice
 from starcli.settings.schema import TextSection
-from starcli.store.artifacts import canonical
+from starcli.store.recipe_key import canonical
 
 FORMAT = 1
 """Version of the folder; a later starcli reads earlier ones."""

@@ -17,7 +17,7 @@ from starcli.evaluation.report import (
     GeneralizedWithOracle,
 )
 from starcli.experiment import Experiment
-from starcli.figures import gamma
+from starcli.figures import gamma_curve
 from starcli.figures.style import save
 from starcli.files import holds, save_text
 from starcli.stages.calibrate import open_report
@@ -209,6 +209,6 @@ def save_calibration(calibration: Calibration, choice: Choice, folder: Path) -> 
     text = json.dumps(calibration.document(frozenset({"ok", "run", "files"})), indent=2) + "\n"
     if not (holds(numbers, text) and picture.is_file()):
         # The picture first: where the numbers are there, it is theirs and not drawn again.
-        save(lambda: gamma.draw([calibration]), picture)
+        save(lambda: gamma_curve.draw([calibration]), picture)
         save_text(numbers, text)
     return calibration.model_copy(update={"files": [str(numbers), str(picture)]})

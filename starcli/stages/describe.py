@@ -15,7 +15,8 @@ from starcli.contracts import (
 )
 from starcli.experiment import Experiment
 from starcli.stages.job import Job
-from starcli.store.artifacts import Artifact, Recipe
+from starcli.store.artifacts import Artifact
+from starcli.store.recipe_key import Recipe
 from starcli.text.descriptions import read, require
 
 ANSWERS = "*.jsonl"

@@ -2,7 +2,7 @@
 
 A result is named by its recipe: what `RECIPES` gives, the stage's number in `REVISIONS`, which is
 raised when the same recipe gives another result, and the names of its inputs; `pipeline.plan` puts
-them together and `store.artifacts.key_of` hashes them. Stages import torch and recipes do not, so
+them together and `store.recipe_key.key_of` hashes them. Stages import torch and recipes do not, so
 that what is in the store is found without it.
 """
 

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, NotRequired
 from starcli import files
 from starcli.errors import DataError, OutputError, writes_to
 from starcli.store import verification
+from starcli.store.recipe_key import Recipe, canonical, key_of
 from starcli.store.unfinished import folder, working
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Recipe = Mapping[str, object]
 Json = Mapping[str, Any]
 """JSON of each stage's own; `Any`, since its readers know which stage made it."""
 SHARD_BYTES = 256 * 2**20
@@ -52,16 +52,6 @@ class Meta(verification.Record):
 
 META = {"stage", "key", "recipe", "summary", "files", "created", "seconds"}
 """What the description of every artifact has."""
-
-
-def canonical(value: object) -> str:
-    """JSON with one spelling per value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def key_of(recipe: Recipe) -> str:
-    """The name of what a recipe makes."""
-    return hashlib.sha256(canonical(recipe).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from starcli import pipeline
 from starcli.errors import UsageError
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
-from starcli.figures import attributes, confusion, gamma, space
+from starcli.figures import attributes, confusion, gamma_curve, space
 from starcli.figures.embedding import embed, pick, silhouette
 from starcli.figures.style import admit, save
 from starcli.settings.resolve import load
@@ -115,12 +115,12 @@ def test_gamma_draws_what_calibrate_finds(
     for run in found:
         stored = document(cli("calibrate", run["run"], "--store", store, "--json"))
         assert run == {key: stored[key] for key in run}
-    drawn = gamma.draw([Calibration.model_validate(run) for run in found])
+    drawn = gamma_curve.draw([Calibration.model_validate(run) for run in found])
     assert len(drawn.axes) == 4
     for number, axes in enumerate(drawn.axes):
         run, side = found[number // 2], ("validation", "test")[number % 2]
         curve = run["curves"][side]
-        for values, key in zip(lines(axes), gamma.LINES, strict=True):
+        for values, key in zip(lines(axes), gamma_curve.LINES, strict=True):
             assert values == [100 * value for value in curve[key]]
         chosen, *oracle = [float(np.asarray(line.get_xdata())[0]) for line in axes.lines]
         assert chosen == run["gamma"]["gamma"] == run["calibrator"]["gamma"]
@@ -139,7 +139,7 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     """Where `calibrate` draws it; `figure gamma` never chooses on test."""
     found = document(cli("calibrate", "m4", "--select", "oracle", "--store", store, "--json"))
     require_drawn_png(Path(found["files"][1]))
-    drawn = gamma.draw([Calibration.model_validate(found)])
+    drawn = gamma_curve.draw([Calibration.model_validate(found)])
     assert "test clips, which choose gamma" in drawn.axes[1].get_title()
     assert "(oracle, never a result)" in drawn.legends[0].get_texts()[1].get_text()
 
@@ -151,8 +151,8 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
 def test_titles_tell_of_the_gamma_that_is_drawn(cli: Cli, store: str, options: list[str]) -> None:
     """And of H there: of a fixed one as of a chosen one."""
     found = document(cli("calibrate", "m4", *options, "--store", store, "--json"))
-    drawn = gamma.draw([Calibration.model_validate(found)])
-    for axes, side in zip(drawn.axes, gamma.CLIPS, strict=True):
+    drawn = gamma_curve.draw([Calibration.model_validate(found)])
+    for axes, side in zip(drawn.axes, gamma_curve.CLIPS, strict=True):
         line = float(np.asarray(axes.lines[0].get_xdata())[0])
         curve = found["curves"][side]
         there = curve["harmonic_mean"][sum(point <= line for point in curve["breakpoints"])]

@@ -19,7 +19,8 @@ import torch
 from starcli import files
 from starcli.errors import DataError, OutputError, UsageError
 from starcli.files import digest
-from starcli.store.artifacts import SHARD_BYTES, Store, canonical, key_of, split_evenly
+from starcli.store.artifacts import SHARD_BYTES, Store, split_evenly
+from starcli.store.recipe_key import canonical, key_of
 from starcli.store.runs import Run, load_run, save_run
 from starcli.store.unfinished import sweep
 

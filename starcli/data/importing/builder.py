@@ -26,7 +26,8 @@ from starcli.data.importing.sources import unpacked
 from starcli.data.normalise import checked
 from starcli.errors import DataError, UsageError, writes_to
 from starcli.files import digest, save_text, save_whole, sync
-from starcli.store.artifacts import SHARD_BYTES, canonical
+from starcli.store.artifacts import SHARD_BYTES
+from starcli.store.recipe_key import canonical
 from starcli.store.unfinished import sweep, working
 
 Joints = npt.NDArray[np.float32]
