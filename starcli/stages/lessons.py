@@ -80,12 +80,13 @@ class Lessons:
         unit = {text: normalize(vector, dim=0) for text, vector in vectors.items()}
         self.near = near_names(teacher.movements, unlearned, unit)
         self.left_out = () if settings.pretrain.teacher_told else tuple(sorted(self.near))
-        if not any(set(teacher.movements) - set(self.left_out)):
+        named = {movement for movement, names in teacher.movements.items() if names}
+        if named <= set(self.left_out):
             raise UsageError(
                 "pretrain.teacher: every movement is near to an unseen class",
                 "train without a teacher, or with --set pretrain.teacher_told=true",
             )
-        self.names = unit
+        self.vectors = unit
         self.parts = parts
         self.sentences = [tuple(teacher.sentences[part]) for part in parts]
         self.texts = [torch.stack([unit[text] for text in texts]) for texts in self.sentences]
@@ -131,7 +132,7 @@ class Lessons:
         names = [
             clip.names[pick % len(clip.names)] for (_, clip), pick in zip(made, picks, strict=True)
         ]
-        chosen.insert(0, torch.stack([self.names[name] for name in names]))
+        chosen.insert(0, torch.stack([self.vectors[name] for name in names]))
         wholes = whole(torch.stack(chosen, 1))
         order = torch.arange(len(wholes))
         return Lesson(

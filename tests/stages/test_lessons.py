@@ -152,6 +152,8 @@ def test_what_cannot_be_taught_is_refused() -> None:
     with pytest.raises(UsageError, match="says nothing of upper body") as caught:
         lessons(parts=2)
     assert caught.value.fix == "use --parts 6"
+    with pytest.raises(UsageError, match="every movement is near to an unseen class"):
+        lessons(["wave", "kick"])
     with pytest.raises(UsageError, match="makes up no clips"):
         _ = tiny(Path("store"), pretrain__teacher="utd-mhad").teacher
     with pytest.raises(UsageError, match="use objective=texts"):
