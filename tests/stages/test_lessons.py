@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from starcli import pipeline
-from starcli.contracts import MadeUpClip, NoSettings
+from starcli.contracts import MadeUpClip, NoSettings, Progress
 from starcli.data.imported import Imported
 from starcli.data.normalise import Joints
 from starcli.errors import UsageError
@@ -24,6 +24,7 @@ from starcli.stages.pretrain import further_draws
 from starcli.stages.recipes import LESSONS
 from starcli.weights.matching import TrainedOn, read_weights
 from starcli_plugins.layouts import KINECT_V2
+from tests.progress import Watching
 from tests.stages.test_text_objective import aligner, clip, tiny
 
 PARTS = tuple(KINECT_V2.parts[6])
@@ -214,3 +215,22 @@ def test_a_run_with_a_teacher_notes_what_was_near(tmp_path: Path) -> None:
     again = tiny(tmp_path / "store", pretrain__teacher="movements", pretrain__teacher_clips=7)
     waits = {p.step.name: p.artifact is None for p in pipeline.plan(again, "pretrain")}
     assert waits == {name: name.startswith("pretrain") for name in waits}
+
+
+@pytest.mark.slow
+def test_a_run_with_a_teacher_continues_as_if_undisturbed(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == "pretrain (final)" and done > total // 2:
+            raise StoppedError
+
+    def weights(folder: str, **stops: Progress) -> Mapping[str, torch.Tensor]:
+        e = tiny(tmp_path / folder, pretrain__teacher="movements", pretrain__teacher_clips=6)
+        return pipeline.run_steps(e, "pretrain", **stops)[0]["pretrain"].tensors()
+
+    with pytest.raises(StoppedError):
+        weights("one", progress=Watching(interrupt))
+    again, undisturbed = weights("one"), weights("other")
+    assert all(torch.equal(again[name], undisturbed[name]) for name in undisturbed)
