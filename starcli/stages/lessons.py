@@ -7,7 +7,7 @@ them: names are near where a word of the one is in the other, or where their vec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -147,7 +147,7 @@ class Lessons:
         if number not in self._pool:
             clip = self.teacher.make_up((self.seed + number) % 2**63, self.left_out)
             joints = _as_prepared(clip, self._map, self.experiment)
-            self._pool[number] = joints, clip
+            self._pool[number] = joints, replace(clip, joints=clip.joints[:0])  # kept once
         return self._pool[number]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.report.document import teacher_note
 from starcli.settings.resolve import load
-from starcli.stages.lessons import Lesson, Lessons
+from starcli.stages.lessons import Lesson, Lessons, require_teachable
 from starcli.stages.pretrain import further_draws
 from starcli.stages.recipes import LESSONS
 from starcli.weights.matching import TrainedOn, read_weights
@@ -161,6 +162,17 @@ def test_what_cannot_be_taught_is_refused() -> None:
         load({"pretrain.teacher": "movements"})
     with pytest.raises(UsageError, match=r"a batch of 8 with a teacher_share of 0.9 has 1 clips"):
         lessons(batch=8, teacher_share=0.9)
+
+
+def test_joints_that_a_teacher_does_not_have_are_refused() -> None:
+    taught = lessons()
+    source = Pictures(NoSettings())
+    names = ("tail", *KINECT_V2.joints[1:])
+    source.layout = replace(KINECT_V2, name="tailed", joints=names)
+    taught.experiment.__dict__["source"] = source
+    with pytest.raises(UsageError, match="pretrain.teacher: .*tail of tailed") as caught:
+        require_teachable(taught.experiment, taught.teacher)
+    assert caught.value.fix == "train without a teacher"
 
 
 def test_a_teacher_beside_given_weights_is_refused(tmp_path: Path) -> None:
