@@ -170,7 +170,7 @@ def test_joints_that_a_teacher_does_not_have_are_refused() -> None:
     names = ("tail", *KINECT_V2.joints[1:])
     source.layout = replace(KINECT_V2, name="tailed", joints=names)
     taught.experiment.__dict__["source"] = source
-    with pytest.raises(UsageError, match="pretrain.teacher: .*tail of tailed") as caught:
+    with pytest.raises(UsageError, match=r"pretrain\.teacher: .*tail of tailed") as caught:
         require_teachable(taught.experiment, taught.teacher)
     assert caught.value.fix == "train without a teacher"
 
