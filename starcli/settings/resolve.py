@@ -8,6 +8,7 @@ A section of a plugin holds its name and the plugin's own settings beside it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tomllib
@@ -28,7 +29,7 @@ from pydantic_settings import (
 from starcli import files, registry
 from starcli.contracts import DatasetSource, Kind, Plugin, Presets, PretrainRecipes
 from starcli.data import imported
-from starcli.errors import UsageError, suggest
+from starcli.errors import StarError, UsageError, suggest
 from starcli.settings.schema import (
     BackboneSection,
     DatasetSection,
@@ -349,10 +350,11 @@ def for_chosen(values: Mapping[str, object], merged: Mapping[str, object]) -> di
 def _preset(name: str) -> Mapping[str, object]:
     """The settings of a preset, which one of the data sets has."""
     presets: dict[str, Mapping[str, object]] = {}
-    for entry in registry.entries("dataset"):
-        plugin: object = registry.declared("dataset", entry.name)
-        if isinstance(plugin, Presets):
-            presets |= plugin.presets
+    for entry in sorted(registry.entries("dataset"), key=lambda e: e.distribution != registry.OURS):
+        with contextlib.suppress(StarError):  # a broken plugin hurts only whoever asks for it
+            plugin: object = registry.declared("dataset", f"{entry.distribution}:{entry.name}")
+            if isinstance(plugin, Presets):
+                presets = {**plugin.presets, **presets}
     if name not in presets:
         raise UsageError(f"no preset '{name}'", suggest(name, presets))
     return presets[name]

@@ -131,6 +131,26 @@ def test_listing_imports_no_plugin(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_presets_and_shipped_models_are_there_beside_what_is_broken(tmp_path: Path) -> None:
+    points = "[starcli.datasets]\naaa = acme:Data\n[starcli.models]\nlost = acne.model\n"
+    install(tmp_path, "acme", points, "raise RuntimeError('imported')")
+    install(tmp_path, "bad", "[starcli.models]\nno equals sign here\n")
+    install(tmp_path, "good", "[starcli.models]\nmine = good_model\n")
+    (tmp_path / "good_model").mkdir()
+    (tmp_path / "good_model" / "__init__.py").write_text("raise RuntimeError('imported')", "utf-8")
+    script = (
+        "from starcli.settings.resolve import load; from starcli.exporting.shipped import shipped\n"
+        "print(load({'preset': 'general'}).settings.dataset.name, *sorted(shipped()))\n"
+        "print(shipped()['mine'])"
+    )
+    done = python(tmp_path, "-c", script)
+    assert done.stdout.split("\n")[:2] == [
+        "movements general mine",
+        str(tmp_path / "good_model" / "model"),
+    ], done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
