@@ -129,7 +129,8 @@ def predict(
 def _refuse_old_order(
     sources: Sequence[Path], run: str | None, store: Path | None, config: Path | None
 ) -> None:
-    """Refuse a run as the first argument, where earlier versions had it."""
+    """Refuse a run as the first argument, where earlier versions had it, or a shipped model."""
+    from starcli.exporting.shipped import shipped
     from starcli.settings.resolve import run_section
     from starcli.store import runs
 
@@ -137,9 +138,11 @@ def _refuse_old_order(
     if run is not None or os.path.exists(name):
         return
     root = run_section({} if store is None else {"run.store": store}, config).store
-    if name == "latest" or name in runs.names(root):
+    is_run = name == "latest" or name in runs.names(root)
+    if is_run or name in shipped():
         line = shlex.join(["starcli", "predict", *(rest or ["SOURCE"]), "--run", name])
-        raise UsageError(f"'{name}' is a run, and recordings come first", f"use: {line}")
+        kind = "run" if is_run else "model"
+        raise UsageError(f"'{name}' is a {kind}, and recordings come first", f"use: {line}")
 
 
 def _print(predicted: Predicted) -> None:

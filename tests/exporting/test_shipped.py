@@ -95,3 +95,9 @@ def test_it_is_exported_already(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("export", DEFAULT, str(tmp_path / "new"), "--store", str(tmp_path / "store"))
     assert outcome.code == 2 and f"copy {shipped()[DEFAULT]}" in outcome.err
     assert not (tmp_path / "new").exists()
+
+
+def test_it_does_not_stand_where_recordings_do(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("predict", DEFAULT, "clips", "--store", str(tmp_path / "store"))
+    assert outcome.code == 2 and "'general' is a model, and recordings come first" in outcome.err
+    assert "use: starcli predict clips --run general" in outcome.err
