@@ -95,7 +95,7 @@ def evaluation_document(
         selected_by=SELECTED_BY[report.selection],
         validation_folds=len(experiment.folds),
         calibrator=report.calibrator,
-        caveats=report.caveats,
+        caveats=[*report.caveats, *teacher_caveats(results)],
         epochs=report.epochs,
         variant=results["train"].summary["variant"],
         zsl=report.zsl,
@@ -141,15 +141,23 @@ def backbone_note(experiment: Experiment, results: Mapping[str, Artifact]) -> st
 
 def teacher_note(results: Mapping[str, Artifact]) -> str | None:
     """What every result must say of made-up movements that mean nearly what unseen classes do."""
-    if results["pretrain"].summary.get("made_up"):
+    summary = results["pretrain"].summary
+    if summary.get("made_up"):
         return "TOLD: the weights given learned from made-up movements, of any meaning"
-    teacher = results["pretrain"].summary.get("teacher")
-    if teacher is None or not teacher["near"]:
+    teacher = summary.get("teacher")
+    if teacher is None or not teacher["told"] or not teacher["near"]:
         return None
-    count = len(teacher["near"])
-    if teacher["told"]:
-        return f"TOLD: {count} made-up movements near to unseen classes were learned from"
-    return f"{count} made-up movements near to unseen classes were left out"
+    return (
+        f"TOLD: {len(teacher['near'])} made-up movements near to unseen classes were learned from"
+    )
+
+
+def teacher_caveats(results: Mapping[str, Artifact]) -> list[str]:
+    """What a reader must know of a teacher that lacked movements near to unseen classes."""
+    teacher = results["pretrain"].summary.get("teacher")
+    if teacher is None or teacher["told"] or not teacher["near"]:
+        return []
+    return [f"{len(teacher['near'])} made-up movements near to unseen classes were left out"]
 
 
 def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
@@ -183,7 +191,7 @@ def calibration_document(
         validation_folds=len(experiment.folds),
         transductive=experiment.transductive,
         warning=warning(experiment, results),
-        caveats=report.caveats,
+        caveats=[*report.caveats, *teacher_caveats(results)],
         calibrator=report.calibrator,
         gamma=report.gamma,
         **measures(report),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from starcli.data.imported import Imported
 from starcli.data.normalise import Joints
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
-from starcli.report.document import teacher_note
+from starcli.report.document import teacher_caveats, teacher_note
 from starcli.settings.resolve import load
 from starcli.stages.lessons import Lesson, Lessons, require_teachable
 from starcli.stages.pretrain import further_draws
@@ -214,16 +214,15 @@ def test_a_run_with_a_teacher_notes_what_was_near(tmp_path: Path) -> None:
     recipe = results["pretrain"].meta["recipe"]
     assert recipe["teacher"]["plugin"] == "starcli:movements" and recipe["teacher"]["content"]
     assert recipe["pretrain"]["teacher_share"] == 0.5 and recipe["lessons"] == LESSONS
-    assert (
-        teacher_note(results)
-        == f"{len(noted['near'])} made-up movements near to unseen classes were left out"
-    )
+    left = f"{len(noted['near'])} made-up movements near to unseen classes were left out"
+    assert teacher_note(results) is None and teacher_caveats(results) == [left]
     weights = results["pretrain"].path / "data.safetensors"
     assert read_weights(weights).trained_on == TrainedOn(
         "simulated", tuple(e.source.classes[label] for label in e.seen), "movements"
     )
     taken, _ = pipeline.run_steps(tiny(tmp_path / "store", backbone__weights=weights), "pretrain")
     assert str(teacher_note(taken)).startswith("TOLD: the weights given learned from made-up")
+    assert teacher_caveats(taken) == []
     again = tiny(tmp_path / "store", pretrain__teacher="movements", pretrain__teacher_clips=7)
     waits = {p.step.name: p.artifact is None for p in pipeline.plan(again, "pretrain")}
     assert waits == {name: name.startswith("pretrain") for name in waits}
@@ -246,3 +245,27 @@ def test_a_run_with_a_teacher_continues_as_if_undisturbed(tmp_path: Path) -> Non
         weights("one", progress=Watching(interrupt))
     again, undisturbed = weights("one"), weights("other")
     assert all(torch.equal(again[name], undisturbed[name]) for name in undisturbed)
+
+
+@dataclass(frozen=True)
+class Summarised:
+    """A result of which the summary alone is read."""
+
+    summary: Mapping[str, object]
+
+
+@pytest.mark.parametrize(
+    ("near", "told", "marked", "caveats"),
+    [
+        ({"wave": "wave a hand"}, True, True, 0),
+        ({"wave": "wave a hand"}, False, False, 1),
+        ({}, True, False, 0),
+        ({}, False, False, 0),
+    ],
+)
+def test_a_result_is_marked_where_near_movements_were_learned_from(
+    near: Mapping[str, str], told: bool, marked: bool, caveats: int
+) -> None:
+    results: Any = {"pretrain": Summarised({"teacher": {"near": near, "told": told}})}
+    assert (teacher_note(results) is not None) == marked
+    assert len(teacher_caveats(results)) == caveats
