@@ -20,6 +20,7 @@ from starcli.errors import (
     bug,
     is_out_of_memory,
 )
+from starcli.processes import share_cores
 from starcli.training.distributed import fails_first, leave, leave_nothing, rank, size
 
 PLACES = {
@@ -76,6 +77,7 @@ def _silence(stream: int) -> None:
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    share_cores()
     leave_nothing()
     if rank() > 0:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (the leading process answers the user)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from starcli.processes import share_cores
 from tests.conftest import Outcome
 from tests.registry.test_registry import describer, install
 from tests.training.test_distributed import SETTINGS
@@ -347,3 +348,21 @@ def test_a_checked_plugin_ends_with_the_check(
     command.running(lambda: (tmp_path / "started").exists())
     command.process.kill()
     command.ends(-signal.SIGKILL)
+
+
+def test_waiting_threads_leave_their_core_unless_somebody_says_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for given, want in (
+        ({}, "1000"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+    ):
+        with monkeypatch.context() as patch:
+            for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+                patch.setenv(name, "")  # so that it is put back
+                patch.delenv(name)
+            for name, value in given.items():
+                patch.setenv(name, value)
+            share_cores()
+            assert os.environ.get("GOMP_SPINCOUNT") == want
