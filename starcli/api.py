@@ -320,7 +320,9 @@ def open_model(
     here, known = runs.names(root), shipped()
     model = str(name) if name is not None else DEFAULT
     if model not in (*here, *known, "latest"):
-        raise UsageError(f"no run '{model}' in {root}", suggest(model, (*here, *known)))
+        others = suggest(model, (*here, *known))
+        fix = others if here else f"{others}; or make one with: starcli train"
+        raise UsageError(f"no run '{model}' in {root}", fix)
     if model in known and (model not in here if name is not None else not here):
         return load(known[model], config=config, device=device)
     return open_run(None if name is None else str(name), store=store, config=config, device=device)

@@ -18,6 +18,8 @@ from multiprocessing import active_children, get_context, parent_process
 
 INTERVAL = 0.5
 """Seconds between two looks at the parent."""
+PATIENCE = 5.0
+"""Seconds that the threads of a pool have to end after its processes."""
 
 
 def share_cores() -> None:
@@ -70,7 +72,7 @@ def pool(
         start: How they start: fork or spawn.
         begin: What each does first.
     """
-    before = active_children()
+    before, threads = active_children(), set(threading.enumerate())
     with ProcessPoolExecutor(
         processes, get_context(start), _begin, (os.getpid(), begin)
     ) as executor:
@@ -82,6 +84,10 @@ def pool(
             executor.shutdown(wait=False, cancel_futures=True)
             for process in set(active_children()).difference(before):
                 process.kill()
+            # Python, as it ends, wakes the pool's thread by a pipe that this one may just close.
+            for thread in set(threading.enumerate()).difference(threads):
+                if thread.is_alive():  # not one that is only about to start
+                    thread.join(PATIENCE)
             raise
 
 
