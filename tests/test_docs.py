@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from typer.main import get_command
 
 import starcli
@@ -29,14 +30,23 @@ NEEDED = ("mkdocs", "material", "mkdocstrings", "mkdocstrings_handlers.python", 
 """What builds the site; the extra `docs`, and part of `test`."""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `mkdocs build --strict` makes it."""
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The site as `mkdocs build --strict` makes it, once for all processes of the tests."""
     for name in NEEDED:
         pytest.importorskip(name, reason=f"{name} is not installed: pip install '.[docs]'")
-    folder = tmp_path_factory.mktemp("site")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            build(folder)
+    return folder
+
+
+def build(folder: Path) -> None:
+    draft = folder.with_name("site-draft")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(draft)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -44,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )
     assert done.returncode == 0, done.stderr
-    return folder
+    draft.rename(folder)
 
 
 def article(site: Path, page: str) -> str:
