@@ -116,24 +116,10 @@ class Lessons:
         clips = pad(clips, (0, self.persons - clips.shape[4]))
         clips = modality(clips, self.experiment.source.layout.bones, extract.modality)
         picks = (draws[:, 0] * CHOICES).long().tolist()
-        right, lowered, chosen = [], [], []
-        for part, place, texts, apart in zip(
-            self.parts, self._place, self.texts, self.apart, strict=True
-        ):
-            true = [[place[text] for text in clip.sentences[part]] for _, clip in made]
-            meant = torch.tensor([of[pick % len(of)] for of, pick in zip(true, picks, strict=True)])
-            off = apart[meant].clone()
-            for row, of in zip(off, true, strict=True):
-                row[of] = torch.inf
-            off[torch.arange(len(off)), meant] = 0
-            right.append(meant)
-            lowered.append(off)
-            chosen.append(texts[meant])
-        names = [
-            clip.names[pick % len(clip.names)] for (_, clip), pick in zip(made, picks, strict=True)
-        ]
-        chosen.insert(0, torch.stack([self.vectors[name] for name in names]))
-        wholes = whole(torch.stack(chosen, 1))
+        said = [clip for _, clip in made]
+        of_parts = [self._of_part(n, said, picks) for n in range(len(self.parts))]
+        right, lowered = zip(*of_parts, strict=True)
+        wholes = self._of_whole(said, picks, right)
         order = torch.arange(len(wholes))
         return Lesson(
             clips,
@@ -141,6 +127,29 @@ class Lessons:
             [order, *right],
             [kept_apart(wholes, self.whole_limit), *lowered],
         )
+
+    def _of_part(
+        self, number: int, clips: Sequence[MadeUpClip], picks: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Of a part, the sentence that is meant for each clip [B], and what is taken off [B, N]."""
+        part, place = self.parts[number], self._place[number]
+        true = [[place[text] for text in clip.sentences[part]] for clip in clips]
+        meant = torch.tensor([of[pick % len(of)] for of, pick in zip(true, picks, strict=True)])
+        off = self.apart[number][meant].clone()
+        for row, of in zip(off, true, strict=True):
+            row[of] = torch.inf
+        off[torch.arange(len(off)), meant] = 0
+        return meant, off
+
+    def _of_whole(
+        self, clips: Sequence[MadeUpClip], picks: Sequence[int], right: Sequence[Tensor]
+    ) -> Tensor:
+        """Vectors of the whole clips [B, D]: of a name, and of the sentences that are meant."""
+        names = [
+            clip.names[pick % len(clip.names)] for clip, pick in zip(clips, picks, strict=True)
+        ]
+        sentences = [texts[meant] for texts, meant in zip(self.texts, right, strict=True)]
+        return whole(torch.stack([torch.stack([self.vectors[n] for n in names]), *sentences], 1))
 
     def _made(self, number: int) -> tuple[Tensor, MadeUpClip]:
         """A clip of the pool, prepared as the data set's own."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import starcli
+from starcli.errors import UsageError
 from starcli.exporting.shipped import DEFAULT, shipped
 from starcli_plugins.datasets.movements.composer import Composer
 from tests.conftest import Outcome
@@ -70,10 +71,9 @@ def test_a_run_of_the_same_name_comes_first(cli: Cli, tmp_path: Path) -> None:
 
     store = tmp_path / "store"
     save_run(store, DEFAULT, {"settings": {}, "raw": "", "weights": None, "steps": {}})
-    with pytest.raises(starcli.StarError):
-        starcli.api.open_model(DEFAULT, store=store)
-    with pytest.raises(starcli.StarError):
-        starcli.api.open_model(store=store)
+    for name in (DEFAULT, None):  # the run, which cannot be opened
+        with pytest.raises(UsageError, match="simulated has no protocol ''"):
+            starcli.api.open_model(name, store=store)
     assert starcli.load(DEFAULT).name == DEFAULT
 
 

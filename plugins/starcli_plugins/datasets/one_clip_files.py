@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +13,7 @@ from starcli.errors import DataError
 from starcli_plugins.datasets.io import archives
 
 
-class OneClipFiles:
+class OneClipFiles(ABC):
     """What data sets of one clip a file have in common; a subclass says what a file holds."""
 
     Settings: ClassVar[type[NoSettings]] = NoSettings
@@ -56,9 +57,9 @@ class OneClipFiles:
             )
         yield self.clip(recording, match)
 
+    @abstractmethod
     def clip(self, recording: Recording, match: re.Match[str]) -> Clip:
         """The clip of a file whose name matches the pattern."""
-        raise NotImplementedError
 
 
 def class_at(number: int, classes: Sequence[str], recording: Recording) -> int:

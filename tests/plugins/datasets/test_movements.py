@@ -561,17 +561,26 @@ def test_a_held_hand_is_raised_from_rest_and_lowered_again() -> None:
         heights.append(height[:, 1])
         still = Composer(EXACT).clip(seed, "hold-up").joints[:, 0].astype(np.float64)
         steady.append(joint(still, "right wrist") - joint(still, "right shoulder"))
-    assert min(h.min() for h in heights) < -0.4 and max(h.max() for h in heights) > 0.4
+    assert max(height.max() for height in heights) > 0.4
+    assert sum(height[0] < -0.4 for height in heights) >= 5, "it begins at rest"
+    assert sum(height[-1] < -0.4 for height in heights) >= 5, "it ends at rest"
     assert all(h[:, 1].min() > 0.4 for h in steady)
 
 
 def test_points_of_a_clip_lie_aside_together() -> None:
-    values = {**EXACT.model_dump(), "aside": 0.1}
-    for seed in range(4):
-        plain = Composer(EXACT).clip(seed, "hold-up")
-        moved = Composer(Settings.model_validate(values)).clip(seed, "hold-up")
-        assert len(plain.joints) == len(moved.joints)
-        assert not np.allclose(plain.joints, moved.joints, atol=1e-3)
+    """Where a wrist is from its shoulder differs between clips, by one way within each."""
+    values = Settings.model_validate({**EXACT.model_dump(), "aside": 0.1})
+    ways = []
+    for seed in range(12):
+        courses = []
+        for settings in (EXACT, values):
+            joints = Composer(settings).clip(seed, "remote").joints[:, 0].astype(np.float64)
+            courses.append(joint(joints, "right wrist") - joint(joints, "right shoulder"))
+        way = courses[1] - courses[0]
+        assert np.ptp(way, axis=0).max() < 0.03, "the same at all times"
+        ways.append(way.mean(0))
+    spread = np.std(ways, axis=0)
+    assert (spread > 0.015).all() and spread[1] == max(spread)
 
 
 def test_everyday_movements_are_chosen_more_often() -> None:

@@ -454,12 +454,13 @@ class _Stage:
     def perform(self, act: Act) -> None:
         """Add what an act does; only points in the air are met loosely, not those on the floor."""
         movement, plan, gain = act.movement, act.plan, act.gain
-        loose = 0.0 if movement.frame == "floor" else self.settings.loose
+        in_the_air = movement.frame != "floor"
+        loose, aside = (self.settings.loose, self.aside) if in_the_air else (0.0, np.zeros(3))
         for (channel, side), (times, points) in plan.limbs.items():
             at = act.at + (0.5 * side if movement.alternate else 0.0)
             if channel == "wrist":
                 points = _sized(points, gain) + self.rng.uniform(-loose, loose, points.shape)
-                points = points + (self.aside if loose else 0.0)
+                points += aside
                 if plan.repeats and len(points) > 1:
                     points[-1] = points[0]
                 course = self._swung(times, points, at, plan.repeats)

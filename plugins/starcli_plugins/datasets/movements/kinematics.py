@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from starcli_plugins.datasets.simulated.body import INDEX
-from starcli_plugins.datasets.simulated.body import Body as Offsets
+from starcli_plugins.datasets.simulated.body import Body as SimulatedBody
 
 Array = npt.NDArray[np.float64]
 
@@ -51,27 +51,8 @@ _THUMBS, _TIPS = map(_pair, ("thumb", "hand tip"))
 _HIPS, _KNEES, _ANKLES, _FEET = map(_pair, ("hip", "knee", "ankle", "foot"))
 
 
-@dataclass(frozen=True)
-class Body:
-    """One person's limb lengths.
-
-    Args:
-        offsets: Joint minus parent joint at rest, metres, [V, S]; the root's is 0.
-    """
-
-    offsets: Array
-
-    @classmethod
-    def of(
-        cls,
-        scale: float = 1.0,
-        arms: float = 1.0,
-        legs: float = 1.0,
-        trunk: float = 1.0,
-        width: float = 1.0,
-    ) -> Body:
-        """A body by its size relative to 1.7 m and the proportions of its parts."""
-        return cls(Offsets.of(scale, arms, legs, trunk, width).offsets)
+class Body(SimulatedBody):
+    """One person's limb lengths, and what inverse kinematics needs of them."""
 
     @cached_property
     def bones(self) -> Array:

@@ -7,7 +7,7 @@ z away from the camera, so the body faces -z. Units are metres and radians; S is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +104,7 @@ class Body:
         legs: float = 1.0,
         trunk: float = 1.0,
         width: float = 1.0,
-    ) -> Body:
+    ) -> Self:
         """A body by its size relative to 1.7 m and the proportions of its parts."""
         offsets = OFFSETS * scale
         for joint, name in enumerate(KINECT_V2.joints):
