@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.word_vectors import WordVectors
+from starcli_plugins.hub_files import digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +45,7 @@ class Glove50(WordVectors):
         """SHA-256 over the words and the vectors."""
         total = hashlib.sha256()
         for name in (INDEX, VECTORS):
-            with (self._folder / name).open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
+            total.update(bytes.fromhex(digest(self._folder / name)))
         return total.hexdigest()[:16]
 
     @cached_property
