@@ -241,8 +241,9 @@ def killing(mark: str, work: Callable[[], object]) -> Callable[[], object]:
             if Path(target).match(mark):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        os.replace = replaced
-        work()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "replace", replaced)
+            work()
 
     return until_then
 
