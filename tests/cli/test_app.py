@@ -20,6 +20,7 @@ from starcli import __version__
 from starcli.cli import console
 from starcli.errors import StarError
 from starcli.training.checkpoint import Checkpoint
+from tests import forks
 
 Cli = Callable[..., Any]
 SCRIPT = Path(sys.executable).with_name("starcli")
@@ -453,28 +454,18 @@ def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "starcli",
-        "pretrain",
-        *TINY,
-        "--set",
-        "pretrain.epochs=100000",
-        "--store",
-        "store",
-    ]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            while not list(tmp_path.rglob("checkpoint.safetensors")) and process.poll() is None:
-                time.sleep(0.05)
-            process.send_signal(number)
-            out, err = process.communicate(timeout=300)
-        finally:
-            process.kill()
-    assert process.returncode == code, err
+    command = ["pretrain", *TINY, "--set", "pretrain.epochs=100000", "--store", "store"]
+    process = forks.begin(forks.starcli(*command), tmp_path)
+    try:
+        while not list(tmp_path.rglob("checkpoint.safetensors")) and process.is_alive():
+            time.sleep(0.05)
+        assert process.pid is not None
+        os.kill(process.pid, number)
+        process.join(300)
+    finally:
+        process.kill()
+    out, err = ((tmp_path / name).read_text("utf-8") for name in (forks.OUT, forks.ERR))
+    assert process.exitcode == code, err
     assert out == ""
     assert "stopped; run the same command again" in err
     assert "Traceback" not in err
