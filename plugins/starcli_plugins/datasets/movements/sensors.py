@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from starcli_plugins.datasets.movements.gait import turned
-from starcli_plugins.datasets.movements.kinematics import Array, leaning
+from starcli_plugins.datasets.movements.kinematics import Array, leaning, turned
 from starcli_plugins.datasets.simulated.body import INDEX
 
 DROPPED = (("wrist", "hand", "hand tip", "thumb"), ("hand", "hand tip", "thumb"), ("ankle", "foot"))
