@@ -450,10 +450,11 @@ def predict(
 
     Returns:
         `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
-        `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
-        of recordings that could not be read or contradict a body; `warning`, what every result of
-        the run must admit; `warnings`, what was done to recordings by rule or is doubtful in them;
-        `notes`, what to beware of in the texts of new actions.
+        `file`, `clip` and `actions`, the best first, with name, role, score and probability, the
+        `margin` between the first two, and `none`, why it is none of these; `bad`, the errors of
+        recordings that could not be read; `warning`, what every result of the run must admit;
+        `warnings`, what was done to recordings by rule or is doubtful in them; `notes`, what to
+        beware of in the texts of new actions.
 
     Raises:
         DataError: No recording could be read.

@@ -349,7 +349,8 @@ def test_the_table_has_a_line_for_each_clip(cli: Cli, run: starcli.Run, clips: P
     for each in found["predictions"]:
         for action in each["actions"]:
             assert action["name"].split()[0] in flat
-            assert f"{action['score']:.3f}" in outcome.out
+            assert f"{100 * action['probability']:.1f}%" in flat
+        assert f"{100 * each['margin']:.1f}%" in flat
 
 
 @pytest.mark.parametrize(
