@@ -105,6 +105,8 @@ def evaluation_document(
             oracle_harmonic_mean=report.oracle.harmonic_mean,
             oracle_gamma=report.oracle.gamma,
         ),
+        confidence=report.confidence,
+        trust=report.trust,
         classes=_classes(experiment, report),
         run=run,
     )
@@ -195,6 +197,7 @@ def calibration_document(
         caveats=[*report.caveats, *teacher_caveats(results)],
         calibrator=report.calibrator,
         gamma=report.gamma,
+        confidence=report.confidence,
         **measures(report),
         harmonic_mean=report.gzsl.harmonic_mean,
         oracle=report.oracle,
