@@ -31,7 +31,7 @@ from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.api import Predicted
-    from starcli.prediction.predictor import Prediction
+    from starcli.prediction.predictor import Prediction, ToldCandidate
 
 Sources = Annotated[
     list[Path],
@@ -157,6 +157,17 @@ def _print(predicted: Predicted) -> None:
     count = len(predicted["candidates"])
     title = f"{predicted['run']}: best of {count} actions by probability{taken}{warning}"
     console.table(title, ("clip", *map(str, range(1, shown + 1)), "margin"), rows)
+    _print_told([each for each in predicted["candidates"] if each["role"] == "new"])
+
+
+def _print_told(new: Sequence[ToldCandidate]) -> None:
+    """Which of the new actions the model was told of, a line for each answer."""
+    lines: dict[str, list[str]] = {}
+    for each in new:
+        near = each["near"] and f" ({each['near']}, {each['similarity']:.2f})"
+        lines.setdefault(each["told"], []).append(f"{each['name']}{near or ''}")
+    for told, names in lines.items():
+        print(f"{told}: {', '.join(names)}")
 
 
 def _row(prediction: Prediction, shown: int) -> tuple[str, ...]:

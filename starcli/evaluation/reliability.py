@@ -81,13 +81,13 @@ def measure(scored: ScoredClips, gamma: float, sure: Confidence) -> Trust:
     every, truth = candidate_scores(scored, gamma)
     unseen, seen = sorted(scored.unseen), sorted(scored.seen)
     rows = scored.is_unseen
-    own = scored.scores[np.ix_(rows, unseen)]
+    own = scored.scores[rows][:, unseen]
     return Trust(
         zsl=reliability(own, np.searchsorted(unseen, scored.labels[rows]), sure.temperature),
         gzsl=reliability(every, truth, sure.temperature),
         false_alarms_seen=_none(every[scored.is_seen], sure.threshold),
         false_alarms_unseen=_none(every[rows], sure.threshold),
-        recognised=_none(scored.scores[np.ix_(rows, seen)], sure.threshold),
+        recognised=_none(scored.scores[rows][:, seen], sure.threshold),
     )
 
 

@@ -117,6 +117,7 @@ class Config(_Part):
         epochs: Of the method's training, chosen likewise.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
+        learned: Names of all that was learned from; empty in folders of format 1.
         digests: SHA-256 of the tensors' file, and of the rest of this one as canonical JSON.
     """
 
@@ -149,6 +150,7 @@ class Config(_Part):
     epochs: int
     variant: float | None
     warning: str | None
+    learned: tuple[str, ...] = ()
     digests: dict[str, str] = {}
 
     def save(self, folder: Path) -> None:

@@ -144,6 +144,7 @@ def _config(
         epochs=evaluation.epochs,
         variant=evaluation.variant,
         warning=model.warning,
+        learned=tuple(model.learned),
     )
 
 

@@ -52,6 +52,7 @@ class TrainedModel:
         warning: What every result must admit, in one line.
         device: Where to compute.
         describe: Gives further actions a text bank.
+        learned: Names of all that it learned from, classes and made-up movements.
         notes: What to beware of, a line each.
     """
 
@@ -75,6 +76,7 @@ class TrainedModel:
     warning: str | None
     device: torch.device
     describe: Describe
+    learned: Sequence[str] = field(default=())
     notes: Sequence[str] = field(default=())
 
     def encode(self, clips: ClipSet) -> Tensor:

@@ -23,6 +23,7 @@ from starcli.evaluation.metrics import require_finite
 from starcli.prediction.actions import Actions, extend, unknown
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.reader import Array, Form, Incoming, Reader
+from starcli.prediction.told import Told, told_of
 
 Among = Literal["all", "seen", "unseen"]
 
@@ -32,6 +33,10 @@ class Candidate(TypedDict):
 
     name: str
     role: str
+
+
+class ToldCandidate(Candidate, Told):
+    """A candidate, and what the model was told of it."""
 
 
 class Action(Candidate):
@@ -123,6 +128,10 @@ class Predictor:
         if candidate >= len(self.model.bank.classes):
             return "new"
         return "unseen" if candidate in self.model.unseen else "seen"
+
+    def told(self, candidate: int) -> Told:
+        """Whether the model learned from clips of an action, recorded or made up."""
+        return told_of(self.names[candidate], self.model.learned)
 
     @torch.inference_mode()
     def scores(self, clips: Sequence[Incoming]) -> Tensor:
@@ -224,10 +233,11 @@ def predict(
     if not named:
         raise _nothing(bad)
     sound, refused = _sound([clip for clip, _ in named])
-    for clip, prediction in named:
-        if clip.name in refused:
-            prediction.update(_nobody(refused[clip.name]))
-    return Predictions([each for _, each in named], bad, [*reader.warnings, *sound])
+    predictions: list[Prediction] = [
+        {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
+        for clip, prediction in named
+    ]
+    return Predictions(predictions, bad, [*reader.warnings, *sound])
 
 
 def _answers(predictor: Predictor, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
@@ -269,7 +279,8 @@ def _sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
     formats: dict[tuple[str, str], list[Known]] = {}
     for known in (clip.known for clip in clips if clip.known):
         formats.setdefault((known.format, known.facts.layout), []).append(known)
-    warnings, refused = [], {}
+    warnings: list[str] = []
+    refused: dict[str, str] = {}
     for alike in formats.values():
         try:
             warnings += inspection.notes(alike, []) + inspection.contradictions(alike)

@@ -14,6 +14,7 @@ from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.prediction.actions import embed_actions
 from starcli.prediction.model import TrainedModel
+from starcli.prediction.told import learned_names
 from starcli.report import document
 from starcli.stages.embed import open_bank
 from starcli.stages.evaluate import open_method
@@ -56,7 +57,16 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
         warning=document.warning(experiment, results),
         device=experiment.device,
         describe=partial(embed_actions, experiment.loaded),
+        learned=_learned(experiment, results["pretrain"]),
     )
+
+
+def _learned(experiment: Experiment, pretrained: Artifact) -> tuple[str, ...]:
+    """Names of the seen classes, and of the movements that a teacher made up."""
+    taught = pretrained.summary.get("teacher")
+    left_out = () if taught is None or taught["told"] else taught["near"]
+    seen = (experiment.source.classes[c] for c in experiment.seen)
+    return learned_names(seen, experiment.teacher, left_out)
 
 
 def _calibrated(
