@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.predictor import Candidate, Prediction
+    from starcli.prediction.predictor import Prediction, ToldCandidate
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
@@ -101,7 +101,7 @@ class Predicted(TypedDict):
     warning: str | None
     notes: Sequence[str]
     warnings: list[str]
-    candidates: list[Candidate]
+    candidates: list[ToldCandidate]
     gamma: float
     predictions: list[Prediction]
     bad: list[ErrorFields]
@@ -449,11 +449,12 @@ def predict(
         progress: Told about every step.
 
     Returns:
-        `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
-        `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
-        of recordings that could not be read or contradict a body; `warning`, what every result of
-        the run must admit; `warnings`, what was done to recordings by rule or is doubtful in them;
-        `notes`, what to beware of in the texts of new actions.
+        `candidates`, each with what the run was told of it; `gamma`, which seen ones are scored
+        lower by; `predictions`, each with its `file`, `clip` and `actions`, the best first, with
+        name, role, score and probability, the `margin` between the first two, and `none`, why it
+        is none of these; `bad`, the errors of recordings that could not be read; `warning`, what
+        every result of the run must admit; `warnings`, what was done to recordings by rule or is
+        doubtful in them; `notes`, what to beware of in the texts of new actions.
 
     Raises:
         DataError: No recording could be read.
@@ -471,14 +472,16 @@ def predict(
     chosen = None if actions is None else read_actions(actions, model.bank.classes)
     predictor = prediction.Predictor(model, chosen, among, describer, progress)
     predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
-    roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
         "run": model.name,
         "warning": model.warning,
         "notes": predictor.notes,
         "warnings": predicted.warnings,
-        "candidates": [{"name": name, "role": role} for name, role in roles],
+        "candidates": [
+            {"name": predictor.names[c], "role": predictor.role(c), **predictor.told(c)}
+            for c in predictor.candidates
+        ],
         "gamma": predictor.gamma,
         "predictions": predicted.clips,
         "bad": [error.document()["error"] for error in predicted.bad],

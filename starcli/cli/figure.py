@@ -142,6 +142,30 @@ def confusion(
     _show("confusion", folder, numbers, lambda: confusion.draw(numbers), as_json)
 
 
+@figure.command()
+def reliability(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN", help="Runs; default the latest.")
+    ] = None,
+    out: Out = None,
+    store: StorePath = None,
+    config: Config = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """How far probabilities are from accuracies, on test clips."""
+    from starcli.figures import reliability
+    from starcli.report.document import evaluation_document
+
+    experiments = _open(runs or [None], store, config, device)
+    results = _results(experiments, "calibrate")
+    documents = [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
+    wanted = {"run", "warning", "confidence", "trust"}
+    rows = [each.model_dump(mode="json", include=wanted) for each in documents]
+    folder = out or _folder(experiments)
+    _show("reliability", folder, {"runs": rows}, lambda: reliability.draw(documents), as_json)
+
+
 def _open(
     runs: Sequence[str | None], store: Path | None, config: Path | None, device: str | None
 ) -> dict[str, Experiment]:

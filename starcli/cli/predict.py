@@ -31,6 +31,7 @@ from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli.api import Predicted
+    from starcli.prediction.predictor import Prediction, ToldCandidate
 
 Sources = Annotated[
     list[Path],
@@ -146,16 +147,36 @@ def _refuse_old_order(
 
 
 def _print(predicted: Predicted) -> None:
-    """A line for each clip: its best actions with their scores."""
+    """A line for each clip: its best actions with their probabilities, or why it is none."""
     from starcli.cli import console
 
-    rows = [
-        (each["clip"], *(f"{a['name']} {a['score']:.3f}" for a in each["actions"]))
-        for each in predicted["predictions"]
-    ]
+    shown = max(1, *(len(each["actions"]) for each in predicted["predictions"]))
+    rows = [_row(each, shown) for each in predicted["predictions"]]
     taken = f", gamma {predicted['gamma']:.4f} taken from seen ones" if predicted["gamma"] else ""
     warning = f"; {predicted['warning']}" if predicted["warning"] else ""
     count = len(predicted["candidates"])
-    title = f"{predicted['run']}: best of {count} actions by score{taken}{warning}"
-    width = max(map(len, rows))
-    console.table(title, ("clip", *map(str, range(1, width))), rows)
+    title = f"{predicted['run']}: best of {count} actions by probability{taken}{warning}"
+    console.table(title, ("clip", *map(str, range(1, shown + 1)), "margin"), rows)
+    _print_told([each for each in predicted["candidates"] if each["role"] == "new"])
+
+
+def _print_told(new: Sequence[ToldCandidate]) -> None:
+    """Which of the new actions the model was told of, a line for each answer."""
+    lines: dict[str, list[str]] = {}
+    for each in new:
+        near = each["near"] and f" ({each['near']}, {each['similarity']:.2f})"
+        lines.setdefault(each["told"], []).append(f"{each['name']}{near or ''}")
+    for told, names in lines.items():
+        print(f"{told}: {', '.join(names)}")
+
+
+def _row(prediction: Prediction, shown: int) -> tuple[str, ...]:
+    """A clip, its best actions, and how much likelier the first is than the second."""
+    if prediction["none"]:
+        return (prediction["clip"], f"none of these: {prediction['none']}", *[""] * shown)
+    named = [f"{each['name']} {_percent(each['probability'])}" for each in prediction["actions"]]
+    return (prediction["clip"], *named, _percent(prediction["margin"]))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

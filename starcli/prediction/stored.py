@@ -8,11 +8,13 @@ from functools import partial
 from starcli import pipeline
 from starcli.contracts import Progress, silent
 from starcli.data.clips import ClipSet
-from starcli.evaluation import calibrated_stacking
+from starcli.evaluation import calibrated_stacking, confidence
+from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.prediction.actions import embed_actions
 from starcli.prediction.model import TrainedModel
+from starcli.prediction.told import learned_names
 from starcli.report import document
 from starcli.stages.embed import open_bank
 from starcli.stages.evaluate import open_method
@@ -33,6 +35,7 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
     """
     results, _ = pipeline.run_steps(experiment, "train", progress)
     settings, backbone = experiment.settings, frozen(experiment, results["pretrain"])
+    gamma, sure = _calibrated(experiment, results)
     return TrainedModel(
         name=name,
         source=experiment.source,
@@ -48,13 +51,29 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
         bank=open_bank(results["embed"]),
         seen=experiment.seen,
         unseen=experiment.unseen,
-        gamma=_gamma(experiment, results),
+        gamma=gamma,
+        temperature=sure.temperature,
+        threshold=sure.threshold,
         warning=document.warning(experiment, results),
         device=experiment.device,
         describe=partial(embed_actions, experiment.loaded),
+        learned=_learned(experiment, results["pretrain"]),
     )
 
 
-def _gamma(experiment: Experiment, results: Mapping[str, Artifact]) -> float:
+def _learned(experiment: Experiment, pretrained: Artifact) -> tuple[str, ...]:
+    """Names of the seen classes, and of the movements that a teacher made up."""
+    taught = pretrained.summary.get("teacher")
+    left_out = () if taught is None or taught["told"] else taught["near"]
+    seen = (experiment.source.classes[c] for c in experiment.seen)
+    return learned_names(seen, experiment.teacher, left_out)
+
+
+def _calibrated(
+    experiment: Experiment, results: Mapping[str, Artifact]
+) -> tuple[float, Confidence]:
+    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too."""
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
-    return calibrated_stacking.fit(nested.scored)[0].gamma
+    gamma = calibrated_stacking.fit(nested.scored)[0].gamma
+    false_alarms = experiment.settings.calibrate.false_alarms
+    return gamma, confidence.fit(nested.scored, gamma, false_alarms)

@@ -59,7 +59,8 @@ def evaluated(
         return open_report(results["calibrate"])
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
     scored = open_scored(results["evaluate"])
-    return measure(nested, scored, choice, len(experiment.source.classes))
+    classes, settings = len(experiment.source.classes), experiment.settings
+    return measure(nested, scored, choice, classes, settings.calibrate.false_alarms)
 
 
 def evaluation_document(
@@ -104,6 +105,8 @@ def evaluation_document(
             oracle_harmonic_mean=report.oracle.harmonic_mean,
             oracle_gamma=report.oracle.gamma,
         ),
+        confidence=report.confidence,
+        trust=report.trust,
         classes=_classes(experiment, report),
         run=run,
     )
@@ -194,6 +197,7 @@ def calibration_document(
         caveats=[*report.caveats, *teacher_caveats(results)],
         calibrator=report.calibrator,
         gamma=report.gamma,
+        confidence=report.confidence,
         **measures(report),
         harmonic_mean=report.gzsl.harmonic_mean,
         oracle=report.oracle,

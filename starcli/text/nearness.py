@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -42,6 +42,25 @@ def near_names(
             if any(alike):
                 near.setdefault(movement, name)
     return near
+
+
+def nearest_name(name: str, others: Iterable[str]) -> tuple[str, float] | None:
+    """The name with most words of doing in common, of equal ones the first; None without any.
+
+    Args:
+        name: A name.
+        others: Names it is compared with.
+
+    Returns:
+        The name, and how many of the words of both they share, above 0 to 1.
+    """
+    own, best, most = _words(name), None, 0.0
+    for other in others:
+        theirs = _words(other)
+        similarity = len(own & theirs) / max(1, len(own | theirs))
+        if similarity > most:
+            best, most = other, similarity
+    return None if best is None else (best, most)
 
 
 def _words(name: str) -> frozenset[str]:

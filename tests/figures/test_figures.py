@@ -13,19 +13,19 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.patches import StepPatch
+from matplotlib.patches import Rectangle, StepPatch
 
 from starcli import pipeline
 from starcli.errors import UsageError
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
-from starcli.figures import attributes, confusion, gamma_curve, space
+from starcli.figures import attributes, confusion, gamma_curve, reliability, space
 from starcli.figures.embedding import embed, pick, silhouette
 from starcli.figures.style import admit, save
 from starcli.settings.resolve import load
 from starcli.settings.schema import DatasetSection
 from tests.conftest import Outcome
-from tests.documents import evaluation
+from tests.documents import TRUST, evaluation
 from tests.test_pipeline import TINY, tiny
 
 Cli = Callable[..., Outcome]
@@ -86,6 +86,7 @@ def require_drawn(files: list[str]) -> None:
         ("attributes", ["m6", "m4"]),
         ("space", ["m6"]),
         ("confusion", ["m6", "plain"]),
+        ("reliability", ["m6", "m4"]),
     ],
 )
 def test_files_lie_beside_the_first_run_and_come_out_the_same(
@@ -127,6 +128,15 @@ def test_gamma_draws_what_calibrate_finds(
         assert oracle == ([run["oracle"]["gamma"]] if side == "test" else [])
         assert f"{side} clips" in axes.get_title()
         assert ("which choose nothing" in axes.get_title()) == (side == "test")
+
+
+def test_reliability_draws_accuracy_over_probability() -> None:
+    (axes, _) = reliability.draw([evaluation({"trust": TRUST, "warning": "TOLD"})]).axes
+    (bar,) = (each for each in axes.patches if isinstance(each, Rectangle))
+    assert (bar.get_x(), bar.get_width(), bar.get_height()) == pytest.approx((60, 20, 62.5))
+    (dots,) = axes.collections
+    assert np.asarray(dots.get_offsets()).tolist() == [[75, 62.5]]
+    assert "calibration error 12.5 %, without temperature 50.0 %" in axes.get_title()
 
 
 @pytest.mark.slow
