@@ -39,6 +39,7 @@ LIGHT = (
     "data/fingerprint",
     "data/imported",
     "data/layouts",
+    "doctor",
     "errors",
     "experiment",
     "files",
@@ -68,7 +69,7 @@ LAYERS = (
     {"report"},
     {"prediction"},
     {"exporting"},
-    {"api", "benchmark"},
+    {"api", "benchmark", "doctor"},
     {"cli"},
 )
 """Rooms, the lowest first: one imports only from lower layers. Within the lowest layer, and between

@@ -104,6 +104,7 @@ ASKED: dict[str, list[str]] = {
     "describe --actions": ["describe", "--actions", "squat, chop onions"],
     "show-settings": ["train", "--show-settings"],
     "dry-run": ["train", "--dry-run", "--encoder", "glove-50"],
+    "doctor": ["doctor"],
     **{
         f"show-settings, {e.kind} {e.name}": [
             "train",

@@ -10,6 +10,7 @@ from starcli import __version__
 from starcli.cli.benchmark import benchmark
 from starcli.cli.data import data
 from starcli.cli.describe import describe
+from starcli.cli.doctor import doctor
 from starcli.cli.embed import embed
 from starcli.cli.evaluate import calibrate, evaluate
 from starcli.cli.export import export
@@ -41,6 +42,7 @@ for _command in (
     export,
     view,
     benchmark,
+    doctor,
 ):
     app.command()(_command)
 

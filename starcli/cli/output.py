@@ -25,6 +25,15 @@ def print_document(value: Mapping[str, object]) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def size(count: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Progress]:
     """Show progress on stderr, where what plugins print goes too; say where nothing was to do."""
