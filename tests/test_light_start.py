@@ -144,6 +144,12 @@ STORED: dict[str, list[str]] = {
     "train": ["train", *SMALL, "--run", "again"],
     "embed": ["embed", *SMALL],
     "prepare": ["prepare", *SMALL],
+    "runs list": ["runs", "list"],
+    "runs show": ["runs", "show", "first"],
+    "runs compare": ["runs", "compare", "first", "again"],
+    "store list": ["store", "list"],
+    "store verify": ["store", "verify"],
+    "store prune": ["store", "prune", "--unused"],
 }
 """Commands whose answer is in the store."""
 

@@ -17,7 +17,9 @@ from starcli.cli.export import export
 from starcli.cli.figure import figure
 from starcli.cli.plugins import plugins
 from starcli.cli.predict import predict
+from starcli.cli.runs import runs
 from starcli.cli.stages import extract, prepare, pretrain, train
+from starcli.cli.store import store
 from starcli.cli.view import view
 
 app = typer.Typer(
@@ -27,7 +29,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for _group, _name in ((data, "data"), (figure, "figure"), (plugins, "plugins")):
+for _group, _name in (
+    (data, "data"),
+    (figure, "figure"),
+    (runs, "runs"),
+    (store, "store"),
+    (plugins, "plugins"),
+):
     app.add_typer(_group, name=_name)
 for _command in (
     prepare,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -59,7 +59,7 @@ def one_line(text: str) -> str:
 def table(
     title: str,
     columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
+    rows: Iterable[Sequence[object]],
     bold: Container[tuple[int, int]] = (),
 ) -> None:
     """A table on stdout; cells are shown as they are, never read as markup.

@@ -26,6 +26,7 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
+    store_of,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def list_(store: StorePath = None, config: Config = None, as_json: Json = False)
 
     rows: list[dict[str, object]] = []
     bad: dict[str, StarError] = {}
-    for name, source in _every(_store(store, config)):
+    for name, source in _every(store_of(store, config)):
         if isinstance(source, StarError):
             bad[name] = source
             continue
@@ -170,12 +171,6 @@ def check(
         console.note(warning)
     if wrong:
         raise error
-
-
-def _store(store: Path | None, config: Path | None) -> Path:
-    from starcli.settings.resolve import run_section
-
-    return run_section({} if store is None else {"run.store": store}, config).store
 
 
 def _source(
@@ -319,7 +314,7 @@ def import_(
         {protocol: split_names(text) for protocol, text in train.items() if text is not None},
         unseen or (),
     )
-    place = _store(store, config)
+    place = store_of(store, config)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         made = make(name, request, place, overwrite=overwrite, progress=report)
     facts = summary(name, made.dataset)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from starcli.cli.options import Config, Json, StorePath
+from starcli.cli.options import Config, Json, StorePath, store_of
 
 if TYPE_CHECKING:
     from starcli.doctor import Diagnosis
@@ -20,10 +20,8 @@ def doctor(store: StorePath = None, config: Config = None, as_json: Json = False
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.doctor import diagnose
-    from starcli.settings.resolve import run_section
 
-    place = run_section({} if store is None else {"run.store": store}, config).store
-    found = diagnose(place)
+    found = diagnose(store_of(store, config))
     problems = found["problems"]
     if as_json:
         more = {"error": problems[0]} if problems else {}

@@ -137,6 +137,13 @@ Swap = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 
 
+def store_of(store: Path | None, config: Path | None) -> Path:
+    """The folder of all results: as named, or as settings say."""
+    from starcli.settings.resolve import run_section
+
+    return run_section({} if store is None else {"run.store": store}, config).store
+
+
 def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a command
     """The settings that a stage's command was given.
 

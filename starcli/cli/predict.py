@@ -26,6 +26,7 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
+    store_of,
 )
 from starcli.errors import UsageError
 
@@ -131,13 +132,12 @@ def _refuse_old_order(
 ) -> None:
     """Refuse a run as the first argument, where earlier versions had it, or a shipped model."""
     from starcli.exporting.shipped import shipped
-    from starcli.settings.resolve import run_section
     from starcli.store import runs
 
     name, *rest = map(str, sources)
     if run is not None or os.path.exists(name):
         return
-    root = run_section({} if store is None else {"run.store": store}, config).store
+    root = store_of(store, config)
     is_run = name == "latest" or name in runs.names(root)
     if is_run or name in shipped():
         line = shlex.join(["starcli", "predict", *(rest or ["SOURCE"]), "--run", name])

@@ -108,7 +108,7 @@ def find(every: Iterable[Stored], name: str) -> Stored:
     raise UsageError(f"no result '{name}'", "see which there are with: starcli store list")
 
 
-def users(root: Path, every: Iterable[Stored]) -> dict[str, list[str]]:
+def users(root: Path, every: Iterable[Stored], *, damaged: bool = False) -> dict[str, list[str]]:
     """Key of a result -> names of the runs that need it; of one that none needs, nothing.
 
     A run needs what it was made of, and what was made of it.
@@ -116,9 +116,10 @@ def users(root: Path, every: Iterable[Stored]) -> dict[str, list[str]]:
     Args:
         root: The store.
         every: Its results.
+        damaged: Leave out runs whose record is damaged.
 
     Raises:
-        DataError: The record of a run is damaged, so that nobody knows what it needs.
+        DataError: One is, and is not to be left out: nobody knows what it needs.
     """
     made_of: dict[str, list[str]] = {}
     for each in every:
@@ -126,7 +127,12 @@ def users(root: Path, every: Iterable[Stored]) -> dict[str, list[str]]:
             made_of.setdefault(key, []).append(each.key)
     needed: dict[str, list[str]] = {}
     for name in runs.names(root):
-        steps = runs.load_run(root, name)[1]["steps"]
+        try:
+            steps = runs.load_run(root, name)[1]["steps"]
+        except DataError:
+            if damaged:
+                continue
+            raise
         later = _below(steps.get("train", ""), made_of)
         for key in {*steps.values(), *later}:
             needed.setdefault(key, []).append(name)

@@ -208,3 +208,9 @@ def test_benchmark(commands: Commands, fault: Fault, most: int) -> None:
 @pytest.mark.parametrize(("fault", "most"), [("kill", 30), ("full", 6)])
 def test_export(commands: Commands, fault: Fault, most: int) -> None:
     survives(commands, ["export", "out/model", "--overwrite", *STORE], [], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 8), ("full", 2)])
+def test_prune(commands: Commands, fault: Fault, most: int) -> None:
+    """Half of a result is nowhere, and what is left in between is removed."""
+    survives(commands, ["store", "prune", "--unused", *STORE], ["runs"], fault, most)
