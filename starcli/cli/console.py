@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -13,6 +14,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from starcli.cli import log
 from starcli.contracts import Progress, silent
 from starcli.errors import StarError
 
@@ -38,8 +40,35 @@ def _occupy(number: int) -> None:
         os.close(empty)
 
 
+Speech = Literal["quiet", "usual", "verbose"]
+_speech: Speech = "usual"
+
+
+def speak(speech: Speech) -> None:
+    """Say less, or more, from now on."""
+    global _speech
+    _speech = speech
+
+
+def is_verbose() -> bool:
+    """Whether all that is known is to be said."""
+    return _speech == "verbose"
+
+
 def note(text: str) -> None:
-    """A line for people."""
+    """A line for people, which they can do without."""
+    log.write(text)
+    if _speech != "quiet":
+        _say(text)
+
+
+def warn(text: str) -> None:
+    """A line that people need to know of, however little they want to be told."""
+    log.write(text)
+    _say(text)
+
+
+def _say(text: str) -> None:
     Console(stderr=True, highlight=False).print(Text(one_line(text)), soft_wrap=True)
 
 
@@ -87,7 +116,7 @@ def table(
 @contextmanager
 def progress(shown: bool = True) -> Iterator[Progress]:
     """Progress as bars on stderr, and a line for all that is done."""
-    if not shown:
+    if not shown or _speech == "quiet":
         yield silent
         return
     columns = (
@@ -118,4 +147,5 @@ class _Shown(Progress):
             self.bars.remove_task(task)
         self.tasks.clear()
         time = "" if seconds is None else f" in {seconds:.1f} s"
+        log.write(f"done {what}{time}")
         self.bars.console.print(Text(one_line(f"done {what}{time}")))

@@ -16,7 +16,10 @@ Table = tuple[str, tuple[str, ...], Sequence[Sequence[object]]]
 
 
 def doctor(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
-    """Say what is here and whether it works: versions, machine, plugins, data sets, store."""
+    """Say what is here and whether it works: versions, machine, plugins, data sets, store.
+
+    Example: starcli doctor
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.doctor import diagnose
@@ -31,7 +34,7 @@ def doctor(store: StorePath = None, config: Config = None, as_json: Json = False
             console.table(*table)
     for problem in problems:
         place_of = f"{problem['file']}: " if problem["file"] else ""
-        console.note(f"problem: {place_of}{problem['message']}; {problem['fix']}")
+        console.warn(f"problem: {place_of}{problem['message']}; {problem['fix']}")
     if problems:
         raise typer.Exit(problems[0]["exit_code"])
     console.note("no problems found; starcli plugins --check imports every plugin whole")

@@ -34,7 +34,10 @@ def export(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's model as a folder for other machines: tensors, config, model card."""
+    """Write a run's model as a folder for other machines: tensors, config, model card.
+
+    Example: starcli export my-model
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import print_document

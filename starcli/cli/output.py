@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -35,13 +35,26 @@ def size(count: float) -> str:
 
 
 @contextlib.contextmanager
-def working(what: str) -> Iterator[Progress]:
-    """Show progress on stderr, where what plugins print goes too; say where nothing was to do."""
-    from starcli.cli import console
+def working(what: str, experiment: Experiment) -> Iterator[Progress]:
+    """Show progress on stderr, where what plugins print goes too; say where nothing was to do.
+
+    Args:
+        what: The stage.
+        experiment: What is worked on; the log of what is done lies in its store.
+    """
+    from starcli import pipeline
+    from starcli.cli import console, log
     from starcli.training.distributed import rank
 
+    def begin() -> None:
+        if rank() == 0:
+            log.begin(experiment.store.root, dict(experiment.loaded.values()))
+
+    if console.is_verbose() and rank() == 0:
+        for item in pipeline.plan(experiment, what):
+            console.note(f"{item.step.name} {item.key}: {item.reason}")
     with console.progress(shown=rank() == 0) as shown, contextlib.redirect_stdout(sys.stderr):
-        progress = _Noticing(shown)
+        progress = _Noticing(shown, begin)
         yield progress
     if not progress.did:
         console.note(f"{what}: everything is up to date, nothing to do")
@@ -50,14 +63,16 @@ def working(what: str) -> Iterator[Progress]:
 class _Noticing(Progress):
     """Progress that is shown, and whether anything was done at all."""
 
-    def __init__(self, shown: Progress) -> None:
-        self.shown, self.did = shown, False
+    def __init__(self, shown: Progress, begin: Callable[[], None]) -> None:
+        self.shown, self.begin, self.did = shown, begin, False
 
     def update(self, what: str, at: int, of: int) -> None:
+        self.begin()
         self.shown.update(what, at, of)
 
     def done(self, what: str, seconds: float | None = None) -> None:
         self.did = True
+        self.begin()
         self.shown.done(what, seconds)
 
 
@@ -66,7 +81,7 @@ def execute(experiment: Experiment, stage: str) -> tuple[dict[str, Artifact], li
     from starcli import pipeline
     from starcli.training.distributed import rank
 
-    with working(stage) as progress:
+    with working(stage, experiment) as progress:
         results, ran = pipeline.run_steps(experiment, stage, progress)
     if rank() == 0:
         _note_results(stage, results, ran)
@@ -80,7 +95,7 @@ def _note_results(stage: str, results: Mapping[str, Artifact], ran: Sequence[str
     for step in ("prepare", "describe", "embed"):
         if step in ran or step == stage:
             for line in results[step].summary.get("notes", ()):
-                console.note(f"warning: {line}")
+                console.warn(f"warning: {line}")
 
 
 def end_skipped(prepared: Artifact) -> None:
@@ -89,5 +104,5 @@ def end_skipped(prepared: Artifact) -> None:
 
     if skipped := prepared.summary["skipped"]:
         listed = prepared.path / "skipped.json"
-        console.note(f"{len(skipped)} recordings could not be read and are left out: {listed}")
+        console.warn(f"{len(skipped)} recordings could not be read and are left out: {listed}")
         raise typer.Exit(SKIPPED)

@@ -89,7 +89,10 @@ def predict(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Name what is done in recordings, also actions that nobody recorded training data for."""
+    """Name what is done in recordings, also actions that nobody recorded training data for.
+
+    Example: starcli predict clips --run general --actions "wave, squat"
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
@@ -119,10 +122,10 @@ def predict(
     else:
         _print(predicted)
     for line in (*predicted["notes"], *predicted["warnings"]):
-        console.note(f"warning: {line}")
+        console.warn(f"warning: {line}")
     for fault in predicted["bad"]:
         place = f"{fault['file']}: " if fault["file"] else ""
-        console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
+        console.warn(f"left out: {place}{fault['message']}; {fault['fix']}")
     if predicted["bad"]:
         raise typer.Exit(SKIPPED)
 

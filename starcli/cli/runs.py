@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli import completion
+from starcli.cli.help import Command, Group
 from starcli.cli.options import Config, Json, Run, StorePath, store_of
 from starcli.cli.output import print_document, size
 
@@ -16,10 +18,18 @@ if TYPE_CHECKING:
     from starcli.report.recorded import Listed, Shown
 
 runs = typer.Typer(
-    help="Runs: list, show, compare, rename, delete.", no_args_is_help=True, rich_markup_mode=None
+    help="Runs: list, show, compare, rename, delete.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    cls=Group,
 )
 
-Names = Annotated[list[str], typer.Argument(metavar="RUN", help="Runs, as `runs list` names them.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN", help="Runs; see `starcli runs list`.", autocompletion=completion.runs
+    ),
+]
 
 
 @runs.callback()
@@ -27,9 +37,12 @@ def _options() -> None:
     pass
 
 
-@runs.command("list")
+@runs.command("list", cls=Command)
 def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
-    """List the runs of a store, the newest first, with how good they are."""
+    """List the runs of a store, the newest first, with how good they are.
+
+    Example: starcli runs list
+    """
     from starcli.cli import console
     from starcli.report import recorded
 
@@ -65,11 +78,14 @@ def when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
-@runs.command()
+@runs.command(cls=Command)
 def show(
     run: Run = None, store: StorePath = None, config: Config = None, as_json: Json = False
 ) -> None:
-    """Print what a run was made of: recordings, settings, the result of every step."""
+    """Print what a run was made of: recordings, settings, the result of every step.
+
+    Example: starcli runs show
+    """
     from starcli.cli import console
     from starcli.report import recorded
 
@@ -109,11 +125,14 @@ def _facts(found: Shown) -> list[tuple[str, object]]:
     ]
 
 
-@runs.command()
+@runs.command(cls=Command)
 def compare(
     names: Names, store: StorePath = None, config: Config = None, as_json: Json = False
 ) -> None:
-    """Print what runs differ in, beside how good they are."""
+    """Print what runs differ in, beside how good they are.
+
+    Example: starcli runs compare first second
+    """
     from starcli.cli import console
     from starcli.report import recorded
     from starcli.report.document import MEASURES
@@ -134,15 +153,20 @@ def compare(
     console.table("runs compared", columns, rows)
 
 
-@runs.command()
+@runs.command(cls=Command)
 def rename(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Its name now.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Its name now.", autocompletion=completion.runs)
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name that it gets.")],
     store: StorePath = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Give a run another name."""
+    """Give a run another name.
+
+    Example: starcli runs rename second better
+    """
     from starcli.cli import console
     from starcli.store.runs import rename_run
 
@@ -153,11 +177,14 @@ def rename(
         console.note(f"run '{run}' is called '{name}' now")
 
 
-@runs.command()
+@runs.command(cls=Command)
 def delete(
     names: Names, store: StorePath = None, config: Config = None, as_json: Json = False
 ) -> None:
-    """Delete runs with their pictures; their results stay, and train makes them again at once."""
+    """Delete runs with their pictures; their results stay, and train makes them again at once.
+
+    Example: starcli runs delete better
+    """
     from starcli.cli import console
     from starcli.store.runs import delete_run
 

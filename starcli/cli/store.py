@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli.help import Command, Group
 from starcli.cli.options import Config, Json, StorePath, store_of
 from starcli.cli.output import print_document, size
 from starcli.cli.runs import when
@@ -21,6 +22,7 @@ store = typer.Typer(
     help="The store of results: list, verify, explain, prune.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Group,
 )
 
 Key = Annotated[
@@ -33,14 +35,17 @@ def _options() -> None:
     pass
 
 
-@store.command("list")
+@store.command("list", cls=Command)
 def list_(
     place: StorePath = None,
     config: Config = None,
     stage: Annotated[str | None, typer.Option(help="Only the results of this stage.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the results, the newest first, with their sizes and the runs that need them."""
+    """List the results, the newest first, with their sizes and the runs that need them.
+
+    Example: starcli store list --stage train
+    """
     from starcli.cli import console
     from starcli.store import inventory
 
@@ -82,7 +87,7 @@ def _count(runs: int) -> str:
     return "no run" if runs == 0 else "1 run" if runs == 1 else f"{runs} runs"
 
 
-@store.command()
+@store.command(cls=Command)
 def verify(
     keys: Annotated[
         list[str] | None,
@@ -92,7 +97,10 @@ def verify(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Read results whole, to see that every file is as it was written, and that runs lack none."""
+    """Read results whole, to see that every file is as it was written, and that runs lack none.
+
+    Example: starcli store verify
+    """
     from starcli.cli import console
     from starcli.store import inventory
 
@@ -110,7 +118,7 @@ def verify(
         more = {"error": errors[0]} if errors else {}
         print_document({"ok": not faults, **more, "verified": len(chosen), "faults": errors})
     for fault in faults:
-        console.note(f"{fault}; {fault.fix}")
+        console.warn(f"{fault}; {fault.fix}")
     if faults:
         raise typer.Exit(DataError.exit_code)
     console.note(f"{len(chosen)} results are whole")
@@ -144,11 +152,14 @@ def _lost(root: Path, every: Sequence[Stored]) -> list[StarError]:
     return faults
 
 
-@store.command()
+@store.command(cls=Command)
 def explain(
     key: Key, place: StorePath = None, config: Config = None, as_json: Json = False
 ) -> None:
-    """Print what a result was made of and with, who needs it, and how it differs from others."""
+    """Print what a result was made of and with, who needs it, and how it differs from others.
+
+    Example: starcli store explain 3acc70251e4716b0
+    """
     from starcli.cli import console
     from starcli.report import recorded
 
@@ -174,7 +185,7 @@ def _facts(found: Explained) -> list[tuple[str, object]]:
     ]
 
 
-@store.command()
+@store.command(cls=Command)
 def prune(
     unused: Annotated[
         bool, typer.Option("--unused", help="Remove all results that no run needs.")
@@ -193,7 +204,10 @@ def prune(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Remove results that no run needs; runs, imported data sets and texts edited by hand stay."""
+    """Remove results that no run needs; runs, imported data sets and texts edited by hand stay.
+
+    Example: starcli store prune --unused --dry-run
+    """
     from starcli.cli import console
     from starcli.store import pruning
 

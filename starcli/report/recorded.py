@@ -10,7 +10,8 @@ from typing import TypedDict
 from starcli.errors import DataError, StarError, UsageError
 from starcli.pipeline import differences
 from starcli.report.document import Measures, measures
-from starcli.settings.resolve import PLUGIN_SECTIONS, flatten, load
+from starcli.settings.resolve import flatten, load
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store import inventory, runs
 from starcli.store.inventory import Stored
