@@ -200,7 +200,7 @@ def _show(
     from starcli.cli import console
     from starcli.figures.style import save
 
-    files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
+    files = [folder / f"{name}.{ending}" for ending in ("png", "svg", "pdf")]
     lacking = save(draw, *files)
     if lacking:
         console.note(f"the font lacks {lacking}: drawn as boxes")
