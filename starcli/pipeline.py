@@ -215,8 +215,7 @@ def _run_missing(
     ran: list[str] = []
     for item, wanted in zip(planned, missing, strict=True):
         if wanted:
-            count = f"step {len(ran) + 1} of {sum(missing)}"
-            progress.update(f"{count}: {item.step.name}", len(ran), sum(missing))
+            progress.starts(item.step.name, len(ran) + 1, sum(missing))
             _run_step(experiment, item, results, progress)
             ran.append(item.step.name)
         artifact = item.artifact or experiment.store.get(item.step.stage, item.key)

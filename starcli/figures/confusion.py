@@ -234,6 +234,8 @@ def _counted(names: Sequence[str], clips: Sequence[int]) -> list[tuple[str, int]
 
 def _draw_pairs(axes: Axes, pairs: Sequence[Pair]) -> None:
     """Bars of the most confused pairs, the most frequent above, with their clips."""
+    from matplotlib.ticker import MaxNLocator
+
     places = range(len(pairs))
     axes.barh(places, [pair["clips"] for pair in pairs], height=0.5, color=COLOURS[0])
     names = [f"{label(pair['true'])}\n→ {label(pair['named'])}" for pair in pairs]
@@ -243,7 +245,7 @@ def _draw_pairs(axes: Axes, pairs: Sequence[Pair]) -> None:
         axes.text(pair["clips"], place, f" {pair['clips']} of {pair['of']}", va="center")
     axes.set(xlabel="clips", title="most often confused, among all classes")
     axes.margins(x=0.25)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
 
 
 def _side(count: int) -> float:

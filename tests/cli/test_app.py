@@ -17,8 +17,12 @@ import pytest
 from safetensors.torch import load_file
 
 from starcli import __version__
+from starcli.benchmark.forecast import Cost
 from starcli.cli import console
+from starcli.cli.output import duration, working
 from starcli.errors import StarError
+from starcli.experiment import Experiment
+from starcli.settings.resolve import load
 from starcli.training.checkpoint import Checkpoint
 
 Cli = Callable[..., Any]
@@ -629,3 +633,47 @@ def test_completion(tmp_path: Path) -> None:
         [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout.split()) == (0, ["plugins"])
+
+
+def test_progress_says_step_measures_and_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no terminal, as a line now and then."""
+    monkeypatch.setattr(console, "EVERY_SECONDS", 0.0)
+    with console.progress() as progress:
+        progress.starts("pretrain", 7, 9)
+        progress.measured("pretrain (final)", {"loss": 0.5})
+        progress.measured("pretrain (final)", {"accuracy": 0.625})
+        progress.left("12 min left")
+        progress.update("pretrain (final)", 3, 10)
+        progress.done("pretrain")
+        progress.update("extract", 1, 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "step 7 of 9: pretrain; pretrain (final), loss 0.500, accuracy 62.5 % 30 %; 12 min left",
+        "done pretrain",
+        "extract 50 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (300, "5 min"), (10_800, "3 h"), (259_200, "3.0 days")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_training_says_once_how_long_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost = Cost(steps=3, seconds=600.0, size=2e6, unknown=1)
+    monkeypatch.setattr("starcli.benchmark.outlook.Outlook.cost", lambda self: cost)
+    experiment = Experiment(load({"run.store": tmp_path / "store"}))
+    with working("train", experiment) as progress:
+        progress.starts("pretrain", 1, 3)
+        for step in range(3):
+            progress.update("pretrain (final)", step, 9)
+        progress.done("pretrain")
+    assert capsys.readouterr().err.splitlines() == [
+        "about 10 min and 2.0 MB of disk for what is left, 1 of 3 steps not counted",
+        "done pretrain",
+    ]
