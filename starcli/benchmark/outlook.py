@@ -75,14 +75,16 @@ class Outlook:
 
     def _known(self, name: str) -> Cost:
         """What similar results took; of tokens that none are similar to, their size alone."""
+        planned = self._steps[name]
         if name not in self._costs:
-            cost, planned = self._estimator.cost(self._steps[name]), self._steps[name]
-            if cost.unknown and planned.step.stage == "extract":
-                cost = cost._replace(size=self._tokens(planned.step.role))
-            self._costs[name] = cost
-        return self._costs[name]
+            self._costs[name] = self._estimator.cost(planned)
+        cost = self._costs[name]
+        if cost.unknown and planned.step.stage == "extract" and not cost.size:
+            cost = self._costs[name] = cost._replace(size=self._tokens(planned.step.role))
+        return cost
 
     def _tokens(self, role: str) -> float:
+        """Bytes of the tokens of a run; 0 while its clips are not there yet."""
         from starcli.stages.extract import forecast_bytes
 
         prepared = self._experiment.store.get("prepare", self._clips)

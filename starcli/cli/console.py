@@ -173,7 +173,7 @@ class _Shown(ShownProgress):
         now = time.monotonic()
         if self.bars.disable and of and now - self.said >= EVERY_SECONDS:
             self.said = now
-            parts = (self.step, f"{described} {100 * at / of:.0f} %", self.rest)
+            parts = (self.step, f"{100 * at / of:.0f} % of {described}", self.rest)
             note("; ".join(filter(None, parts)))
 
     def done(self, what: str, seconds: float | None = None) -> None:

@@ -649,9 +649,9 @@ def test_progress_says_step_measures_and_rest(
         progress.done("pretrain")
         progress.update("extract", 1, 2)
     assert capsys.readouterr().err.splitlines() == [
-        "step 7 of 9: pretrain; pretrain (final), loss 0.500, accuracy 62.5 % 30 %; 12 min left",
+        "step 7 of 9: pretrain; 30 % of pretrain (final), loss 0.500, accuracy 62.5 %; 12 min left",
         "done pretrain",
-        "extract 50 %",
+        "50 % of extract",
     ]
 
 
