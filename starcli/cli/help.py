@@ -30,9 +30,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         """Its options and arguments, and the options that all commands have."""
-        program = ctx.find_root().command
-        shared = [] if program is self else [p for p in program.params if p.name in EVERYWHERE]
-        return [*super().get_params(ctx), *shared]
+        return [*super().get_params(ctx), *_shared(self, ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write arguments, and then options by group."""
@@ -40,7 +38,11 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A command with commands below it."""
+    """A command with commands below it, and with the options of the program."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Its options and arguments, and the options that all commands have."""
+        return [*super().get_params(ctx), *_shared(self, ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write its commands, and then its options."""
@@ -55,6 +57,12 @@ class Group(TyperGroup):
             with formatter.section(panel):
                 formatter.write_dl(groups[panel])
         _write_parameters(self.get_params(ctx), ctx, formatter)
+
+
+def _shared(command: TyperCommand | TyperGroup, ctx: Context) -> list[Parameter]:
+    """The options of the program that a command below it takes too."""
+    program = ctx.find_root().command
+    return [] if program is command else [p for p in program.params if p.name in EVERYWHERE]
 
 
 def _write_parameters(parameters: list[Parameter], ctx: Context, formatter: HelpFormatter) -> None:

@@ -146,3 +146,4 @@ def test_quiet_leaves_results_and_errors(cli: Cli, option: str, said: bool) -> N
 def test_quiet_comes_before_a_command_or_after_it(cli: Cli) -> None:
     assert cli("--quiet", "runs", "list").err == cli("runs", "list", "--quiet").err == ""
     assert cli("runs", "list").err != ""
+    assert cli("runs", "--quiet", "list").err == ""
