@@ -614,6 +614,18 @@ def test_a_long_cell_stays_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -
     assert "x" * 120 in capsys.readouterr().out
 
 
+def test_tables_fit_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    console.table("t" * 120, ("name", "value"), [("x" * 120, "word " * 40)])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.count("x") == 120 and shown.count("word") == 40
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the script starcli is not installed")
 @pytest.mark.skipif(not shutil.which("bash"), reason="completion is asked for from bash")
