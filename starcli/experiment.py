@@ -32,7 +32,8 @@ from starcli.data.imported import Imported
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
+from starcli.settings.resolve import Loaded
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
 from starcli.training.distributed import Workers, size

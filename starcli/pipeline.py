@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -15,6 +16,7 @@ from starcli.settings.resolve import flatten
 from starcli.stages.job import Job
 from starcli.stages.recipes import RECIPES, REVISIONS
 from starcli.store.artifacts import Artifact, Finished
+from starcli.store.commands import using
 from starcli.store.recipe_key import Recipe, key_of
 from starcli.store.runs import Run, save_run
 from starcli.store.unfinished import sweep
@@ -181,26 +183,44 @@ def run_steps(
     Raises:
         StarError: A step failed; finished steps stay, and running again continues.
     """
+    experiment.require_device()
+    root = experiment.store.root
+    with ExitStack() as stack:
+        if root.is_dir():
+            stack.enter_context(using(root))
+        planned = plan(experiment, target, explain=False)
+        workers = experiment.workers
+        if workers.leads:
+            sweep(root)
+        # While one process still plans, another must not make what the first would then find.
+        missing = workers.agree([item.artifact is None for item in planned])
+        if any(missing):
+            is_new = not root.is_dir()
+            _require_possible(experiment, planned, missing)
+            tracking.require(experiment.settings.run.tracker)
+            experiment.store.check_writable()
+            if is_new:
+                stack.enter_context(using(root))
+        return _run_missing(experiment, planned, missing, progress)
+
+
+def _run_missing(
+    experiment: Experiment,
+    planned: Sequence[Planned],
+    missing: Sequence[bool],
+    progress: Progress,
+) -> tuple[dict[str, Artifact], list[str]]:
+    """Run the steps that are missing; all results, and the names of those steps."""
     results: dict[str, Artifact] = {}
     ran: list[str] = []
-    experiment.require_device()
-    planned = plan(experiment, target, explain=False)
-    workers = experiment.workers
-    if workers.leads:
-        sweep(experiment.store.root)
-    # While one process still plans, another must not make what the first would then find.
-    missing = workers.agree([item.artifact is None for item in planned])
-    if any(missing):
-        _require_possible(experiment, planned, missing)
-        tracking.require(experiment.settings.run.tracker)
-        experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
         if wanted:
+            progress.starts(item.step.name, len(ran) + 1, sum(missing))
             _run_step(experiment, item, results, progress)
             ran.append(item.step.name)
         artifact = item.artifact or experiment.store.get(item.step.stage, item.key)
         assert artifact is not None
-        if experiment.settings.run.verify and workers.leads:
+        if experiment.settings.run.verify and experiment.workers.leads:
             artifact.verify(whole=True)
         results[item.step.name] = artifact
     if "pretrain" in results and experiment.settings.backbone.weights is not None:

@@ -13,7 +13,8 @@ from starcli import __version__, registry
 from starcli.benchmark.table import Table, splits
 from starcli.errors import StarError, UsageError
 from starcli.experiment import Experiment
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, for_chosen, load
+from starcli.settings.resolve import Loaded, for_chosen, load
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store.recipe_key import canonical
 
 AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})

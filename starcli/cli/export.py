@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, Run, StorePath, path
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path, store_of
 from starcli.errors import UsageError
 
 Second = Annotated[
@@ -34,7 +34,10 @@ def export(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's model as a folder for other machines: tensors, config, model card."""
+    """Write a run's model as a folder for other machines: tensors, config, model card.
+
+    Example: starcli export my-model
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import print_document
@@ -58,12 +61,11 @@ def _run_and_folder(
         UsageError: There is no folder, or the model of this name is one.
     """
     from starcli.exporting.shipped import shipped
-    from starcli.settings.resolve import run_section
     from starcli.store import runs
 
     if first is None:
         raise UsageError("the folder is missing", "use: starcli export DIR")
-    root = run_section({} if store is None else {"run.store": store}, config).store
+    root = store_of(store, config)
     here, known = runs.names(root), shipped()
     if second is not None:
         if first in known and first not in here:

@@ -26,6 +26,7 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
+    store_of,
 )
 from starcli.errors import UsageError
 
@@ -89,7 +90,10 @@ def predict(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Name what is done in recordings, also actions that nobody recorded training data for."""
+    """Name what is done in recordings, also actions that nobody recorded training data for.
+
+    Example: starcli predict clips --run general --actions "wave, squat"
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
@@ -119,10 +123,10 @@ def predict(
     else:
         _print(predicted)
     for line in (*predicted["notes"], *predicted["warnings"]):
-        console.note(f"warning: {line}")
+        console.warn(f"warning: {line}")
     for fault in predicted["bad"]:
         place = f"{fault['file']}: " if fault["file"] else ""
-        console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
+        console.warn(f"left out: {place}{fault['message']}; {fault['fix']}")
     if predicted["bad"]:
         raise typer.Exit(SKIPPED)
 
@@ -132,13 +136,12 @@ def _refuse_old_order(
 ) -> None:
     """Refuse a run as the first argument, where earlier versions had it, or a shipped model."""
     from starcli.exporting.shipped import shipped
-    from starcli.settings.resolve import run_section
     from starcli.store import runs
 
     name, *rest = map(str, sources)
     if run is not None or os.path.exists(name):
         return
-    root = run_section({} if store is None else {"run.store": store}, config).store
+    root = store_of(store, config)
     is_run = name == "latest" or name in runs.names(root)
     if is_run or name in shipped():
         line = shlex.join(["starcli", "predict", *(rest or ["SOURCE"]), "--run", name])

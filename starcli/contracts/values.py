@@ -222,6 +222,23 @@ class Progress:
             of: How much there is; 0 where that is not known.
         """
 
+    def starts(self, step: str, number: int, count: int) -> None:
+        """A step of several begins.
+
+        Args:
+            step: Its name.
+            number: Its place among them, from 1.
+            count: How many there are.
+        """
+
+    def measured(self, what: str, values: Mapping[str, float]) -> None:
+        """Work has found out something of itself.
+
+        Args:
+            what: The work, as in `update`.
+            values: Numbers by name, such as the mean loss so far.
+        """
+
     def done(self, what: str, seconds: float | None = None) -> None:
         """Work has ended.
 

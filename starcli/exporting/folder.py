@@ -29,7 +29,7 @@ from starcli.exporting.config import (
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.stored import open_stored
 from starcli.report.document import evaluation_document
-from starcli.settings.resolve import PLUGIN_SECTIONS
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact, save_tensors
 

@@ -43,8 +43,8 @@ from starcli.exporting.config import (
 from starcli.exporting.dataset import facts_only
 from starcli.prediction.actions import DESCRIBE, Actions, Described, embed_actions
 from starcli.prediction.model import TrainedModel
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, load_recorded
-from starcli.settings.schema import RunSection
+from starcli.settings.resolve import Loaded, load_recorded
+from starcli.settings.schema import PLUGIN_SECTIONS, RunSection
 from starcli.training.device import choose
 from starcli.training.seeds import derive
 

@@ -31,6 +31,7 @@ from starcli.contracts import DatasetSource, Kind, Plugin, Presets, PretrainReci
 from starcli.data import imported
 from starcli.errors import StarError, UsageError, suggest
 from starcli.settings.schema import (
+    PLUGIN_SECTIONS,
     BackboneSection,
     CalibrateSection,
     DatasetSection,
@@ -89,15 +90,6 @@ class Settings(BaseSettings):
     validation: ValidationSection = ValidationSection()
     calibrate: CalibrateSection = CalibrateSection()
     run: RunSection = RunSection()
-
-
-PLUGIN_SECTIONS: dict[str, Kind] = {
-    "dataset": "dataset",
-    "describer": "describer",
-    "encoder": "text-encoder",
-    "backbone": "backbone",
-    "method": "method",
-}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from starcli.contracts import Modality, Normalisation
+from starcli.contracts import Kind, Modality, Normalisation
 
 DEVICE = r"auto|cpu|cuda(:\d+)?|mps"
 
@@ -232,3 +232,13 @@ class RunSection(Section):
     tracker: Literal["tensorboard", "wandb"] | None = Field(
         None, description="where pretrain and train also send loss and area of every epoch"
     )
+
+
+PLUGIN_SECTIONS: dict[str, Kind] = {
+    "dataset": "dataset",
+    "describer": "describer",
+    "encoder": "text-encoder",
+    "backbone": "backbone",
+    "method": "method",
+}
+"""Section that chooses a plugin -> its kind."""

@@ -120,7 +120,7 @@ def run(job: Job) -> None:
         torch.manual_seed(seed)
         backbone = new_backbone(e)
         model = _model(job, backbone, task).to(e.device)
-    judge = _Judge(model, clips, task, e)
+    judge = _Judge(model, clips, task, job)
     if e.settings.backbone.weights is None:
         outcome = _train(job, model, clips, task, seed, judge)
     else:
@@ -136,6 +136,11 @@ def run(job: Job) -> None:
     about = None if classes is None else classes.document()
     job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
+
+
+def _what(job: Job) -> str:
+    """What the training is called where its progress is shown."""
+    return f"pretrain ({job.role})"
 
 
 def _model(job: Job, backbone: Backbone, task: Task) -> Model:
@@ -224,7 +229,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         model,
         loss,
         _optimizer(model, options),
-        what=f"pretrain ({job.role})",
+        what=_what(job),
         size=len(task.train),
         batch=options.batch if taught is None else options.own_batch,
         epochs=options.epochs,
@@ -332,9 +337,9 @@ def _optimizer(model: Model, options: PretrainSection) -> torch.optim.Optimizer:
 class _Judge:
     """How well a model names the seen classes of the task's test clips."""
 
-    def __init__(self, model: Model, clips: ClipSet, task: Task, e: Experiment) -> None:
-        self.model, self.clips, self.e = model, clips, e
-        self.views = open_views(e, clips, crop=JUDGED)
+    def __init__(self, model: Model, clips: ClipSet, task: Task, job: Job) -> None:
+        self.model, self.clips, self.job, self.e = model, clips, job, job.experiment
+        self.views = open_views(self.e, clips, crop=JUDGED)
         self.position = {label: i for i, label in enumerate(task.seen)}
         self.test = [i for i in task.test if clips.index.labels[i] in self.position]
 
@@ -349,7 +354,11 @@ class _Judge:
             batch = self.views.plain(chosen)
             predicted = model.classify(batch.to(self.e.device)).argmax(1).tolist()
             right += sum(map(int.__eq__, predicted, self._targets(chosen)))
-        return (right / len(self.test) if self.test else None), len(self.test)
+        if not self.test:
+            return None, 0
+        accuracy = right / len(self.test)
+        self.job.progress.measured(_what(self.job), {"accuracy": accuracy})
+        return accuracy, len(self.test)
 
     def _targets(self, chosen: Sequence[int]) -> list[int]:
         return [self.position[self.clips.index.labels[i]] for i in chosen]

@@ -103,9 +103,11 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """What the store and the folder of tables have, but for times and locks."""
+    """What the store and the folder of tables have, but for times, locks and logs."""
     found: dict[str, Any] = {}
     for path in (*(folder / "store").rglob("*"), *(folder / "out").rglob("*")):
+        if folder / "store" / "logs" in (path, path.parent):
+            continue  # as many as commands that worked
         if path.is_dir() or path.suffix in (".lock", ".jsonl"):
             found[str(path)] = path.suffix
         elif path.name == "meta.json":
@@ -209,3 +211,9 @@ def test_benchmark(commands: Commands, fault: Fault, most: int) -> None:
 @pytest.mark.parametrize(("fault", "most"), [("kill", 30), ("full", 6)])
 def test_export(commands: Commands, fault: Fault, most: int) -> None:
     survives(commands, ["export", "out/model", "--overwrite", *STORE], [], fault, most)
+
+
+@pytest.mark.parametrize(("fault", "most"), [("kill", 8), ("full", 2)])
+def test_prune(commands: Commands, fault: Fault, most: int) -> None:
+    """Half of a result is nowhere, and what is left in between is removed."""
+    survives(commands, ["store", "prune", "--unused", *STORE], ["runs"], fault, most)
