@@ -1,7 +1,7 @@
 """Made-up clips of a teacher among the training clips, each with sentences that are true of it.
 
 Movements near to a class that is not learned are left out, unless `pretrain.teacher_told` keeps
-them: names are near where a word of the one is in the other, or where their vectors are.
+them: `text.nearness` says which names are near.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.resolve import Settings
 from starcli.stages.describe import facets
+from starcli.text.equivalences import fingerprint
 
 REVISIONS: Mapping[str, int] = {
     "prepare": 3,
@@ -72,8 +73,11 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "frames": settings.pretrain.frames,
         }
     training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
-    teacher = experiment.teacher_recipe()
-    taught = {**teacher, "lessons": LESSONS} if teacher else {}
+    taught = experiment.teacher_recipe()
+    if taught:
+        taught["lessons"] = LESSONS
+        if not settings.pretrain.teacher_told:
+            taught["equivalences"] = fingerprint()
     return {**common, "pretrain": training, "seed": settings.seed, **taught}
 
 

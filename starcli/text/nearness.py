@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from starcli.text.equivalences import shipped
+
 LIMIT = 0.55
 """Cosine of two names above which they are near."""
 LIGHT = frozenset(
     re.findall(
         r"\w+",
-        "a an and arm arms at body both down for from hand hands head in left leg legs of off on "
-        "one or out over right side somebody someone something the to two up with",
+        "a again an and arm arms around at back backward body both do down far floor for "
+        "forward from front get give hand hands head high hold in left leg legs like low make "
+        "of off on one or out over place play put right side sideways somebody someone "
+        "something take the to two up use with",
     )
 )
 """Words that say too little of an action to make two names near."""
@@ -24,9 +28,6 @@ def near_names(
 ) -> dict[str, str]:
     """Id of each movement with a name near to a class -> the class.
 
-    Names are near where they have a word that says what is done in common, such as `throw`, or
-    where the cosine of their vectors is above 0.55.
-
     Args:
         movements: Id -> names.
         classes: Names of classes.
@@ -35,13 +36,25 @@ def near_names(
     near: dict[str, str] = {}
     for movement, names in movements.items():
         for name in classes:
-            alike = (
-                _words(name) & _words(own) or float(vectors[name] @ vectors[own]) > LIMIT
-                for own in names
-            )
-            if any(alike):
+            if any(are_near(name, own, vectors) for own in names):
                 near.setdefault(movement, name)
     return near
+
+
+def are_near(one: str, other: str, vectors: Mapping[str, Tensor]) -> bool:
+    """Whether two names mean nearly the same.
+
+    The shipped equivalences decide. Where they say nothing of the two, names are near that have a
+    word that says what is done in common, such as `throw`, or a cosine of their vectors above 0.55.
+
+    Args:
+        one: A name.
+        other: Another name.
+        vectors: Name -> vector [E], of length 1.
+    """
+    if relation := shipped().relation(one, other):
+        return relation != "apart"
+    return bool(_words(one) & _words(other)) or float(vectors[one] @ vectors[other]) > LIMIT
 
 
 def _words(name: str) -> frozenset[str]:
