@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
 from starcli import registry
 from starcli.class_names import require_classes
 from starcli.contracts import (
+    ALL,
     Backbone,
     DatasetSource,
     Describer,
@@ -20,6 +21,7 @@ from starcli.contracts import (
     Plugin,
     Problem,
     PublishedValidation,
+    Synonyms,
     Teacher,
     TextEncoder,
     implementation_of,
@@ -35,6 +37,7 @@ from starcli.files import digest
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
 from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
+from starcli.text.nearness import near_names
 from starcli.training.distributed import Workers, size
 
 if TYPE_CHECKING:
@@ -74,14 +77,14 @@ class Experiment:
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
         source, dataset = self.source, self.settings.dataset
-        _require("protocol", dataset.protocol, source.protocols, dataset.name)
+        _require("protocol", dataset.protocol, (*source.protocols, ALL), dataset.name)
         impossible = source.impossible_splits if isinstance(source, ImpossibleSplits) else {}
         if dataset.split in impossible:
             raise UsageError(
                 f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
                 suggest(dataset.split, source.splits),
             )
-        _require("split", dataset.split, source.splits, dataset.name)
+        _require("split", dataset.split, (*source.splits, ALL), dataset.name)
         if source.request is None and loaded.origins.get("run.raw") == "flag":
             raise UsageError(
                 f"{dataset.name} reads no recordings, but --raw names some",
@@ -206,15 +209,24 @@ class Experiment:
 
     @property
     def unseen(self) -> tuple[int, ...]:
-        """Class ids that are known by their text only."""
-        return tuple(sorted(self.source.splits[self.settings.dataset.split]))
+        """Class ids that are known by their text only; none in the split `all`."""
+        return tuple(sorted(self.source.splits.get(self.settings.dataset.split, ())))
+
+    @cached_property
+    def left_out(self) -> Mapping[int, str]:
+        """Class ids that are not learned from -> the name in `dataset.leave_out` that is near."""
+        wanted, source = self.settings.dataset.leave_out, self.source
+        more = source.synonyms if isinstance(source, Synonyms) and wanted else {}
+        names = {label: (name, *more.get(name, ())) for label, name in enumerate(source.classes)}
+        near = near_names(names, wanted)
+        return {label: name for label, name in near.items() if label not in self.unseen}
 
     @property
     def seen(self) -> tuple[int, ...]:
         """Class ids that are learned from."""
         absent = self.source.missing_classes if isinstance(self.source, MissingClasses) else ()
-        left_out = {*self.unseen, *absent}
-        return tuple(c for c in range(len(self.source.classes)) if c not in left_out)
+        other = {*self.unseen, *absent, *self.left_out}
+        return tuple(c for c in range(len(self.source.classes)) if c not in other)
 
     def task(self, index: ClipIndex, role: str) -> Task:
         """The clips and classes of the reported run, or of a nested one."""
@@ -235,13 +247,15 @@ class Experiment:
 
     @property
     def folds(self) -> tuple[str, ...]:
-        """The roles of the nested runs.
+        """The roles of the nested runs; none where no class is unseen, and nothing is chosen.
 
         Raises:
             UsageError: There are too few seen classes for so many.
         """
         from starcli.data.splits import pseudo_unseen_count
 
+        if not self.unseen:
+            return ()
         share, seen = self.settings.validation, len(self.seen)
         if self.published_validation or share.folds == 1:
             return (VALIDATION,)
@@ -269,6 +283,7 @@ class Experiment:
             "protocol": dataset.protocol,
             "unseen": list(self.unseen),
             "role": role,
+            **({"left_out": list(self.left_out)} if self.left_out else {}),
         }
         if role != FINAL:
             recipe["validation"] = self.settings.validation.model_dump(include={"classes", "clips"})

@@ -56,5 +56,8 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
 
 
 def _gamma(experiment: Experiment, results: Mapping[str, Artifact]) -> float:
+    """The gamma chosen on validation; 0 where no class is unseen."""
+    if not experiment.folds:
+        return 0.0
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
     return calibrated_stacking.fit(nested.scored)[0].gamma

@@ -61,6 +61,11 @@ class DatasetSection(PluginSection):
     name: str = Field("simulated", description="data set plugin")
     protocol: str = Field("", description="which clips train and which test, such as xsub")
     split: str = Field("", description="which classes are unseen")
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="actions that are to stay unknown: classes and movements near to one are left "
+        "out",
+    )
 
 
 class PrepareSection(Section):

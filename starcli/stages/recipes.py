@@ -54,6 +54,8 @@ def embed(experiment: Experiment, role: str) -> dict[str, object]:
     text = settings.text.model_dump()
     mirrored = {"mirrored": True} if experiment.learns_texts and settings.pretrain.mirror else {}
     more = {**mirrored, **experiment.teacher_recipe()}
+    if "teacher" in more and settings.dataset.leave_out:
+        more["leave_out"] = list(settings.dataset.leave_out)
     return {**experiment.plugin("encoder"), **text, "parts": settings.parts, **more}
 
 
@@ -76,6 +78,8 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
     taught = experiment.teacher_recipe()
     if taught:
         taught["lessons"] = LESSONS
+        if settings.dataset.leave_out:
+            taught["leave_out"] = list(settings.dataset.leave_out)
         if not settings.pretrain.teacher_told:
             taught["equivalences"] = fingerprint()
     return {**common, "pretrain": training, "seed": settings.seed, **taught}
@@ -166,7 +170,17 @@ def _require_text_space(experiment: Experiment) -> None:
 
 
 def evaluate(experiment: Experiment, role: str) -> dict[str, object]:
-    """Everything that matters is in the inputs and the task."""
+    """Everything that matters is in the inputs and the task.
+
+    Raises:
+        UsageError: No class is unseen.
+    """
+    if not experiment.unseen:
+        raise UsageError(
+            "no class is unseen, so that there is nothing to judge",
+            "name recordings with starcli predict, measure with starcli benchmark transfer, or "
+            "train with another --split",
+        )
     return {"task": experiment.task_recipe(role)}
 
 

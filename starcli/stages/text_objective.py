@@ -153,7 +153,9 @@ def lessons(e: Experiment, task: Task, bank: Artifact, persons: int) -> Lessons 
     """What a teacher gives to learn beside a task's clips; None where there is no teacher."""
     if e.teacher is None:
         return None
-    names = [name for label, name in enumerate(e.source.classes) if label not in task.seen]
+    known = {*task.seen, *e.left_out}
+    names = [name for label, name in enumerate(e.source.classes) if label not in known]
+    names += e.settings.dataset.leave_out
     limits = SAME_CLASS, SAME_PART
     return Lessons(e, e.teacher, open_taught(bank), names, persons, limits)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-
-from torch import Tensor
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from starcli.text.equivalences import shipped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Id = TypeVar("Id", bound=Hashable)
 
 LIMIT = 0.55
 """Cosine of two names above which they are near."""
@@ -24,24 +28,26 @@ LIGHT = frozenset(
 
 
 def near_names(
-    movements: Mapping[str, Sequence[str]], classes: Sequence[str], vectors: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Id of each movement with a name near to a class -> the class.
+    called: Mapping[Id, Sequence[str]],
+    names: Sequence[str],
+    vectors: Mapping[str, Tensor] | None = None,
+) -> dict[Id, str]:
+    """Id of each action that is called by a name near to one of some names -> that one.
 
     Args:
-        movements: Id -> names.
-        classes: Names of classes.
-        vectors: Name -> vector [E], of length 1.
+        called: Id -> what it is called.
+        names: The names.
+        vectors: As in `are_near`.
     """
-    near: dict[str, str] = {}
-    for movement, names in movements.items():
-        for name in classes:
-            if any(are_near(name, own, vectors) for own in names):
-                near.setdefault(movement, name)
+    near: dict[Id, str] = {}
+    for action, own in called.items():
+        for name in names:
+            if any(are_near(name, each, vectors) for each in own):
+                near.setdefault(action, name)
     return near
 
 
-def are_near(one: str, other: str, vectors: Mapping[str, Tensor]) -> bool:
+def are_near(one: str, other: str, vectors: Mapping[str, Tensor] | None = None) -> bool:
     """Whether two names mean nearly the same.
 
     The shipped equivalences decide. Where they say nothing of the two, names are near that have a
@@ -50,11 +56,13 @@ def are_near(one: str, other: str, vectors: Mapping[str, Tensor]) -> bool:
     Args:
         one: A name.
         other: Another name.
-        vectors: Name -> vector [E], of length 1.
+        vectors: Name -> vector [E], of length 1; None to go by words alone.
     """
     if relation := shipped().relation(one, other):
         return relation != "apart"
-    return bool(_words(one) & _words(other)) or float(vectors[one] @ vectors[other]) > LIMIT
+    if _words(one) & _words(other):
+        return True
+    return vectors is not None and float(vectors[one] @ vectors[other]) > LIMIT
 
 
 def _words(name: str) -> frozenset[str]:
