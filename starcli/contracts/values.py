@@ -19,7 +19,7 @@ API = 1
 
 Subset = Literal["train", "test"]
 ALL = "all"
-"""Of any data set, the protocol in which every clip trains, and the split that has nothing unseen."""
+"""Of any data set, the protocol in which every clip trains, and the split with nothing unseen."""
 Kind = Literal["dataset", "reader", "layout", "describer", "text-encoder", "backbone", "method"]
 KINDS: tuple[Kind, ...] = (
     "dataset",
