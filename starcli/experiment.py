@@ -29,15 +29,17 @@ from starcli.contracts import (
     is_transductive,
     unkeyed_of,
 )
+from starcli.data import joined
 from starcli.data.fingerprint import RawFiles, last_prepared
 from starcli.data.imported import Imported
+from starcli.data.joined import Joined
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
 from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
-from starcli.text.nearness import near_names
+from starcli.text.nearness import is_same, near_names
 from starcli.training.distributed import Workers, size
 
 if TYPE_CHECKING:
@@ -102,6 +104,9 @@ class Experiment:
                 f"there are: {known}",
             )
 
+        if isinstance(source, Joined):
+            self._require_learned(source)
+
     @cached_property
     def source(self) -> DatasetSource:
         """The data set."""
@@ -143,6 +148,14 @@ class Experiment:
                 "plugin": f"imported:{choice.name}",
                 "plugin_revision": plugin.revision,
                 "content": plugin.digest,
+            }
+        if issubclass(plugin, Joined):
+            own = self.loaded.plugin_settings[section].model_dump(mode="json")
+            return {
+                "plugin": f"joined:{choice.name}",
+                "plugin_revision": plugin.revision,
+                "settings": own,
+                "joined": joined.recipe(plugin),
             }
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
         unkeyed = set(unkeyed_of(plugin))
@@ -214,12 +227,49 @@ class Experiment:
 
     @cached_property
     def left_out(self) -> Mapping[int, str]:
-        """Class ids that are not learned from -> the name in `dataset.leave_out` that is near."""
-        wanted, source = self.settings.dataset.leave_out, self.source
-        more = source.synonyms if isinstance(source, Synonyms) and wanted else {}
-        names = {label: (name, *more.get(name, ())) for label, name in enumerate(source.classes)}
-        near = near_names(names, wanted)
-        return {label: name for label, name in near.items() if label not in self.unseen}
+        """Class ids that are not learned from -> the name that they would give away.
+
+        Near to a name in `dataset.leave_out`; of further data sets, the same as an unseen class.
+        """
+        near = near_names(self._called, self.settings.dataset.leave_out)
+        same = {label: name for label, name in self._given_away.items() if self._same(label, name)}
+        return {label: name for label, name in (same | near).items() if label not in self.unseen}
+
+    @cached_property
+    def near_unseen(self) -> Mapping[int, str]:
+        """Class ids of further data sets that are learned from -> the unseen class that is near."""
+        return {k: name for k, name in self._given_away.items() if k not in self.left_out}
+
+    @cached_property
+    def _called(self) -> Mapping[int, Sequence[str]]:
+        """Class id -> all that the class is called."""
+        more = self.source.synonyms if isinstance(self.source, Synonyms) else {}
+        return {n: (name, *more.get(name, ())) for n, name in enumerate(self.source.classes)}
+
+    @cached_property
+    def _given_away(self) -> Mapping[int, str]:
+        """Class ids of data sets after the first -> the unseen class that is near to them."""
+        if not isinstance(self.source, Joined) or not self.unseen:
+            return {}
+        foreign = {k: names for k, names in self._called.items() if k not in self.source.has(0)}
+        unseen = [self.source.classes[label] for label in self.unseen]
+        # One that is the same comes first, whichever else is near.
+        same = {
+            k: u for k, names in foreign.items() for u in unseen for n in names if is_same(n, u)
+        }
+        return near_names(foreign, unseen) | same
+
+    def _same(self, label: int, name: str) -> bool:
+        return any(is_same(each, name) for each in self._called[label])
+
+    def _require_learned(self, source: Joined) -> None:
+        """Refuse a data set of several that nothing is learned from."""
+        for number, member in enumerate(source.members):
+            if not source.has(number) & set(self.seen):
+                raise UsageError(
+                    f"dataset.name: every class of {member.name} is left out",
+                    f"leave {member.name} out of --dataset",
+                )
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -379,7 +429,9 @@ class Experiment:
         """What a run is called, before the key that tells apart runs with other settings."""
         s = self.settings
         split = s.dataset.split.replace("/", "-")
-        return f"{s.dataset.name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
+        first, *others = s.dataset.name.split(joined.SEPARATOR)
+        name = f"{first}+{len(others)}" if others else first
+        return f"{name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
 
 
 def make_source(loaded: Loaded) -> DatasetSource:

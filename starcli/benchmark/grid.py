@@ -12,6 +12,7 @@ from typing import TypedDict
 from starcli import __version__, registry
 from starcli.benchmark.table import Table, Target, splits
 from starcli.class_names import require_classes
+from starcli.data.joined import SEPARATOR, names_in
 from starcli.errors import StarError, UsageError
 from starcli.experiment import Experiment, make_source
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, for_chosen, load
@@ -196,7 +197,7 @@ def _flags_of_sources(
 ) -> dict[str, object]:
     """Settings of a cell that learns from data sets, of which its target is none."""
     flags = _layered(layers, seed)
-    sources = [name.strip() for name in str(flags.get("dataset.name", "")).split(",")]
+    sources = names_in(str(flags["dataset.name"])) if "dataset.name" in flags else [""]
     others = [name for name in sources if name != target.dataset]
     if not others:
         raise UsageError(
@@ -205,7 +206,7 @@ def _flags_of_sources(
             file=file,
         )
     if "dataset.name" in flags:
-        flags["dataset.name"] = ",".join(others)
+        flags["dataset.name"] = SEPARATOR.join(others)
     if flags.get("dataset.leave_out") == TARGET:
         flags["dataset.leave_out"] = names_of(target)
     return flags
@@ -228,7 +229,12 @@ def names_of(target: Target) -> tuple[str, ...]:
 
 
 def _recordings(table: Table, dataset: str, root: Path | None, loaded: Loaded) -> dict[str, Path]:
-    """`run.raw` of a data set, where it has recordings and they are found."""
+    """`run.raw` of a data set, where it has recordings and they are found.
+
+    Of several that are joined it is the folder that has all of them.
+    """
+    if SEPARATOR in dataset:
+        return {} if root is None else {"run.raw": root}
     if loaded.plugins["dataset"].request is None:
         return {}
     if dataset in table.raw:

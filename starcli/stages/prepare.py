@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from starcli.data.body_frame import require_body
+from starcli.data.joined import Joined
 from starcli.data.reading import (
     BadRow,
     Group,
@@ -94,11 +95,14 @@ def _store(job: Job, every: Sequence[Group]) -> None:
         "axes": "rows V 3, metres; the rows of a clip are frames x persons",
         "skipped": [row["recording"] for row in bad],
     }
+    notes = list(source.notes) if isinstance(source, Joined) else []
     if floored := count_floored(every, job.checkpoint):
-        job.draft.summary["notes"] = [
+        notes.append(
             f"{floored} of {len(subsets)} clips are centred on the hips in every frame: their "
             "lower ankle was put on the floor"
-        ]
+        )
+    if notes:
+        job.draft.summary["notes"] = notes
     if bad:
         job.draft.json(bad, "skipped")
 

@@ -14,6 +14,7 @@ from starcli.contracts import VIEWS, facets_of, is_in_text_space, views_of
 from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.resolve import Settings
+from starcli.settings.schema import PretrainSection
 from starcli.stages.describe import facets
 from starcli.text.equivalences import fingerprint
 
@@ -31,6 +32,9 @@ REVISIONS: Mapping[str, int] = {
 LESSONS = 2
 """Number of how made-up clips are left out, read and mixed in, raised as those of stages."""
 SHARD_MB = 64.0
+FIELDS = PretrainSection.model_fields
+NEWER = ("foreign", "balance")
+"""Settings of pretraining without which there were results before."""
 
 
 def prepare(experiment: Experiment, role: str) -> dict[str, object]:
@@ -74,7 +78,7 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "trained_on": settings.backbone.trained_on,
             "frames": settings.pretrain.frames,
         }
-    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_unused(settings)})
     taught = experiment.teacher_recipe()
     if taught:
         taught["lessons"] = LESSONS
@@ -85,11 +89,12 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
     return {**common, "pretrain": training, "seed": settings.seed, **taught}
 
 
-def _of_texts(settings: Settings) -> tuple[str, ...]:
-    """The settings of an objective or teacher that is not chosen, which keep out of keys."""
+def _unused(settings: Settings) -> tuple[str, ...]:
+    """The settings of what is not chosen, and newer ones at their defaults: they are in no key."""
     taught = tuple(key for key in type(settings.pretrain).model_fields if key.startswith("teacher"))
     objective = ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
-    return objective + (() if settings.pretrain.teacher else taught)
+    newer = [key for key in NEWER if getattr(settings.pretrain, key) == FIELDS[key].default]
+    return (*objective, *newer, *(() if settings.pretrain.teacher else taught))
 
 
 def extract(experiment: Experiment, role: str) -> dict[str, object]:

@@ -65,6 +65,11 @@ def are_near(one: str, other: str, vectors: Mapping[str, Tensor] | None = None) 
     return vectors is not None and float(vectors[one] @ vectors[other]) > LIMIT
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are, by the shipped equivalences, names of one action."""
+    return shipped().relation(one, other) == "same"
+
+
 def _words(name: str) -> frozenset[str]:
     """The words of a name that say what is done, without endings."""
     words = re.findall(r"[a-z]+", name.lower())
