@@ -75,6 +75,7 @@ class Experiment:
         self._actions = actions
         self._recorded: RunInputs = recorded or {}
         self._contents: dict[str, str] = {}
+        self._raw_files: dict[str, RawFiles] = {}
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
@@ -150,13 +151,7 @@ class Experiment:
                 "content": plugin.digest,
             }
         if issubclass(plugin, Joined):
-            own = self.loaded.plugin_settings[section].model_dump(mode="json")
-            return {
-                "plugin": f"joined:{choice.name}",
-                "plugin_revision": plugin.revision,
-                "settings": own,
-                "joined": joined.recipe(plugin),
-            }
+            return joined.recipe(plugin.plugins, self.loaded.plugin_settings[section].model_dump())
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
         unkeyed = set(unkeyed_of(plugin))
         recipe: dict[str, object] = {
@@ -173,6 +168,23 @@ class Experiment:
                 self._contents[section] = made.fingerprint()
             recipe["content"] = self._contents[section]
         return recipe
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Names of the data sets that are learned from together; none of one alone."""
+        return self.source.names if isinstance(self.source, Joined) else ()
+
+    def source_of(self, role: str) -> DatasetSource:
+        """The data set that `prepare` reads: one of several, in their joints, or the only one."""
+        return self.source.alone(role) if isinstance(self.source, Joined) else self.source
+
+    def dataset_recipe(self, role: str) -> dict[str, object]:
+        """The part of a recipe that says which data set `prepare` reads, and which recordings."""
+        if role == FINAL or not isinstance(self.source, Joined):
+            return {**self.plugin("dataset"), "raw": self.raw_digest}
+        own = self.loaded.plugin_settings["dataset"].model_dump()
+        plugins = {role: self.source.plugins[role]}
+        return {**joined.recipe(plugins, own), "raw": self.raw_of(role)}
 
     @property
     def transductive(self) -> bool:
@@ -353,23 +365,37 @@ class Experiment:
             return ""
         if "raw" in self._recorded:
             return str(self._recorded["raw"])
-        if self.raw_files is not None:
-            return self.raw_files.digest
-        prepared = last_prepared(self.store, self.plugin("dataset")["plugin"])
+        if self.joined:
+            return joined.SEPARATOR.join(map(self._identified, self.joined))
+        return self._identified(FINAL)
+
+    def raw_of(self, role: str) -> str:
+        """What identifies the recordings of one of several data sets, or of the only one."""
+        if not self.joined or not self.raw_digest:
+            return self.raw_digest
+        return self.raw_digest.split(joined.SEPARATOR)[self.joined.index(role)]
+
+    def _identified(self, role: str) -> str:
+        source, name = self.source_of(role), role if self.joined else self.settings.dataset.name
+        if source.request is None:
+            return ""
+        if (files := self.raw_files(role)) is not None:
+            return files.digest
+        plugin = joined.place_of([name]) if self.joined else self.plugin("dataset")["plugin"]
+        prepared = last_prepared(self.store, plugin)
         if prepared is None:
-            raise AbsentError(
-                f"{self.settings.dataset.name} needs its recordings: --raw is missing",
-                self.source.request,
-            )
+            raise AbsentError(f"{name} needs its recordings: --raw is missing", source.request)
         return prepared
 
-    @cached_property
-    def raw_files(self) -> RawFiles | None:
-        """The files of `run.raw`; None where there are none to be read."""
-        raw = self.settings.run.raw
-        if raw is None or self.source.request is None:
+    def raw_files(self, role: str) -> RawFiles | None:
+        """The files below `run.raw` that are read in a role; None where there are none."""
+        raw, source = self.settings.run.raw, self.source_of(role)
+        if raw is None or source.request is None:
             return None
-        return RawFiles.of(raw, self.source.files(raw), cores(self.settings.run.workers))
+        if role not in self._raw_files:
+            workers = cores(self.settings.run.workers)
+            self._raw_files[role] = RawFiles.of(raw, source.files(raw), workers)
+        return self._raw_files[role]
 
     @cached_property
     def weights_digest(self) -> str | None:

@@ -131,7 +131,7 @@ def cells(
         return [
             Cell(
                 *(label, *place, seed),
-                _flags_of_sources(layers, target, seed, table.path),
+                _flags_of_sources(table, layers, target, seed, root),
                 target,
                 raw[target.dataset].get("run.raw"),
             )
@@ -193,7 +193,11 @@ def _layered(layers: Sequence[Mapping[str, object]], seed: int) -> dict[str, obj
 
 
 def _flags_of_sources(
-    layers: Sequence[Mapping[str, object]], target: Target, seed: int, file: Path
+    table: Table,
+    layers: Sequence[Mapping[str, object]],
+    target: Target,
+    seed: int,
+    root: Path | None,
 ) -> dict[str, object]:
     """Settings of a cell that learns from data sets, of which its target is none."""
     flags = _layered(layers, seed)
@@ -203,10 +207,11 @@ def _flags_of_sources(
         raise UsageError(
             f"nothing is left to learn from but the target {target.dataset}",
             "name another data set in dataset.name",
-            file=file,
+            file=table.path,
         )
     if "dataset.name" in flags:
-        flags["dataset.name"] = SEPARATOR.join(others)
+        name = flags["dataset.name"] = SEPARATOR.join(others)
+        flags |= _recordings(table, name, root, load({"dataset.name": name}))
     if flags.get("dataset.leave_out") == TARGET:
         flags["dataset.leave_out"] = names_of(target)
     return flags

@@ -14,6 +14,7 @@ from starcli import pipeline, processes
 from starcli.benchmark.grid import Cell, groups
 from starcli.benchmark.results import Done, Failure, Result, Transferred
 from starcli.contracts import Progress, silent
+from starcli.data.joined import SEPARATOR
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
 from starcli.experiment import Experiment
@@ -62,6 +63,9 @@ class Runner:
         try:
             self._recordings[name] = experiment.raw_digest
         except AbsentError as error:
+            if SEPARATOR in name:
+                fix = "name a folder that has those of each in its name with --dataset-root"
+                raise AbsentError(error.message, fix, file=error.file) from error
             raise AbsentError(
                 f"no recordings of {name}",
                 f"name the folder that has them in '{name}' with "

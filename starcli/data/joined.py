@@ -6,7 +6,7 @@ the others train in each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -158,6 +158,11 @@ class Joined:
         shared = f"one class with one description in several data sets: {'; '.join(several)}"
         return [*([rates] if unknown else []), *([shared] if several else [])]
 
+    def alone(self, name: str) -> Joined:
+        """One of the data sets in the common joints, with classes and subsets of its own."""
+        source = next(member.source for member in self.members if member.name == name)
+        return _again(self.settings, {name: source})
+
     def has(self, member: int) -> frozenset[int]:
         """The classes of one of the data sets."""
         return frozenset(self.members[member].labels)
@@ -277,9 +282,26 @@ def names_in(listed: str) -> list[str]:
     return names
 
 
-def recipe(plugin: type[Joined]) -> dict[str, object]:
-    """The part of a recipe that says which data sets are joined."""
-    return {name: _recipe(name, each) for name, each in plugin.plugins.items()}
+def recipe(
+    plugins: Mapping[str, type[DatasetSource]], settings: Mapping[str, object]
+) -> dict[str, object]:
+    """The part of a recipe that says which data sets are joined, in which joints.
+
+    Args:
+        plugins: Name -> class of each.
+        settings: What they have in common.
+    """
+    return {
+        "plugin": place_of(plugins),
+        "plugin_revision": Joined.revision,
+        "settings": dict(settings),
+        "joined": {name: _recipe(name, plugin) for name, plugin in plugins.items()},
+    }
+
+
+def place_of(names: Iterable[str]) -> str:
+    """What recipes call data sets that are joined."""
+    return f"joined:{SEPARATOR.join(names)}"
 
 
 def _recipe(name: str, plugin: type[DatasetSource]) -> dict[str, object]:

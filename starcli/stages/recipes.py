@@ -40,8 +40,7 @@ NEWER = ("foreign", "balance")
 def prepare(experiment: Experiment, role: str) -> dict[str, object]:
     """The recordings, the data set's settings, and what is done to every clip."""
     return {
-        **experiment.plugin("dataset"),
-        "raw": experiment.raw_digest,
+        **experiment.dataset_recipe(role),
         "prepare": experiment.settings.prepare.model_dump(mode="json"),
     }
 

@@ -170,6 +170,16 @@ def test_a_run_of_two_data_sets(recordings: Path, tmp_path: Path) -> None:
         "(clap)"
     ]
     clips = ClipSet.open(results["prepare"])
+    subsets = dict(zip(clips.index.names, clips.index.subsets["xsub"], strict=True))
+    assert {s for name, s in subsets.items() if name.startswith("utkinect")} == {"train"}
+    assert {s for name, s in subsets.items() if name.startswith("florence3d")} == {"train", "test"}
+    other = experiment(
+        dataset__name="utkinect,florence3d",
+        backbone__name="part-pure",
+        run__raw=recordings,
+        run__store=tmp_path / "store",
+    )
+    assert pipeline.run_steps(other, "prepare")[1] == ["prepare"], "each is prepared once"
     task = e.task(clips.index, "final")
     examples = pretrain._Examples(e, clips, task)
     ids = torch.arange(len(task.train))
