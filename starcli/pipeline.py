@@ -30,7 +30,8 @@ class Step:
     Args:
         stage: Module of `starcli.stages`, folder of the store, and command.
         inputs: What the stage calls its inputs -> name of the step that makes them.
-        role: `final`, or `validation` and so on for a nested run.
+        role: `final`, or `validation` and so on for a nested run; of `prepare`, one of several
+            data sets.
     """
 
     stage: str
@@ -43,12 +44,15 @@ class Step:
         return self.stage if self.role == FINAL else f"{self.stage}/{self.role}"
 
 
-def steps(folds: Sequence[str] = (VALIDATION,), *, texts: bool = False) -> tuple[Step, ...]:
+def steps(
+    folds: Sequence[str] = (VALIDATION,), *, texts: bool = False, joined: Sequence[str] = ()
+) -> tuple[Step, ...]:
     """The table of steps.
 
     Args:
         folds: Roles of the nested runs, each of which pretrains, extracts and trains on its own.
         texts: Whether the backbone is pretrained on texts.
+        joined: Data sets that are learned from together, each of which is prepared on its own.
     """
     learned = {"clips": "prepare", **({"bank": "embed"} if texts else {})}
     chosen_on = {role: f"train/{role}" for role in folds}
@@ -62,7 +66,8 @@ def steps(folds: Sequence[str] = (VALIDATION,), *, texts: bool = False) -> tuple
         )
     ]
     return (
-        Step("prepare", {}),
+        *(Step("prepare", {}, name) for name in joined),
+        Step("prepare", {name: f"prepare/{name}" for name in joined}),
         Step("describe", {}),
         Step("embed", {"texts": "describe"}),
         *nested,
@@ -128,7 +133,8 @@ def plan(experiment: Experiment, target: str, *, explain: bool = True) -> list[P
         explain: Whether to say why, for which every result of the store is read.
     """
     planned: dict[str, Planned] = {}
-    for step in _chain(steps(experiment.folds, texts=experiment.learns_texts), target):
+    texts = experiment.learns_texts
+    for step in _chain(steps(experiment.folds, texts=texts, joined=experiment.joined), target):
         inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
         recipe = {
             "stage": step.stage,

@@ -31,6 +31,12 @@ LATEX = {
     "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
+OF_NAMING = {
+    "top1": "top-1",
+    "by_class": "by class",
+    "top5": "top-5",
+    "frequent": "most frequent",
+}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes the beginning of a formula for."""
 
@@ -91,8 +97,13 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Value]]) 
 def _name(document: Document, value: Value) -> str:
     """What a column is called: its measure, or in a result by fold its split."""
     if not document.get("by_fold"):
-        return MEASURES[value["measure"]]
+        return _title(value["measure"])
     return "mean" if "+" in value["split"] else str(value["split"])
+
+
+def _title(measure: str) -> str:
+    """What a measure is called above a column."""
+    return OF_NAMING.get(measure, MEASURES[measure])
 
 
 def _percent(fraction: float | None) -> str:
@@ -117,10 +128,8 @@ def notes(document: Document) -> list[str]:
     done = [cell for cell in document["cells"] if cell["status"] == "done"]
     many, seeds = len(document["seeds"]) > 1, ", ".join(map(str, document["seeds"]))
     over = "mean ± sample standard deviation over seeds" if many else "seed"
-    lines = [
-        f"Percent; {over} {seeds}; the best of a column is bold. ZSL chooses among the unseen "
-        "classes, S, U and H among all."
-    ]
+    lines = [f"Percent; {over} {seeds}; the best of a column is bold. {_of_measures(document)}"]
+    lines += _of_names(document)
     lines += [f"{how[:1].upper()}{how[1:]}." for how in sorted({c["selected_by"] for c in done})]
     for what, used in (
         ("Backbone", {cell["backbone"] for cell in done}),
@@ -132,6 +141,29 @@ def notes(document: Document) -> list[str]:
         lines.append("In the paper: as published, with its own backbone, texts and training.")
     lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
     return lines + missing(document)
+
+
+def _of_measures(document: Document) -> str:
+    """What the measures of a document mean."""
+    if {column["measure"] for column in document["columns"]} <= set(OF_NAMING):
+        return (
+            "Every clip is named among the target's names: by class is the mean over these, most "
+            "frequent the share of clips that are given the name that is given most."
+        )
+    return "ZSL chooses among the unseen classes, S, U and H among all."
+
+
+def _of_names(document: Document) -> list[str]:
+    """Which name each run gives most, and how many classes and movements it had to do without."""
+    lines = []
+    for cell in document["cells"]:
+        if cell["status"] == "done" and "most_frequent" in cell:
+            left, movements = len(cell["left_out"]), len(cell["left_out_movements"])
+            lines.append(
+                f"{grid.title(cell)}: {_percent(cell['frequent'])} % are named "
+                f"'{cell['most_frequent']}'; {left} classes and {movements} movements left out."
+            )
+    return lines
 
 
 def missing(document: Document) -> list[str]:

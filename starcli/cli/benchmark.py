@@ -189,6 +189,8 @@ def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[Result]
 
 def _ended(result: Result) -> str:
     """How a run ended, in a few words."""
+    if result["status"] == "done" and "top1" in result:
+        return f"top-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} %"
     if result["status"] == "done":
         return f"ZSL {100 * result['ZSL']:.1f} %, H {100 * result['H']:.1f} %"
     return f"{result['status']}, {result['error']['message']}"

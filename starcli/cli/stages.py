@@ -314,6 +314,8 @@ def _run(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
     if stage == "pretrain":
         console.note(accuracy_line(result.summary))
     if name:
-        console.note(f"run '{name}'; see how good it is with: starcli evaluate")
+        judge = "see how good it is with: starcli evaluate"
+        use = "name recordings with: starcli predict RECORDING"
+        console.note(f"run '{name}'; {judge if experiment.unseen else use}")
     if "prepare" in ran:
         end_skipped(results["prepare"])

@@ -27,6 +27,7 @@ from starcli.contracts.hooks import (
     PublishedValidation,
     PublishedWeights,
     SingleFileReader,
+    Synonyms,
     Teacher,
     TextSpaceMethod,
     Transduction,
@@ -52,6 +53,7 @@ from starcli.contracts.plugins import (
     implementation_of,
 )
 from starcli.contracts.values import (
+    ALL,
     API,
     KINDS,
     BadClip,
@@ -74,6 +76,7 @@ from starcli.contracts.values import (
 )
 
 __all__ = [
+    "ALL",
     "API",
     "KINDS",
     "VIEWS",
@@ -114,6 +117,7 @@ __all__ = [
     "Recording",
     "SingleFileReader",
     "Subset",
+    "Synonyms",
     "Teacher",
     "TextBank",
     "TextEncoder",

@@ -71,6 +71,15 @@ class ImpossibleSplits(Protocol):
 
 
 @runtime_checkable
+class Synonyms(Protocol):
+    """A data set, classes of which are called by other names as well."""
+
+    @property
+    def synonyms(self) -> Mapping[str, Sequence[str]]:
+        """Name of a class -> its other names; a class may be left out for any of them."""
+
+
+@runtime_checkable
 class PublishedValidation(Protocol):
     """A data set whose splits were published with classes for validation."""
 

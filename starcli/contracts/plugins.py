@@ -66,7 +66,7 @@ class DatasetSource(Plugin, Protocol):
     """A data set: `DatasetSource(settings)`.
 
     It may also be a `MissingClasses`, `ImpossibleSplits`, `PublishedValidation`,
-    `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`,
+    `Synonyms`, `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`,
     `starcli.totals.CountedDataset` or `starcli.data.normalise.PersonFiller`.
     """
 

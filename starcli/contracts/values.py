@@ -18,6 +18,8 @@ API = 1
 """Version of these contracts; a plugin states the version it was written for as `api`."""
 
 Subset = Literal["train", "test"]
+ALL = "all"
+"""Of any data set, the protocol in which every clip trains, and the split with nothing unseen."""
 Kind = Literal["dataset", "reader", "layout", "describer", "text-encoder", "backbone", "method"]
 KINDS: tuple[Kind, ...] = (
     "dataset",

@@ -143,7 +143,7 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        tokens = self.model.encode(_clip_set(clips, self.model.persons))
+        tokens = self.model.encode(clip_set(clips, self.model.persons))
         scores: Tensor = self.method.score(tokens.float().to(self.model.device)).cpu()
         require_finite(scores.double().numpy(), [clip.name for clip in clips])
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
@@ -298,7 +298,7 @@ def _nothing(bad: Sequence[StarError]) -> StarError:
     return first
 
 
-def _clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
+def clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
     """Clips in memory as `prepare` has them on disk."""
     count = len(clips)
     index = ClipIndex([clip.name for clip in clips], [0] * count, {}, [""] * count)

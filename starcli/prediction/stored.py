@@ -72,8 +72,13 @@ def _learned(experiment: Experiment, pretrained: Artifact) -> tuple[str, ...]:
 def _calibrated(
     experiment: Experiment, results: Mapping[str, Artifact]
 ) -> tuple[float, Confidence]:
-    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too."""
+    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too.
+
+    Where no class is unseen there is nothing to choose them on: no gamma, scores as they are.
+    """
+    false_alarms = experiment.settings.calibrate.false_alarms
+    if not experiment.folds:
+        return 0.0, Confidence(temperature=1, threshold=None, false_alarms=false_alarms)
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
     gamma = calibrated_stacking.fit(nested.scored)[0].gamma
-    false_alarms = experiment.settings.calibrate.false_alarms
     return gamma, confidence.fit(nested.scored, gamma, false_alarms)

@@ -53,7 +53,8 @@ def run(job: Job) -> None:
     mirrors = e.learns_texts and e.settings.pretrain.mirror
     every = _with_mirrored(texts) if mirrors else texts
     encoder = e.make("encoder")
-    taught = None if e.teacher is None else _of_teacher(e.teacher, texts.classes)
+    names = (*texts.classes, *e.settings.dataset.leave_out)
+    taught = None if e.teacher is None else _of_teacher(e.teacher, names)
     cut = _too_long(every, encoder)
     if cut and not e.settings.text.cut:
         file = job.inputs["texts"].path / "data.json"
