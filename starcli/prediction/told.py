@@ -7,14 +7,15 @@ from typing import Literal, TypedDict
 
 from starcli.class_names import find_class
 from starcli.contracts import Teacher
-from starcli.text.nearness import nearest_name
+from starcli.text.nearness import is_same, nearest_name
 
 
 class Told(TypedDict):
     """What a model was told of an action in training.
 
     Args:
-        told: `told` where clips of this name were learned from, recorded or made up; `near` where
+        told: `told` where clips of this name, or of one that means the same, were learned from,
+            recorded or made up; `near` where
             one of a name with a word of doing in common was; else `new`.
         near: That other name.
         similarity: How many of the words of both names they share, from 0 to 1.
@@ -47,7 +48,7 @@ def told_of(name: str, learned: Sequence[str]) -> Told:
         name: Its name.
         learned: The names of all that the model learned from.
     """
-    if find_class(name, learned) is not None:
+    if find_class(name, learned) is not None or any(is_same(name, other) for other in learned):
         return {"told": "told", "near": None, "similarity": None}
     near = nearest_name(name, learned)
     if near is None:
