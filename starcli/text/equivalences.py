@@ -34,9 +34,14 @@ class Equivalences:
     actions: Mapping[str, str]
     relations: Mapping[frozenset[str], Relation]
 
+    def action(self, name: str) -> str:
+        """The action that a name is of: the same for all names that mean the same."""
+        key = name_key(name)
+        return self.actions.get(key, key)
+
     def relation(self, one: str, other: str) -> Relation | None:
         """How two names are related; None where that is written nowhere."""
-        actions = frozenset(self.actions.get(key, key) for key in map(name_key, (one, other)))
+        actions = frozenset(map(self.action, (one, other)))
         return "same" if len(actions) == 1 else self.relations.get(actions)
 
 

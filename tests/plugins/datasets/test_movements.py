@@ -46,6 +46,7 @@ EXACT = Settings(
     gain=(1, 1),
     loose=0,
     untimely=0,
+    elbows=(1, 1),
     swivel=0,
     along=0,
     turn=0,

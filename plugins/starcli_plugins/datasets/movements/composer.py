@@ -77,6 +77,9 @@ class Settings(SensorSettings):
     loose: float = Field(0.06, ge=0, le=0.3, description="points vary by so many arm lengths")
     aside: float = Field(0.08, ge=0, le=0.3, description="all points of a clip lie so far aside")
     untimely: float = Field(0.03, ge=0, le=0.1, description="times vary by such a share of an act")
+    elbows: tuple[float, float] = Field(
+        (0.8, 1.0), description="factor on the upper arm, the forearm takes the rest"
+    )
     swivel: float = Field(15.0, ge=0, le=60, description="deviation of elbows, degrees")
     along: float = Field(0.5, ge=0, le=1, description="share of clips whose free arms lean along")
     rates: tuple[float, ...] = Field((30.0, 30.0, 30.0, 25.0, 20.0, 15.0), min_length=1)
@@ -176,7 +179,7 @@ class Composer:
         cast = self._cast(rng, main)
         rate = settings.rates[int(rng.integers(len(settings.rates)))]
         side: Side = "left" if rng.random() < settings.mirrored else "right"
-        body = _body(rng, settings.children)
+        body = _body(rng, settings)
         time, acts = self._course(rng, cast, rate)
         joints = pose(body, self._targets(rng, body, time, acts))
         if side == "left":
@@ -342,9 +345,9 @@ def _choice(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     return names[-1]
 
 
-def _body(rng: np.random.Generator, children: float) -> Body:
+def _body(rng: np.random.Generator, settings: Settings) -> Body:
     """An adult or a child."""
-    child = rng.random() < children
+    child = rng.random() < settings.children
     scale, *proportions = 1 + np.array([0.06, 0.03, 0.03, 0.03, 0.06]) * rng.normal(size=5).clip(
         -2.5, 2.5
     )
@@ -352,7 +355,7 @@ def _body(rng: np.random.Generator, children: float) -> Body:
     if child:
         # Children have shorter legs for their size.
         scale, legs, trunk = scale * rng.uniform(0.62, 0.85), legs * 0.95, trunk * 1.03
-    return Body.of(scale, arms, legs, trunk, width)
+    return Body.of(scale, arms, legs, trunk, width).with_elbows(rng.uniform(*settings.elbows))
 
 
 @dataclass(frozen=True)
