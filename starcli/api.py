@@ -22,25 +22,19 @@ from typing import (
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import ErrorFields, UsageError, suggest
+from starcli.errors import UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
+    from starcli.prediction.answer import Predicted, Recordings
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.predictor import Candidate, Prediction
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
-
-    Joints = npt.NDArray[np.floating | np.integer]
-    Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 
 
 class Options(TypedDict, total=False):
@@ -91,20 +85,6 @@ class Exported(TypedDict):
     run: str
     folder: str
     files: list[str]
-
-
-class Predicted(TypedDict):
-    """What `predict --json` prints."""
-
-    ok: bool
-    run: str
-    warning: str | None
-    notes: Sequence[str]
-    warnings: list[str]
-    candidates: list[Candidate]
-    gamma: float
-    predictions: list[Prediction]
-    bad: list[ErrorFields]
 
 
 class Described(TypedDict):
@@ -459,30 +439,22 @@ def predict(
         DataError: No recording could be read.
         UsageError: The run's method names only the classes that it was trained with.
     """
-    from starcli.data.importing.options import meaning
-    from starcli.prediction import predictor as prediction
-    from starcli.prediction.actions import read_actions
-    from starcli.prediction.reader import Form
-
-    meant = meaning(
-        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
+    return _model(run, progress).predict(
+        files,
+        actions=actions,
+        among=among,
+        describer=describer,
+        top=top,
+        reader=reader,
+        layout=layout,
+        up=up,
+        unit=unit,
+        fps=fps,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+        progress=progress,
     )
-    model = _model(run, progress)
-    chosen = None if actions is None else read_actions(actions, model.bank.classes)
-    predictor = prediction.Predictor(model, chosen, among, describer, progress)
-    predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
-    roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
-    return {
-        "ok": True,
-        "run": model.name,
-        "warning": model.warning,
-        "notes": predictor.notes,
-        "warnings": predicted.warnings,
-        "candidates": [{"name": name, "role": role} for name, role in roles],
-        "gamma": predictor.gamma,
-        "predictions": predicted.clips,
-        "bad": [error.document()["error"] for error in predicted.bad],
-    }
 
 
 def export(
@@ -548,13 +520,6 @@ def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedM
     if isinstance(run, Run):
         return open_stored(run.experiment, run.name, progress)
     return load(run) if isinstance(run, str | Path) else run
-
-
-def _each(files: Recordings) -> list[Path | Joints]:
-    """Recordings one by one, also where one is alone."""
-    if isinstance(files, Sequence) and not isinstance(files, str):
-        return [Path(each) if isinstance(each, str) else each for each in files]
-    return [Path(files) if isinstance(files, str) else files]
 
 
 def plugins(

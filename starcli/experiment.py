@@ -36,6 +36,7 @@ from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
 from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
 from starcli.training.distributed import Workers, size
+from starcli.weights.exported import weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -318,6 +319,7 @@ class Experiment:
             return None
         if self._recorded.get("weights"):
             return str(self._recorded["weights"])
+        path = weights_file(path)
         if not path.is_file():
             raise DataError("no such file of weights", "check backbone.weights", file=path)
         return digest(path)

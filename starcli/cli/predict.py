@@ -30,7 +30,7 @@ from starcli.cli.options import (
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from starcli.api import Predicted
+    from starcli.prediction.answer import Predicted
 
 Sources = Annotated[
     list[Path],

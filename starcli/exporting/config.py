@@ -17,13 +17,13 @@ from starcli.errors import DataError
 from starcli.evaluation.calibrated_stacking import GammaChoice
 from starcli.settings.schema import TextSection
 from starcli.store.recipe_key import canonical
+from starcli.weights.exported import AGAIN, CONFIG, TENSORS, require_digest
 
 FORMAT = 1
 """Version of the folder; a later starcli reads earlier ones."""
-CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
+CARD = "README.md"
 NAMES = (CONFIG, TENSORS, CARD)
 """The files of a folder."""
-AGAIN = "copy the folder again, or make it again with: starcli export"
 
 
 class _Part(BaseModel):
@@ -172,8 +172,8 @@ def read_config(folder: Path) -> Config:
     _require_format(content, path)
     digests = content["digests"] if isinstance(content.get("digests"), dict) else {}
     rest = {**content, "digests": {key: value for key, value in digests.items() if key != CONFIG}}
-    _require_digest(path, digests.get(CONFIG), _seal(rest))
-    _require_digest(folder / TENSORS, digests.get(TENSORS), files.digest(folder / TENSORS))
+    require_digest(path, digests.get(CONFIG), _seal(rest))
+    require_digest(folder / TENSORS, digests.get(TENSORS))
     try:
         return Config.model_validate(content)
     except ValidationError as error:
@@ -205,11 +205,6 @@ def _require_format(content: Any, path: Path) -> None:  # JSON of anybody
             "update starcli: pip install --upgrade starcli",
             file=path,
         )
-
-
-def _require_digest(path: Path, wanted: object, digest: str) -> None:
-    if digest != wanted:
-        raise DataError(f"is damaged: expected SHA-256 {wanted}, got {digest}", AGAIN, file=path)
 
 
 def _seal(content: Mapping[str, object]) -> str:

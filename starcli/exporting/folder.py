@@ -21,7 +21,6 @@ from starcli.exporting.config import (
     CARD,
     FORMAT,
     NAMES,
-    TENSORS,
     Config,
     DatasetFacts,
     PluginFacts,
@@ -32,6 +31,8 @@ from starcli.report.document import evaluation_document
 from starcli.settings.resolve import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact, save_tensors
+from starcli.weights.exported import TENSORS
+from starcli.weights.matching import read_weights
 
 
 def export(
@@ -64,7 +65,8 @@ def export(
     config = _config(experiment, results, model, evaluation)
 
     def write(draft: Path) -> None:
-        save_tensors(_tensors(model, half), draft / TENSORS, {"format": FORMAT, "run": run})
+        about = {"format": FORMAT, "run": run, **_trained_on(results["pretrain"])}
+        save_tensors(_tensors(model, half), draft / TENSORS, about)
         config.save(draft)
         text = card_text(config, evaluation, experiment.source.request)
         (draft / CARD).write_text(text, "utf-8")
@@ -88,6 +90,12 @@ def _require_free(folder: Path, overwrite: bool) -> None:
         raise UsageError(
             f"holds more than an exported model: {others[0]}", "name another", file=folder
         )
+
+
+def _trained_on(pretrained: Artifact) -> dict[str, object]:
+    """What the backbone learned from, for whoever takes its weights; nothing where nobody knows."""
+    trained_on = read_weights(pretrained.path / "data.safetensors").trained_on
+    return {} if trained_on is None else trained_on.document()
 
 
 def _tensors(model: TrainedModel, half: bool) -> dict[str, Tensor]:

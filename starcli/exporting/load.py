@@ -31,15 +31,7 @@ from starcli.data import layouts
 from starcli.data.imported import About, without_clips
 from starcli.errors import DataError, IncompatibleError, MissingError, StarError, UsageError
 from starcli.experiment import Experiment
-from starcli.exporting.config import (
-    AGAIN,
-    CONFIG,
-    TENSORS,
-    Config,
-    PluginFacts,
-    first_fault,
-    read_config,
-)
+from starcli.exporting.config import Config, PluginFacts, first_fault, read_config
 from starcli.exporting.dataset import facts_only
 from starcli.prediction.actions import DESCRIBE, Actions, Described, embed_actions
 from starcli.prediction.model import TrainedModel
@@ -47,6 +39,7 @@ from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, load_recorded
 from starcli.settings.schema import RunSection
 from starcli.training.device import choose
 from starcli.training.seeds import derive
+from starcli.weights.exported import AGAIN, CONFIG, TENSORS
 
 NAMES = "names"
 """A describer that is always there."""
