@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
+    from starcli.exporting.pretrained import PretrainedModel
     from starcli.poses import Unit, Up
     from starcli.prediction.answer import Predicted, Recordings
     from starcli.prediction.model import TrainedModel
@@ -489,8 +490,8 @@ def export(
 
 def load(
     folder: str | Path, *, config: str | Path | None = None, device: str | None = None
-) -> TrainedModel:
-    """The model of an exported folder, which `predict` takes in place of a run.
+) -> PretrainedModel:
+    """The model of an exported folder: `load(folder).predict(recordings, actions=[...])`.
 
     Args:
         folder: What `export` wrote, or the name of a shipped model, such as `general`; neither the

@@ -58,7 +58,7 @@ def export(
         UsageError: The folder is there.
         OutputError: It cannot be written.
     """
-    _require_free(folder, overwrite)
+    require_free(folder, overwrite)
     results, _ = pipeline.run_steps(experiment, "calibrate", progress)
     model = open_stored(experiment, run, progress)
     evaluation = evaluation_document(run, experiment, results)
@@ -75,8 +75,16 @@ def export(
     return [folder / name for name in NAMES]
 
 
-def _require_free(folder: Path, overwrite: bool) -> None:
-    """Refuse to write over anything but, where that is meant, an exported model."""
+def require_free(folder: Path, overwrite: bool) -> None:
+    """Refuse to write over anything but, where that is meant, an exported model.
+
+    Args:
+        folder: The folder to be written.
+        overwrite: Whether an exported model may be replaced.
+
+    Raises:
+        UsageError: It is there, or holds something else.
+    """
     if not os.path.lexists(folder):
         return
     if not folder.is_dir() or folder.is_symlink():

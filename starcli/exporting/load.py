@@ -33,8 +33,8 @@ from starcli.errors import DataError, IncompatibleError, MissingError, StarError
 from starcli.experiment import Experiment
 from starcli.exporting.config import Config, PluginFacts, first_fault, read_config
 from starcli.exporting.dataset import facts_only
+from starcli.exporting.pretrained import PretrainedModel
 from starcli.prediction.actions import DESCRIBE, Actions, Described, embed_actions
-from starcli.prediction.model import TrainedModel
 from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, load_recorded
 from starcli.settings.schema import RunSection
 from starcli.training.device import choose
@@ -48,7 +48,7 @@ KEPT = 16
 N = TypeVar("N", bound=Network)
 
 
-def open_exported(folder: Path, device: str = "auto") -> TrainedModel:
+def open_exported(folder: Path, device: str = "auto") -> PretrainedModel:
     """The model of an exported folder.
 
     Args:
@@ -77,13 +77,14 @@ class _Folder:
     config: Config
     device: torch.device
 
-    def model(self) -> TrainedModel:
+    def model(self) -> PretrainedModel:
         config, tensors = self.config, self._tensors()
         layout = layouts.parse(config.layout, self.path / CONFIG)
         source, notes = self._source(layout)
         bank = TextBank(config.classes, config.facets, tensors["text.vectors"])
         backbone = self._backbone(layout, tensors)
-        return TrainedModel(
+        return PretrainedModel(
+            folder=self.path.absolute(),
             name=config.run,
             source=source,
             normalise=config.normalise,

@@ -9,20 +9,22 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from huggingface_hub import ModelCard
+from huggingface_hub import HfApi, ModelCard
 
 import starcli
 from starcli import pipeline, registry
 from starcli.contracts import Clip, facets_of, is_in_text_space
-from starcli.errors import DataError, IncompatibleError, MissingError, UsageError
+from starcli.errors import DataError, IncompatibleError, MissingError, RemoteError, UsageError
 from starcli.exporting.config import CARD, NAMES, Config, _seal
 from starcli.exporting.folder import halved
+from starcli.exporting.pretrained import PretrainedModel
 from starcli.prediction.answer import Question
 from starcli.weights.exported import CONFIG, TENSORS
 from starcli.weights.matching import TrainedOn, read_weights
@@ -302,6 +304,71 @@ def test_the_data_set_s_own_files_are_read_where_its_plugin_is(
     card = (tmp_path / "model" / CARD).read_text("utf-8")
     assert "licence of their own" in card
     assert "request UTD-MHAD from the University of Texas at Dallas" in card
+
+
+# ---- the folder on a hub -------------------------------------------------------------------------
+
+
+def test_a_model_is_saved_and_opened_by_the_names_that_hubs_have(
+    model: Path, clips: Any, tmp_path: Path
+) -> None:
+    opened = PretrainedModel.from_pretrained(model)
+    assert isinstance(starcli.load(model), PretrainedModel)
+    saved = opened.save_pretrained(tmp_path / "saved")
+    assert [path.name for path in saved] == [*NAMES]
+    assert all(
+        (model / name).read_bytes() == (tmp_path / "saved" / name).read_bytes() for name in NAMES
+    )
+    again = PretrainedModel.from_pretrained(str(tmp_path / "saved"))
+    assert again.predict(clips) == opened.predict(clips)
+    with pytest.raises(UsageError, match="already exists"):
+        again.save_pretrained(tmp_path / "saved")
+    flipped(tmp_path / "saved" / TENSORS)
+    with pytest.raises(DataError, match="is damaged"):
+        again.save_pretrained(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_model_goes_to_a_hub_and_comes_back(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model's files and nothing else; this hub is a folder."""
+    (copied / "notes.txt").write_text("mine")
+    asked: list[object] = []
+
+    def create(self: HfApi, repo_id: str, **how: object) -> SimpleNamespace:
+        asked.append((repo_id, how["private"]))
+        return SimpleNamespace(repo_id=f"me/{repo_id}")
+
+    def upload(self: HfApi, *, repo_id: str, folder_path: Path, **how: Any) -> SimpleNamespace:
+        (tmp_path / repo_id).mkdir(parents=True)
+        for path in {folder_path / name for name in how["allow_patterns"]} & {
+            *folder_path.iterdir()
+        }:
+            shutil.copy(path, tmp_path / repo_id)
+        return SimpleNamespace(commit_url=f"https://hub.test/{repo_id}/commit/1")
+
+    def download(name: str, **how: Any) -> str:
+        asked.append((name, how["revision"]))
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(HfApi, "create_repo", create)
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    opened = starcli.load(copied)
+    assert opened.push_to_hub("model", private=True) == "https://hub.test/me/model/commit/1"
+    assert {path.name for path in (tmp_path / "me/model").iterdir()} == {*NAMES}
+    again = PretrainedModel.from_pretrained("me/model", revision="v1")
+    assert again.name == opened.name
+    assert asked == [("model", True), ("me/model", "v1")]
+
+
+@pytest.mark.parametrize("name", ["nobody/nothing", "no name/at all/"])
+def test_a_hub_that_does_not_have_it_is_an_error_of_ours(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match=f"'{name}' is no folder, and the hub says") as caught:
+        PretrainedModel.from_pretrained(name, local_files_only=True, cache_dir=tmp_path)
+    assert caught.value.exit_code == 5
+    assert "starcli.load(FOLDER)" in caught.value.fix
 
 
 # ---- the folder ----------------------------------------------------------------------------------
