@@ -463,6 +463,7 @@ def export(
     folder: str | Path,
     *,
     half: bool = False,
+    onnx: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Exported:
@@ -473,17 +474,25 @@ def export(
         folder: Gets `model.safetensors`, `config.json` and the model card `README.md`, whole or
             not at all.
         half: Write tensors as float16: half the size, and scores that differ in the third digit.
+        onnx: Write `model.onnx`, too, for ONNX Runtime: clips and texts in, scores out.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
     Raises:
-        UsageError: The folder is there.
+        UsageError: The folder is there, or the model cannot be written as ONNX.
+        MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
     from starcli.exporting import folder as exporting
 
     made = exporting.export(
-        run.experiment, run.name, Path(folder), half=half, overwrite=overwrite, progress=progress
+        run.experiment,
+        run.name,
+        Path(folder),
+        half=half,
+        onnx=onnx,
+        overwrite=overwrite,
+        progress=progress,
     )
     return {"ok": True, "run": run.name, "folder": str(folder), "files": [str(f) for f in made]}
 

@@ -21,9 +21,9 @@ from starcli.weights.exported import AGAIN, CONFIG, TENSORS, require_digest
 
 FORMAT = 1
 """Version of the folder; a later starcli reads earlier ones."""
-CARD = "README.md"
-NAMES = (CONFIG, TENSORS, CARD)
-"""The files of a folder."""
+CARD, ONNX = "README.md", "model.onnx"
+NAMES = (CONFIG, TENSORS, CARD, ONNX)
+"""The files of a folder, the last of which not all have."""
 
 
 class _Part(BaseModel):
@@ -115,7 +115,8 @@ class Config(_Part):
         epochs: Of the method's training, chosen likewise.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
-        digests: SHA-256 of the tensors' file, and of the rest of this one as canonical JSON.
+        digests: SHA-256 of the tensors, of the ONNX program where there is one, and of the rest of
+            this file as canonical JSON.
     """
 
     format: int
@@ -149,17 +150,17 @@ class Config(_Part):
     digests: dict[str, str] = {}
 
     def save(self, folder: Path) -> None:
-        """Write `config.json` beside the tensors, with the digests of both."""
-        content = self.model_dump(mode="json") | {
-            "digests": {TENSORS: files.digest(folder / TENSORS)}
-        }
+        """Write `config.json` beside the other files, with the digests of all."""
+        there = (name for name in (TENSORS, ONNX) if (folder / name).exists())
+        digests = {name: files.digest(folder / name) for name in there}
+        content = self.model_dump(mode="json") | {"digests": digests}
         content["digests"][CONFIG] = _seal(content)
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / CONFIG).write_text(text + "\n", "utf-8")
 
 
 def read_config(folder: Path) -> Config:
-    """What an exported folder says, which both its files are compared with.
+    """What an exported folder says, which its files are compared with.
 
     Raises:
         DataError: A file is missing or damaged, or of a newer version.
@@ -174,6 +175,8 @@ def read_config(folder: Path) -> Config:
     rest = {**content, "digests": {key: value for key, value in digests.items() if key != CONFIG}}
     require_digest(path, digests.get(CONFIG), _seal(rest))
     require_digest(folder / TENSORS, digests.get(TENSORS))
+    if (folder / ONNX).exists():
+        require_digest(folder / ONNX, digests.get(ONNX))
     try:
         return Config.model_validate(content)
     except ValidationError as error:

@@ -21,10 +21,12 @@ from starcli.exporting.config import (
     CARD,
     FORMAT,
     NAMES,
+    ONNX,
     Config,
     DatasetFacts,
     PluginFacts,
 )
+from starcli.exporting.onnx import require_tools, save_onnx
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.stored import open_stored
 from starcli.report.document import evaluation_document
@@ -41,6 +43,7 @@ def export(
     folder: Path,
     *,
     half: bool = False,
+    onnx: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -51,14 +54,18 @@ def export(
         run: Its name.
         folder: The folder.
         half: Write tensors as float16: half the size, and scores that differ in the third digit.
+        onnx: Write the model as an ONNX program, too.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
     Raises:
-        UsageError: The folder is there.
+        UsageError: The folder is there, or the model cannot be written as ONNX.
+        MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
     require_free(folder, overwrite)
+    if onnx:
+        require_tools()
     results, _ = pipeline.run_steps(experiment, "calibrate", progress)
     model = open_stored(experiment, run, progress)
     evaluation = evaluation_document(run, experiment, results)
@@ -67,12 +74,14 @@ def export(
     def write(draft: Path) -> None:
         about = {"format": FORMAT, "run": run, **_trained_on(results["pretrain"])}
         save_tensors(_tensors(model, half), draft / TENSORS, about)
+        if onnx:
+            save_onnx(model, draft / ONNX)
         config.save(draft)
-        text = card_text(config, evaluation, experiment.source.request)
+        text = card_text(config, evaluation, experiment.source.request, onnx=onnx)
         (draft / CARD).write_text(text, "utf-8")
 
     files.save_folder(folder, write, "DIR", replace=overwrite)
-    return [folder / name for name in NAMES]
+    return [folder / name for name in NAMES if name != ONNX or onnx]
 
 
 def require_free(folder: Path, overwrite: bool) -> None:

@@ -22,7 +22,8 @@ import starcli
 from starcli import pipeline, registry
 from starcli.contracts import Clip, facets_of, is_in_text_space
 from starcli.errors import DataError, IncompatibleError, MissingError, RemoteError, UsageError
-from starcli.exporting.config import CARD, NAMES, Config, _seal
+from starcli.exporting.config import CARD, ONNX, Config, _seal
+from starcli.exporting.config import NAMES as EVERY_NAME
 from starcli.exporting.folder import halved
 from starcli.exporting.pretrained import PretrainedModel
 from starcli.prediction.answer import Question
@@ -60,6 +61,8 @@ sys.argv = ["starcli", "predict", *words]
 from starcli.__main__ import main
 main()
 """
+NAMES = tuple(name for name in EVERY_NAME if name != ONNX)
+"""The files of a folder without an ONNX program."""
 PLAIN = {**TINY, "text.name_template": "{parts}"}
 Change = Callable[[dict[str, Any]], None]
 
