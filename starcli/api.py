@@ -22,7 +22,7 @@ from typing import (
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import UsageError, suggest
+from starcli.errors import MissingError, UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
@@ -163,16 +163,24 @@ def describe_actions(
     """
     from starcli.experiment import Experiment
     from starcli.settings.resolve import is_given
-    from starcli.stages.describe import facets, preview
+    from starcli.stages.describe import LEXICON, compare_meaning, facets, preview
     from starcli.text.vocabulary import read_vocabulary
 
     names = read_vocabulary(actions)
     more, config = options.get("settings") or {}, options.get("config")
     chosen = is_given("describer.name", more, None if config is None else Path(config))
-    if options.get("describer") is None and not chosen:
-        options["describer"] = "lexicon"
-    experiment = Experiment(load_options(options), actions=names)
-    texts, notes = preview(experiment, progress)
+    if options.get("describer") is not None or chosen:
+        experiment = Experiment(load_options(options), actions=names)
+        texts, notes = preview(experiment, progress)
+    else:
+        loaded = load_options({**options, "describer": LEXICON})
+        experiment = Experiment(compare_meaning(loaded), actions=names)
+        try:
+            texts, notes = preview(experiment, progress)
+        except MissingError as error:
+            experiment = Experiment(loaded, actions=names)
+            texts, notes = preview(experiment, progress)
+            notes.append(f"names were compared by words alone: {error.message}; {error.fix}")
     return {
         "ok": True,
         "describer": experiment.settings.describer.name,

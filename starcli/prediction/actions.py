@@ -15,11 +15,10 @@ from starcli.errors import DataError, MissingError, UsageError
 from starcli.experiment import Experiment
 from starcli.files import text
 from starcli.settings.resolve import Loaded
+from starcli.stages.describe import LEXICON, compare_meaning
 from starcli.stages.embed import open_bank
 from starcli.text import descriptions
 
-LEXICON = "lexicon"
-"""What describes actions that the run's own describer does not know."""
 DESCRIBE = (
     "describe them in a file, as starcli describe writes it, for --actions FILE.json, or name "
     "another --describer, such as names"
@@ -106,6 +105,7 @@ def embed_actions(
         loaded = loaded.choosing("describer", "file", path=str(actions.texts))
     elif describer is not None and describer != own:
         loaded = loaded.choosing("describer", describer)
+        loaded = compare_meaning(loaded) if describer == LEXICON else loaded
     experiment = Experiment(loaded, actions=actions.names)
     try:
         pipeline.run_steps(experiment, "describe", progress)
