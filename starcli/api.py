@@ -22,25 +22,20 @@ from typing import (
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import ErrorFields, UsageError, suggest
+from starcli.errors import MissingError, UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
+    from starcli.exporting.pretrained import PretrainedModel
     from starcli.poses import Unit, Up
+    from starcli.prediction.answer import Predicted, Recordings
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.predictor import Prediction, ToldCandidate
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
-
-    Joints = npt.NDArray[np.floating | np.integer]
-    Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 
 
 class Options(TypedDict, total=False):
@@ -91,20 +86,6 @@ class Exported(TypedDict):
     run: str
     folder: str
     files: list[str]
-
-
-class Predicted(TypedDict):
-    """What `predict --json` prints."""
-
-    ok: bool
-    run: str
-    warning: str | None
-    notes: Sequence[str]
-    warnings: list[str]
-    candidates: list[ToldCandidate]
-    gamma: float
-    predictions: list[Prediction]
-    bad: list[ErrorFields]
 
 
 class Described(TypedDict):
@@ -182,16 +163,24 @@ def describe_actions(
     """
     from starcli.experiment import Experiment
     from starcli.settings.resolve import is_given
-    from starcli.stages.describe import facets, preview
+    from starcli.stages.describe import LEXICON, compare_meaning, facets, preview
     from starcli.text.vocabulary import read_vocabulary
 
     names = read_vocabulary(actions)
     more, config = options.get("settings") or {}, options.get("config")
     chosen = is_given("describer.name", more, None if config is None else Path(config))
-    if options.get("describer") is None and not chosen:
-        options["describer"] = "lexicon"
-    experiment = Experiment(load_options(options), actions=names)
-    texts, notes = preview(experiment, progress)
+    if options.get("describer") is not None or chosen:
+        experiment = Experiment(load_options(options), actions=names)
+        texts, notes = preview(experiment, progress)
+    else:
+        loaded = load_options({**options, "describer": LEXICON})
+        experiment = Experiment(compare_meaning(loaded), actions=names)
+        try:
+            texts, notes = preview(experiment, progress)
+        except MissingError as error:
+            experiment = Experiment(loaded, actions=names)
+            texts, notes = preview(experiment, progress)
+            notes.append(f"names were compared by words alone: {error.message}; {error.fix}")
     return {
         "ok": True,
         "describer": experiment.settings.describer.name,
@@ -460,32 +449,22 @@ def predict(
         DataError: No recording could be read.
         UsageError: The run's method names only the classes that it was trained with.
     """
-    from starcli.data.importing.options import meaning
-    from starcli.prediction import predictor as prediction
-    from starcli.prediction.actions import read_actions
-    from starcli.prediction.reader import Form
-
-    meant = meaning(
-        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
+    return _model(run, progress).predict(
+        files,
+        actions=actions,
+        among=among,
+        describer=describer,
+        top=top,
+        reader=reader,
+        layout=layout,
+        up=up,
+        unit=unit,
+        fps=fps,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+        progress=progress,
     )
-    model = _model(run, progress)
-    chosen = None if actions is None else read_actions(actions, model.bank.classes)
-    predictor = prediction.Predictor(model, chosen, among, describer, progress)
-    predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
-    return {
-        "ok": True,
-        "run": model.name,
-        "warning": model.warning,
-        "notes": predictor.notes,
-        "warnings": predicted.warnings,
-        "candidates": [
-            {"name": predictor.names[c], "role": predictor.role(c), **predictor.told(c)}
-            for c in predictor.candidates
-        ],
-        "gamma": predictor.gamma,
-        "predictions": predicted.clips,
-        "bad": [error.document()["error"] for error in predicted.bad],
-    }
 
 
 def export(
@@ -493,6 +472,7 @@ def export(
     folder: str | Path,
     *,
     half: bool = False,
+    onnx: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Exported:
@@ -503,25 +483,33 @@ def export(
         folder: Gets `model.safetensors`, `config.json` and the model card `README.md`, whole or
             not at all.
         half: Write tensors as float16: half the size, and scores that differ in the third digit.
+        onnx: Write `model.onnx`, too, for ONNX Runtime: clips and texts in, scores out.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
     Raises:
-        UsageError: The folder is there.
+        UsageError: The folder is there, or the model cannot be written as ONNX.
+        MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
     from starcli.exporting import folder as exporting
 
     made = exporting.export(
-        run.experiment, run.name, Path(folder), half=half, overwrite=overwrite, progress=progress
+        run.experiment,
+        run.name,
+        Path(folder),
+        half=half,
+        onnx=onnx,
+        overwrite=overwrite,
+        progress=progress,
     )
     return {"ok": True, "run": run.name, "folder": str(folder), "files": [str(f) for f in made]}
 
 
 def load(
     folder: str | Path, *, config: str | Path | None = None, device: str | None = None
-) -> TrainedModel:
-    """The model of an exported folder, which `predict` takes in place of a run.
+) -> PretrainedModel:
+    """The model of an exported folder: `load(folder).predict(recordings, actions=[...])`.
 
     Args:
         folder: What `export` wrote, or the name of a shipped model, such as `general`; neither the
@@ -551,13 +539,6 @@ def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedM
     if isinstance(run, Run):
         return open_stored(run.experiment, run.name, progress)
     return load(run) if isinstance(run, str | Path) else run
-
-
-def _each(files: Recordings) -> list[Path | Joints]:
-    """Recordings one by one, also where one is alone."""
-    if isinstance(files, Sequence) and not isinstance(files, str):
-        return [Path(each) if isinstance(each, str) else each for each in files]
-    return [Path(files) if isinstance(files, str) else files]
 
 
 def plugins(

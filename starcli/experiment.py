@@ -42,6 +42,7 @@ from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
 from starcli.text.nearness import is_same, near_names
 from starcli.training.distributed import Workers, size
+from starcli.weights.exported import weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -410,6 +411,7 @@ class Experiment:
             return None
         if self._recorded.get("weights"):
             return str(self._recorded["weights"])
+        path = weights_file(path)
         if not path.is_file():
             raise DataError("no such file of weights", "check backbone.weights", file=path)
         return digest(path)

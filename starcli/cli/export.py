@@ -22,12 +22,17 @@ Overwrite = Annotated[
 Half = Annotated[
     bool, typer.Option("--half", help="Half the size: float16, which changes the third digit.")
 ]
+Onnx = Annotated[
+    bool,
+    typer.Option("--onnx", help="Write model.onnx, too: clips and texts in, scores out."),
+]
 
 
 def export(
     first: Run = None,
     second: Second = None,
     half: Half = False,
+    onnx: Onnx = False,
     overwrite: Overwrite = False,
     store: StorePath = None,
     config: Config = None,
@@ -45,7 +50,9 @@ def export(
     run, folder = _run_and_folder(first, second, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        exported = api.export(opened, folder, half=half, overwrite=overwrite, progress=progress)
+        exported = api.export(
+            opened, folder, half=half, onnx=onnx, overwrite=overwrite, progress=progress
+        )
     if as_json:
         print_document(exported)
     else:

@@ -31,7 +31,7 @@ from starcli.cli.options import (
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from starcli.api import Predicted
+    from starcli.prediction.answer import Predicted
     from starcli.prediction.predictor import Prediction, ToldCandidate
 
 Sources = Annotated[

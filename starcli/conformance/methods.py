@@ -18,6 +18,7 @@ from starcli.contracts import (
     Problem,
     PromptFeatures,
     TextBank,
+    TextScoringMethod,
     TokenSet,
     TrainingCallbacks,
     TunableMethod,
@@ -233,6 +234,10 @@ def further_classes_leave_the_others_alone(plugin: type[Method], settings: BaseM
     assert tuple(after.shape) == (len(tokens), before.shape[1] + 1)
     assert torch.isfinite(after).all()
     assert torch.allclose(after[:, :-1], before, rtol=1e-5, atol=1e-6)
+    if isinstance(method, TextScoringMethod):
+        with torch.no_grad():
+            alone = method.score_texts(tokens, problem.bank.vectors[-1:])
+        assert torch.allclose(alone, after[:, -1:], rtol=1e-5, atol=1e-6)
 
 
 def learns_from_unseen_text(plugin: type[Method], settings: BaseModel) -> bool:

@@ -280,6 +280,17 @@ class ExtendableMethod(Protocol):
 
 
 @runtime_checkable
+class TextScoringMethod(Protocol):
+    """A method, the scores of whose further classes depend on clips and their texts alone.
+
+    Then it can be written as a program that takes texts as an input.
+    """
+
+    def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] and texts [C, F, E] -> scores [B, C], as after `extend`."""
+
+
+@runtime_checkable
 class PromptFeatures(Protocol):
     """A method whose prompts `starcli figure space` shows: features with and without, in one space.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import Tensor
@@ -16,11 +17,15 @@ from starcli.contracts import (
     Normalisation,
     Progress,
     TextBank,
+    silent,
 )
 from starcli.data.clips import ClipSet
 from starcli.data.views import Views
 from starcli.prediction.actions import Actions, Described
 from starcli.stages.extract import encode_clips
+
+if TYPE_CHECKING:
+    from starcli.prediction.answer import Predicted, Question, Recordings
 
 Describe = Callable[[Actions, str | None, Progress], Described]
 """Describes and encodes actions by a describer; None for the one that the run had."""
@@ -84,3 +89,23 @@ class TrainedModel:
         layout, every = self.source.layout, range(len(clips.places))
         views = Views(clips, layout, self.frames, self.crop, self.modality)
         return encode_clips(self.backbone, views.plain, clips, every, self.batch, self.device)
+
+    def predict(
+        self, recordings: Recordings, *, progress: Progress = silent, **question: Unpack[Question]
+    ) -> Predicted:
+        """What is done in recordings: `model.predict(array, actions=["squat", "wave"])`.
+
+        Threads may share the model. The texts of new actions are made once, and then remembered.
+
+        Args:
+            recordings: Arrays of joints and files, one or several, as `starcli.predict` reads them.
+            progress: Told about every step.
+            **question: The other options of `starcli.predict`, such as `layout`, `up` and `unit`.
+
+        Raises:
+            DataError: No recording could be read.
+            UsageError: The method names only the classes that it was trained with.
+        """
+        from starcli.prediction.answer import answer
+
+        return answer(self, recordings, question, progress)

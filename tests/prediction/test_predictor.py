@@ -195,13 +195,16 @@ def test_actions_are_listed_in_a_text_a_list_or_a_file(
 @pytest.mark.parametrize(
     ("actions", "code", "said"),
     [
-        ("wave, , clap", 3, "--actions: class name is empty"),
-        ("wave, Wave", 3, "duplicate class 'Wave': it is 'wave'"),
+        ("wave, , clap", 3, "--actions: action name is empty"),
+        ("wave, Wave", 3, "duplicate action 'Wave': it is 'wave'"),
         ("\x1b[31m, clap", 3, "not printable"),
+        pytest.param(
+            "x" * 10_000 + ", clap", 3, "--actions: an action's name has 10,000", id="long"
+        ),
         ("absent.json", 3, "absent.json: cannot be read"),
         ("absent.txt", 3, "absent.txt: cannot be read"),
         ("part.json", 3, "class 'juggle': no text for part"),
-        ("twice.txt", 3, "twice.txt:3: duplicate class 'A': it is 'a' in line 1"),
+        ("twice.txt", 3, "twice.txt:3: duplicate action 'A': it is 'a' in line 1"),
         ("juggle", 2, "at least two actions are needed"),
     ],
 )

@@ -288,7 +288,7 @@ def test_actions_joined_in_any_way_are_one_text(run: starcli.Run) -> None:
     for names in ("sit_down, put_on_hat", "Sit-Down, put-on-hat", "SitDown, PutOnHat"):
         assert same(answer(run, clip(), actions=names), want), names
     for twice in ("put_on, PutOn", ["sit down", "SitDown"]):
-        refused(run, clip(), "duplicate class", "spell both the same", actions=twice)
+        refused(run, clip(), "duplicate action", "spell both the same", actions=twice)
 
 
 def test_tables_of_spreadsheets(run: starcli.Run, tmp_path: Path) -> None:

@@ -16,19 +16,18 @@ from starcli.contracts import DescriberContext, Teacher
 from starcli.errors import DataError, UsageError
 from starcli_plugins.datasets.movements.composer import MIRRORED, Composed, Composer, Settings
 from starcli_plugins.datasets.movements.entries import (
-    COARSE,
     PARTS,
     RESTING,
     Movement,
     both_forms,
     collect,
-    descriptions,
     movements,
     spoken,
 )
 from starcli_plugins.datasets.movements.kinematics import Array
 from starcli_plugins.datasets.movements.sensors import SensorSettings, recorded
 from starcli_plugins.datasets.movements.source import Movements, members
+from starcli_plugins.datasets.movements.speech import COARSE, descriptions, said_of
 from starcli_plugins.datasets.simulated.body import INDEX, PARENT
 from starcli_plugins.describers.bundled import Bundled
 from tests.conftest import ROOT
@@ -297,7 +296,7 @@ def test_clips_are_the_same_on_every_machine() -> None:
     assert digest([composer.clip(seed) for seed in range(3)]) == DIGEST
 
 
-DIGEST = "4404e242f5a0a9c2be3d206630f114a2e3ff6f370c6924ca3dbe987e40f7574a"
+DIGEST = "600ac58533999f29866bf02fd1941bb13f532b6e5c7034a49b44bb3e35a97801"
 
 
 @of_every(range(40))
@@ -382,6 +381,28 @@ def test_free_arms_hang_down_or_lean_along_with_the_trunk(along: int) -> None:
     with_gravity = angle(arm[lowest], np.array([0.0, -1.0, 0.0]))
     assert (with_trunk < 15) == bool(along)
     assert (with_gravity < 15) != bool(along)
+
+
+def test_an_action_is_said_by_all_movements_of_its_name_in_turn() -> None:
+    drink, at_mouth = movements()["drink"], movements()["at-mouth"]
+    said = said_of("drink from a cup")
+    assert said is not None
+    one = [text.replace("{A}", "One") for text in (drink.hand[0], at_mouth.hand[0], drink.hand[1])]
+    assert said["hand"] == " ".join(one)
+    assert said["leg"] == " ".join(movements()["stand-still"].leg)
+    assert said["upper body"] == " ".join(said[part] for part in ("head", "hand", "arm"))
+
+
+def test_a_side_that_an_action_names_is_named_in_its_sentences() -> None:
+    left, right = said_of("wave the left hand"), said_of("wave the right hand")
+    assert left is not None
+    assert right is not None
+    assert left["hand"].startswith("Left hand waves")
+    assert right["hand"].startswith("Right hand waves")
+
+
+def test_nothing_is_said_of_an_action_that_no_movement_is_of() -> None:
+    assert said_of("juggle") is None
 
 
 def angle(one: Array, other: Array) -> float:

@@ -1,4 +1,4 @@
-"""What entries of movements say of actions, by their names, in the words that clips are made with."""
+"""What entries of movements say of actions, by their names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def descriptions(entries: Mapping[str, Movement]) -> dict[str, dict[str, str]]:
     for movement in entries.values():
         if movement.names:
             first = {part: _spoken_of(movement, part, entries)[0] for part in PARTS}
-            texts = {part: spoken(text, "right", named=False) for part, text in first.items()}
+            texts: dict[str, str] = {
+                part: spoken(text, "right", named=False) for part, text in first.items()
+            }
             out.setdefault(spoken(movement.names[0], "right", named=False), with_coarse(texts))
     return out
 
