@@ -414,6 +414,7 @@ def predict(
     among: Literal["all", "seen", "unseen"] | None = None,
     describer: str | None = None,
     top: int = 3,
+    reasons: bool = False,
     reader: str | None = None,
     layout: str | None = None,
     up: Up | None = None,
@@ -438,6 +439,7 @@ def predict(
         among: Which of the run's classes it may be beside `actions`.
         describer: What describes actions that the run has not; None for the run's own.
         top: How many actions are told of each clip.
+        reasons: Whether to say which sentence each part of a clip is like, of its first action.
         reader: The only reader of files; None for the one that knows the format.
         layout: The joints of files: name of a layout, or its TOML file; None for what files say.
         up: The axis that points up; None for what files say.
@@ -471,7 +473,8 @@ def predict(
     model = _model(run, progress)
     chosen = None if actions is None else read_actions(actions, model.bank.classes)
     predictor = prediction.Predictor(model, chosen, among, describer, progress)
-    predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
+    form = Form(meant, reader, fps)
+    predicted = prediction.predict(predictor, _each(files), top, form, progress, reasons=reasons)
     return {
         "ok": True,
         "run": model.name,

@@ -328,6 +328,12 @@ class Star(StarFacts, nn.Module):
         """Scores of all classes, from which eq. 9 subtracts gamma: [B, L, V, D] -> [B, C]."""
         return self._mixed(tokens, [self.share])[0]
 
+    @torch.no_grad()
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """Similarities of F_v^e and F_si^e of all classes: [B, L, V, D] -> [K, B, C]."""
+        parts, _ = self.semantic(self._all_classes())
+        return similarity(self.visual(tokens), parts, self.settings.similarity)
+
     def score_variants(self, tokens: Tensor) -> Tensor:
         """`score` with each of the `variants`: [B, L, V, D] -> [R, B, C]."""
         return self._mixed(tokens, [torch.full_like(self.share, v) for v in self.variants])

@@ -59,6 +59,12 @@ class Cosine(CosineFacts, nn.Module):
         parts = part_vectors(tokens.to(self.names), self.parts)
         return similarities(parts, (self.names, self.sentences))
 
+    @torch.no_grad()
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> cosines of parts and their sentences [K, B, C]."""
+        parts = part_vectors(tokens.to(self.names), self.parts)
+        return torch.einsum("bkd,ckd->kbc", parts, self.sentences)
+
     def extend(self, bank: TextBank) -> None:
         """Score further classes too, after the others.
 
