@@ -123,8 +123,15 @@ def test_each_part_says_which_sentence_it_is_like(model: TrainedModel) -> None:
     assert similarities == sorted(similarities, reverse=True)
     assert abs(one["actions"][0]["score"] - float(np.mean(similarities))) < 1
     assert "reasons" not in starcli.predict(model, clip(), layout="kinect-v2")["predictions"][0]
+
+
+def test_a_method_that_compares_no_parts_knows_no_reasons(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(model, Actions(("squat", "wave")))
+    monkeypatch.setattr(predictor, "method", Even())
     with pytest.raises(UsageError, match="compares no parts with sentences"):
-        starcli.predict(replace(model, method=Even()), clip(), layout="kinect-v2", reasons=True)
+        next(predictor.reasons([]))
 
 
 def test_the_table_says_none_of_these_and_why(cli: Callable[..., Outcome], tmp_path: Path) -> None:
