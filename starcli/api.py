@@ -403,6 +403,7 @@ def predict(
     among: Literal["all", "seen", "unseen"] | None = None,
     describer: str | None = None,
     top: int = 3,
+    reasons: bool = False,
     reader: str | None = None,
     layout: str | None = None,
     up: Up | None = None,
@@ -427,6 +428,7 @@ def predict(
         among: Which of the run's classes it may be beside `actions`.
         describer: What describes actions that the run has not; None for the run's own.
         top: How many actions are told of each clip.
+        reasons: Whether to say which sentence each part of a clip is like, of its first action.
         reader: The only reader of files; None for the one that knows the format.
         layout: The joints of files: name of a layout, or its TOML file; None for what files say.
         up: The axis that points up; None for what files say.
@@ -455,6 +457,7 @@ def predict(
         among=among,
         describer=describer,
         top=top,
+        reasons=reasons,
         reader=reader,
         layout=layout,
         up=up,

@@ -79,13 +79,13 @@ TEXT = ["encoder", "describer", "method"]
 def test_documents_have_these_keys_in_this_order(run: starcli.Run) -> None:
     found = starcli.evaluate(run)
     why, made = ["transductive", "warning"], ["calibrator", "doubts", "epochs", "variant"]
-    judged = ["zsl", "gzsl", "classes", "run", "other_folds"]
+    judged = ["zsl", "gzsl", "confidence", "trust", "classes", "run", "other_folds"]
     assert list(found) == ["ok", *WHAT, *why, *TEXT, *HOW, *made, *judged]
     assert list(found["gzsl"])[-3:] == ["gamma", "oracle_harmonic_mean", "oracle_gamma"]
     assert list(found["classes"]) == ["names", "seen", "unseen", "without_test_clips"]
     measured = ["ZSL", "S", "U", "H", "harmonic_mean", "oracle", "gap", "curves", "files"]
     assert list(starcli.calibrate(run)) == [
-        *("ok", "run", *HOW, *why, "doubts", "calibrator", "gamma"),
+        *("ok", "run", *HOW, *why, "doubts", "calibrator", "gamma", "confidence"),
         *measured,
     ]
 

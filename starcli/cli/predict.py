@@ -69,6 +69,13 @@ Describer = Annotated[
 ]
 Top = Annotated[int, typer.Option(min=1, help="How many actions to print for each clip.")]
 
+Reasons = Annotated[
+    bool,
+    typer.Option(
+        "--reasons", help="Say which sentence of its action each part is like, and how much."
+    ),
+]
+
 
 def predict(
     sources: Sources,
@@ -77,6 +84,7 @@ def predict(
     among: Among = None,
     describer: Describer = None,
     top: Top = 3,
+    reasons: Reasons = False,
     reader: Reader = None,
     layout: LayoutName = None,
     up: UpAxis = None,
@@ -108,6 +116,7 @@ def predict(
             among=among,
             describer=describer,
             top=top,
+            reasons=reasons,
             reader=reader,
             layout=layout,
             up=up,
@@ -160,7 +169,22 @@ def _print(predicted: Predicted) -> None:
     count = len(predicted["candidates"])
     title = f"{predicted['run']}: best of {count} actions by probability{taken}{warning}"
     console.table(title, ("clip", *map(str, range(1, shown + 1)), "margin"), rows)
+    _print_reasons(predicted["predictions"])
     _print_told([each for each in predicted["candidates"] if each["role"] == "new"])
+
+
+def _print_reasons(predictions: Sequence[Prediction]) -> None:
+    """What speaks for the first action of each clip, where it was asked for: a line a part."""
+    from starcli.cli import console
+
+    rows = [
+        (each["clip"], reason["part"], f"{reason['similarity']:.3f}", reason["text"])
+        for each in predictions
+        for reason in each.get("reasons", ())
+    ]
+    if rows:
+        columns = ("clip", "part", "similarity", "sentence of the first action")
+        console.table("reasons", columns, rows)
 
 
 def _print_told(new: Sequence[ToldCandidate]) -> None:

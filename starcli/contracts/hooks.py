@@ -304,6 +304,14 @@ class PromptFeatures(Protocol):
         """Class ids [C'] -> features of their texts [C', F, W], the class's name first."""
 
 
+@runtime_checkable
+class PartScores(Protocol):
+    """A method that says how much each part of clips is like the sentences of that part."""
+
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> similarities to all classes' sentences [K, B, C]."""
+
+
 VIEWS = ("plain", "augmented", "motion-masked")
 """The views of a clip that `extract` makes tokens of."""
 

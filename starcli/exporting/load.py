@@ -112,6 +112,7 @@ class _Folder:
             warning=config.warning,
             device=self.device,
             describe=_Describer(self, layout, bank),
+            texts=config.texts,
             learned=config.learned or [config.classes[c] for c in config.seen],
             notes=notes,
         )

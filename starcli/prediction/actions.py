@@ -32,10 +32,12 @@ class Described(NamedTuple):
     Args:
         bank: Their text bank.
         notes: What to beware of in it, a line each.
+        texts: Of each action the texts of the bank's facets.
     """
 
     bank: TextBank
     notes: list[str]
+    texts: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def embed_actions(
     results, _ = pipeline.run_steps(experiment, "embed", progress)
     steps = ("describe", "embed")
     notes = [note for step in steps for note in results[step].summary.get("notes", ())]
-    return Described(open_bank(results["embed"]), _doubts(actions) + notes)
+    texts = results["embed"].data()["texts"]
+    return Described(open_bank(results["embed"]), _doubts(actions) + notes, texts)
 
 
 def _doubts(actions: Actions) -> list[str]:

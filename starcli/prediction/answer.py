@@ -31,6 +31,7 @@ class Question(TypedDict, total=False):
     among: Literal["all", "seen", "unseen"] | None
     describer: str | None
     top: int
+    reasons: bool
     reader: str | None
     layout: str | None
     up: Up | None
@@ -84,7 +85,14 @@ def answer(
     predictor = Predictor(
         model, actions, question.get("among"), question.get("describer"), progress
     )
-    predicted = predict(predictor, _each(recordings), question.get("top", 3), form, progress)
+    predicted = predict(
+        predictor,
+        _each(recordings),
+        question.get("top", 3),
+        form,
+        progress,
+        reasons=question.get("reasons", False),
+    )
     return {
         "ok": True,
         "run": model.name,

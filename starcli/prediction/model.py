@@ -58,6 +58,7 @@ class TrainedModel:
         device: Where to compute.
         describe: Gives further actions a text bank.
         learned: Names of all that it learned from, classes and made-up movements.
+        texts: Of each class the texts that the bank has vectors of.
         notes: What to beware of, a line each.
     """
 
@@ -82,6 +83,7 @@ class TrainedModel:
     device: torch.device
     describe: Describe
     learned: Sequence[str] = field(default=())
+    texts: Sequence[Sequence[str]] = field(default=())
     notes: Sequence[str] = field(default=())
 
     def encode(self, clips: ClipSet) -> Tensor:

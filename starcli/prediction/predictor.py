@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
 
 from starcli.class_names import require_classes
-from starcli.contracts import Progress, silent
+from starcli.contracts import PartScores, Progress, silent
 from starcli.data.clips import ClipSet
 from starcli.data.importing import inspection
 from starcli.data.importing.inspection import Known
@@ -46,6 +46,14 @@ class Action(Candidate):
     probability: float
 
 
+class Reason(TypedDict):
+    """A part of a clip, its sentence in the first action, and how much they are alike."""
+
+    part: str
+    text: str
+    similarity: float
+
+
 class Answer(TypedDict):
     """What a clip is named, the best first.
 
@@ -53,11 +61,14 @@ class Answer(TypedDict):
         actions: The best candidates; empty where it is of nobody who does anything.
         margin: How much likelier the first candidate is than the second.
         none: Why it is none of these; None where it is the first.
+        reasons: What speaks for the first, the part most like its sentence first; only where it is
+            asked for.
     """
 
     actions: list[Action]
     margin: float
     none: str | None
+    reasons: NotRequired[list[Reason]]
 
 
 class Prediction(Answer):
@@ -94,12 +105,14 @@ class Predictor:
         self.method = model.method
         self.names = list(model.bank.classes)
         self.notes = list(model.notes)
+        self.texts = [*model.texts]
         if actions and (new := unknown(actions, self.names)):
             described = model.describe(new, describer, progress)
             self.method = deepcopy(model.method)
             extend(self.method, described.bank, model.bank, model.method_name)
             self.names += new.names
             self.notes += described.notes
+            self.texts += described.texts
         self.candidates = self._candidates(actions, among)
         self.gamma = self._gamma()
 
@@ -174,6 +187,39 @@ class Predictor:
             margin = likely[0] - likely[1]
             yield {"actions": actions, "margin": margin, "none": self._too_low(own[0])}
 
+    @torch.inference_mode()
+    def reasons(self, clips: Sequence[Incoming]) -> Iterator[list[Reason]]:
+        """For each clip what speaks for its best candidate, the likest part first.
+
+        Args:
+            clips: As many as fit in memory.
+
+        Raises:
+            UsageError: The method compares no parts.
+        """
+        method = self._require_parts()
+        best = self.scores(clips).argmax(dim=1).tolist()
+        tokens = self.model.encode(_clip_set(clips, self.model.persons))
+        parts = method.part_scores(tokens.float().to(self.model.device)).cpu()
+        for row, rank in enumerate(best):
+            chosen = self.candidates[rank]
+            alike = parts[:, row, chosen].tolist()
+            _, *names = self.model.bank.facets
+            _, *texts = self.texts[chosen]
+            reasons: list[Reason] = [
+                {"part": part, "text": text, "similarity": value}
+                for part, text, value in zip(names, texts, alike, strict=True)
+            ]
+            yield sorted(reasons, key=lambda reason: -reason["similarity"])
+
+    def _require_parts(self) -> PartScores:
+        if not isinstance(self.method, PartScores):
+            raise UsageError(
+                f"method {self.model.method_name} compares no parts with sentences",
+                "leave --reasons out, or train another, such as --method star",
+            )
+        return self.method
+
     def _too_low(self, best: float) -> str | None:
         """Why a clip with this best score is of no candidate; None where it is of one."""
         threshold = self.model.threshold
@@ -204,6 +250,8 @@ def predict(
     top: int = 3,
     form: Form | None = None,
     progress: Progress = silent,
+    *,
+    reasons: bool = False,
 ) -> Predictions:
     """Name the clips of recordings, a batch of them in memory at a time.
 
@@ -213,10 +261,11 @@ def predict(
         top: How many candidates are told of each clip.
         form: How files are to be read.
         progress: Told about every batch.
+        reasons: Whether to say what speaks for the first action of each clip.
 
     Raises:
         DataError: There is nothing that can be read.
-        UsageError: `top` is less than 1.
+        UsageError: `top` is less than 1, or the method knows no reasons.
     """
     if top < 1:
         raise UsageError(f"top {top} is less than 1", "ask for one action or more")
@@ -226,7 +275,7 @@ def predict(
     bad: list[StarError] = []
     clips = _good(reader, recordings, bad)
     while batch := list(islice(clips, model.batch)):
-        for clip, answer in zip(batch, _answers(predictor, batch, top), strict=True):
+        for clip, answer in zip(batch, _answers(predictor, batch, top, reasons), strict=True):
             prediction: Prediction = {"file": clip.file, "clip": clip.name, **answer}
             named.append((replace(clip, joints=clip.joints[:0]), prediction))
         progress.update("predict", len(named), 0)
@@ -240,12 +289,19 @@ def predict(
     return Predictions(predictions, bad, [*reader.warnings, *sound])
 
 
-def _answers(predictor: Predictor, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
+def _answers(
+    predictor: Predictor, clips: Sequence[Incoming], top: int, reasons: bool
+) -> Iterator[Answer]:
     """What clips are named; those of nobody are not scored."""
     possible = [clip for clip in clips if clip.impossible is None]
     answers = predictor.answers(possible, top) if possible else iter(())
+    why = predictor.reasons(possible) if possible and reasons else repeat(None)
     for clip in clips:
-        yield next(answers) if clip.impossible is None else _nobody(clip.impossible)
+        if clip.impossible is not None:
+            yield _nobody(clip.impossible)
+            continue
+        answer, reason = next(answers), next(why)
+        yield answer if reason is None else {**answer, "reasons": reason}
 
 
 def _nobody(reason: str) -> Answer:

@@ -57,6 +57,7 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
         warning=document.warning(experiment, results),
         device=experiment.device,
         describe=partial(embed_actions, experiment.loaded),
+        texts=results["embed"].data()["texts"],
         learned=_learned(experiment, results["pretrain"]),
     )
 

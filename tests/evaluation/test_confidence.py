@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from starcli.errors import UsageError
 from starcli.evaluation import confidence
 from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.metrics import Floats, Ints, ScoredClips
+from starcli.settings.resolve import load
 
 
 def answers(right: int, wrong: int, scale: float = 1.0) -> tuple[Floats, Ints]:
@@ -97,3 +99,9 @@ def test_what_cannot_be_is_refused(wrong: dict[str, float]) -> None:
         Confidence.model_validate(
             {"temperature": 1.0, "threshold": None, "false_alarms": 0.05, **wrong}
         )
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5])
+def test_a_rate_outside_0_and_1_is_refused(share: float) -> None:
+    with pytest.raises(UsageError, match=r"calibrate\.false_alarms: Input should be"):
+        load({"calibrate.false_alarms": share})

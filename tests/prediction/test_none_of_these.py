@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import starcli
+from starcli.errors import UsageError
 from starcli.prediction.actions import Actions
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.predictor import Predictor
@@ -111,6 +112,28 @@ def test_equal_scores_are_even_probabilities(
     assert (answer["margin"], answer["none"]) == (0.0, None)
 
 
+def test_each_part_says_which_sentence_it_is_like(model: TrainedModel) -> None:
+    """Best first, of the first action; cosines whose mean is a share of its score."""
+    found = starcli.predict(model, clip(), actions=ACTIONS, layout="kinect-v2", reasons=True)
+    (one,) = found["predictions"]
+    label = model.bank.classes.index(one["actions"][0]["name"])
+    sentences = dict(zip(model.bank.facets[1:], model.texts[label][1:], strict=True))
+    assert {why["part"]: why["text"] for why in one["reasons"]} == sentences
+    similarities = [why["similarity"] for why in one["reasons"]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert abs(one["actions"][0]["score"] - float(np.mean(similarities))) < 1
+    assert "reasons" not in starcli.predict(model, clip(), layout="kinect-v2")["predictions"][0]
+
+
+def test_a_method_that_compares_no_parts_knows_no_reasons(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(model, Actions(("squat", "wave")))
+    monkeypatch.setattr(predictor, "method", Even())
+    with pytest.raises(UsageError, match="compares no parts with sentences"):
+        next(predictor.reasons([]))
+
+
 def test_the_table_says_none_of_these_and_why(cli: Callable[..., Outcome], tmp_path: Path) -> None:
     np.save(tmp_path / "good.npy", clip())
     np.save(tmp_path / "short.npy", clip()[:3])
@@ -120,5 +143,5 @@ def test_the_table_says_none_of_these_and_why(cli: Callable[..., Outcome], tmp_p
     assert outcome.code == 0, outcome.err
     found = json.loads(outcome.out)["predictions"]
     assert [each["none"] for each in found] == [None, "it has 3 frames or fewer"]
-    shown = " ".join(cli(*arguments).out.split())
-    assert "none of these: it has" in shown and "margin" in shown
+    shown = " ".join(cli(*arguments, "--reasons").out.split())
+    assert "none of these: it has" in shown and "margin" in shown and "sentence" in shown

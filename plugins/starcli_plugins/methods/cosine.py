@@ -67,6 +67,12 @@ class Cosine(CosineFacts, nn.Module):
             part_vectors(tokens, self.parts), class_vectors(bank, tuple(self.parts))
         )
 
+    @torch.no_grad()
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> cosines of parts and their sentences [K, B, C]."""
+        parts = part_vectors(tokens.to(self.names), self.parts)
+        return torch.einsum("bkd,ckd->kbc", parts, self.sentences)
+
     def extend(self, bank: TextBank) -> None:
         """Score further classes too, after the others.
 

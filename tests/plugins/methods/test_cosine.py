@@ -49,6 +49,14 @@ def test_a_clip_is_the_class_whose_sentences_its_parts_are() -> None:
     torch.testing.assert_close(scores, torch.eye(3) + (6 / 7) ** 0.5, atol=1e-6, rtol=0)
 
 
+def test_a_part_is_as_its_own_sentence_says() -> None:
+    """Of two clips, cosine 1 with the sentences of their class, whatever the whole clips are."""
+    found = method(bank()).part_scores(torch.cat([tokens(1), tokens(2)]))
+    own = torch.stack([found[:, 0, 1], found[:, 1, 2]])
+    torch.testing.assert_close(own, torch.ones_like(own))
+    assert (found <= 1 + 1e-6).all() and found[:, 0, 0].max() < 1
+
+
 def test_nothing_is_learned_and_one_epoch_is_told() -> None:
     cosine = method(bank())
     epochs: list[int] = []
