@@ -27,7 +27,9 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-Dataset = Annotated[str | None, typer.Option(help="Data set; `simulated` needs no download.")]
+Dataset = Annotated[
+    str | None, typer.Option(help="Data set, or several as a,b,c; `simulated` needs no download.")
+]
 Raw = Annotated[
     Path | None, typer.Option(parser=path, help="The recordings: a zip, its folder, or a folder.")
 ]
