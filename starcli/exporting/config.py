@@ -71,7 +71,7 @@ class DatasetFacts(_Part):
         protocol: Which clips were trained on.
         split: Which classes were unseen.
         fps: Frames a second of its clips; None where they differ or nobody knows.
-        plugin: What reads its own files; None where it was imported.
+        plugin: What reads its own files; None where it was imported, or several were joined.
         imported: What was said of the files that it was imported from.
     """
 
@@ -112,7 +112,7 @@ class Config(_Part):
         describer: What described the classes.
         gamma: What is taken from the scores of seen classes, and where it is about as good.
         selected_by: How it was chosen, in words.
-        epochs: Of the method's training, chosen likewise.
+        epochs: Of the method's training, chosen likewise; None for the method's own number.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
         digests: SHA-256 of the tensors' file, and of the rest of this one as canonical JSON.
@@ -143,7 +143,7 @@ class Config(_Part):
     describer: PluginFacts
     gamma: GammaChoice
     selected_by: str
-    epochs: int
+    epochs: int | None
     variant: float | None
     warning: str | None
     digests: dict[str, str] = {}

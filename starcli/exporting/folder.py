@@ -13,7 +13,9 @@ from starcli import __version__, files, pipeline, registry
 from starcli.contracts import KnownRate, Network, Progress, silent
 from starcli.data import imported, layouts
 from starcli.data.imported import Imported
+from starcli.data.joined import Joined
 from starcli.errors import UsageError
+from starcli.evaluation.calibrated_stacking import GammaChoice
 from starcli.evaluation.report import Evaluation
 from starcli.experiment import Experiment
 from starcli.exporting.card import card_text
@@ -32,6 +34,9 @@ from starcli.report.document import evaluation_document
 from starcli.settings.resolve import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact, save_tensors
+
+NO_GAMMA = GammaChoice(gamma=0.0, low=None, high=None, harmonic_mean=0.0, identifiable=False)
+UNJUDGED = "nothing is chosen, as no class is unseen"
 
 
 def export(
@@ -58,9 +63,10 @@ def export(
         OutputError: It cannot be written.
     """
     _require_free(folder, overwrite)
-    results, _ = pipeline.run_steps(experiment, "calibrate", progress)
+    judged = bool(experiment.unseen)
+    results, _ = pipeline.run_steps(experiment, "calibrate" if judged else "train", progress)
     model = open_stored(experiment, run, progress)
-    evaluation = evaluation_document(run, experiment, results)
+    evaluation = evaluation_document(run, experiment, results) if judged else None
     config = _config(experiment, results, model, evaluation)
 
     def write(draft: Path) -> None:
@@ -111,8 +117,12 @@ def halved(tensor: Tensor) -> Tensor:
 
 
 def _config(
-    e: Experiment, results: Mapping[str, Artifact], model: TrainedModel, evaluation: Evaluation
+    e: Experiment,
+    results: Mapping[str, Artifact],
+    model: TrainedModel,
+    evaluation: Evaluation | None,
 ) -> Config:
+    trained = results["train"].summary
     return Config(
         format=FORMAT,
         starcli=__version__,
@@ -137,23 +147,23 @@ def _config(
         method=_plugin(e, "method"),
         encoder=_plugin(e, "encoder"),
         describer=_plugin(e, "describer"),
-        gamma=open_report(results["calibrate"]).gamma,
-        selected_by=evaluation.selected_by,
-        epochs=evaluation.epochs,
-        variant=evaluation.variant,
+        gamma=open_report(results["calibrate"]).gamma if evaluation else NO_GAMMA,
+        selected_by=evaluation.selected_by if evaluation else UNJUDGED,
+        epochs=trained["epochs"],
+        variant=trained["variant"],
         warning=model.warning,
     )
 
 
 def _dataset(e: Experiment) -> DatasetFacts:
     source, chosen = e.source, e.settings.dataset
-    is_imported = isinstance(source, Imported)
+    of_plugin = not isinstance(source, Imported | Joined)
     return DatasetFacts(
         name=chosen.name,
         protocol=chosen.protocol,
         split=chosen.split,
         fps=source.fps if isinstance(source, KnownRate) else None,
-        plugin=None if is_imported else _plugin(e, "dataset"),
+        plugin=_plugin(e, "dataset") if of_plugin else None,
         imported={**imported.about(source)} if isinstance(source, Imported) else None,
     )
 
