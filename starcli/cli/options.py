@@ -33,7 +33,7 @@ def path(text: str) -> Path:
 Dataset = Annotated[
     str | None,
     typer.Option(
-        help="Data set, an imported one or one of these",
+        help="Data set, several as a,b,c, an imported one or one of these",
         show_default="simulated",
         rich_help_panel=DATA,
         autocompletion=completion.datasets,

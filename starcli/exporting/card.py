@@ -24,13 +24,13 @@ UNKNOWN_LICENCE = (
 
 
 def card_text(
-    config: Config, evaluation: Evaluation, request: str | None, *, onnx: bool = False
+    config: Config, evaluation: Evaluation | None, request: str | None, *, onnx: bool = False
 ) -> str:
     """The card.
 
     Args:
         config: What the model is.
-        evaluation: How good it is on the test clips of its data set.
+        evaluation: How good it is on the test clips of its data set; None where no class is unseen.
         request: Where the recordings are requested, with their licence where it is known.
         onnx: Whether there is an ONNX program.
     """
@@ -38,7 +38,7 @@ def card_text(
     sections = (
         f"# {config.run}",
         _what(config),
-        _results(config, evaluation),
+        _results(config, evaluation) if evaluation else _unjudged(config),
         _origin(config, request),
         _use(config),
         *([_onnx(config)] if onnx else []),
@@ -46,8 +46,10 @@ def card_text(
     return f"---\n{facts}\n---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _facts(config: Config, evaluation: Evaluation) -> dict[str, object]:
+def _facts(config: Config, evaluation: Evaluation | None) -> dict[str, object]:
     """What machines read."""
+    if evaluation is None:
+        return {"library_name": "starcli", "tags": list(TAGS)}
     dataset = config.dataset
     args = {"seed": config.seed, "selected_by": config.selected_by}
     admitted = {} if config.warning is None else {"warning": config.warning}
@@ -131,6 +133,15 @@ def _results(config: Config, evaluation: Evaluation) -> str:
             f"{config.epochs} epochs.",
             *(f"\n{note[0].upper()}{note[1:]}." for note in admitted),
         ]
+    )
+
+
+def _unjudged(config: Config) -> str:
+    """What stands in the place of results where there are no unseen classes to judge."""
+    admitted = f"\n\n{config.warning}." if config.warning else ""
+    return (
+        "## Results\n\nNo class is unseen, so that it is not judged on its own data. `starcli "
+        f"benchmark transfer` says how well such models name data sets they never saw.{admitted}"
     )
 
 

@@ -72,7 +72,7 @@ class DatasetFacts(_Part):
         protocol: Which clips were trained on.
         split: Which classes were unseen.
         fps: Frames a second of its clips; None where they differ or nobody knows.
-        plugin: What reads its own files; None where it was imported.
+        plugin: What reads its own files; None where it was imported, or several were joined.
         imported: What was said of the files that it was imported from.
     """
 
@@ -114,7 +114,7 @@ class Config(_Part):
         gamma: What is taken from the scores of seen classes, and where it is about as good.
         confidence: What turns scores into probabilities; None in folders of format 1.
         selected_by: How gamma was chosen, in words.
-        epochs: Of the method's training, chosen likewise.
+        epochs: Of the method's training, chosen likewise; None for the method's own number.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
         learned: Names of all that was learned from; empty in folders of format 1.
@@ -148,7 +148,7 @@ class Config(_Part):
     gamma: GammaChoice
     confidence: Confidence | None = None
     selected_by: str
-    epochs: int
+    epochs: int | None
     variant: float | None
     warning: str | None
     learned: tuple[str, ...] = ()

@@ -13,7 +13,9 @@ from starcli import __version__, files, pipeline, registry
 from starcli.contracts import KnownRate, Network, Progress, silent
 from starcli.data import imported, layouts
 from starcli.data.imported import Imported
+from starcli.data.joined import Joined
 from starcli.errors import UsageError
+from starcli.evaluation.calibrated_stacking import GammaChoice
 from starcli.evaluation.report import Evaluation
 from starcli.experiment import Experiment
 from starcli.exporting.card import card_text
@@ -35,6 +37,9 @@ from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact, save_tensors
 from starcli.weights.exported import TENSORS
 from starcli.weights.matching import read_weights
+
+NO_GAMMA = GammaChoice(gamma=0.0, low=None, high=None, harmonic_mean=0.0, identifiable=False)
+UNJUDGED = "nothing is chosen, as no class is unseen"
 
 
 def export(
@@ -66,9 +71,10 @@ def export(
     require_free(folder, overwrite)
     if onnx:
         require_tools()
-    results, _ = pipeline.run_steps(experiment, "calibrate", progress)
+    judged = bool(experiment.unseen)
+    results, _ = pipeline.run_steps(experiment, "calibrate" if judged else "train", progress)
     model = open_stored(experiment, run, progress)
-    evaluation = evaluation_document(run, experiment, results)
+    evaluation = evaluation_document(run, experiment, results) if judged else None
     config = _config(experiment, results, model, evaluation)
 
     def write(draft: Path) -> None:
@@ -136,9 +142,13 @@ def halved(tensor: Tensor) -> Tensor:
 
 
 def _config(
-    e: Experiment, results: Mapping[str, Artifact], model: TrainedModel, evaluation: Evaluation
+    e: Experiment,
+    results: Mapping[str, Artifact],
+    model: TrainedModel,
+    evaluation: Evaluation | None,
 ) -> Config:
-    report = open_report(results["calibrate"])
+    trained = results["train"].summary
+    report = open_report(results["calibrate"]) if evaluation else None
     return Config(
         format=FORMAT,
         starcli=__version__,
@@ -163,11 +173,11 @@ def _config(
         method=_plugin(e, "method"),
         encoder=_plugin(e, "encoder"),
         describer=_plugin(e, "describer"),
-        gamma=report.gamma,
-        confidence=report.confidence,
-        selected_by=evaluation.selected_by,
-        epochs=evaluation.epochs,
-        variant=evaluation.variant,
+        gamma=report.gamma if report else NO_GAMMA,
+        confidence=report.confidence if report else None,
+        selected_by=evaluation.selected_by if evaluation else UNJUDGED,
+        epochs=trained["epochs"],
+        variant=trained["variant"],
         warning=model.warning,
         learned=tuple(model.learned),
     )
@@ -175,13 +185,13 @@ def _config(
 
 def _dataset(e: Experiment) -> DatasetFacts:
     source, chosen = e.source, e.settings.dataset
-    is_imported = isinstance(source, Imported)
+    of_plugin = not isinstance(source, Imported | Joined)
     return DatasetFacts(
         name=chosen.name,
         protocol=chosen.protocol,
         split=chosen.split,
         fps=source.fps if isinstance(source, KnownRate) else None,
-        plugin=None if is_imported else _plugin(e, "dataset"),
+        plugin=_plugin(e, "dataset") if of_plugin else None,
         imported={**imported.about(source)} if isinstance(source, Imported) else None,
     )
 

@@ -137,7 +137,8 @@ class _Folder:
             place = self.path / CONFIG
             return without_clips(about, self.config.classes, splits, place), []
         facts = dataset.plugin
-        assert facts is not None
+        if facts is None:
+            return facts_only(self.config, layout)(NoSettings()), []
         try:
             plugin = registry.load("dataset", self.installed("dataset", facts))
         except MissingError as error:

@@ -199,7 +199,7 @@ class Predictor:
         """
         method = self._require_parts()
         best = self.scores(clips).argmax(dim=1).tolist()
-        tokens = self.model.encode(_clip_set(clips, self.model.persons))
+        tokens = self.model.encode(clip_set(clips, self.model.persons))
         parts = method.part_scores(tokens.float().to(self.model.device)).cpu()
         for row, rank in enumerate(best):
             chosen = self.candidates[rank]

@@ -113,14 +113,14 @@ WRONG = [
         2,
         "usage",
         "simulated has no split 'fold'",
-        "there are: fold0, fold1",
+        "there are: all, fold0, fold1",
     ),
     (
         ["extract", "--protocol", "xsubject"],
         2,
         "usage",
         "simulated has no protocol 'xsubject'",
-        "did you mean 'xsub'? there are: xsub, xview",
+        "did you mean 'xsub'? there are: all, xsub, xview",
     ),
     (["train", "--dry-run", "--split", "[/foo]"], 2, "usage", "has no split '[/foo]'", "fold0"),
     (

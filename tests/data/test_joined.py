@@ -20,6 +20,8 @@ from starcli.data.joined import Common, Joined, join
 from starcli.data.mapping import joint_map
 from starcli.errors import AbsentError, StarError, UsageError
 from starcli.experiment import Experiment
+from starcli.exporting.folder import export
+from starcli.exporting.load import open_exported
 from starcli.report.document import source_caveats
 from starcli.settings.resolve import load
 from starcli.stages import pretrain
@@ -27,6 +29,15 @@ from starcli_plugins.datasets.kinect.florence3d import Florence3d
 from starcli_plugins.datasets.kinect.utkinect import UtKinect
 from starcli_plugins.layouts import KINECT_V1, OPENNI_15
 
+TINY: Mapping[str, Any] = {
+    "backbone__name": "part-pure",
+    "backbone__width": 8,
+    "backbone__dim": 50,
+    "encoder__name": "glove-50",
+    "method__name": "cosine",
+    "pretrain__epochs": 1,
+    "pretrain__batch": 8,
+}
 TWO: Mapping[str, Any] = {"utkinect": UtKinect, "florence3d": Florence3d}
 
 
@@ -152,17 +163,11 @@ def test_the_same_as_an_unseen_class_is_left_out_and_the_near_are_named() -> Non
 @pytest.mark.slow
 def test_a_run_of_two_data_sets(recordings: Path, tmp_path: Path) -> None:
     e = experiment(
+        **TINY,
         run__raw=recordings,
         run__store=tmp_path / "store",
         dataset__protocol="xsub",
         dataset__split="fold1",
-        backbone__name="part-pure",
-        backbone__width=8,
-        backbone__dim=50,
-        encoder__name="glove-50",
-        method__name="cosine",
-        pretrain__epochs=1,
-        pretrain__batch=8,
     )
     results, _ = pipeline.run_steps(e, "calibrate")
     assert source_caveats(results) == [
@@ -174,12 +179,13 @@ def test_a_run_of_two_data_sets(recordings: Path, tmp_path: Path) -> None:
     assert {s for name, s in subsets.items() if name.startswith("utkinect")} == {"train"}
     assert {s for name, s in subsets.items() if name.startswith("florence3d")} == {"train", "test"}
     other = experiment(
+        **TINY,
         dataset__name="utkinect,florence3d",
-        backbone__name="part-pure",
         run__raw=recordings,
         run__store=tmp_path / "store",
     )
     assert pipeline.run_steps(other, "prepare")[1] == ["prepare"], "each is prepared once"
+    _require_exported(other, tmp_path)
     task = e.task(clips.index, "final")
     examples = pretrain._Examples(e, clips, task)
     ids = torch.arange(len(task.train))
@@ -190,3 +196,19 @@ def test_a_run_of_two_data_sets(recordings: Path, tmp_path: Path) -> None:
     for i, row in zip(task.train, off, strict=True):
         own = source.has(source.member_of(clips.index.names[i]))
         assert row.tolist() == [0.0 if label in own else 3.0 for label in task.seen]
+
+
+def _require_exported(e: Experiment, folder: Path) -> None:
+    """A run without unseen classes has no nested run, is not judged, and names clips elsewhere."""
+    results, ran = pipeline.run_steps(e, "train")
+    assert {name for name in ran if "/" in name} == set()
+    assert results["train"].summary["epochs"] is None
+    with pytest.raises(UsageError, match="no class is unseen"):
+        pipeline.run_steps(e, "calibrate")
+    name = pipeline.record(e, results, None)
+    assert name.startswith("utkinect+1-all-all-cosine6-s0-")
+    export(e, name, folder / "model")
+    assert "No class is unseen" in (folder / "model" / "README.md").read_text("utf-8")
+    model = open_exported(folder / "model", "cpu")
+    assert model.seen == tuple(range(17)) and model.gamma == 0.0
+    assert model.source.layout.joints == OPENNI_15.joints
