@@ -87,6 +87,7 @@ FOR_PLUGINS = {
     "errors",
     "poses",
     "text.descriptions",
+    "text.equivalences",
     "totals",
     "training.loop",
     "training.schedules",

@@ -176,7 +176,10 @@ def reliability(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """How far probabilities are from accuracies, on test clips."""
+    """How far probabilities are from accuracies, on test clips.
+
+    Example: starcli figure reliability my-run
+    """
     from starcli.figures import reliability
     from starcli.report.document import evaluation_document
 
