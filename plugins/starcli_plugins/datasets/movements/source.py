@@ -91,6 +91,7 @@ class Movements:
             "dataset.movements.layout": "openni-15",
             "backbone.name": "part-pure",
             "method.name": "cosine",
+            "describer.name": "movements",
             "prepare.normalise": ("floor", "body"),
             "pretrain.teacher": "movements",
             "pretrain.teacher_told": True,
