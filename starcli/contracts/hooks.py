@@ -132,9 +132,12 @@ class Teacher(Protocol):
     def movements(self) -> Mapping[str, Sequence[str]]:
         """Id of a movement -> what it is called; those without a name only accompany others."""
 
-    @property
-    def sentences(self) -> Mapping[str, Sequence[str]]:
-        """Part of the layout's finest partition -> all sentences there are, all different."""
+    def sentences(self, without: Collection[str] = ()) -> Mapping[str, Sequence[str]]:
+        """Part of the layout's finest partition -> all that may be said of it, all different.
+
+        Args:
+            without: Ids of movements that no clip is to have; what only they say is left out too.
+        """
 
     def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
         """The clip of a seed, the same on every machine.

@@ -90,7 +90,7 @@ def run(job: Job) -> None:
 def _of_teacher(teacher: Teacher, classes: Sequence[str]) -> Composed:
     """All that a teacher says, and the bare names of movements and classes, as one row."""
     names = (name for names in teacher.movements.values() for name in names)
-    sentences = (text for texts in teacher.sentences.values() for text in texts)
+    sentences = (text for texts in teacher.sentences().values() for text in texts)
     row = tuple(dict.fromkeys((*sentences, *names, *classes)))
     return Composed(("teacher",), row, (row,))
 

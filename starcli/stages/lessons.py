@@ -87,7 +87,9 @@ class Lessons:
             )
         self.vectors = unit
         self.parts = parts
-        self.sentences = [tuple(teacher.sentences[part]) for part in parts]
+        # What only a movement that is left out says is no wrong answer: it is never right.
+        said = teacher.sentences(self.left_out)
+        self.sentences = [tuple(said[part]) for part in parts]
         self.texts = [torch.stack([unit[text] for text in texts]) for texts in self.sentences]
         self.apart = [kept_apart(texts, limits[1]) for texts in self.texts]
         self.whole_limit = limits[0]
@@ -169,11 +171,12 @@ def require_teachable(experiment: Experiment, teacher: Teacher) -> JointMap:
     """
     settings, layout = experiment.settings, experiment.source.layout
     parts = layout.parts[settings.parts]
-    if lacking := [part for part in parts if part not in teacher.sentences]:
+    said = teacher.sentences()
+    if lacking := [part for part in parts if part not in said]:
         raise UsageError(
             f"pretrain.teacher: {settings.pretrain.teacher} says nothing of "
-            f"{', '.join(lacking)}, but of {', '.join(teacher.sentences)}",
-            f"use --parts {len(teacher.sentences)}",
+            f"{', '.join(lacking)}, but of {', '.join(said)}",
+            f"use --parts {len(said)}",
         )
     try:
         return joint_map(teacher.layout, layout)

@@ -40,10 +40,13 @@ class Teaching:
         "kick": ("kick",),
         "rest": (),
     }
-    sentences: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    every: ClassVar[Mapping[str, tuple[str, ...]]] = {
         part: (f"{part} waves", f"{part} swings", f"{part} kicks", f"{part} moves")
         for part in PARTS
     }
+
+    def sentences(self, without: Collection[str] = ()) -> Mapping[str, tuple[str, ...]]:
+        return {part: texts[2 * ("wave" in without) :] for part, texts in self.every.items()}
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, tuple[str, ...]]] = []
@@ -52,7 +55,7 @@ class Teaching:
         self.asked.append((seed, tuple(without)))
         kicks = "wave" in without or seed % 2
         name = "kick" if kicks else "wave"
-        said = {part: texts[2:] if kicks else texts[:2] for part, texts in self.sentences.items()}
+        said = {part: texts[2:] if kicks else texts[:2] for part, texts in self.every.items()}
         joints = np.random.default_rng(seed).normal(size=(20, 1, 25, 3)).astype(np.float32)
         return MadeUpClip(joints, self.movements[name], said)
 
@@ -81,7 +84,7 @@ def lessons(
     values |= {f"pretrain.{key}": value for key, value in changes.items()}
     e = Experiment(load({**values, "extract.modality": modality}))
     teacher = Teaching()
-    texts = [text for of in teacher.sentences.values() for text in of]
+    texts = [text for of in teacher.every.values() for text in of]
     texts += [name for names in teacher.movements.values() for name in names]
     texts += sorted(set(unlearned) - set(texts))
     vectors = dict(zip(texts, torch.eye(len(texts)), strict=True))
@@ -94,8 +97,11 @@ def test_movements_near_to_what_is_not_learned_are_left_out() -> None:
     taught.lesson(torch.rand(4, 8))
     assert isinstance(taught.teacher, Teaching)
     assert {without for _, without in taught.teacher.asked} == {("wave",)}
+    lesson = taught.lesson(torch.rand(4, 8))
+    assert all(len(texts) == 2 for texts in lesson.texts[1:]), "what it says is no wrong answer"
     told = lessons(["wave a hand"], teacher_told=True)
     assert told.near == {"wave": "wave a hand"} and told.left_out == ()
+    assert all(len(texts) == 4 for texts in told.lesson(torch.rand(4, 8)).texts[1:])
 
 
 def test_a_lesson_has_clips_and_the_texts_that_are_true_of_them() -> None:

@@ -161,7 +161,8 @@ class Composer:
     def sentences(self) -> dict[Part, tuple[str, ...]]:
         """Part -> every sentence that may be true of it in a clip."""
         every: dict[Part, dict[str, None]] = {part: {} for part in PARTS}
-        for name in self.movements:
+        met = (name for name in self.movements if name not in self.settings.without)
+        for name in (*met, *(self.settings.without & set(RESTING.values()))):
             for side in SIDES:
                 for part, texts in self._sentences([name], side).items():
                     every[part] |= dict.fromkeys(texts)

@@ -149,11 +149,9 @@ class Movements:
             for label, ids in members().items()
         }
 
-    @cached_property
-    def sentences(self) -> Mapping[str, tuple[str, ...]]:
-        """Part -> all sentences of all movements."""
-        every = self._composer_without(frozenset()).sentences()
-        return dict(every.items())
+    def sentences(self, without: Collection[str] = ()) -> Mapping[str, tuple[str, ...]]:
+        """Part -> all sentences of all movements but some."""
+        return dict(self._composer_without(frozenset(without)).sentences().items())
 
     def make_up(self, seed: int, without: Collection[str]) -> MadeUpClip:
         """The clip of a seed, of any movements but some."""
