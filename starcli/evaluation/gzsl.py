@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from starcli.errors import DataError, UsageError
-from starcli.evaluation import calibrated_stacking, gate, metrics
+from starcli.evaluation import calibrated_stacking, confidence, gate, metrics
 from starcli.evaluation.calibrated_stacking import Curve, GammaChoice, Stacking
+from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.gate import Gate
 from starcli.evaluation.metrics import Ints, ScoredClips
 from starcli.evaluation.model_selection import SelectedModel
@@ -65,7 +66,7 @@ class Choice:
 
 
 def measure(
-    model: SelectedModel, scored: ScoredClips, choice: Choice, classes: int
+    model: SelectedModel, scored: ScoredClips, choice: Choice, classes: int, false_alarms: float
 ) -> EvaluationReport:
     """Choose gamma on validation, or as asked, and measure on test.
 
@@ -74,6 +75,7 @@ def measure(
         scored: Scores of the test clips.
         choice: How to balance.
         classes: C.
+        false_alarms: Share of clips of candidates that may be called none.
 
     Raises:
         DataError: There are no test clips of seen classes, or none of unseen ones.
@@ -98,6 +100,7 @@ def measure(
         selection=choice.selection,
         calibrator=used,
         gamma=best,
+        confidence=_confidence(model, used, false_alarms),
         zsl=zsl,
         gzsl=gzsl,
         oracle=oracle,
@@ -109,6 +112,15 @@ def measure(
         ),
         curves=Curves(validation=validation.points(), test=test.points()),
     )
+
+
+def _confidence(
+    model: SelectedModel, calibrator: Stacking | Gate, false_alarms: float
+) -> Confidence | None:
+    """What is fitted at the gamma in use; None for a gate, which changes no scores."""
+    if isinstance(calibrator, Gate):
+        return None
+    return confidence.fit(model.scored, calibrator.gamma, false_alarms)
 
 
 def zero_shot(scored: ScoredClips, classes: int) -> ZeroShot:

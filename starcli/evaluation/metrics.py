@@ -79,11 +79,16 @@ def separate(scores: Floats) -> bool:
     return bool((scores != scores[:, :1]).any())
 
 
-def predict(scored: ScoredClips, gamma: float) -> Ints:
-    """Classes [N] after gamma is taken from every seen class (calibrated stacking, eq. 9)."""
+def stacked(scored: ScoredClips, gamma: float) -> Floats:
+    """Scores [N, C] after gamma is taken from every seen class (calibrated stacking, eq. 9)."""
     shifted = scored.scores.copy()
     shifted[:, list(scored.seen)] -= gamma
-    return best_of(shifted, [*scored.seen, *scored.unseen])
+    return shifted
+
+
+def predict(scored: ScoredClips, gamma: float) -> Ints:
+    """Classes [N] after gamma is taken from every seen class."""
+    return best_of(stacked(scored, gamma), [*scored.seen, *scored.unseen])
 
 
 def zero_shot_accuracy(scored: ScoredClips) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
+from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.gate import Gate
 
 Selection = Literal["validation", "oracle", "user"]
@@ -69,6 +70,8 @@ class EvaluationReport(_Part):
         selection: Where the gamma in use comes from.
         calibrator: What uses it.
         gamma: Gamma as chosen on validation.
+        confidence: What turns scores at the gamma in use into probabilities, fitted on validation;
+            None for a gate.
         zsl: Accuracies among unseen classes.
         gzsl: Accuracies among all classes at the gamma in use.
         oracle: Gamma as the test clips would choose it, never a result.
@@ -81,6 +84,7 @@ class EvaluationReport(_Part):
     selection: Selection
     calibrator: Stacking | Gate = Field(discriminator="name")
     gamma: GammaChoice
+    confidence: Confidence | None
     zsl: ZeroShot
     gzsl: Generalized
     oracle: GammaChoice

@@ -15,10 +15,11 @@ from starcli import __version__, files, registry
 from starcli.contracts import Modality, Normalisation
 from starcli.errors import DataError
 from starcli.evaluation.calibrated_stacking import GammaChoice
+from starcli.evaluation.confidence import Confidence
 from starcli.settings.schema import TextSection
 from starcli.store.recipe_key import canonical
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder; a later starcli reads earlier ones."""
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 NAMES = (CONFIG, TENSORS, CARD)
@@ -111,7 +112,8 @@ class Config(_Part):
         encoder: The text encoder.
         describer: What described the classes.
         gamma: What is taken from the scores of seen classes, and where it is about as good.
-        selected_by: How it was chosen, in words.
+        confidence: What turns scores into probabilities; None in folders of format 1.
+        selected_by: How gamma was chosen, in words.
         epochs: Of the method's training, chosen likewise.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
@@ -142,6 +144,7 @@ class Config(_Part):
     encoder: PluginFacts
     describer: PluginFacts
     gamma: GammaChoice
+    confidence: Confidence | None = None
     selected_by: str
     epochs: int
     variant: float | None

@@ -113,6 +113,7 @@ def halved(tensor: Tensor) -> Tensor:
 def _config(
     e: Experiment, results: Mapping[str, Artifact], model: TrainedModel, evaluation: Evaluation
 ) -> Config:
+    report = open_report(results["calibrate"])
     return Config(
         format=FORMAT,
         starcli=__version__,
@@ -137,7 +138,8 @@ def _config(
         method=_plugin(e, "method"),
         encoder=_plugin(e, "encoder"),
         describer=_plugin(e, "describer"),
-        gamma=open_report(results["calibrate"]).gamma,
+        gamma=report.gamma,
+        confidence=report.confidence,
         selected_by=evaluation.selected_by,
         epochs=evaluation.epochs,
         variant=evaluation.variant,

@@ -52,6 +52,12 @@ NAMES = "names"
 """A describer that is always there."""
 KEPT = 16
 """Sets of actions that a model remembers."""
+UNCALIBRATED = 1.0
+"""Temperature of a folder that says none."""
+NOT_CALIBRATED = (
+    "probabilities are not calibrated, and no clip is none of these: the model was exported by an "
+    "earlier starcli; export it again with: starcli export RUN DIR --overwrite"
+)
 N = TypeVar("N", bound=Network)
 
 
@@ -85,9 +91,10 @@ class _Folder:
     device: torch.device
 
     def model(self) -> TrainedModel:
-        config, tensors = self.config, self._tensors()
+        config, tensors, sure = self.config, self._tensors(), self.config.confidence
         layout = layouts.parse(config.layout, self.path / CONFIG)
         source, notes = self._source(layout)
+        notes += [] if sure else [NOT_CALIBRATED]
         bank = TextBank(config.classes, config.facets, tensors["text.vectors"])
         backbone = self._backbone(layout, tensors)
         return TrainedModel(
@@ -106,6 +113,8 @@ class _Folder:
             seen=config.seen,
             unseen=config.unseen,
             gamma=config.gamma.gamma,
+            temperature=UNCALIBRATED if sure is None else sure.temperature,
+            threshold=None if sure is None else sure.threshold,
             warning=config.warning,
             device=self.device,
             describe=_Describer(self, layout, bank),

@@ -46,6 +46,9 @@ class TrainedModel:
         seen: Their ids that were learned from.
         unseen: Their ids that are known by their text only.
         gamma: What is taken from the scores of seen classes, chosen on validation.
+        temperature: What scores are divided by before softmax, fitted on validation.
+        threshold: The score below which a clip is of no candidate, chosen on validation; None where
+            it is not known.
         warning: What every result must admit, in one line.
         device: Where to compute.
         describe: Gives further actions a text bank.
@@ -67,6 +70,8 @@ class TrainedModel:
     seen: tuple[int, ...]
     unseen: tuple[int, ...]
     gamma: float
+    temperature: float
+    threshold: float | None
     warning: str | None
     device: torch.device
     describe: Describe

@@ -126,6 +126,17 @@ class Predictor:
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
         return scores[:, self.candidates] - shift
 
+    def probabilities(self, clips: Sequence[Incoming]) -> Tensor:
+        """Probabilities of the candidates, which sum to 1, float32 [N, C].
+
+        Args:
+            clips: As many as fit in memory.
+
+        Raises:
+            NumericalError: A score is not finite.
+        """
+        return (self.scores(clips) / self.model.temperature).softmax(dim=1)
+
     def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[Action]]:
         """For each clip its best candidates: name, role, score; of equal ones the first first."""
         scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)

@@ -8,7 +8,8 @@ from functools import partial
 from starcli import pipeline
 from starcli.contracts import Progress, silent
 from starcli.data.clips import ClipSet
-from starcli.evaluation import calibrated_stacking
+from starcli.evaluation import calibrated_stacking, confidence
+from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.prediction.actions import embed_actions
@@ -33,6 +34,7 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
     """
     results, _ = pipeline.run_steps(experiment, "train", progress)
     settings, backbone = experiment.settings, frozen(experiment, results["pretrain"])
+    gamma, sure = _calibrated(experiment, results)
     return TrainedModel(
         name=name,
         source=experiment.source,
@@ -48,13 +50,20 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
         bank=open_bank(results["embed"]),
         seen=experiment.seen,
         unseen=experiment.unseen,
-        gamma=_gamma(experiment, results),
+        gamma=gamma,
+        temperature=sure.temperature,
+        threshold=sure.threshold,
         warning=document.warning(experiment, results),
         device=experiment.device,
         describe=partial(embed_actions, experiment.loaded),
     )
 
 
-def _gamma(experiment: Experiment, results: Mapping[str, Artifact]) -> float:
+def _calibrated(
+    experiment: Experiment, results: Mapping[str, Artifact]
+) -> tuple[float, Confidence]:
+    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too."""
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
-    return calibrated_stacking.fit(nested.scored)[0].gamma
+    gamma = calibrated_stacking.fit(nested.scored)[0].gamma
+    false_alarms = experiment.settings.calibrate.false_alarms
+    return gamma, confidence.fit(nested.scored, gamma, false_alarms)

@@ -59,7 +59,8 @@ def evaluated(
         return open_report(results["calibrate"])
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
     scored = open_scored(results["evaluate"])
-    return measure(nested, scored, choice, len(experiment.source.classes))
+    classes, settings = len(experiment.source.classes), experiment.settings
+    return measure(nested, scored, choice, classes, settings.calibrate.false_alarms)
 
 
 def evaluation_document(

@@ -32,6 +32,7 @@ from starcli.data import imported
 from starcli.errors import StarError, UsageError, suggest
 from starcli.settings.schema import (
     BackboneSection,
+    CalibrateSection,
     DatasetSection,
     DescriberSection,
     EncoderSection,
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     extract: ExtractSection = ExtractSection()
     method: MethodSection = MethodSection()
     validation: ValidationSection = ValidationSection()
+    calibrate: CalibrateSection = CalibrateSection()
     run: RunSection = RunSection()
 
 

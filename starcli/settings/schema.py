@@ -205,6 +205,14 @@ class ValidationSection(Section):
     )
 
 
+class CalibrateSection(Section):
+    """What is calibrated on the nested runs beside gamma."""
+
+    false_alarms: float = Field(
+        0.05, gt=0, lt=1, description="share of clips of candidates that may be none of these"
+    )
+
+
 class RunSection(Section):
     """Where and on what it runs; beyond rounding, only `pretrain.precision=auto` depends on it."""
 

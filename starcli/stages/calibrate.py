@@ -1,4 +1,4 @@
-"""calibrate: gamma from the nested runs' scores, then the report on the test clips."""
+"""calibrate: gamma and confidence from the nested runs' scores, then the report on test clips."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from starcli.store.artifacts import Artifact
 
 def run(job: Job) -> None:
     """Store what the choice on validation finds, which no test clip has influenced."""
-    scored, classes = open_scored(job.inputs["scores"]), len(job.experiment.source.classes)
-    report = measure(select_model(job.nested), scored, Choice(), classes)
+    e, scored = job.experiment, open_scored(job.inputs["scores"])
+    false_alarms = e.settings.calibrate.false_alarms
+    nested, classes = select_model(job.nested), len(e.source.classes)
+    report = measure(nested, scored, Choice(), classes, false_alarms)
     job.draft.json(report.document(exclude=frozenset({"curves"})))
     job.draft.json(report.curves.document(), "curves")
     job.draft.summary = {"gamma": report.gamma.gamma}

@@ -24,7 +24,7 @@ REVISIONS: Mapping[str, int] = {
     "extract": 3,
     "train": 4,
     "evaluate": 1,
-    "calibrate": 4,
+    "calibrate": 5,
 }
 """Stage -> number of its algorithm."""
 LESSONS = 2
@@ -167,8 +167,8 @@ def evaluate(experiment: Experiment, role: str) -> dict[str, object]:
 
 
 def calibrate(experiment: Experiment, role: str) -> dict[str, object]:
-    """Everything that matters is in the inputs."""
-    return {}
+    """The settings of calibration; everything else that matters is in the inputs."""
+    return experiment.settings.calibrate.model_dump()
 
 
 RECIPES: Mapping[str, Callable[[Experiment, str], dict[str, object]]] = {

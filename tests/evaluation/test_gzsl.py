@@ -31,7 +31,7 @@ def model(nested: list[ScoredClips]) -> SelectedModel:
 
 
 def test_measure_by_hand() -> None:
-    found = measure(model([NESTED]), TEST, Choice(), 4)
+    found = measure(model([NESTED]), TEST, Choice(), 4, 0.05)
     assert found.selection == "validation"
     assert found.gamma.gamma == found.gzsl.gamma == pytest.approx(0.15)
     assert (found.gzsl.seen_accuracy, found.gzsl.unseen_accuracy) == (1.0, 0.0)
@@ -44,33 +44,35 @@ def test_measure_by_hand() -> None:
 
 
 def test_measure_with_another_choice() -> None:
-    oracle = measure(model([NESTED]), TEST, Choice(select="oracle"), 4)
+    oracle = measure(model([NESTED]), TEST, Choice(select="oracle"), 4, 0.05)
     assert oracle.selection == "oracle"
     assert oracle.gzsl.gamma == pytest.approx(0.65)
     assert oracle.gzsl.harmonic_mean == pytest.approx(2 / 3)
     assert oracle.gap.model_dump() == pytest.approx({"gamma": 0, "harmonic_mean": 0})
-    fixed = measure(model([NESTED]), TEST, Choice(gamma=0.45), 4)
+    fixed = measure(model([NESTED]), TEST, Choice(gamma=0.45), 4, 0.05)
     assert fixed.selection == "user"
     assert (fixed.gzsl.seen_accuracy, fixed.gzsl.unseen_accuracy) == (0.5, 0.0)
-    gate = measure(model([NESTED]), TEST, Choice(calibrator="gate"), 4)
+    gate = measure(model([NESTED]), TEST, Choice(calibrator="gate"), 4, 0.05)
     assert gate.calibrator.name == "gate"
     assert gate.gzsl.gamma == gate.gamma.gamma == gate.calibrator.gamma
 
 
 def test_a_class_without_test_clips_is_left_out_of_the_class_mean() -> None:
-    found = measure(model([NESTED]), judged([[1, 0, 0, 0], [0, 0, 1, 0]], [0, 2]), Choice(), 4)
+    found = measure(
+        model([NESTED]), judged([[1, 0, 0, 0], [0, 0, 1, 0]], [0, 2]), Choice(), 4, 0.05
+    )
     assert found.gzsl.per_class_accuracy == [1.0, None, 1.0, None]
     assert found.gzsl.class_mean_accuracy == 1.0
 
 
 def test_without_test_clips_of_seen_classes_zsl_is_still_said() -> None:
     with pytest.raises(DataError, match=r"GZSL needs both; ZSL accuracy is 50\.0 %"):
-        measure(model([NESTED]), judged([[0, 0, 1, 0], [0, 0, 1, 0]], [2, 3]), Choice(), 4)
+        measure(model([NESTED]), judged([[0, 0, 1, 0], [0, 0, 1, 0]], [2, 3]), Choice(), 4, 0.05)
 
 
 def test_constant_scores_are_said_to_be() -> None:
     constant = judged([[1, 1, 1, 1]] * 2, [0, 2])
-    found = measure(model([constant]), constant, Choice(), 4)
+    found = measure(model([constant]), constant, Choice(), 4, 0.05)
     assert found.gzsl.harmonic_mean == 0.0
     assert any("do not separate classes" in caveat for caveat in found.caveats)
     assert any("not identifiable" in caveat for caveat in found.caveats)
@@ -96,6 +98,7 @@ KEYS = {
     "selection": None,
     "calibrator": ["name", "gamma"],
     "gamma": PLACE,
+    "confidence": ["temperature", "threshold", "false_alarms"],
     "zsl": ["accuracy", "chance", "clips", *ACCURACIES],
     "gzsl": ["seen_accuracy", "unseen_accuracy", "harmonic_mean", "clips", *ACCURACIES, "gamma"],
     "oracle": PLACE,
@@ -106,17 +109,18 @@ KEYS = {
 
 
 def test_a_report_has_these_keys_in_this_order() -> None:
-    found: Any = measure(model([NESTED]), TEST, Choice(), 4).document()
+    found: Any = measure(model([NESTED]), TEST, Choice(), 4, 0.05).document()
     assert list(found) == list(KEYS)
     for name, keys in KEYS.items():
         assert keys is None or list(found[name]) == keys
     assert all(list(curve) == CURVE for curve in found["curves"].values())
-    gate = measure(model([NESTED]), TEST, Choice(calibrator="gate"), 4).document()
+    gate = measure(model([NESTED]), TEST, Choice(calibrator="gate"), 4, 0.05).document()
+    assert gate["confidence"] is None
     assert list(gate["calibrator"]) == ["name", "temperature", "weights", "bias", "gamma"]
 
 
 @pytest.mark.parametrize("calibrator", ["stacking", "gate"])
 def test_a_report_is_read_as_it_was_written(calibrator: Any) -> None:
-    report = measure(model([NESTED]), TEST, Choice(calibrator=calibrator), 4)
+    report = measure(model([NESTED]), TEST, Choice(calibrator=calibrator), 4, 0.05)
     assert EvaluationReport.model_validate_json(report.model_dump_json(by_alias=True)) == report
     assert EvaluationReport.model_validate(report.document()) == report

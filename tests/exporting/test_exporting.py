@@ -21,6 +21,7 @@ from starcli.contracts import Clip, facets_of, is_in_text_space
 from starcli.errors import IncompatibleError, MissingError, UsageError
 from starcli.exporting.config import CARD, CONFIG, NAMES, TENSORS, Config, _seal
 from starcli.exporting.folder import halved
+from starcli.prediction.stored import open_stored
 from tests.progress import Watching
 from tests.test_pipeline import TINY, Cli
 from tests.test_readme import own_clips
@@ -83,6 +84,26 @@ def test_a_folder_names_clips_as_its_run_does(run: starcli.Run, model: Path, cli
     assert len(want["predictions"][0]["actions"]) == 30
     for known in (opened, model, str(model)):
         assert starcli.predict(known, clips, top=99) == want
+
+
+def test_a_folder_is_as_sure_as_its_run(run: starcli.Run, model: Path) -> None:
+    opened, stored = starcli.load(model), open_stored(run.experiment, run.name)
+    assert (opened.temperature, opened.threshold) == (stored.temperature, stored.threshold)
+    assert opened.temperature != 1 and not opened.notes
+
+
+def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said(
+    copied: Path, clips: Any
+) -> None:
+    def earlier(config: dict[str, Any]) -> None:
+        del config["confidence"]
+        config["format"] = 1
+
+    change(copied, earlier)
+    opened = starcli.load(copied)
+    assert (opened.temperature, opened.threshold) == (1.0, None)
+    (note,) = starcli.predict(opened, clips)["notes"]
+    assert "not calibrated" in note and "starcli export RUN DIR --overwrite" in note
 
 
 @pytest.mark.slow
@@ -225,7 +246,7 @@ def test_the_command_writes_the_folder(cli: Cli, run: starcli.Run, model: Path) 
 def test_the_config_says_what_the_model_is(run: starcli.Run, model: Path) -> None:
     e = run.experiment
     config = Config.model_validate_json((model / CONFIG).read_text("utf-8"))
-    assert (config.format, config.starcli, config.run) == (1, starcli.__version__, "first")
+    assert (config.format, config.starcli, config.run) == (2, starcli.__version__, "first")
     assert [config.classes[c] for c in config.unseen] == [e.source.classes[c] for c in e.unseen]
     assert (config.frames, config.persons, config.dataset.fps) == (16, 1, 30)
     assert config.backbone.settings["widths"] == [8, 8]
@@ -333,9 +354,9 @@ def edited(path: Path) -> None:
         (lambda f: (f / CONFIG).write_text("[]"), 3, "is not of an exported model", "export"),
         (lambda f: (f / CONFIG).write_text('{"format": "x"}'), 3, "is not of an exported", ""),
         (
-            lambda f: change(f, lambda c: c.update(format=2, starcli="9.0")),
+            lambda f: change(f, lambda c: c.update(format=3, starcli="9.0")),
             3,
-            "has format 2, of starcli 9.0",
+            "has format 3, of starcli 9.0",
             "update starcli",
         ),
         (lambda f: change(f, lambda c: c.pop("seen")), 3, f"{CONFIG}: seen: Field required", ""),

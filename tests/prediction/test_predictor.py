@@ -19,6 +19,8 @@ from starcli.contracts import Clip, TextBank
 from starcli.errors import DataError, StarError, UsageError
 from starcli.prediction.actions import extend, read_actions
 from starcli.prediction.predictor import Predictor
+from starcli.prediction.reader import Incoming, Reader
+from starcli.prediction.stored import open_stored
 from tests.progress import Watching
 from tests.scores import by_name, require_same_as_evaluate
 from tests.test_pipeline import TINY, Cli
@@ -65,6 +67,25 @@ def test_best_first_and_at_most_top(run: starcli.Run, clips: Path) -> None:
             scores = [action["score"] for action in each["actions"]]
             assert len(scores) == top
             assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_probabilities_are_the_softmax_at_the_temperature(
+    run: starcli.Run, clips: Path, count: int
+) -> None:
+    """Of scores from which gamma is taken; a temperature that nested runs chose, as calibrate."""
+    results, _ = pipeline.run_steps(run.experiment, "calibrate")
+    model = open_stored(run.experiment, run.name)
+    sure = results["calibrate"].data()["confidence"]
+    assert (model.temperature, model.threshold) == (sure["temperature"], sure["threshold"])
+    reader = Reader(model.source, model.normalise, model.persons)
+    incoming = [clip for file in some(clips, count) for clip in reader.read(file)]
+    given = [clip for clip in incoming if isinstance(clip, Incoming)]
+    predictor = Predictor(model)
+    powers = (predictor.scores(given).double() / model.temperature).exp()
+    found = predictor.probabilities(given)
+    assert found.shape == (count, 30)
+    assert found.numpy() == pytest.approx((powers / powers.sum(1, keepdim=True)).numpy(), abs=1e-6)
 
 
 @pytest.mark.slow
