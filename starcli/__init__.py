@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         describe_actions,
         embed,
         evaluate,
+        events,
         export,
         extract,
         load,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         predict,
         prepare,
         pretrain,
+        stream,
         train,
     )
 
@@ -38,6 +40,7 @@ __all__ = [
     "describe_actions",
     "embed",
     "evaluate",
+    "events",
     "export",
     "extract",
     "load",
@@ -46,6 +49,7 @@ __all__ = [
     "predict",
     "prepare",
     "pretrain",
+    "stream",
     "train",
 ]
 

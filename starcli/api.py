@@ -7,7 +7,7 @@ progress unless they are given something to show it with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from starcli.data.importing.conversion import Meaning
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
     from starcli.poses import Unit, Up
+    from starcli.prediction.events import Plan
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.predictor import Candidate, Prediction
+    from starcli.prediction.predictor import Candidate, Prediction, Predictor
+    from starcli.prediction.stream import Stream
+    from starcli.prediction.timeline import FoundEvent
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
@@ -104,6 +108,64 @@ class Predicted(TypedDict):
     candidates: list[Candidate]
     gamma: float
     predictions: list[Prediction]
+    bad: list[ErrorFields]
+
+
+class Said(TypedDict, total=False):
+    """What may be done in recordings and streams, and what is said of their joints: see `predict`.
+
+    Args:
+        actions: What it may be: names, or a file of them.
+        among: Which of the run's classes it may be beside `actions`.
+        describer: What describes actions that the run has not.
+        layout: The joints: name of a layout, or its TOML file.
+        up: The axis that points up.
+        unit: The unit of coordinates.
+        mirrored: Whether the axes are mirrored.
+        swap_sides: Whether the names of left and right are exchanged.
+    """
+
+    actions: str | Path | Sequence[str] | None
+    among: Literal["all", "seen", "unseen"] | None
+    describer: str | None
+    layout: str | None
+    up: Up | None
+    unit: Unit | None
+    mirrored: bool
+    swap_sides: bool
+
+
+class PlanOptions(TypedDict, total=False):
+    """How recordings and streams are cut, and what is an event.
+
+    Args:
+        windows: Seconds of a window, 2 unless another number is said.
+        stride: Seconds from one window to the next, half a window unless another number is said.
+        enter: Least probability with which an event begins, 0.5 unless another is said.
+        leave: Least probability with which it goes on, 0.25 unless another is said.
+    """
+
+    windows: float | None
+    stride: float | None
+    enter: float | None
+    leave: float | None
+
+
+class EventOptions(Said, PlanOptions):
+    """What `Said` and `PlanOptions` have."""
+
+
+class Events(TypedDict):
+    """What `predict --windows --json` prints."""
+
+    ok: bool
+    run: str
+    warning: str | None
+    notes: Sequence[str]
+    warnings: list[str]
+    candidates: list[Candidate]
+    gamma: float
+    events: list[FoundEvent]
     bad: list[ErrorFields]
 
 
@@ -471,18 +533,94 @@ def predict(
     chosen = None if actions is None else read_actions(actions, model.bank.classes)
     predictor = prediction.Predictor(model, chosen, among, describer, progress)
     predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
-    roles = [(predictor.names[c], predictor.role(c)) for c in predictor.candidates]
     return {
         "ok": True,
         "run": model.name,
         "warning": model.warning,
         "notes": predictor.notes,
         "warnings": predicted.warnings,
-        "candidates": [{"name": name, "role": role} for name, role in roles],
+        "candidates": predictor.described(),
         "gamma": predictor.gamma,
         "predictions": predicted.clips,
         "bad": [error.document()["error"] for error in predicted.bad],
     }
+
+
+def events(
+    run: Run | TrainedModel | str | Path,
+    files: str | Path | Sequence[str | Path],
+    *,
+    reader: str | None = None,
+    fps: float | None = None,
+    progress: Progress = silent,
+    **options: Unpack[EventOptions],
+) -> Events:
+    """What is done in long recordings, and when, as `starcli predict --windows --json` has it.
+
+    Args:
+        run: A trained run; or a model that `load` opened, or the folder of one that `export` wrote.
+        files: Recordings, one or several: files, folders and zips as `predict` takes them.
+        reader: The only reader of files; None for the one that knows the format.
+        fps: Frames a second, where a file does not say.
+        progress: Told about every recording.
+        **options: As `EventOptions` says.
+
+    Returns:
+        `events`, each with `clip`, `person`, `start` and `end` in seconds, `name` and its mean
+        `probability`; the rest as `predict` has it.
+
+    Raises:
+        DataError: No recording could be read.
+        UsageError: A window cannot be so long, or has less than two frames.
+    """
+    from starcli.prediction.reader import Form
+    from starcli.prediction.timeline import timeline
+
+    plan, form = _plan(options), Form(_meaning(options), reader, fps)
+    predictor = _predictor(run, options, progress)
+    places = [Path(files)] if isinstance(files, str | Path) else [Path(each) for each in files]
+    found = timeline(predictor, plan, places, form, progress)
+    return {
+        "ok": True,
+        "run": predictor.model.name,
+        "warning": predictor.model.warning,
+        "notes": predictor.notes,
+        "warnings": found.warnings,
+        "candidates": predictor.described(),
+        "gamma": predictor.gamma,
+        "events": found.events,
+        "bad": [error.document()["error"] for error in found.bad],
+    }
+
+
+def stream(
+    run: Run | TrainedModel | str | Path,
+    *,
+    progress: Progress = silent,
+    **options: Unpack[EventOptions],
+) -> Stream:
+    """Names what people do while their frames come, as `starcli predict --stream` does.
+
+    Args:
+        run: A trained run; or a model that `load` opened, or the folder of one that `export` wrote.
+        progress: Told about every step that is made before.
+        **options: As `EventOptions` says; frames are in the run's joints, in metres with y up, or
+            as the arrays were that its data set was imported from, where nothing else is said.
+
+    Returns:
+        Its `feed` takes a frame and gives the events that begin and end with it, its `close` ends
+        those that go on.
+
+    Raises:
+        UsageError: A window cannot be so long.
+    """
+    from starcli.prediction.reader import Form, Reader
+    from starcli.prediction.stream import Stream
+
+    plan, form = _plan(options), Form(_meaning(options))
+    predictor = _predictor(run, options, progress)
+    model = predictor.model
+    return Stream(predictor, plan, Reader(model.source, model.normalise, model.persons, form))
 
 
 def export(
@@ -539,6 +677,44 @@ def load(
     place = run_section(given, None if config is None else Path(config))
     known = {} if is_folder(str(folder)) else shipped()
     return open_exported(known.get(str(folder), Path(folder)), place.device)
+
+
+def _plan(options: EventOptions) -> Plan:
+    """How recordings are cut."""
+    from starcli.prediction.events import Plan
+
+    said = {
+        "window": options.get("windows"),
+        "stride": options.get("stride"),
+        "enter": options.get("enter"),
+        "leave": options.get("leave"),
+    }
+    return replace(Plan(), **{name: value for name, value in said.items() if value is not None})
+
+
+def _meaning(options: EventOptions) -> Meaning:
+    """What is said of joints."""
+    from starcli.data.importing.options import meaning
+
+    return meaning(
+        options.get("layout"),
+        up=options.get("up"),
+        unit=options.get("unit"),
+        mirrored=options.get("mirrored", False),
+        swap_sides=options.get("swap_sides", False),
+    )
+
+
+def _predictor(
+    run: Run | TrainedModel | str | Path, options: EventOptions, progress: Progress
+) -> Predictor:
+    """What names windows."""
+    from starcli.prediction.actions import read_actions
+    from starcli.prediction.predictor import Predictor
+
+    model, actions = _model(run, progress), options.get("actions")
+    chosen = None if actions is None else read_actions(actions, model.bank.classes)
+    return Predictor(model, chosen, options.get("among"), options.get("describer"), progress)
 
 
 def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedModel:

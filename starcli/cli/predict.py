@@ -6,18 +6,32 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from starcli.cli.events import (
+    Enter,
+    Leave,
+    Out,
+    Streaming,
+    Stride,
+    Windows,
+    answer_stream,
+    require_fit,
+    require_form,
+    tell_events,
+)
 from starcli.cli.options import (
     Config,
     Device,
     Json,
     LayoutName,
     Mirrored,
+    Overwrite,
     People,
     Rate,
     Reader,
@@ -30,10 +44,12 @@ from starcli.cli.options import (
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from starcli import api
     from starcli.api import Predicted
+    from starcli.prediction.model import TrainedModel
 
 Sources = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="SOURCE",
         parser=path,
@@ -69,12 +85,19 @@ Top = Annotated[int, typer.Option(min=1, help="How many actions to print for eac
 
 
 def predict(
-    sources: Sources,
+    sources: Sources = None,
     run: Run = None,
     actions: Actions = None,
     among: Among = None,
     describer: Describer = None,
     top: Top = 3,
+    windows: Windows = None,
+    stride: Stride = None,
+    enter: Enter = None,
+    leave: Leave = None,
+    stream: Streaming = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     reader: Reader = None,
     layout: LayoutName = None,
     up: UpAxis = None,
@@ -90,40 +113,56 @@ def predict(
 ) -> None:
     """Name what is done in recordings, also actions that nobody recorded training data for."""
     from starcli import api
-    from starcli.cli import console
-    from starcli.cli.output import SKIPPED, print_document
 
-    _refuse_old_order(sources, run, store, config)
+    own: dict[str, object] = {
+        "SOURCE": sources,
+        "--reader": reader,
+        "--fps": fps,
+        "--people": people,
+    }
+    own |= {"--stride": stride, "--enter": enter, "--leave": leave}
+    own |= {"--out": out, "--overwrite": overwrite}
+    require_fit(own, stream=stream, windows=windows is not None)
+    require_form(out, overwrite=overwrite)
+    _refuse_old_order(sources or (), run, store, config)
+    open_model = partial(api.open_model, run, store=store, config=config, device=device)
+    said: api.Said = {
+        "actions": actions,
+        "among": among,
+        "describer": describer,
+        "layout": layout,
+        "up": up,
+        "unit": unit,
+        "mirrored": mirrored,
+        "swap_sides": swap_sides,
+    }
+    plan: api.PlanOptions = {"windows": windows, "stride": stride, "enter": enter, "leave": leave}
+    if stream:
+        answer_stream(open_model, {**said, **plan})
+    elif windows is not None:
+        tell_events(open_model, sources or (), reader, fps, {**said, **plan}, out, as_json)
+    else:
+        name = partial(api.predict, top=top, reader=reader, fps=fps, people=people, **said)
+        _name_clips(open_model, sources or (), name, as_json)
+
+
+def _name_clips(
+    open_model: Callable[[], api.Run | TrainedModel],
+    sources: Sequence[Path],
+    name: Callable[..., api.Predicted],
+    as_json: bool,
+) -> None:
+    """Name each clip."""
+    from starcli.cli import console
+    from starcli.cli.output import end_left_out, print_document
+
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        model = api.open_model(run, store=store, config=config, device=device)
-        predicted = api.predict(
-            model,
-            sources,
-            actions=actions,
-            among=among,
-            describer=describer,
-            top=top,
-            reader=reader,
-            layout=layout,
-            up=up,
-            unit=unit,
-            fps=fps,
-            people=people,
-            mirrored=mirrored,
-            swap_sides=swap_sides,
-            progress=progress,
-        )
+        predicted = name(open_model(), sources, progress=progress)
     if as_json:
         print_document(predicted)
     else:
         _print(predicted)
-    for line in (*predicted["notes"], *predicted["warnings"]):
-        console.note(f"warning: {line}")
-    for fault in predicted["bad"]:
-        place = f"{fault['file']}: " if fault["file"] else ""
-        console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
-    if predicted["bad"]:
-        raise typer.Exit(SKIPPED)
+    end_left_out((*predicted["notes"], *predicted["warnings"]), predicted["bad"])
 
 
 def _refuse_old_order(
@@ -134,8 +173,8 @@ def _refuse_old_order(
     from starcli.settings.resolve import run_section
     from starcli.store import runs
 
-    name, *rest = map(str, sources)
-    if run is not None or os.path.exists(name):
+    name, *rest = map(str, sources or ("",))
+    if not name or run is not None or os.path.exists(name):
         return
     root = run_section({} if store is None else {"run.store": store}, config).store
     is_run = name == "latest" or name in runs.names(root)

@@ -110,6 +110,10 @@ class Predictor:
             return "new"
         return "unseen" if candidate in self.model.unseen else "seen"
 
+    def described(self) -> list[Candidate]:
+        """Name and role of every candidate."""
+        return [{"name": self.names[c], "role": self.role(c)} for c in self.candidates]
+
     @torch.inference_mode()
     def scores(self, clips: Sequence[Incoming]) -> Tensor:
         """Scores of the candidates, gamma taken from seen ones, float32 [N, C].
@@ -135,7 +139,25 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        return (self.scores(clips) / self.model.temperature).softmax(dim=1)
+        return self._shares(self.scores(clips))
+
+    def sure(self, clips: Sequence[Incoming]) -> Tensor:
+        """The same, but 0 for all candidates where none of them is meant, float32 [N, C].
+
+        Args:
+            clips: As many as fit in memory.
+
+        Raises:
+            NumericalError: A score is not finite.
+        """
+        scores, threshold = self.scores(clips), self.model.threshold
+        shares = self._shares(scores)
+        if threshold is not None:
+            shares[scores.amax(1) < threshold] = 0
+        return shares
+
+    def _shares(self, scores: Tensor) -> Tensor:
+        return (scores / self.model.temperature).softmax(dim=1)
 
     def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[Action]]:
         """For each clip its best candidates: name, role, score; of equal ones the first first."""
@@ -198,7 +220,7 @@ def predict(
     refused = {error.file for error in bad}
     predictions = [prediction for clip, prediction in named if clip.name not in refused]
     if not predictions:
-        raise _nothing(bad)
+        raise nothing(bad)
     return Predictions(predictions, bad, warnings)
 
 
@@ -236,7 +258,7 @@ def _sound(clips: Sequence[Incoming], bad: list[StarError]) -> list[str]:
     return warnings
 
 
-def _nothing(bad: Sequence[StarError]) -> StarError:
+def nothing(bad: Sequence[StarError]) -> StarError:
     """Why no clip could be named."""
     if not bad:
         return DataError("there are no clips in these recordings", "name others")

@@ -1,0 +1,139 @@
+"""Events as files: JSON lines, CSV, WebVTT and ELAN, by the ending of the file's name."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from starcli.errors import MissingError, UsageError, one_line
+from starcli.files import save_text, save_whole
+from starcli.prediction.events import Event, json_line
+from starcli.prediction.timeline import FoundEvent
+
+COLUMNS = ("clip", "person", "start", "end", "name", "probability")
+COMPUTED = ("=", "+", "-", "@")
+"""What a cell begins with that spreadsheets compute."""
+ONE_RECORDING = (".vtt", ".eaf")
+"""Forms whose times are those of one recording."""
+
+
+def json_lines(events: Sequence[FoundEvent]) -> str:
+    """Events as lines of JSON."""
+    return "".join(f"{json_line(event)}\n" for event in events)
+
+
+def table(events: Sequence[FoundEvent]) -> str:
+    """Events as CSV, in whose texts spreadsheets find nothing to compute."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for event in events:
+        writer.writerow(
+            f"'{cell}" if isinstance(cell, str) and cell.startswith(COMPUTED) else cell
+            for cell in cells(event)
+        )
+    return out.getvalue()
+
+
+def cells(event: FoundEvent) -> tuple[str | float | None, ...]:
+    """What stands in the columns of an event's row."""
+    where = (event["clip"], event["person"], event["start"], event["end"])
+    return (*where, event["name"], event["probability"])
+
+
+def webvtt(events: Sequence[FoundEvent]) -> str:
+    """Events as WebVTT, a cue each, with the person as the voice."""
+    cues = ["WEBVTT\n"]
+    for event in sorted(events, key=lambda event: (event["start"], event["person"])):
+        start, end = (_clock(time) for time in _milliseconds(event))
+        voice, name = (html.escape(one_line(event[key]), False) for key in ("person", "name"))
+        cues.append(f"{start} --> {end}\n<v {voice}>{name} {event['probability']:.0%}\n")
+    return "\n".join(cues)
+
+
+def _clock(milliseconds: int) -> str:
+    """A time as WebVTT has it, `00:01:02.500`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+
+
+def elan(draft: Path, events: Sequence[FoundEvent]) -> None:
+    """Write events as ELAN's annotations, a tier for each person.
+
+    Annotations of a tier may not overlap: one that does ends where the next begins.
+
+    Raises:
+        MissingError: The package that writes them is not installed.
+    """
+    try:
+        from pympi.Elan import Eaf
+    except ImportError as error:
+        raise MissingError(
+            "writing .eaf needs the package pympi-ling", "pip install 'starcli[elan]'"
+        ) from error
+    document = Eaf(author="starcli")
+    document.remove_tier("default")
+    for person, spans in _tiers(events).items():
+        document.add_tier(person)
+        for start, end, name in spans:
+            document.add_annotation(person, start, end, name)
+    document.to_file(str(draft))
+
+
+def _tiers(events: Sequence[FoundEvent]) -> dict[str, list[tuple[int, int, str]]]:
+    """For each person start, end and name of events that do not overlap."""
+    tiers: dict[str, list[tuple[int, int, str]]] = {}
+    for event in sorted(events, key=lambda event: event["start"]):
+        spans = tiers.setdefault(one_line(event["person"]), [])
+        start, end = _milliseconds(event)
+        if spans and spans[-1][1] > start:
+            before, _, name = spans.pop()
+            spans += [(before, start, name)] if before < start else []
+        if start < end:
+            spans.append((start, end, one_line(event["name"])))
+    return tiers
+
+
+def _milliseconds(event: Event) -> tuple[int, int]:
+    """Start and end; a time before the recording is none of it."""
+    start, end = event["start"], event["end"]
+    return max(0, round(1000 * start)), max(0, round(1000 * (start if end is None else end)))
+
+
+TEXTS: Mapping[str, Callable[[Sequence[FoundEvent]], str]] = {
+    ".jsonl": json_lines,
+    ".csv": table,
+    ".vtt": webvtt,
+}
+ENDINGS = (*TEXTS, ".eaf")
+
+
+def save(file: Path, events: Sequence[FoundEvent], option: str = "--out") -> None:
+    """Write events, whole or not at all.
+
+    Args:
+        file: The file, whose ending says the form.
+        events: Those that have ended.
+        option: What names the file.
+
+    Raises:
+        UsageError: The form is of one recording, and there are several.
+        MissingError: The package that writes the form is not installed.
+        OutputError: The file cannot be written.
+    """
+    form = file.suffix.lower()
+    clips = list(dict.fromkeys(event["clip"] for event in events))
+    if form in ONE_RECORDING and len(clips) > 1:
+        raise UsageError(
+            f"{form} has the times of one recording, there are {len(clips)}",
+            f"name one of them, or {option} with .jsonl or .csv",
+            file=file,
+        )
+    if form in TEXTS:
+        save_text(file, TEXTS[form](events), option)
+    else:
+        save_whole(file, partial(elan, events=events), option)
