@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
@@ -159,7 +160,7 @@ def _answer(stream: Stream, lines: BinaryIO, out: TextIO) -> None:
 
     good, bad = 0, _LeftOut()
     try:
-        for number, line in enumerate(_lines(lines), start=1):
+        for number, line in _lines(lines):
             with bad.collecting(number):
                 _print(stream.read(line), out)
                 good += 1
@@ -197,15 +198,18 @@ class _LeftOut:
                 console.note(f"left out: {error}; {error.fix}")
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines that are not blank; of one that is too long, only its beginning is kept."""
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Number and text of lines that are not blank; of a too long one only the beginning is kept."""
     from starcli.prediction.frames import LONGEST
 
-    while line := stream.readline(LONGEST + 1):
-        rest = line
+    for number in count(1):
+        rest = line = stream.readline(LONGEST + 1)
+        if not line:
+            return
         while len(rest) > LONGEST and not rest.endswith(b"\n"):
             rest = stream.readline(LONGEST + 1)
-        yield line
+        if line.strip():
+            yield number, line
 
 
 def _print(events: Sequence[Event], out: TextIO) -> None:

@@ -78,8 +78,8 @@ class Stream:
         return self.see(seen(frame, self._layout))
 
     def read(self, line: bytes) -> list[Event]:
-        """`feed` of a frame as a line of JSON; none of a blank line."""
-        return self.see(seen(read_line(line), self._layout)) if line.strip() else []
+        """`feed` of a frame as a line of JSON."""
+        return self.see(seen(read_line(line), self._layout))
 
     def see(self, frame: Seen) -> list[Event]:
         """`feed` of a frame that was read."""
