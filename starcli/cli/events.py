@@ -158,21 +158,30 @@ def _answer(stream: Stream, lines: BinaryIO, out: TextIO) -> None:
     from starcli.cli import console
     from starcli.cli.output import SKIPPED
 
-    good, bad = 0, _LeftOut()
+    good, bad, warned = 0, _LeftOut(), 0
     try:
         for number, line in _lines(lines):
             with bad.collecting(number):
                 _print(stream.read(line), out)
                 good += 1
+            warned = _warn(stream.warnings, warned)
     finally:
         _print(stream.close(), out)
-    for warning in stream.warnings:
-        console.note(f"warning: {warning}")
+        _warn(stream.warnings, warned)
     if not good:
         raise bad.first or DataError("no frame came", "write frames to standard input")
     if bad.count:
         console.note(f"{bad.count} lines of {bad.count + good} are left out")
         raise typer.Exit(SKIPPED)
+
+
+def _warn(lines: Sequence[str], told: int) -> int:
+    """Tell warnings that are new; how many have been told."""
+    from starcli.cli import console
+
+    for line in lines[told:]:
+        console.note(f"warning: {line}")
+    return len(lines)
 
 
 class _LeftOut:

@@ -214,9 +214,13 @@ class Stream:
         return clip
 
     def _require_bodies(self) -> None:
-        """Refuse frames most of whose first windows contradict a body."""
-        for line in inspection.contradictions(self._known):
+        """Tell what was done to the first windows, and refuse most that contradict a body.
+
+        That nothing moves in some is no warning, as it is of a whole clip.
+        """
+        for line in inspection.notes(self._known, []):
             self._warn(line)
+        inspection.contradictions(self._known)
 
     def _warn(self, line: str) -> None:
         if line not in self.warnings:

@@ -94,8 +94,8 @@ class Track:
         times = [time for time, _ in self._frames]
         interval = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
         end = self.last + interval
-        # Of the whole window before this one the last half stride is not yet answered either.
-        is_read = self._number > 0 and end <= self._end() - self.plan.step + interval / 2
+        whole = self._end() - self.plan.step  # where the last whole window ended
+        is_read = self._number > 0 and end <= whole + interval / 2
         return None if is_read else self._window(end - self.plan.window, end), end
 
     def _end(self) -> float:
