@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from starcli.contracts import Layout
+from starcli import registry
 from starcli.data.imported import Imported
 from starcli.data.importing import inspection
 from starcli.data.importing.conversion import is_far
@@ -51,6 +51,7 @@ class Stream:
         recorded = recorded or reader.streamed("stream")
         meaning = replace(recorded.meaning, people=None)  # each is alone in a window
         self._recorded = replace(recorded, meaning=meaning)
+        self._layout = meaning.layout or registry.layout(recorded.poses.layout)
         self._predictor, self._plan, self._reader = predictor, plan, reader
         self._names = [predictor.names[c] for c in predictor.candidates]
         self._linked = _Linked()
@@ -107,13 +108,6 @@ class Stream:
         if len(self._known) < LOOKED_AT:
             self._require_bodies()
         return events
-
-    @property
-    def _layout(self) -> Layout:
-        """That of the frames."""
-        layout = self._recorded.meaning.layout
-        assert layout is not None
-        return layout
 
     def _checked(self, frame: Seen) -> Seen:
         """A frame without ghosts.

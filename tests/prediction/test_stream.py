@@ -242,6 +242,16 @@ def test_bad_recordings_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
         timeline(predictor, Plan(1.0), files[:2], form)
 
 
+def test_a_recording_of_joints_that_are_nowhere_is_bad(tmp_path: Path) -> None:
+    joints = np.tile(standing(), (30, 1, 1, 1))
+    joints[20, 0, 3] = 1e9
+    poses = Poses(joints, "kinect-v2", fps=30.0)
+    Arrays(NoSettings()).write_sample(poses, tmp_path / "far.npz")
+    predictor: Any = Heights()
+    with pytest.raises(DataError, match=r"far\.npz: the head is too far away"):
+        timeline(predictor, Plan(1.0), [tmp_path / "far.npz"])
+
+
 def test_hours_take_the_memory_of_a_window() -> None:
     live, _ = stream(1.0)
     for number in range(300):
