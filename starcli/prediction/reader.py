@@ -339,10 +339,11 @@ class Reader:
         self, recorded: Recorded, clip: reading.Clip, times: Times | None
     ) -> Incoming | StarError:
         """A clip that a reader has read as the data set would have it."""
-        source, facts, name = self.source, clip.facts, recorded.name
+        source, facts = self.source, clip.facts
+        place, name = recorded.place, recorded.name
         if facts.body.flat and not (isinstance(source, Imported) and source.flat):
             return DataError(
-                "has two axes, the run learned from three", TRAIN.format(recorded.place), file=name
+                "has two axes, the run learned from three", TRAIN.format(place), file=name
             )
         known = _renamed(Known.of(clip), name)
         try:
@@ -356,7 +357,7 @@ class Reader:
             joints = at_times(joints, times, wanted)
         if isinstance(source, PersonFiller):
             joints = source.fill_persons(joints)
-        return self._incoming(recorded.place, name, joints, known)
+        return self._incoming(place, name, joints, known)
 
     def _incoming(
         self, place: Path, name: str, joints: Joints, known: Known | None = None

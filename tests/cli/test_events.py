@@ -76,10 +76,13 @@ def test_a_stream_and_a_file_have_the_same_events(
     found = cli(*file, "--json", "--out", "events.jsonl")
     assert found.code == 0, found.err
     events = json.loads(found.out)["events"]
-    seconds = pytest.approx(len(joints) / 30, abs=0.01)
-    assert (events[0]["start"], events[-1]["end"]) == (0, seconds)
+    seconds = len(joints) / 30
+    assert (events[0]["start"], events[-1]["end"]) == (0, pytest.approx(seconds, abs=0.01))
     written = Path("events.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in written] == events
+    first, second = events  # 155 frames of a squat, 79 of waving
+    assert (first["name"], second["name"]) == ("squat", "wave")
+    assert first["end"] == second["start"] == pytest.approx(155 / 30, abs=0.75)
 
     live = streamed(lines(joints), "--windows", "1.5")
     assert live.code == 0, live.err
