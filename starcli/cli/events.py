@@ -82,19 +82,6 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
         raise UsageError("recordings are missing", "use: starcli predict SOURCE, or --stream")
 
 
-def require_form(out: Path | None, *, overwrite: bool) -> None:
-    """Refuse a file that events cannot be written to, before anything is read.
-
-    Raises:
-        UsageError: Its ending says no form, it is a folder, or it is there.
-    """
-    from starcli.files import require_free
-    from starcli.prediction.event_files import ENDINGS
-
-    if out is not None:
-        require_free(out, ENDINGS, "--out", overwrite=overwrite)
-
-
 def tell_events(
     open_model: Callable[[], api.Run | TrainedModel],
     sources: Sequence[Path],

@@ -22,7 +22,6 @@ from starcli.cli.events import (
     Windows,
     answer_stream,
     require_fit,
-    require_form,
     tell_events,
 )
 from starcli.cli.options import (
@@ -113,6 +112,7 @@ def predict(
 ) -> None:
     """Name what is done in recordings, also actions that nobody recorded training data for."""
     from starcli import api
+    from starcli.prediction import event_files
 
     own: dict[str, object] = {
         "SOURCE": sources,
@@ -123,7 +123,8 @@ def predict(
     own |= {"--stride": stride, "--enter": enter, "--leave": leave}
     own |= {"--out": out, "--overwrite": overwrite}
     require_fit(own, stream=stream, windows=windows is not None)
-    require_form(out, overwrite=overwrite)
+    if out is not None:
+        event_files.require_writable(out, overwrite=overwrite)
     _refuse_old_order(sources or (), run, store, config)
     open_model = partial(api.open_model, run, store=store, config=config, device=device)
     said: api.Said = {

@@ -7,17 +7,19 @@ import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from starcli.errors import MissingError, UsageError, one_line
-from starcli.files import save_text, save_whole
+from starcli.files import require_free, save_text, save_whole
 from starcli.prediction.events import Event, json_line
 from starcli.prediction.timeline import FoundEvent
 
 COLUMNS = ("clip", "person", "start", "end", "name", "probability")
 COMPUTED = ("=", "+", "-", "@")
 """What a cell begins with that spreadsheets compute."""
-ONE_RECORDING = (".vtt", ".eaf")
+ELAN = ".eaf"
+ONE_RECORDING = (".vtt", ELAN)
 """Forms whose times are those of one recording."""
 
 
@@ -65,16 +67,9 @@ def elan(draft: Path, events: Sequence[FoundEvent]) -> None:
     """Write events as ELAN's annotations, a tier for each person.
 
     Annotations of a tier may not overlap: one that does ends where the next begins.
-
-    Raises:
-        MissingError: The package that writes them is not installed.
     """
-    try:
-        from pympi.Elan import Eaf
-    except ImportError as error:
-        raise MissingError(
-            "writing .eaf needs the package pympi-ling", "pip install 'starcli[elan]'"
-        ) from error
+    from pympi.Elan import Eaf
+
     document = Eaf(author="starcli")
     document.remove_tier("default")
     for person, spans in _tiers(events).items():
@@ -109,7 +104,26 @@ TEXTS: Mapping[str, Callable[[Sequence[FoundEvent]], str]] = {
     ".csv": table,
     ".vtt": webvtt,
 }
-ENDINGS = (*TEXTS, ".eaf")
+ENDINGS = (*TEXTS, ELAN)
+
+
+def require_writable(file: Path, option: str = "--out", *, overwrite: bool) -> None:
+    """Refuse a file that events cannot be written to, before anything is read.
+
+    Args:
+        file: The file.
+        option: What names it.
+        overwrite: Whether one that is there may be replaced.
+
+    Raises:
+        UsageError: Its ending says no form, it is a folder, or it is there.
+        MissingError: The package that writes the form is not installed.
+    """
+    require_free(file, ENDINGS, option, overwrite=overwrite)
+    if file.suffix.lower() == ELAN and find_spec("pympi") is None:
+        raise MissingError(
+            "writing .eaf needs the package pympi-ling", "pip install 'starcli[elan]'"
+        )
 
 
 def save(file: Path, events: Sequence[FoundEvent], option: str = "--out") -> None:
@@ -122,7 +136,6 @@ def save(file: Path, events: Sequence[FoundEvent], option: str = "--out") -> Non
 
     Raises:
         UsageError: The form is of one recording, and there are several.
-        MissingError: The package that writes the form is not installed.
         OutputError: The file cannot be written.
     """
     form = file.suffix.lower()

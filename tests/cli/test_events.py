@@ -157,6 +157,15 @@ def test_options_that_do_not_fit(cli: Cli, arguments: list[str], said: str) -> N
     assert said in outcome.err and "fix: " in outcome.err
 
 
+def test_a_form_whose_package_is_missing_is_refused_first(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starcli.prediction.event_files.find_spec", lambda name: None)
+    outcome = cli("predict", "absent", *SAID, "--windows", "2", "--out", "events.eaf")
+    assert outcome.code == 4
+    assert "needs the package pympi-ling" in outcome.err and "starcli[elan]" in outcome.err
+
+
 def test_a_window_shorter_than_two_frames_is_refused(cli: Cli, recording: Path) -> None:
     outcome = cli("predict", str(recording), *SAID, "--windows", "0.05", "--out", "events.csv")
     assert outcome.code == 2
@@ -191,6 +200,24 @@ def test_who_no_longer_reads_ends_a_stream(
     assert outcome.code == 0 and "error" not in outcome.err
 
 
+def test_ctrl_c_closes_open_events(
+    cli: Cli, joints: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = iter(lines(joints[:75]))
+
+    def readline(limit: int) -> bytes:
+        for frame in frames:
+            return frame
+        raise KeyboardInterrupt
+
+    stdin = SimpleNamespace(buffer=SimpleNamespace(readline=readline))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr("starcli.__main__._leave_terminal", lambda: None)
+    outcome = cli("predict", "--stream", *NAMED, *LOW)
+    assert outcome.code == 130
+    assert [event["end"] for event in told(outcome)] == [pytest.approx(2.5)]
+
+
 def started(folder: Path) -> subprocess.Popen[bytes]:
     """The command, reading a stream, in a process of its own."""
     return subprocess.Popen(
@@ -203,9 +230,8 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_events_come_at_once_and_open_ones_are_closed_when_it_is_stopped(
-    tmp_path: Path, joints: np.ndarray, number: int, code: int
+    tmp_path: Path, joints: np.ndarray
 ) -> None:
     process = started(tmp_path)
     assert process.stdin and process.stdout
@@ -213,8 +239,8 @@ def test_events_come_at_once_and_open_ones_are_closed_when_it_is_stopped(
     process.stdin.flush()
     first = json.loads(process.stdout.readline())
     assert first["end"] is None
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGTERM)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == code, err
+    assert process.returncode == 143, err
     last = json.loads(out.splitlines()[-1])
     assert 2.0 < last["end"] <= 2.501  # as far as it had read
