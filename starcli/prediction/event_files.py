@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starcli.errors import MissingError, UsageError, one_line
 from starcli.files import require_free, save_text, save_whole
 from starcli.prediction.events import Event, json_line
-from starcli.prediction.timeline import FoundEvent
+
+if TYPE_CHECKING:
+    from starcli.prediction.timeline import FoundEvent
 
 COLUMNS = ("clip", "person", "start", "end", "name", "probability")
 COMPUTED = ("=", "+", "-", "@")
