@@ -59,7 +59,7 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
     """Refuse options that have no meaning for what is asked for, and missing recordings.
 
     Args:
-        given: Options and arguments as a user names them; what was not said is empty.
+        given: Options and arguments as a user names them; None or False where nothing was said.
         stream: Whether a stream is read.
         windows: Whether recordings are cut.
 
@@ -76,9 +76,10 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
     else:
         unfit = ("--stride", "--enter", "--leave", "--out", "--overwrite")
         fix = "add --windows SECONDS"
-    if wrong := next((name for name in unfit if given[name]), None):
+    said = [name for name, value in given.items() if value is not None and value is not False]
+    if wrong := next((name for name in unfit if name in said), None):
         raise UsageError(f"{wrong} is not for {asked}", fix)
-    if not stream and not given["SOURCE"]:
+    if not stream and "SOURCE" not in said:
         raise UsageError("recordings are missing", "use: starcli predict SOURCE, or --stream")
 
 

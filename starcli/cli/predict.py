@@ -115,7 +115,7 @@ def predict(
     from starcli.prediction import event_files
 
     own: dict[str, object] = {
-        "SOURCE": sources,
+        "SOURCE": sources or None,
         "--reader": reader,
         "--fps": fps,
         "--people": people,

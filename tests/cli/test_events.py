@@ -140,7 +140,7 @@ def test_nobody_is_no_event(streamed: Callable[..., Outcome]) -> None:
         (["clips", "--windows", "-2"], "--windows -2"),
         (["clips", "--windows", "2", "--stride", "3"], "--stride 3"),
         (["clips", "--windows", "2", "--enter", "0.1"], "--enter 0.1 --leave 0.25"),
-        (["clips", "--stride", "1"], "--stride is not for whole clips"),
+        (["clips", "--stride", "0"], "--stride is not for whole clips"),
         (["clips", "--out", "e.csv"], "--out is not for whole clips"),
         (["clips", "--windows", "2", "--out", "e.txt"], "expected a file .jsonl, .csv, .vtt, .eaf"),
         (["clips", "--windows", "2", "--people", "largest"], "--people is not for --windows"),
