@@ -25,7 +25,8 @@ from starcli.cli.app import app
 from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.registry.diagnostics import DECLARED, settings_of
-from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
+from starcli.settings.resolve import Settings
+from starcli.settings.schema import PLUGIN_SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- from the code: ([\w ]+) -->")

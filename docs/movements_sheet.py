@@ -16,7 +16,8 @@ from starcli_plugins.layouts import KINECT_V2
 
 EXACT = Settings(
     beside=0, children=0, mirrored=0, cut=0, begun=0, ended=0, aside=0, tempo=(1, 1), gain=(1, 1),
-    loose=0, untimely=0, turn=0, tilt=0, noise=(0, 0), rates=(30,), dropped=0,
+    loose=0, untimely=0, elbows=(1, 1), swivel=0, along=0, turn=0, tilt=0, noise=(0, 0),
+    hips=(0, 0), spine=(1, 1), head=(1, 1), forearm=(1, 1), rates=(30,), dropped=0,
 )  # fmt: skip
 """An adult without haste or haphazard, the right side acting."""
 PAGE, FRAMES = 30, 9

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
         stream,
         train,
     )
+    from starcli.exporting.pretrained import PretrainedModel
 
 __version__ = "0.1.0"
 __all__ = [
     "Options",
+    "PretrainedModel",
     "Run",
     "StarError",
     "calibrate",
@@ -55,9 +57,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What `starcli.api` has, imported when it is first asked for: `import starcli` stays quick."""
+    """A public name, imported when it is first asked for: `import starcli` stays quick."""
     if name not in __all__:
         raise AttributeError(f"module 'starcli' has no attribute '{name}'")
+    if name == "PretrainedModel":
+        from starcli.exporting.pretrained import PretrainedModel
+
+        return PretrainedModel
     from starcli import api
 
     attribute: object = getattr(api, name)

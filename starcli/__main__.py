@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
-from starcli.cli import console
+from starcli.cli import console, log
 from starcli.cli.app import app
 from starcli.cli.output import print_document
 from starcli.errors import (
@@ -19,10 +21,13 @@ from starcli.errors import (
     UsageError,
     bug,
     is_out_of_memory,
+    suggest,
 )
 from starcli.processes import share_cores
 from starcli.training.distributed import fails_first, leave, leave_nothing, rank, size
 
+CHOICE = re.compile("'([^']*)'")
+"""A value in the words of a message that lists those that are possible."""
 PLACES = {
     errno.EACCES,
     errno.EDQUOT,
@@ -77,6 +82,8 @@ def _silence(stream: int) -> None:
 def main() -> None:
     """The console script: run a command, and end with the exit code that its outcome has."""
     console.prepare_streams()
+    console.speak("usual")
+    log.end()
     share_cores()
     leave_nothing()
     if rank() > 0:
@@ -101,15 +108,16 @@ def main() -> None:
 
 
 def _say_stopped(code: int) -> None:
-    """Say that a command was interrupted and how it goes on."""
+    """Say that a command was interrupted and how it goes on; a stream is not there again."""
     if size() > 1:
         return  # the process that started the others says so, once
     _leave_terminal()
-    fix = "run the same command again to continue from the last checkpoint"
+    again = "run the same command again to continue from the last checkpoint"
+    fix = "" if "--stream" in sys.argv else again
     if "--json" in sys.argv:
         error = {"id": "interrupted", "exit_code": code, "message": "stopped", "fix": fix}
         print_document({"ok": False, "error": error})
-    console.note(f"stopped; {fix}")
+    console.note("; ".join(filter(None, ("stopped", fix))))
 
 
 def _left(leaving: SystemExit) -> int:
@@ -128,9 +136,10 @@ def _reader_left() -> int:
 def _failed(problem: Exception) -> int:
     """Say why a command did not finish, and give its exit code."""
     _listen(signal.SIG_DFL)
-    if type(problem).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+    if type(problem).__name__ == "NoArgsIsHelpError":  # of a group; its message is the help itself
         print(problem)
         return UsageError.exit_code
+    log.failed(problem)
     known = problem if isinstance(problem, StarError) else _translated(problem)
     if size() > 1 and not _speaks(lost="by peer" in str(problem)):
         return known.exit_code
@@ -140,6 +149,10 @@ def _failed(problem: Exception) -> int:
     if "--json" in sys.argv:
         print_document(known.document())
     console.error(known)
+    if console.is_verbose():
+        traceback.print_exception(problem)
+    if log.current() is not None:
+        console.note(f"log: {log.current()}")
     return known.exit_code
 
 
@@ -162,7 +175,8 @@ def _speaks(lost: bool) -> bool:
 def _translated(problem: Exception) -> StarError:
     """Our error for typer's complaints about the command line, for memory, and for bugs."""
     if hasattr(problem, "format_message"):
-        return UsageError(problem.format_message(), "see the options with --help")
+        context = getattr(problem, "ctx", None)
+        return _usage_error(problem.format_message(), getattr(context, "command_path", ""))
     if is_out_of_memory(problem):
         return OutOfMemoryError("out of memory", "lower pretrain.batch or method.batch with --set")
     if isinstance(problem, OSError) and problem.errno in PLACES:
@@ -174,7 +188,23 @@ def _translated(problem: Exception) -> StarError:
             "free some space, or name another place",
             file=problem.filename,
         )
-    return bug(problem)
+    return bug(problem, log.current())
+
+
+def _usage_error(message: str, path: str) -> UsageError:
+    """What is wrong with a command line, what was likely meant, and whose help has the rest.
+
+    Args:
+        message: What typer says.
+        path: The words that call the command, after what the program was started as.
+    """
+    command = " ".join(["starcli", *path.rpartition("starcli")[2].split()])
+    fix = f"see the options with: {command} --help"
+    if options := re.search(r" \(Possible options: (.*)\)$", message):
+        return UsageError(message[: options.start()], f"did you mean {options[1]}? {fix}")
+    if choices := re.search(r"'([^']*)' is not one of (.*)$", message):
+        return UsageError(message, f"{suggest(choices[1], CHOICE.findall(choices[2]))}; {fix}")
+    return UsageError(message, fix)
 
 
 if __name__ == "__main__":

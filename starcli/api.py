@@ -7,7 +7,7 @@ progress unless they are given something to show it with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -22,29 +22,22 @@ from typing import (
 
 from starcli import registry
 from starcli.contracts import Progress, silent
-from starcli.errors import ErrorFields, UsageError, suggest
+from starcli.errors import MissingError, UsageError, suggest
 from starcli.training.distributed import require_size, size
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from starcli.data.importing.conversion import Meaning
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
     from starcli.evaluation.report import Calibration, Document, Evaluation
     from starcli.experiment import Experiment
+    from starcli.exporting.pretrained import PretrainedModel
     from starcli.poses import Unit, Up
-    from starcli.prediction.events import Plan
+    from starcli.prediction.answer import Events, Places, Predicted, Recordings
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.predictor import Candidate, Prediction, Predictor
+    from starcli.prediction.question import EventOptions
     from starcli.prediction.stream import Stream
-    from starcli.prediction.timeline import FoundEvent
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
-
-    Joints = npt.NDArray[np.floating | np.integer]
-    Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 
 
 class Options(TypedDict, total=False):
@@ -95,78 +88,6 @@ class Exported(TypedDict):
     run: str
     folder: str
     files: list[str]
-
-
-class Predicted(TypedDict):
-    """What `predict --json` prints."""
-
-    ok: bool
-    run: str
-    warning: str | None
-    notes: Sequence[str]
-    warnings: list[str]
-    candidates: list[Candidate]
-    gamma: float
-    predictions: list[Prediction]
-    bad: list[ErrorFields]
-
-
-class Said(TypedDict, total=False):
-    """What may be done in recordings and streams, and what is said of their joints: see `predict`.
-
-    Args:
-        actions: What it may be: names, or a file of them.
-        among: Which of the run's classes it may be beside `actions`.
-        describer: What describes actions that the run has not.
-        layout: The joints: name of a layout, or its TOML file.
-        up: The axis that points up.
-        unit: The unit of coordinates.
-        mirrored: Whether the axes are mirrored.
-        swap_sides: Whether the names of left and right are exchanged.
-    """
-
-    actions: str | Path | Sequence[str] | None
-    among: Literal["all", "seen", "unseen"] | None
-    describer: str | None
-    layout: str | None
-    up: Up | None
-    unit: Unit | None
-    mirrored: bool
-    swap_sides: bool
-
-
-class PlanOptions(TypedDict, total=False):
-    """How recordings and streams are cut, and what is an event.
-
-    Args:
-        windows: Seconds of a window, 2 unless another number is said.
-        stride: Seconds from one window to the next, half a window unless another number is said.
-        enter: Least probability with which an event begins, 0.5 unless another is said.
-        leave: Least probability with which it goes on, 0.25 unless another is said.
-    """
-
-    windows: float | None
-    stride: float | None
-    enter: float | None
-    leave: float | None
-
-
-class EventOptions(Said, PlanOptions):
-    """What `Said` and `PlanOptions` have."""
-
-
-class Events(TypedDict):
-    """What `predict --windows --json` prints."""
-
-    ok: bool
-    run: str
-    warning: str | None
-    notes: Sequence[str]
-    warnings: list[str]
-    candidates: list[Candidate]
-    gamma: float
-    events: list[FoundEvent]
-    bad: list[ErrorFields]
 
 
 class Described(TypedDict):
@@ -244,16 +165,24 @@ def describe_actions(
     """
     from starcli.experiment import Experiment
     from starcli.settings.resolve import is_given
-    from starcli.stages.describe import facets, preview
+    from starcli.stages.describe import LEXICON, compare_meaning, facets, preview
     from starcli.text.vocabulary import read_vocabulary
 
     names = read_vocabulary(actions)
     more, config = options.get("settings") or {}, options.get("config")
     chosen = is_given("describer.name", more, None if config is None else Path(config))
-    if options.get("describer") is None and not chosen:
-        options["describer"] = "lexicon"
-    experiment = Experiment(load_options(options), actions=names)
-    texts, notes = preview(experiment, progress)
+    if options.get("describer") is not None or chosen:
+        experiment = Experiment(load_options(options), actions=names)
+        texts, notes = preview(experiment, progress)
+    else:
+        loaded = load_options({**options, "describer": LEXICON})
+        experiment = Experiment(compare_meaning(loaded), actions=names)
+        try:
+            texts, notes = preview(experiment, progress)
+        except MissingError as error:
+            experiment = Experiment(loaded, actions=names)
+            texts, notes = preview(experiment, progress)
+            notes.append(f"names were compared by words alone: {error.message}; {error.fix}")
     return {
         "ok": True,
         "describer": experiment.settings.describer.name,
@@ -511,47 +440,42 @@ def predict(
         progress: Told about every step.
 
     Returns:
-        `candidates`; `gamma`, which seen ones are scored lower by; `predictions`, each with its
-        `file`, `clip` and `actions`, the best first, with name, role and score; `bad`, the errors
-        of recordings that could not be read or contradict a body; `warning`, what every result of
-        the run must admit; `warnings`, what was done to recordings by rule or is doubtful in them;
-        `notes`, what to beware of in the texts of new actions.
+        `candidates`, each with what the run was told of it; `gamma`, which seen ones are scored
+        lower by; `predictions`, each with its `file`, `clip` and `actions`, the best first, with
+        name, role, score and probability, the `margin` between the first two, and `none`, why it
+        is none of these; `bad`, the errors of recordings that could not be read; `warning`, what
+        every result of the run must admit; `warnings`, what was done to recordings by rule or is
+        doubtful in them; `notes`, what to beware of in the texts of new actions.
 
     Raises:
         DataError: No recording could be read.
         UsageError: The run's method names only the classes that it was trained with.
     """
-    from starcli.data.importing.options import meaning
-    from starcli.prediction import predictor as prediction
-    from starcli.prediction.actions import read_actions
-    from starcli.prediction.reader import Form
-
-    meant = meaning(
-        layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
+    return _model(run, progress).predict(
+        files,
+        actions=actions,
+        among=among,
+        describer=describer,
+        top=top,
+        reader=reader,
+        layout=layout,
+        up=up,
+        unit=unit,
+        fps=fps,
+        people=people,
+        mirrored=mirrored,
+        swap_sides=swap_sides,
+        progress=progress,
     )
-    model = _model(run, progress)
-    chosen = None if actions is None else read_actions(actions, model.bank.classes)
-    predictor = prediction.Predictor(model, chosen, among, describer, progress)
-    predicted = prediction.predict(predictor, _each(files), top, Form(meant, reader, fps), progress)
-    return {
-        "ok": True,
-        "run": model.name,
-        "warning": model.warning,
-        "notes": predictor.notes,
-        "warnings": predicted.warnings,
-        "candidates": predictor.described(),
-        "gamma": predictor.gamma,
-        "predictions": predicted.clips,
-        "bad": [error.document()["error"] for error in predicted.bad],
-    }
 
 
 def events(
     run: Run | TrainedModel | str | Path,
-    files: str | Path | Sequence[str | Path],
+    files: Places,
     *,
     reader: str | None = None,
     fps: float | None = None,
+    alone: bool = False,
     progress: Progress = silent,
     **options: Unpack[EventOptions],
 ) -> Events:
@@ -562,6 +486,7 @@ def events(
         files: Recordings, one or several: files, folders and zips as `predict` takes them.
         reader: The only reader of files; None for the one that knows the format.
         fps: Frames a second, where a file does not say.
+        alone: Refuse several recordings before any is answered, as where times are to be of one.
         progress: Told about every recording.
         **options: As `EventOptions` says.
 
@@ -571,26 +496,14 @@ def events(
 
     Raises:
         DataError: No recording could be read.
-        UsageError: A window cannot be so long, or has less than two frames.
+        UsageError: A window cannot be so long or has too few frames, or recordings are several.
     """
+    from starcli.prediction import answer
+    from starcli.prediction.question import meaning
     from starcli.prediction.reader import Form
-    from starcli.prediction.timeline import timeline
 
-    plan, form = _plan(options), Form(_meaning(options), reader, fps)
-    predictor = _predictor(run, options, progress)
-    places = [Path(files)] if isinstance(files, str | Path) else [Path(each) for each in files]
-    found = timeline(predictor, plan, places, form, progress)
-    return {
-        "ok": True,
-        "run": predictor.model.name,
-        "warning": predictor.model.warning,
-        "notes": predictor.notes,
-        "warnings": found.warnings,
-        "candidates": predictor.described(),
-        "gamma": predictor.gamma,
-        "events": found.events,
-        "bad": [error.document()["error"] for error in found.bad],
-    }
+    form = Form(meaning(options), reader, fps)
+    return answer.events(_model(run, progress), files, form, options, progress, alone=alone)
 
 
 def stream(
@@ -614,13 +527,9 @@ def stream(
     Raises:
         UsageError: A window cannot be so long.
     """
-    from starcli.prediction.reader import Form, Reader
-    from starcli.prediction.stream import Stream
+    from starcli.prediction import answer
 
-    plan, form = _plan(options), Form(_meaning(options))
-    predictor = _predictor(run, options, progress)
-    model = predictor.model
-    return Stream(predictor, plan, Reader(model.source, model.normalise, model.persons, form))
+    return answer.stream(_model(run, progress), options, progress)
 
 
 def export(
@@ -628,6 +537,7 @@ def export(
     folder: str | Path,
     *,
     half: bool = False,
+    onnx: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Exported:
@@ -638,25 +548,33 @@ def export(
         folder: Gets `model.safetensors`, `config.json` and the model card `README.md`, whole or
             not at all.
         half: Write tensors as float16: half the size, and scores that differ in the third digit.
+        onnx: Write `model.onnx`, too, for ONNX Runtime: clips and texts in, scores out.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
     Raises:
-        UsageError: The folder is there.
+        UsageError: The folder is there, or the model cannot be written as ONNX.
+        MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
     from starcli.exporting import folder as exporting
 
     made = exporting.export(
-        run.experiment, run.name, Path(folder), half=half, overwrite=overwrite, progress=progress
+        run.experiment,
+        run.name,
+        Path(folder),
+        half=half,
+        onnx=onnx,
+        overwrite=overwrite,
+        progress=progress,
     )
     return {"ok": True, "run": run.name, "folder": str(folder), "files": [str(f) for f in made]}
 
 
 def load(
     folder: str | Path, *, config: str | Path | None = None, device: str | None = None
-) -> TrainedModel:
-    """The model of an exported folder, which `predict` takes in place of a run.
+) -> PretrainedModel:
+    """The model of an exported folder: `load(folder).predict(recordings, actions=[...])`.
 
     Args:
         folder: What `export` wrote, or the name of a shipped model, such as `general`; neither the
@@ -679,44 +597,6 @@ def load(
     return open_exported(known.get(str(folder), Path(folder)), place.device)
 
 
-def _plan(options: EventOptions) -> Plan:
-    """How recordings are cut."""
-    from starcli.prediction.events import Plan
-
-    said = {
-        "window": options.get("windows"),
-        "stride": options.get("stride"),
-        "enter": options.get("enter"),
-        "leave": options.get("leave"),
-    }
-    return replace(Plan(), **{name: value for name, value in said.items() if value is not None})
-
-
-def _meaning(options: EventOptions) -> Meaning:
-    """What is said of joints."""
-    from starcli.data.importing.options import meaning
-
-    return meaning(
-        options.get("layout"),
-        up=options.get("up"),
-        unit=options.get("unit"),
-        mirrored=options.get("mirrored", False),
-        swap_sides=options.get("swap_sides", False),
-    )
-
-
-def _predictor(
-    run: Run | TrainedModel | str | Path, options: EventOptions, progress: Progress
-) -> Predictor:
-    """What names windows."""
-    from starcli.prediction.actions import read_actions
-    from starcli.prediction.predictor import Predictor
-
-    model, actions = _model(run, progress), options.get("actions")
-    chosen = None if actions is None else read_actions(actions, model.bank.classes)
-    return Predictor(model, chosen, options.get("among"), options.get("describer"), progress)
-
-
 def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedModel:
     """What names clips."""
     from starcli.prediction.stored import open_stored
@@ -724,13 +604,6 @@ def _model(run: Run | TrainedModel | str | Path, progress: Progress) -> TrainedM
     if isinstance(run, Run):
         return open_stored(run.experiment, run.name, progress)
     return load(run) if isinstance(run, str | Path) else run
-
-
-def _each(files: Recordings) -> list[Path | Joints]:
-    """Recordings one by one, also where one is alone."""
-    if isinstance(files, Sequence) and not isinstance(files, str):
-        return [Path(each) if isinstance(each, str) else each for each in files]
-    return [Path(files) if isinstance(files, str) else files]
 
 
 def plugins(

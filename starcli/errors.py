@@ -168,13 +168,23 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
-def bug(problem: BaseException) -> StarError:
-    """Our error for one that nobody expected, with its traceback in a file of its own."""
+def bug(problem: BaseException, log: Path | None = None) -> StarError:
+    """Our error for one that nobody expected.
+
+    Args:
+        problem: The error.
+        log: The file that has its traceback; None to write one.
+    """
+    return StarError(
+        f"bug in starcli: {type(problem).__name__}: {problem}",
+        f"please report it with {log or _traceback_file(problem)}",
+    )
+
+
+def _traceback_file(problem: BaseException) -> str:
     with tempfile.NamedTemporaryFile("w", prefix="starcli-", suffix=".log", delete=False) as log:
         log.write("".join(traceback.format_exception(problem)))
-    return StarError(
-        f"bug in starcli: {type(problem).__name__}: {problem}", f"please report it with {log.name}"
-    )
+    return log.name
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

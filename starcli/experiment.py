@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
 from starcli import registry
 from starcli.class_names import require_classes
 from starcli.contracts import (
+    ALL,
     Backbone,
     DatasetSource,
     Describer,
@@ -20,6 +21,7 @@ from starcli.contracts import (
     Plugin,
     Problem,
     PublishedValidation,
+    Synonyms,
     Teacher,
     TextEncoder,
     implementation_of,
@@ -27,15 +29,20 @@ from starcli.contracts import (
     is_transductive,
     unkeyed_of,
 )
+from starcli.data import joined
 from starcli.data.fingerprint import RawFiles, last_prepared
 from starcli.data.imported import Imported
+from starcli.data.joined import Joined
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded
+from starcli.settings.resolve import Loaded
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store.artifacts import Store
 from starcli.store.runs import RunInputs
+from starcli.text.nearness import is_same, near_names
 from starcli.training.distributed import Workers, size
+from starcli.weights.exported import weights_file
 
 if TYPE_CHECKING:
     import torch
@@ -70,18 +77,19 @@ class Experiment:
         self._actions = actions
         self._recorded: RunInputs = recorded or {}
         self._contents: dict[str, str] = {}
+        self._raw_files: dict[str, RawFiles] = {}
         self.loaded = loaded
         self.settings = loaded.settings
         self.store = Store(self.settings.run.store, wait=self.settings.run.wait)
         source, dataset = self.source, self.settings.dataset
-        _require("protocol", dataset.protocol, source.protocols, dataset.name)
+        _require("protocol", dataset.protocol, (*source.protocols, ALL), dataset.name)
         impossible = source.impossible_splits if isinstance(source, ImpossibleSplits) else {}
         if dataset.split in impossible:
             raise UsageError(
                 f"{dataset.name} split {dataset.split}: {impossible[dataset.split]}",
                 suggest(dataset.split, source.splits),
             )
-        _require("split", dataset.split, source.splits, dataset.name)
+        _require("split", dataset.split, (*source.splits, ALL), dataset.name)
         if source.request is None and loaded.origins.get("run.raw") == "flag":
             raise UsageError(
                 f"{dataset.name} reads no recordings, but --raw names some",
@@ -98,6 +106,9 @@ class Experiment:
                 f"{source.layout.name} has no partition into {self.settings.parts} parts",
                 f"there are: {known}",
             )
+
+        if isinstance(source, Joined):
+            self._require_learned(source)
 
     @cached_property
     def source(self) -> DatasetSource:
@@ -141,6 +152,8 @@ class Experiment:
                 "plugin_revision": plugin.revision,
                 "content": plugin.digest,
             }
+        if issubclass(plugin, Joined):
+            return joined.recipe(plugin.plugins, self.loaded.plugin_settings[section].model_dump())
         entry = registry.find(PLUGIN_SECTIONS[section], choice.name)
         unkeyed = set(unkeyed_of(plugin))
         recipe: dict[str, object] = {
@@ -157,6 +170,23 @@ class Experiment:
                 self._contents[section] = made.fingerprint()
             recipe["content"] = self._contents[section]
         return recipe
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Names of the data sets that are learned from together; none of one alone."""
+        return self.source.names if isinstance(self.source, Joined) else ()
+
+    def source_of(self, role: str) -> DatasetSource:
+        """The data set that `prepare` reads: one of several, in their joints, or the only one."""
+        return self.source.alone(role) if isinstance(self.source, Joined) else self.source
+
+    def dataset_recipe(self, role: str) -> dict[str, object]:
+        """The part of a recipe that says which data set `prepare` reads, and which recordings."""
+        if role == FINAL or not isinstance(self.source, Joined):
+            return {**self.plugin("dataset"), "raw": self.raw_digest}
+        own = self.loaded.plugin_settings["dataset"].model_dump()
+        plugins = {role: self.source.plugins[role]}
+        return {**joined.recipe(plugins, own), "raw": self.raw_of(role)}
 
     @property
     def transductive(self) -> bool:
@@ -206,15 +236,61 @@ class Experiment:
 
     @property
     def unseen(self) -> tuple[int, ...]:
-        """Class ids that are known by their text only."""
-        return tuple(sorted(self.source.splits[self.settings.dataset.split]))
+        """Class ids that are known by their text only; none in the split `all`."""
+        return tuple(sorted(self.source.splits.get(self.settings.dataset.split, ())))
+
+    @cached_property
+    def left_out(self) -> Mapping[int, str]:
+        """Class ids that are not learned from -> the name that they would give away.
+
+        Near to a name in `dataset.leave_out`; of further data sets, the same as an unseen class.
+        """
+        near = near_names(self._called, self.settings.dataset.leave_out)
+        same = {label: name for label, name in self._given_away.items() if self._same(label, name)}
+        return {label: name for label, name in (same | near).items() if label not in self.unseen}
+
+    @cached_property
+    def near_unseen(self) -> Mapping[int, str]:
+        """Class ids of further data sets that are learned from -> the unseen class that is near."""
+        return {k: name for k, name in self._given_away.items() if k not in self.left_out}
+
+    @cached_property
+    def _called(self) -> Mapping[int, Sequence[str]]:
+        """Class id -> all that the class is called."""
+        more = self.source.synonyms if isinstance(self.source, Synonyms) else {}
+        return {n: (name, *more.get(name, ())) for n, name in enumerate(self.source.classes)}
+
+    @cached_property
+    def _given_away(self) -> Mapping[int, str]:
+        """Class ids of data sets after the first -> the unseen class that is near to them."""
+        if not isinstance(self.source, Joined) or not self.unseen:
+            return {}
+        foreign = {k: names for k, names in self._called.items() if k not in self.source.has(0)}
+        unseen = [self.source.classes[label] for label in self.unseen]
+        # One that is the same comes first, whichever else is near.
+        same = {
+            k: u for k, names in foreign.items() for u in unseen for n in names if is_same(n, u)
+        }
+        return near_names(foreign, unseen) | same
+
+    def _same(self, label: int, name: str) -> bool:
+        return any(is_same(each, name) for each in self._called[label])
+
+    def _require_learned(self, source: Joined) -> None:
+        """Refuse a data set of several that nothing is learned from."""
+        for number, member in enumerate(source.members):
+            if not source.has(number) & set(self.seen):
+                raise UsageError(
+                    f"dataset.name: every class of {member.name} is left out",
+                    f"leave {member.name} out of --dataset",
+                )
 
     @property
     def seen(self) -> tuple[int, ...]:
         """Class ids that are learned from."""
         absent = self.source.missing_classes if isinstance(self.source, MissingClasses) else ()
-        left_out = {*self.unseen, *absent}
-        return tuple(c for c in range(len(self.source.classes)) if c not in left_out)
+        other = {*self.unseen, *absent, *self.left_out}
+        return tuple(c for c in range(len(self.source.classes)) if c not in other)
 
     def task(self, index: ClipIndex, role: str) -> Task:
         """The clips and classes of the reported run, or of a nested one."""
@@ -235,13 +311,15 @@ class Experiment:
 
     @property
     def folds(self) -> tuple[str, ...]:
-        """The roles of the nested runs.
+        """The roles of the nested runs; none where no class is unseen, and nothing is chosen.
 
         Raises:
             UsageError: There are too few seen classes for so many.
         """
         from starcli.data.splits import pseudo_unseen_count
 
+        if not self.unseen:
+            return ()
         share, seen = self.settings.validation, len(self.seen)
         if self.published_validation or share.folds == 1:
             return (VALIDATION,)
@@ -269,6 +347,7 @@ class Experiment:
             "protocol": dataset.protocol,
             "unseen": list(self.unseen),
             "role": role,
+            **({"left_out": list(self.left_out)} if self.left_out else {}),
         }
         if role != FINAL:
             recipe["validation"] = self.settings.validation.model_dump(include={"classes", "clips"})
@@ -288,23 +367,37 @@ class Experiment:
             return ""
         if "raw" in self._recorded:
             return str(self._recorded["raw"])
-        if self.raw_files is not None:
-            return self.raw_files.digest
-        prepared = last_prepared(self.store, self.plugin("dataset")["plugin"])
+        if self.joined:
+            return joined.SEPARATOR.join(map(self._identified, self.joined))
+        return self._identified(FINAL)
+
+    def raw_of(self, role: str) -> str:
+        """What identifies the recordings of one of several data sets, or of the only one."""
+        if not self.joined or not self.raw_digest:
+            return self.raw_digest
+        return self.raw_digest.split(joined.SEPARATOR)[self.joined.index(role)]
+
+    def _identified(self, role: str) -> str:
+        source, name = self.source_of(role), role if self.joined else self.settings.dataset.name
+        if source.request is None:
+            return ""
+        if (files := self.raw_files(role)) is not None:
+            return files.digest
+        plugin = joined.place_of([name]) if self.joined else self.plugin("dataset")["plugin"]
+        prepared = last_prepared(self.store, plugin)
         if prepared is None:
-            raise AbsentError(
-                f"{self.settings.dataset.name} needs its recordings: --raw is missing",
-                self.source.request,
-            )
+            raise AbsentError(f"{name} needs its recordings: --raw is missing", source.request)
         return prepared
 
-    @cached_property
-    def raw_files(self) -> RawFiles | None:
-        """The files of `run.raw`; None where there are none to be read."""
-        raw = self.settings.run.raw
-        if raw is None or self.source.request is None:
+    def raw_files(self, role: str) -> RawFiles | None:
+        """The files below `run.raw` that are read in a role; None where there are none."""
+        raw, source = self.settings.run.raw, self.source_of(role)
+        if raw is None or source.request is None:
             return None
-        return RawFiles.of(raw, self.source.files(raw), cores(self.settings.run.workers))
+        if role not in self._raw_files:
+            workers = cores(self.settings.run.workers)
+            self._raw_files[role] = RawFiles.of(raw, source.files(raw), workers)
+        return self._raw_files[role]
 
     @cached_property
     def weights_digest(self) -> str | None:
@@ -318,6 +411,7 @@ class Experiment:
             return None
         if self._recorded.get("weights"):
             return str(self._recorded["weights"])
+        path = weights_file(path)
         if not path.is_file():
             raise DataError("no such file of weights", "check backbone.weights", file=path)
         return digest(path)
@@ -364,7 +458,9 @@ class Experiment:
         """What a run is called, before the key that tells apart runs with other settings."""
         s = self.settings
         split = s.dataset.split.replace("/", "-")
-        return f"{s.dataset.name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
+        first, *others = s.dataset.name.split(joined.SEPARATOR)
+        name = f"{first}+{len(others)}" if others else first
+        return f"{name}-{s.dataset.protocol}-{split}-{s.method.name}{s.parts}-s{s.seed}"
 
 
 def make_source(loaded: Loaded) -> DatasetSource:

@@ -104,7 +104,7 @@ def save_text(path: Path, text: str, option: str = "--store") -> None:
     save_whole(path, write, option)
 
 
-def require_free(file: Path, endings: Sequence[str], option: str, *, overwrite: bool) -> None:
+def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: bool) -> None:
     """Refuse a file that cannot be written, before anything is read.
 
     Args:
@@ -124,11 +124,22 @@ def require_free(file: Path, endings: Sequence[str], option: str, *, overwrite: 
         )
     if file.is_dir():
         raise UsageError("is a folder", f"name a file with {option}", file=file)
-    if file.exists() and not overwrite:
+    require_free(file, overwrite=overwrite)
+
+
+def require_free(place: Path, *, overwrite: bool) -> None:
+    """Refuse a file or folder that is there, unless it may be replaced.
+
+    Args:
+        place: The file or folder that is to be written.
+        overwrite: Whether one that is there may be replaced.
+
+    Raises:
+        UsageError: It is there.
+    """
+    if os.path.lexists(place) and not overwrite:
         raise UsageError(
-            "already exists",
-            f"replace it with --overwrite, or name another with {option}",
-            file=file,
+            "already exists", "replace it with --overwrite, or name another", file=place
         )
 
 

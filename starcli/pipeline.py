@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -15,6 +16,7 @@ from starcli.settings.resolve import flatten
 from starcli.stages.job import Job
 from starcli.stages.recipes import RECIPES, REVISIONS
 from starcli.store.artifacts import Artifact, Finished
+from starcli.store.commands import using
 from starcli.store.recipe_key import Recipe, key_of
 from starcli.store.runs import Run, save_run
 from starcli.store.unfinished import sweep
@@ -28,7 +30,8 @@ class Step:
     Args:
         stage: Module of `starcli.stages`, folder of the store, and command.
         inputs: What the stage calls its inputs -> name of the step that makes them.
-        role: `final`, or `validation` and so on for a nested run.
+        role: `final`, or `validation` and so on for a nested run; of `prepare`, one of several
+            data sets.
     """
 
     stage: str
@@ -41,12 +44,15 @@ class Step:
         return self.stage if self.role == FINAL else f"{self.stage}/{self.role}"
 
 
-def steps(folds: Sequence[str] = (VALIDATION,), *, texts: bool = False) -> tuple[Step, ...]:
+def steps(
+    folds: Sequence[str] = (VALIDATION,), *, texts: bool = False, joined: Sequence[str] = ()
+) -> tuple[Step, ...]:
     """The table of steps.
 
     Args:
         folds: Roles of the nested runs, each of which pretrains, extracts and trains on its own.
         texts: Whether the backbone is pretrained on texts.
+        joined: Data sets that are learned from together, each of which is prepared on its own.
     """
     learned = {"clips": "prepare", **({"bank": "embed"} if texts else {})}
     chosen_on = {role: f"train/{role}" for role in folds}
@@ -60,7 +66,8 @@ def steps(folds: Sequence[str] = (VALIDATION,), *, texts: bool = False) -> tuple
         )
     ]
     return (
-        Step("prepare", {}),
+        *(Step("prepare", {}, name) for name in joined),
+        Step("prepare", {name: f"prepare/{name}" for name in joined}),
         Step("describe", {}),
         Step("embed", {"texts": "describe"}),
         *nested,
@@ -126,7 +133,8 @@ def plan(experiment: Experiment, target: str, *, explain: bool = True) -> list[P
         explain: Whether to say why, for which every result of the store is read.
     """
     planned: dict[str, Planned] = {}
-    for step in _chain(steps(experiment.folds, texts=experiment.learns_texts), target):
+    texts = experiment.learns_texts
+    for step in _chain(steps(experiment.folds, texts=texts, joined=experiment.joined), target):
         inputs = {label: _identity(planned[name]) for label, name in step.inputs.items()}
         recipe = {
             "stage": step.stage,
@@ -181,26 +189,44 @@ def run_steps(
     Raises:
         StarError: A step failed; finished steps stay, and running again continues.
     """
+    experiment.require_device()
+    root = experiment.store.root
+    with ExitStack() as stack:
+        if root.is_dir():
+            stack.enter_context(using(root))
+        planned = plan(experiment, target, explain=False)
+        workers = experiment.workers
+        if workers.leads:
+            sweep(root)
+        # While one process still plans, another must not make what the first would then find.
+        missing = workers.agree([item.artifact is None for item in planned])
+        if any(missing):
+            is_new = not root.is_dir()
+            _require_possible(experiment, planned, missing)
+            tracking.require(experiment.settings.run.tracker)
+            experiment.store.check_writable()
+            if is_new:
+                stack.enter_context(using(root))
+        return _run_missing(experiment, planned, missing, progress)
+
+
+def _run_missing(
+    experiment: Experiment,
+    planned: Sequence[Planned],
+    missing: Sequence[bool],
+    progress: Progress,
+) -> tuple[dict[str, Artifact], list[str]]:
+    """Run the steps that are missing; all results, and the names of those steps."""
     results: dict[str, Artifact] = {}
     ran: list[str] = []
-    experiment.require_device()
-    planned = plan(experiment, target, explain=False)
-    workers = experiment.workers
-    if workers.leads:
-        sweep(experiment.store.root)
-    # While one process still plans, another must not make what the first would then find.
-    missing = workers.agree([item.artifact is None for item in planned])
-    if any(missing):
-        _require_possible(experiment, planned, missing)
-        tracking.require(experiment.settings.run.tracker)
-        experiment.store.check_writable()
     for item, wanted in zip(planned, missing, strict=True):
         if wanted:
+            progress.starts(item.step.name, len(ran) + 1, sum(missing))
             _run_step(experiment, item, results, progress)
             ran.append(item.step.name)
         artifact = item.artifact or experiment.store.get(item.step.stage, item.key)
         assert artifact is not None
-        if experiment.settings.run.verify and workers.leads:
+        if experiment.settings.run.verify and experiment.workers.leads:
             artifact.verify(whole=True)
         results[item.step.name] = artifact
     if "pretrain" in results and experiment.settings.backbone.weights is not None:

@@ -42,6 +42,19 @@ EVALUATION: dict[str, Any] = {
     "classes": {"names": [], "seen": [], "unseen": [], "without_test_clips": []},
     "run": "mine",
 }
+RELIABILITY: dict[str, Any] = {
+    "error": 0.125,
+    "error_before": 0.5,
+    "bins": [{"low": 0.6, "high": 0.8, "clips": 4, "probability": 0.75, "accuracy": 0.625}],
+}
+CONFIDENCE = {"temperature": 0.25, "threshold": 0.5, "false_alarms": 0.05}
+TRUST: dict[str, Any] = {
+    "zsl": RELIABILITY,
+    "gzsl": RELIABILITY,
+    "false_alarms_seen": 0.0625,
+    "false_alarms_unseen": 0.125,
+    "recognised": 0.75,
+}
 PLACE = {"gamma": 0.125, "low": 0.0, "high": None, "harmonic_mean": 0.5, "identifiable": True}
 CURVE: dict[str, Any] = {
     "breakpoints": [0.0, 0.25],

@@ -9,9 +9,9 @@ import pytest
 
 import starcli
 from starcli import pipeline
-from starcli.api import Predicted
 from starcli.evaluation.metrics import predict as named_by
 from starcli.evaluation.model_selection import open_scored
+from starcli.prediction.answer import Predicted
 from starcli.prediction.predictor import Prediction
 
 

@@ -39,6 +39,7 @@ LIGHT = (
     "data/fingerprint",
     "data/imported",
     "data/layouts",
+    "doctor",
     "errors",
     "experiment",
     "files",
@@ -68,14 +69,14 @@ LAYERS = (
     {"report"},
     {"prediction"},
     {"exporting"},
-    {"api", "benchmark"},
+    {"api", "benchmark", "doctor"},
     {"cli"},
 )
 """Rooms, the lowest first: one imports only from lower layers. Within the lowest layer, and between
 `stages` and `pipeline`, there is one direction too: no ring is allowed anywhere."""
 BESIDE = {"conformance", "__init__", "__main__"}
 """Modules that belong to no layer: for plugin authors, the version, and the start."""
-NO_COMMANDS = {"__init__.py", "console.py"}
+NO_COMMANDS = {"__init__.py", "console.py", "log.py"}
 """Files of `cli` without options."""
 FOR_PLUGINS = {
     "array_files",

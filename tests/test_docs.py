@@ -21,7 +21,8 @@ from starcli.cli.app import app
 from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.errors import StarError
-from starcli.settings.resolve import PLUGIN_SECTIONS, Settings
+from starcli.settings.resolve import Settings
+from starcli.settings.schema import PLUGIN_SECTIONS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow  # all that builds the site

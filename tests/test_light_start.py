@@ -104,6 +104,7 @@ ASKED: dict[str, list[str]] = {
     "describe --actions": ["describe", "--actions", "squat, chop onions"],
     "show-settings": ["train", "--show-settings"],
     "dry-run": ["train", "--dry-run", "--encoder", "glove-50"],
+    "doctor": ["doctor"],
     **{
         f"show-settings, {e.kind} {e.name}": [
             "train",
@@ -143,6 +144,12 @@ STORED: dict[str, list[str]] = {
     "train": ["train", *SMALL, "--run", "again"],
     "embed": ["embed", *SMALL],
     "prepare": ["prepare", *SMALL],
+    "runs list": ["runs", "list"],
+    "runs show": ["runs", "show", "first"],
+    "runs compare": ["runs", "compare", "first", "again"],
+    "store list": ["store", "list"],
+    "store verify": ["store", "verify"],
+    "store prune": ["store", "prune", "--unused"],
 }
 """Commands whose answer is in the store."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,12 @@ LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+OF_NAMING = {
+    "top1": "top-1",
+    "by_class": "by class",
+    "top5": "top-5",
+    "frequent": "most frequent",
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes the beginning of a formula for."""
@@ -90,8 +97,13 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Value]]) 
 def _name(document: Document, value: Value) -> str:
     """What a column is called: its measure, or in a result by fold its split."""
     if not document.get("by_fold"):
-        return MEASURES[value["measure"]]
+        return _title(value["measure"])
     return "mean" if "+" in value["split"] else str(value["split"])
+
+
+def _title(measure: str) -> str:
+    """What a measure is called above a column."""
+    return OF_NAMING.get(measure, MEASURES[measure])
 
 
 def _percent(fraction: float | None) -> str:
@@ -116,10 +128,8 @@ def notes(document: Document) -> list[str]:
     done = [cell for cell in document["cells"] if cell["status"] == "done"]
     many, seeds = len(document["seeds"]) > 1, ", ".join(map(str, document["seeds"]))
     over = "mean ± sample standard deviation over seeds" if many else "seed"
-    lines = [
-        f"Percent; {over} {seeds}; the best of a column is bold. ZSL chooses among the unseen "
-        "classes, S, U and H among all."
-    ]
+    lines = [f"Percent; {over} {seeds}; the best of a column is bold. {_of_measures(document)}"]
+    lines += _of_names(document)
     lines += [f"{how[:1].upper()}{how[1:]}." for how in sorted({c["selected_by"] for c in done})]
     for what, used in (
         ("Backbone", {cell["backbone"] for cell in done}),
@@ -131,6 +141,29 @@ def notes(document: Document) -> list[str]:
         lines.append("In the paper: as published, with its own backbone, texts and training.")
     lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
     return lines + missing(document)
+
+
+def _of_measures(document: Document) -> str:
+    """What the measures of a document mean."""
+    if {column["measure"] for column in document["columns"]} <= set(OF_NAMING):
+        return (
+            "Every clip is named among the target's names: by class is the mean over these, most "
+            "frequent the share of clips that are given the name that is given most."
+        )
+    return "ZSL chooses among the unseen classes, S, U and H among all."
+
+
+def _of_names(document: Document) -> list[str]:
+    """Which name each run gives most, and how many classes and movements it had to do without."""
+    lines = []
+    for cell in document["cells"]:
+        if cell["status"] == "done" and "most_frequent" in cell:
+            left, movements = len(cell["left_out"]), len(cell["left_out_movements"])
+            lines.append(
+                f"{grid.title(cell)}: {_percent(cell['frequent'])} % are named "
+                f"'{cell['most_frequent']}'; {left} classes and {movements} movements left out."
+            )
+    return lines
 
 
 def missing(document: Document) -> list[str]:
@@ -179,23 +212,79 @@ def _of_markdown(text: str) -> str:
 
 
 def latex(document: Document) -> str:
-    """Tables of LaTeX that need no package."""
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_of_latex(document['title'])}}}"]
-    for block in blocks(document):
-        lines += [
-            "",
-            rf"{_of_latex(block.title)}\\[2pt]",
-            rf"\begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}",
-            r"\hline",
-        ]
-        lines += [" & ".join(map(_of_latex, block.head)) + r" \\", r"\hline"]
-        for r, row in enumerate(block.rows):
-            texts = map(_of_latex, row)
-            cells = [rf"\textbf{{{t}}}" if (r, c) in block.best else t for c, t in enumerate(texts)]
-            lines.append(" & ".join(cells) + r" \\")
-        lines += [r"\hline", r"\end{tabular}\\[6pt]"]
+    """A table of LaTeX for the package booktabs: a part for each data set and protocol."""
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_of_latex(document['title'])}}}",
+        rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]', '-', document['table'])}}}",
+    ]
+    for title, spans in _spans(document).items():
+        lines += ["", rf"{_of_latex(title)}\\[2pt]", *_tabular(document["rows"], spans)]
     lines += ["", *(rf"{{\footnotesize {_of_latex(note)}\par}}" for note in notes(document))]
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+@dataclass(frozen=True)
+class Span:
+    """Columns of LaTeX that have a heading in common, such as those of a split.
+
+    Args:
+        heading: It.
+        head: Titles of the columns.
+        columns: Their cells, row by row, as LaTeX.
+    """
+
+    heading: str
+    head: list[str]
+    columns: list[list[str]]
+
+
+def _spans(document: Document) -> dict[str, list[Span]]:
+    """Data set and protocol -> our numbers by split, each with the paper's after them."""
+    found: dict[str, list[Span]] = {}
+    marks = _marks(document)
+    for title, measures in _measured(document).items():
+        dataset, protocol, where = title.split(", ", 2)
+        ours, paper = Span(where, [], []), Span(f"{where}, in the paper", [], [])
+        for values in measures:
+            name = _name(document, values[0])
+            ours.head.append(name)
+            texts = [(_of_latex(_text(value, marks)), value["best"]) for value in values]
+            ours.columns.append([rf"\textbf{{{t}}}" if best else t for t, best in texts])
+            if any(value["paper"] is not None for value in values):
+                paper.head.append(name)
+                paper.columns.append([_percent(value["paper"]) for value in values])
+        own = found.setdefault(f"{dataset}, {protocol}", [])
+        own += [ours, paper] if paper.head else [ours]
+    return found
+
+
+def _tabular(rows: Sequence[str], spans: Sequence[Span]) -> list[str]:
+    """Rows of LaTeX, with the headings of spans above the titles of their columns."""
+    heads, rules, at = [""], list[str](), 2
+    for span in spans:
+        last = at + len(span.head) - 1
+        heads.append(rf"\multicolumn{{{len(span.head)}}}{{c}}{{{_of_latex(span.heading)}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{last}}}")
+        at = last + 1
+    columns = [column for span in spans for column in span.columns]
+    titles = ["method", *(title for span in spans for title in span.head)]
+    return [
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        r"\toprule",
+        " & ".join(heads) + r" \\",
+        " ".join(rules),
+        " & ".join(map(_of_latex, titles)) + r" \\",
+        r"\midrule",
+        *(
+            " & ".join((_of_latex(row), *cells)) + r" \\"
+            for row, *cells in zip(rows, *columns, strict=True)
+        ),
+        r"\bottomrule",
+        r"\end{tabular}\\[6pt]",
+    ]
 
 
 def _of_latex(text: str) -> str:
@@ -316,8 +405,8 @@ def save(document: Document, folder: Path) -> list[Path]:
         "json": json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
     name = f"{document['table']}-by-fold" if document.get("by_fold") else document["table"]
-    files = [folder / f"{name}.{suffix}" for suffix in (*texts, "png")]
+    files = [folder / f"{name}.{suffix}" for suffix in (*texts, "png", "svg", "pdf")]
     for file, text in zip(files, texts.values(), strict=False):
         save_text(file, text, "--out")
-    style.save(partial(draw, document), files[-1])
+    style.save(partial(draw, document), *files[len(texts) :])
     return files

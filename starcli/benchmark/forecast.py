@@ -127,7 +127,7 @@ def forecast(
     for cell in chosen:
         try:
             experiment = opened(cell)
-            planned = pipeline.plan(experiment, "calibrate", explain=False)
+            planned = pipeline.plan(experiment, cell.stage, explain=False)
         except StarError as error:
             rows.append({**cell.names(), **failure(error)})
             continue

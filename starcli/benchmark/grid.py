@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import TypedDict
 
 from starcli import __version__, registry
-from starcli.benchmark.table import Table, splits
+from starcli.benchmark.table import Table, Target, splits
+from starcli.class_names import require_classes
+from starcli.data.joined import SEPARATOR, names_in
 from starcli.errors import StarError, UsageError
-from starcli.experiment import Experiment
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, for_chosen, load
+from starcli.experiment import Experiment, make_source
+from starcli.settings.resolve import Loaded, for_chosen, load
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store.recipe_key import canonical
 
 AFTER_BACKBONE = frozenset({"parts", "describer", "encoder", "text", "method"})
 """Settings, and sections of settings, that the training of a backbone does not depend on."""
-OF_COLUMNS = frozenset({"seed", "dataset.name", "dataset.protocol", "dataset.split"})
-"""Settings that are the columns' and seeds' to say."""
+OF_TARGETS = frozenset({"seed"})
+OF_COLUMNS = OF_TARGETS | {"dataset.name", "dataset.protocol", "dataset.split"}
+"""Settings that are the columns' and seeds' to say, also where columns are targets."""
+TARGET = "target"
+"""What stands for the names of a target in `dataset.leave_out`."""
 
 
 class Names(TypedDict):
@@ -54,6 +60,15 @@ class Cell:
     split: str
     seed: int
     flags: Mapping[str, object] = field(compare=False)
+    target: Target | None = field(default=None, compare=False)
+    """What is named by the run, where it is no split of the data set that is learned from."""
+    target_raw: Path | None = field(default=None, compare=False)
+    """Recordings of the target, where they were found."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that the run ends with."""
+        return "calibrate" if self.target is None else "train"
 
     def names(self) -> Names:
         """What tells it apart from the others."""
@@ -101,8 +116,9 @@ def cells(
     """
     free = {k: v for k, v in given.items() if k.partition(".")[0] not in PLUGIN_SECTIONS}
     load(free, config)  # first, so that the table is not blamed for what the user set
+    of_columns = OF_TARGETS if table.targets else OF_COLUMNS
     for label, row in {"settings": table.settings, "--set": given, **table.rows}.items():
-        _require_possible(label, row, table.path)
+        _require_possible(label, row, table.path, of_columns)
     datasets = dict.fromkeys(column.dataset for column in table.columns)
     with _blamed_on("columns", table.path):
         raw = {
@@ -112,6 +128,19 @@ def cells(
     places = dict.fromkeys(
         (c.dataset, c.protocol, split) for c in table.columns for split in splits(c)
     )
+    if table.targets:
+        return [
+            Cell(
+                *(label, *place, seed),
+                _flags_of_sources(table, layers, target, seed, root),
+                target,
+                raw[target.dataset].get("run.raw"),
+            )
+            for place, target in zip(places, table.targets, strict=True)
+            for seed in table.seeds
+            for label, row in table.rows.items()
+            if (layers := (table.settings, given, row))
+        ]
     return [
         Cell(label, *place, seed, _flags((table.settings, given, row), place, seed) | raw[place[0]])
         for place in places
@@ -120,11 +149,13 @@ def cells(
     ]
 
 
-def _require_possible(label: str, values: Mapping[str, object], file: Path) -> None:
+def _require_possible(
+    label: str, values: Mapping[str, object], file: Path, of_columns: frozenset[str]
+) -> None:
     place = None if label == "--set" else file
     of_a_row = label not in ("settings", "--set")
     for key in values:
-        if key in OF_COLUMNS or (of_a_row and key.startswith("run.")):
+        if key in of_columns or (of_a_row and key.startswith("run.")):
             raise UsageError(
                 f"{label}: {key} is not for a row to set",
                 "name data sets, splits and seeds in columns and seeds",
@@ -150,16 +181,66 @@ def _flags(
     layers: Sequence[Mapping[str, object]], place: tuple[str, str, str], seed: int
 ) -> dict[str, object]:
     """Settings of a cell, later layers outranking earlier ones."""
-    chosen = {key: value for layer in layers for key, value in layer.items()}
-    flags = {k: v for layer in layers for k, v in for_chosen(layer, chosen).items()}
     dataset, protocol, split = place
     own = {"dataset.name": dataset, "dataset.protocol": protocol, "dataset.split": split}
+    return {**_layered(layers, seed), **own}
+
+
+def _layered(layers: Sequence[Mapping[str, object]], seed: int) -> dict[str, object]:
+    chosen = {key: value for layer in layers for key, value in layer.items()}
+    flags = {k: v for layer in layers for k, v in for_chosen(layer, chosen).items()}
     # Others may make what cells share: --jobs, other shards.
-    return {**flags, **own, "seed": seed, "run.wait": True}
+    return {**flags, "seed": seed, "run.wait": True}
+
+
+def _flags_of_sources(
+    table: Table,
+    layers: Sequence[Mapping[str, object]],
+    target: Target,
+    seed: int,
+    root: Path | None,
+) -> dict[str, object]:
+    """Settings of a cell that learns from data sets, of which its target is none."""
+    flags = _layered(layers, seed)
+    sources = names_in(str(flags["dataset.name"])) if "dataset.name" in flags else [""]
+    others = [name for name in sources if name != target.dataset]
+    if not others:
+        raise UsageError(
+            f"nothing is left to learn from but the target {target.dataset}",
+            "name another data set in dataset.name",
+            file=table.path,
+        )
+    if "dataset.name" in flags:
+        name = flags["dataset.name"] = SEPARATOR.join(others)
+        flags |= _recordings(table, name, root, load({"dataset.name": name}))
+    if flags.get("dataset.leave_out") == TARGET:
+        flags["dataset.leave_out"] = names_of(target)
+    return flags
+
+
+def names_of(target: Target) -> tuple[str, ...]:
+    """Names among which a target's clips are named.
+
+    Raises:
+        UsageError: There is no such data set or class, or fewer than two names.
+    """
+    classes = make_source(load({"dataset.name": target.dataset})).classes
+    chosen = require_classes(target.names or classes, classes, f"target {target.dataset}: ")
+    if len(chosen) < 2:
+        raise UsageError(
+            f"target {target.dataset} has one name, which is always right",
+            "name two classes or more in names",
+        )
+    return tuple(classes[label] for label in chosen)
 
 
 def _recordings(table: Table, dataset: str, root: Path | None, loaded: Loaded) -> dict[str, Path]:
-    """`run.raw` of a data set, where it has recordings and they are found."""
+    """`run.raw` of a data set, where it has recordings and they are found.
+
+    Of several that are joined it is the folder that has all of them.
+    """
+    if SEPARATOR in dataset:
+        return {} if root is None else {"run.raw": root}
     if loaded.plugins["dataset"].request is None:
         return {}
     if dataset in table.raw:

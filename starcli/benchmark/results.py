@@ -9,21 +9,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from pydantic import BaseModel, ValidationError
 
 from starcli import files
 from starcli.benchmark.grid import Names, title
 from starcli.benchmark.paper import Column
-from starcli.benchmark.table import Table
+from starcli.benchmark.table import OF_TARGETS, Table
 from starcli.errors import DataError, ErrorFields
-from starcli.report.document import Measure, Measures
+from starcli.evaluation.naming import Naming
+from starcli.report.document import Measures
 
-MEASURES: Mapping[str, Measure] = {"zsl": "ZSL", "S": "S", "U": "U", "H": "H"}
+MEASURES: Mapping[str, str] = {
+    **{"zsl": "ZSL", "S": "S", "U": "U", "H": "H"},
+    **{name: name for name in OF_TARGETS},
+}
 """Measure of a column -> the same in results."""
 
 
+@final
 class Done(Names, Measures):
     """How good a cell is, how that was chosen, and what it must admit."""
 
@@ -42,6 +47,26 @@ class Done(Names, Measures):
     warning: str | None
 
 
+@final
+class Transferred(Names, Naming):
+    """How well a target's clips are named, by what was learned from which sources without what."""
+
+    status: Literal["done"]
+    run: str
+    key: str
+    recordings: str
+    sources: list[str]
+    left_out: list[str]
+    left_out_movements: list[str]
+    backbone: str
+    encoder: str
+    describer: str
+    method: str
+    parts: int
+    selected_by: str
+    warning: str | None
+
+
 class Failure(TypedDict):
     """Why a cell has no result: it failed, or its recordings are absent."""
 
@@ -53,7 +78,7 @@ class NotDone(Names, Failure):
     """A cell that has no result."""
 
 
-Result = Done | NotDone
+Result = Done | Transferred | NotDone
 
 
 class ColumnFields(TypedDict):
@@ -203,7 +228,7 @@ def _value(about: About, cells: Cells, row: str, column: Column, paper: float | 
     warnings = {cell["warning"] for one in done for cell in one if cell["warning"]}
     means = []
     if all(len(one) == len(splits) for one in done):
-        means = [mean(cell[MEASURES[column.measure]] for cell in one) for one in done]
+        means = [mean(_measured(cell, column.measure) for cell in one) for one in done]
     return {
         "row": row,
         **_fields(column),
@@ -215,11 +240,20 @@ def _value(about: About, cells: Cells, row: str, column: Column, paper: float | 
     }
 
 
+def _measured(cell: Done | Transferred, measure: str) -> float:
+    fields: Mapping[str, object] = cell
+    value = fields[MEASURES[measure]]
+    assert isinstance(value, float)
+    return value
+
+
 def _mark_best(values: Sequence[Value]) -> None:
     """Mark the highest of every column; what must admit something competes with nothing."""
     columns: dict[Column, list[tuple[float, Value]]] = {}
     for value in values:
-        if value["mean"] is not None and value["warning"] is None:
+        if value["mean"] is None or value["measure"] == "frequent":
+            continue
+        if value["warning"] is None:
             column = Column(value["dataset"], value["protocol"], value["split"], value["measure"])
             columns.setdefault(column, []).append((value["mean"], value))
     for competing in columns.values():
@@ -282,6 +316,17 @@ class _Done(_Run):
     H: float
 
 
+class _Transferred(_Run):
+    status: Literal["done"]
+    recordings: str
+    warning: str | None
+    top1: float
+    by_class: float
+    top5: float
+    frequent: float
+    most_frequent: str
+
+
 class _NotDone(_Run):
     status: Literal["failed", "absent"]
     error: dict[str, object]
@@ -298,7 +343,7 @@ class _Part(BaseModel):
     rows: list[str]
     columns: list[Column]
     paper: list[list[float | None]]
-    cells: list[_Done | _NotDone]
+    cells: list[_Done | _Transferred | _NotDone]
 
 
 def _part(path: Path) -> Document:

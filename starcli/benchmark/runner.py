@@ -12,12 +12,13 @@ from pathlib import Path
 
 from starcli import pipeline, processes
 from starcli.benchmark.grid import Cell, groups
-from starcli.benchmark.results import Done, Failure, Result
+from starcli.benchmark.results import Done, Failure, Result, Transferred
 from starcli.contracts import Progress, silent
+from starcli.data.joined import SEPARATOR
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
 from starcli.experiment import Experiment
-from starcli.report.document import evaluation_document, measures
+from starcli.report.document import evaluation_document, measures, warning
 from starcli.settings.resolve import load
 from starcli.store.artifacts import Artifact
 
@@ -40,16 +41,35 @@ class Runner:
             AbsentError: Its recordings are not at hand.
             StarError: It cannot be run.
         """
-        known = self._recordings.get(cell.dataset)
-        loaded = load(cell.flags, self._config)
+        if cell.target is not None:
+            self.open_target(cell)
+        return self._opened(cell.flags)
+
+    def open_target(self, cell: Cell) -> Experiment:
+        """The experiment that prepares the clips of a cell's target, as they were recorded.
+
+        Raises:
+            AbsentError: Its recordings are not at hand.
+        """
+        kept = {k: v for k, v in cell.flags.items() if k.startswith("run.") and k != "run.raw"}
+        raw = {} if cell.target_raw is None else {"run.raw": cell.target_raw}
+        return self._opened({**kept, **raw, "dataset.name": cell.dataset, "prepare.normalise": ()})
+
+    def _opened(self, flags: Mapping[str, object]) -> Experiment:
+        loaded = load(flags, self._config)
+        name = loaded.settings.dataset.name
+        known = self._recordings.get(name)
         experiment = Experiment(loaded, None if known is None else {"raw": known})
         try:
-            self._recordings[cell.dataset] = experiment.raw_digest
+            self._recordings[name] = experiment.raw_digest
         except AbsentError as error:
+            if SEPARATOR in name:
+                fix = "name a folder that has those of each in its name with --dataset-root"
+                raise AbsentError(error.message, fix, file=error.file) from error
             raise AbsentError(
-                f"no recordings of {cell.dataset}",
-                f"name the folder that has them in '{cell.dataset}' with "
-                f"--dataset-root; starcli data show {cell.dataset} says what they are",
+                f"no recordings of {name}",
+                f"name the folder that has them in '{name}' with "
+                f"--dataset-root; starcli data show {name} says what they are",
             ) from error
         return experiment
 
@@ -58,13 +78,50 @@ class Runner:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 experiment = self.open(cell)
-                results, _ = pipeline.run_steps(experiment, "calibrate", progress)
+                results, _ = pipeline.run_steps(experiment, cell.stage, progress)
                 name = pipeline.record(experiment, results, None)
+                if cell.target is not None:
+                    return self._named(cell, name, experiment, results, progress)
         except StarError as error:
             return {**cell.names(), **failure(error)}
         except Exception as problem:  # of one row's plugin, say, which must not end the others
             return {**cell.names(), **failure(bug(problem))}
         return _done(cell, name, experiment, results)
+
+    def _named(
+        self,
+        cell: Cell,
+        name: str,
+        experiment: Experiment,
+        results: Mapping[str, Artifact],
+        progress: Progress,
+    ) -> Transferred:
+        """How well a run names the clips of a cell's target."""
+        from starcli.benchmark.transfer import name_target
+
+        assert cell.target is not None
+        target = self.open_target(cell)
+        found = name_target(experiment, name, target, cell.target, progress)
+        s = experiment.settings
+        near = (results["pretrain"].summary.get("teacher") or {}).get("near", {})
+        return {
+            **cell.names(),
+            "status": "done",
+            "run": name,
+            "key": results["train"].key,
+            "recordings": target.raw_digest,
+            "sources": s.dataset.name.split(","),
+            "left_out": [experiment.source.classes[label] for label in experiment.left_out],
+            "left_out_movements": [] if s.pretrain.teacher_told else sorted(near),
+            "backbone": s.backbone.name,
+            "encoder": s.encoder.name,
+            "describer": s.describer.name,
+            "method": s.method.name,
+            "parts": s.parts,
+            "selected_by": "nothing is chosen on the clips that are named",
+            "warning": warning(experiment, results),
+            **found,
+        }
 
 
 def failure(error: StarError) -> Failure:

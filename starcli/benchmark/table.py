@@ -22,6 +22,16 @@ A table is a TOML file, one of ours by name or any by path:
     [rows]                           # label -> what sets the row apart; outranks --set
     star = {}
     jpose = { method.name = "jpose", describer.name = "parts-of-speech" }
+
+In place of columns it may have targets, data sets that are named and never learned from:
+
+    [[targets]]
+    dataset = "florence3d"           # taken out of every row's data sets
+    clips = "2_*"                    # pattern of the clips' names; default all
+    names = ["walk", "run"]          # among which they are named; default all classes
+
+    [rows]                           # may choose data sets; "target" stands for the target's names
+    zero-shot = { dataset.name = "utd-mhad,kard", dataset.leave_out = "target" }
 """
 
 from __future__ import annotations
@@ -46,6 +56,12 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+CLIPS = "clips"
+"""What stands in the place of a target's protocol: all of its clips are named."""
+OF_TARGETS = ("top1", "by_class", "top5", "frequent")
+"""What is measured of a target."""
+
+
 class _Columns(Section):
     """What is measured on the mean of some splits."""
 
@@ -53,6 +69,20 @@ class _Columns(Section):
     protocol: str
     splits: tuple[str, ...] = Field(min_length=1)
     measures: tuple[Literal["zsl", "S", "U", "H"], ...] = ("zsl", "S", "U", "H")
+
+
+class Target(Section):
+    """A data set whose clips are named, and never learned from.
+
+    Args:
+        dataset: The data set.
+        clips: Pattern of the names of clips that are meant.
+        names: Classes among which clips are named; empty for all.
+    """
+
+    dataset: str
+    clips: str = "*"
+    names: tuple[str, ...] = ()
 
 
 class _File(Section):
@@ -64,6 +94,7 @@ class _File(Section):
     raw: dict[str, Path] = Field({})
     settings: dict[str, object] = Field({})
     columns: tuple[_Columns, ...] = ()
+    targets: tuple[Target, ...] = ()
     rows: dict[str, dict[str, object]] = Field(min_length=1)
 
 
@@ -81,6 +112,7 @@ class Table:
         seeds: Each is a run of its own.
         raw: Data set -> path of its recordings, where it is not the usual one.
         published: The paper's table whose numbers stand beside ours.
+        targets: Data sets that are named and not learned from, whose measures the columns are.
     """
 
     name: str
@@ -92,6 +124,7 @@ class Table:
     seeds: tuple[int, ...]
     raw: Mapping[str, Path]
     published: paper.Table | None
+    targets: tuple[Target, ...] = ()
 
     def only(self, rows: Sequence[str], datasets: Sequence[str]) -> Table:
         """The part of some rows and data sets; of all where none are named.
@@ -110,6 +143,7 @@ class Table:
             self,
             rows={label: row for label, row in self.rows.items() if not rows or label in rows},
             columns=tuple(c for c in self.columns if not datasets or c.dataset in datasets),
+            targets=tuple(t for t in self.targets if not datasets or t.dataset in datasets),
         )
 
     def paper(self, row: str, column: Column) -> float:
@@ -155,7 +189,8 @@ def _problem(error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg']}"
-    known = _Columns if error["loc"][0] == "columns" else _File
+    parts: dict[str, type[Section]] = {"columns": _Columns, "targets": Target}
+    known = parts.get(str(error["loc"][0]), _File)
     return f"{key}: no such key; {suggest(str(error['loc'][-1]), known.model_fields)}"
 
 
@@ -175,6 +210,11 @@ def _table(path: Path, content: _File) -> Table:
         for c in content.columns
         for measure in c.measures
     )
+    columns += tuple(
+        Column(target.dataset, CLIPS, target.clips, measure)
+        for target in content.targets
+        for measure in OF_TARGETS
+    )
     return Table(
         name=path.stem,
         path=path,
@@ -185,6 +225,7 @@ def _table(path: Path, content: _File) -> Table:
         seeds=content.seeds,
         raw=content.raw,
         published=numbers,
+        targets=content.targets,
     )
 
 
@@ -192,8 +233,10 @@ def _checked(table: Table) -> Table:
     """The table, unless it measures nothing, or something twice."""
     if not table.columns:
         raise UsageError(
-            "columns: there are none", "add [[columns]], or published", file=table.path
+            "columns: there are none", "add [[columns]], [[targets]] or published", file=table.path
         )
+    if table.targets and len(table.columns) > len(table.targets) * len(OF_TARGETS):
+        raise UsageError("a table has columns or targets, not both", "use two", file=table.path)
     cells = [f"columns {', '.join(c)}" for c in table.columns]
     cells += [f"splits {s} in column {', '.join(c)}" for c in table.columns for s in splits(c)]
     cells += [f"rows with settings {canonical(row)}" for row in table.rows.values()]

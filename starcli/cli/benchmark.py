@@ -67,7 +67,9 @@ ByFold = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is to run, and stop.")]
 Out = Annotated[
     Path | None,
-    typer.Option(parser=path, help="Folder for the result as Markdown, LaTeX, CSV, JSON and PNG."),
+    typer.Option(
+        parser=path, help="Folder for the result as Markdown, LaTeX, CSV, JSON, PNG, SVG and PDF."
+    ),
 ]
 
 
@@ -89,7 +91,10 @@ def benchmark(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Run every row of a table on every split and seed, and print them beside the paper's."""
+    """Run every row of a table on every split and seed, and print them beside the paper's.
+
+    Example: starcli benchmark real --dataset-root recordings --seeds 0,1,2
+    """
     from starcli.benchmark import grid, results
     from starcli.benchmark.runner import Runner
 
@@ -184,6 +189,8 @@ def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[Result]
 
 def _ended(result: Result) -> str:
     """How a run ended, in a few words."""
+    if result["status"] == "done" and "top1" in result:
+        return f"top-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} %"
     if result["status"] == "done":
         return f"ZSL {100 * result['ZSL']:.1f} %, H {100 * result['H']:.1f} %"
     return f"{result['status']}, {result['error']['message']}"

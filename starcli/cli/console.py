@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterator, Sequence
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -13,7 +15,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from starcli.contracts import Progress, silent
+from starcli.cli import log
+from starcli.contracts import Progress
 from starcli.errors import StarError, one_line
 
 
@@ -38,8 +41,39 @@ def _occupy(number: int) -> None:
         os.close(empty)
 
 
+STEP = "step"
+"""The bar of all steps, beside those of the work in each."""
+EVERY_SECONDS = 60.0
+"""Time between two lines of progress where there is no terminal."""
+Speech = Literal["quiet", "usual", "verbose"]
+_speech: Speech = "usual"
+
+
+def speak(speech: Speech) -> None:
+    """Say less, or more, from now on."""
+    global _speech
+    _speech = speech
+
+
+def is_verbose() -> bool:
+    """Whether all that is known is to be said."""
+    return _speech == "verbose"
+
+
 def note(text: str) -> None:
-    """A line for people."""
+    """A line for people, which they can do without."""
+    log.write(text)
+    if _speech != "quiet":
+        _say(text)
+
+
+def warn(text: str) -> None:
+    """A line that people need to know of, however little they want to be told."""
+    log.write(text)
+    _say(text)
+
+
+def _say(text: str) -> None:
     Console(stderr=True, highlight=False).print(Text(one_line(text)), soft_wrap=True)
 
 
@@ -54,7 +88,7 @@ def error(problem: StarError) -> None:
 def table(
     title: str,
     columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
+    rows: Iterable[Sequence[object]],
     bold: Container[tuple[int, int]] = (),
 ) -> None:
     """A table on stdout; cells are shown as they are, never read as markup.
@@ -79,11 +113,18 @@ def table(
     Console(width=None if sys.stdout.isatty() else 160).print(out)
 
 
+class ShownProgress(Progress):
+    """Progress that can be told how much time is left; this one is shown to nobody."""
+
+    def left(self, text: str) -> None:
+        """Say how much is left of everything."""
+
+
 @contextmanager
-def progress(shown: bool = True) -> Iterator[Progress]:
+def progress(shown: bool = True) -> Iterator[ShownProgress]:
     """Progress as bars on stderr, and a line for all that is done."""
-    if not shown:
-        yield silent
+    if not shown or _speech == "quiet":
+        yield ShownProgress()
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -96,21 +137,52 @@ def progress(shown: bool = True) -> Iterator[Progress]:
         yield _Shown(bars)
 
 
-class _Shown(Progress):
-    """Progress as bars of rich."""
+class _Shown(ShownProgress):
+    """Progress as bars of rich; where there is no terminal, as a line now and then."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
         self.tasks: dict[str, TaskID] = {}
+        self.values: dict[str, dict[str, float]] = {}
+        self.step, self.rest, self.said = "", "", time.monotonic()
+
+    def starts(self, step: str, number: int, count: int) -> None:
+        self.step, self.rest = f"step {number} of {count}: {step}", ""
+        self.tasks[STEP] = self.bars.add_task(self.step, total=count, completed=number - 1)
+
+    def left(self, text: str) -> None:
+        self.rest = text
+        if STEP in self.tasks:
+            self.bars.update(self.tasks[STEP], description=f"{self.step}, {text}")
+
+    def measured(self, what: str, values: Mapping[str, float]) -> None:
+        self.values.setdefault(what, {}).update(values)
 
     def update(self, what: str, at: int, of: int) -> None:
         if what not in self.tasks:
             self.tasks[what] = self.bars.add_task(what, total=of or None)
-        self.bars.update(self.tasks[what], completed=at, total=of or None)
+        described = ", ".join([what, *map(_value, self.values.get(what, {}).items())])
+        self.bars.update(
+            self.tasks[what], completed=at, total=of or None, description=one_line(described)
+        )
+        now = time.monotonic()
+        if self.bars.disable and of and now - self.said >= EVERY_SECONDS:
+            self.said = now
+            parts = (self.step, f"{100 * at / of:.0f} % of {described}", self.rest)
+            note("; ".join(filter(None, parts)))
 
     def done(self, what: str, seconds: float | None = None) -> None:
         for task in self.tasks.values():
             self.bars.remove_task(task)
         self.tasks.clear()
-        time = "" if seconds is None else f" in {seconds:.1f} s"
-        self.bars.console.print(Text(one_line(f"done {what}{time}")))
+        self.values.clear()
+        self.step = self.rest = ""
+        took = "" if seconds is None else f" in {seconds:.1f} s"
+        log.write(f"done {what}{took}")
+        self.bars.console.print(Text(one_line(f"done {what}{took}")))
+
+
+def _value(named: tuple[str, float]) -> str:
+    """`loss 0.512`, `accuracy 61.0 %`."""
+    name, value = named
+    return f"{name} {100 * value:.1f} %" if name == "accuracy" else f"{name} {value:.3f}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from starcli.cli.help import Command, Group
 from starcli.cli.options import (
     Config,
     Json,
@@ -26,6 +27,7 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
+    store_of,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ data = typer.Typer(
     help="Data sets: list, show, check, and make your own.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Group,
 )
 
 Set = Annotated[
@@ -58,16 +61,19 @@ def _options() -> None:
     pass
 
 
-@data.command("list")
+@data.command("list", cls=Command)
 def list_(store: StorePath = None, config: Config = None, as_json: Json = False) -> None:
-    """List the data sets, installed and imported; of one that cannot be used, say why."""
+    """List the data sets, installed and imported; of one that cannot be used, say why.
+
+    Example: starcli data list
+    """
     from starcli.cli import console
     from starcli.cli.output import SKIPPED, print_document
     from starcli.errors import StarError
 
     rows: list[dict[str, object]] = []
     bad: dict[str, StarError] = {}
-    for name, source in _every(_store(store, config)):
+    for name, source in _every(store_of(store, config)):
         if isinstance(source, StarError):
             bad[name] = source
             continue
@@ -89,7 +95,7 @@ def list_(store: StorePath = None, config: Config = None, as_json: Json = False)
         ]
         console.table("data sets", ("name", "layout", "classes", "protocols", "splits"), shown)
     for name, error in bad.items():
-        console.note(f"{name}: {error}; {error.fix}")
+        console.warn(f"{name}: {error}; {error.fix}")
     if bad:
         raise typer.Exit(SKIPPED)
 
@@ -109,7 +115,7 @@ def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
             yield name, error
 
 
-@data.command()
+@data.command(cls=Command)
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     settings: Set = None,
@@ -117,7 +123,10 @@ def show(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Print a data set's classes, protocols, splits, and how many clips it has when complete."""
+    """Print a data set's classes, protocols, splits, and how many clips it has when complete.
+
+    Example: starcli data show ntu60
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data import integrity
@@ -132,7 +141,7 @@ def show(
         console.note(facts["request"])
 
 
-@data.command()
+@data.command(cls=Command)
 def check(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; see `starcli data list`.")],
     raw: Annotated[
@@ -147,7 +156,10 @@ def check(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Read all recordings, and compare them with what the complete data set has."""
+    """Read all recordings, and compare them with what the complete data set has.
+
+    Example: starcli data check utd-mhad --raw Skeleton.zip
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data import integrity
@@ -167,15 +179,9 @@ def check(
     for title, columns, rows in integrity.check_tables(name, checked):
         console.table(title, columns, rows)
     for warning in checked["warnings"]:
-        console.note(warning)
+        console.warn(warning)
     if wrong:
         raise error
-
-
-def _store(store: Path | None, config: Path | None) -> Path:
-    from starcli.settings.resolve import run_section
-
-    return run_section({} if store is None else {"run.store": store}, config).store
 
 
 def _source(
@@ -189,7 +195,7 @@ def _source(
     return make_source(load({**dict(map(parse_assignment, settings or [])), **given}, config))
 
 
-@data.command()
+@data.command(cls=Command)
 def inspect(
     source: Annotated[
         Path,
@@ -208,19 +214,22 @@ def inspect(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Say what recordings of poses are, and what contradicts a body; only --picture writes."""
+    """Say what recordings of poses are, and what contradicts a body; only --picture writes.
+
+    Example: starcli data inspect clips
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data.importing.inspection import inspect as look
     from starcli.data.importing.options import meaning as as_meaning
-    from starcli.viewing.files import require_free, save
+    from starcli.viewing.files import require_writable, save
     from starcli.viewing.places import Wanted, look_at_files
 
     meaning = as_meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
     if picture is not None:
-        require_free(picture, "--picture", overwrite=overwrite)
+        require_writable(picture, "--picture", overwrite=overwrite)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         inspection = look(
             source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report
@@ -241,7 +250,7 @@ def inspect(
     ]
     console.table(str(source), ("what", "value"), rows)
     for warning in inspection["warnings"]:
-        console.note(warning)
+        console.warn(warning)
     if inspection["unlabelled"] or len(inspection["classes"]) < 2:
         console.note(_lacking(inspection))
     if picture is None:
@@ -250,7 +259,7 @@ def inspect(
         console.note(f"see it in {picture}")
 
 
-@data.command("import")
+@data.command("import", cls=Command)
 def import_(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="What the data set is called from now on.")
@@ -299,7 +308,10 @@ def import_(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Make a data set of your own recordings, for `starcli train --dataset NAME`."""
+    """Make a data set of your own recordings, for `starcli train --dataset NAME`.
+
+    Example: starcli data import mine clips
+    """
     from starcli.class_names import split_names
     from starcli.cli import console
     from starcli.cli.output import print_document
@@ -319,7 +331,7 @@ def import_(
         {protocol: split_names(text) for protocol, text in train.items() if text is not None},
         unseen or (),
     )
-    place = _store(store, config)
+    place = store_of(store, config)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         made = make(name, request, place, overwrite=overwrite, progress=report)
     facts = summary(name, made.dataset)
@@ -329,7 +341,7 @@ def import_(
     rows = [*inspection_rows(made.inspection), *summary_rows(facts)]
     console.table(f"data set {name}", ("what", "value"), rows)
     for warning in made.inspection["warnings"]:
-        console.note(warning)
+        console.warn(warning)
     if "half" in made.dataset.protocols:
         console.note(
             "no subjects or views are known: the protocol 'half' trains on every other "

@@ -14,10 +14,10 @@ import typer
 from starcli.cli.options import (
     Config,
     Dataset,
+    Describer,
     DryRun,
     Json,
     Parts,
-    PluginName,
     Set,
     ShowSettings,
     StorePath,
@@ -63,7 +63,7 @@ def describe(
     schema: Schema = False,
     dataset: Dataset = None,
     parts: Parts = None,
-    describer: PluginName = None,
+    describer: Describer = None,
     settings: Set = None,
     config: Config = None,
     store: StorePath = None,
@@ -72,7 +72,10 @@ def describe(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Say what each body part does in each action."""
+    """Say what each body part does in each action.
+
+    Example: starcli describe --actions "squat, chop onions"
+    """
     options = locals()
     if actions is not None:
         _preview(actions, given_options(options), as_json)
@@ -104,7 +107,7 @@ def _preview(actions: str, options: Options, as_json: bool) -> None:
         for action in described["actions"]:
             console.table(_title(action), ("part", "text"), list(action["texts"].items()))
     for line in described["notes"]:
-        console.note(f"warning: {line}")
+        console.warn(f"warning: {line}")
 
 
 def _title(action: ActionTexts) -> str:

@@ -11,10 +11,11 @@ from starcli.cli.options import (
     Config,
     Cut,
     Dataset,
+    Describer,
     DryRun,
+    Encoder,
     Json,
     Parts,
-    PluginName,
     Preset,
     Set,
     ShowSettings,
@@ -46,8 +47,8 @@ def embed(
     preset: Preset = None,
     dataset: Dataset = None,
     parts: Parts = None,
-    encoder: PluginName = None,
-    describer: PluginName = None,
+    encoder: Encoder = None,
+    describer: Describer = None,
     teacher: Teacher = None,
     cut: Cut = False,
     settings: Set = None,
@@ -58,7 +59,10 @@ def embed(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Turn the texts into vectors."""
+    """Turn the texts into vectors.
+
+    Example: starcli embed --dataset mine --similar all
+    """
     options = locals()
     if similar is None or dry_run or show_settings:
         run_stage("embed", options)

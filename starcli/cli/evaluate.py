@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli import completion
 from starcli.cli.options import (
     Calibrator,
     Config,
@@ -32,6 +33,7 @@ Runs = Annotated[
     typer.Argument(
         metavar="RUN",
         help="Run, default the latest; several: side by side, averaged over seeds and folds alone.",
+        autocompletion=completion.runs,
     ),
 ]
 
@@ -47,7 +49,10 @@ def evaluate(
     verify: Verify = False,
     as_json: Json = False,
 ) -> None:
-    """Score the test clips of a run: ZSL and generalised ZSL accuracy."""
+    """Score the test clips of a run: ZSL and generalised ZSL accuracy.
+
+    Example: starcli evaluate first second
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.evaluation.gzsl import Choice
@@ -64,7 +69,7 @@ def evaluate(
         _compare(opened, choice, as_json)
         return
     ((name, run),) = opened.items()
-    with working("evaluate") as progress:
+    with working("evaluate", run.experiment) as progress:
         document = api.evaluation(run, choice, progress)
     if as_json:
         print_document(document.document())
@@ -89,7 +94,10 @@ def calibrate(
     verify: Verify = False,
     as_json: Json = False,
 ) -> None:
-    """Choose gamma on classes held out of the seen ones, and show what it does."""
+    """Choose gamma on classes held out of the seen ones, and show what it does.
+
+    Example: starcli calibrate --gamma-sweep
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.evaluation.gzsl import Choice
@@ -97,7 +105,7 @@ def calibrate(
 
     choice = Choice(gamma, select, calibrator)  # what cannot be is refused before any work
     opened = api.open_run(run, store=store, config=config, device=device, verify=verify)
-    with working("calibrate") as progress:
+    with working("calibrate", opened.experiment) as progress:
         document = api.calibration(opened, choice, progress)
     if as_json:
         print_document(document.document())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
 
+from starcli.cli.help import EVENTS
 from starcli.cli.options import path
 from starcli.errors import DataError, StarError, UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from starcli import api
     from starcli.prediction.events import Event
     from starcli.prediction.model import TrainedModel
+    from starcli.prediction.question import EventOptions
     from starcli.prediction.stream import Stream
 
 NAMED = 10
@@ -30,6 +32,7 @@ Streaming = Annotated[
         help="Read frames from standard input, print events as they begin and end. A line is "
         '{"time": SECONDS, "persons": [[[x, y, z], ...], ...]}: of each person the joints of '
         '--layout, null for one not seen; {"name": [...]} in place of the list names persons.',
+        rich_help_panel=EVENTS,
     ),
 ]
 Windows = Annotated[
@@ -37,21 +40,41 @@ Windows = Annotated[
     typer.Option(
         metavar="SECONDS",
         help="Cut recordings into windows so long and tell what is done when; of --stream 2.",
+        rich_help_panel=EVENTS,
     ),
 ]
 Stride = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="From one window to the next; default half a window."),
+    typer.Option(
+        metavar="SECONDS",
+        help="From one window to the next.",
+        show_default="half a window",
+        rich_help_panel=EVENTS,
+    ),
 ]
 Enter = Annotated[
-    float | None, typer.Option(help="Least probability with which an event begins; default 0.5.")
+    float | None,
+    typer.Option(
+        help="Least probability with which an event begins.",
+        show_default="0.5",
+        rich_help_panel=EVENTS,
+    ),
 ]
 Leave = Annotated[
-    float | None, typer.Option(help="Least probability with which it goes on; default 0.25.")
+    float | None,
+    typer.Option(
+        help="Least probability with which it goes on.",
+        show_default="0.25",
+        rich_help_panel=EVENTS,
+    ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(parser=path, help="File of events: .jsonl, .csv, .vtt (WebVTT) or .eaf (ELAN)."),
+    typer.Option(
+        parser=path,
+        help="File of events: .jsonl, .csv, .vtt (WebVTT) or .eaf (ELAN).",
+        rich_help_panel=EVENTS,
+    ),
 ]
 
 
@@ -68,11 +91,12 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
     """
     asked = "--stream" if stream else "--windows" if windows else "whole clips"
     if stream:
-        unfit: tuple[str, ...] = ("SOURCE", "--reader", "--fps", "--people", "--out")
+        unfit: tuple[str, ...] = ("SOURCE", "--reader", "--fps", "--people", "--top")
+        unfit += ("--out", "--overwrite")
         fix = "leave it out: frames come from standard input, events go to standard output"
     elif windows:
-        unfit = ("--people",)
-        fix = "leave it out: everybody is named, and events say who it is"
+        unfit = ("--people", "--top")
+        fix = "leave it out: of everybody, what is likeliest is told"
     else:
         unfit = ("--stride", "--enter", "--leave", "--out", "--overwrite")
         fix = "add --windows SECONDS"
@@ -88,7 +112,7 @@ def tell_events(
     sources: Sequence[Path],
     reader: str | None,
     fps: float | None,
-    options: api.EventOptions,
+    options: EventOptions,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -96,11 +120,18 @@ def tell_events(
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import end_left_out, print_document
-    from starcli.prediction.event_files import COLUMNS, cells, save
+    from starcli.prediction.event_files import COLUMNS, cells, is_of_one, save
 
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        model = open_model()
-        found = api.events(model, sources, reader=reader, fps=fps, progress=progress, **options)
+        found = api.events(
+            open_model(),
+            sources,
+            reader=reader,
+            fps=fps,
+            alone=out is not None and is_of_one(out),
+            progress=progress,
+            **options,
+        )
     events, warning = found["events"], found["warning"]
     if out is not None:
         save(out, events)
@@ -115,9 +146,7 @@ def tell_events(
     end_left_out((*found["notes"], *found["warnings"]), found["bad"])
 
 
-def answer_stream(
-    open_model: Callable[[], api.Run | TrainedModel], options: api.EventOptions
-) -> None:
+def answer_stream(open_model: Callable[[], api.Run | TrainedModel], options: EventOptions) -> None:
     """Print the events of standard input while its frames come."""
     from starcli import api
     from starcli.cli import console
@@ -127,7 +156,7 @@ def answer_stream(
         with console.progress() as progress:
             stream = api.stream(open_model(), progress=progress, **options)
         for note in stream.notes:
-            console.note(f"warning: {note}")
+            console.warn(f"warning: {note}")
         _answer(stream, sys.stdin.buffer, out)
 
 
@@ -159,7 +188,7 @@ def _answer(stream: Stream, lines: BinaryIO, out: TextIO) -> None:
     if not good:
         raise bad.first or DataError("no frame came", "write frames to standard input")
     if bad.count:
-        console.note(f"{bad.count} lines of {bad.count + good} are left out")
+        console.warn(f"{bad.count} lines of {bad.count + good} are left out")
         raise typer.Exit(SKIPPED)
 
 
@@ -168,7 +197,7 @@ def _warn(lines: Sequence[str], told: int) -> int:
     from starcli.cli import console
 
     for line in lines[told:]:
-        console.note(f"warning: {line}")
+        console.warn(f"warning: {line}")
     return len(lines)
 
 
@@ -192,7 +221,7 @@ class _LeftOut:
             self.first = self.first or error
             self.count += 1
             if self.count <= NAMED:
-                console.note(f"left out: {error}; {error.fix}")
+                console.warn(f"left out: {error}; {error.fix}")
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, Run, StorePath, path
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path, store_of
 from starcli.errors import UsageError
 
 Second = Annotated[
@@ -22,19 +22,27 @@ Overwrite = Annotated[
 Half = Annotated[
     bool, typer.Option("--half", help="Half the size: float16, which changes the third digit.")
 ]
+Onnx = Annotated[
+    bool,
+    typer.Option("--onnx", help="Write model.onnx, too: clips and texts in, scores out."),
+]
 
 
 def export(
     first: Run = None,
     second: Second = None,
     half: Half = False,
+    onnx: Onnx = False,
     overwrite: Overwrite = False,
     store: StorePath = None,
     config: Config = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's model as a folder for other machines: tensors, config, model card."""
+    """Write a run's model as a folder for other machines: tensors, config, model card.
+
+    Example: starcli export my-model
+    """
     from starcli import api
     from starcli.cli import console
     from starcli.cli.output import print_document
@@ -42,7 +50,9 @@ def export(
     run, folder = _run_and_folder(first, second, store, config)
     opened = api.open_run(run, store=store, config=config, device=device)
     with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        exported = api.export(opened, folder, half=half, overwrite=overwrite, progress=progress)
+        exported = api.export(
+            opened, folder, half=half, onnx=onnx, overwrite=overwrite, progress=progress
+        )
     if as_json:
         print_document(exported)
     else:
@@ -58,12 +68,11 @@ def _run_and_folder(
         UsageError: There is no folder, or the model of this name is one.
     """
     from starcli.exporting.shipped import shipped
-    from starcli.settings.resolve import run_section
     from starcli.store import runs
 
     if first is None:
         raise UsageError("the folder is missing", "use: starcli export DIR")
-    root = run_section({} if store is None else {"run.store": store}, config).store
+    root = store_of(store, config)
     here, known = runs.names(root), shipped()
     if second is not None:
         if first in known and first not in here:

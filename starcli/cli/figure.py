@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli import completion
+from starcli.cli.help import Command, Group
 from starcli.cli.options import Config, Device, Json, Run, StorePath, path
 from starcli.cli.output import execute, print_document
 from starcli.errors import UsageError
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     from starcli.store.artifacts import Artifact
 
 figure = typer.Typer(
-    help="The paper's figures from runs, as PNG and SVG.",
+    help="The paper's figures from runs, as PNG, SVG and PDF.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Group,
 )
 
 Out = Annotated[
@@ -29,10 +32,13 @@ Out = Annotated[
 ]
 
 
-@figure.command()
+@figure.command(cls=Command)
 def gamma(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="Runs; default the latest.")
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN", help="Runs; default the latest.", autocompletion=completion.runs
+        ),
     ] = None,
     out: Out = None,
     store: StorePath = None,
@@ -40,7 +46,10 @@ def gamma(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """S, U and H over gamma, validation and test (figure 3 a, b)."""
+    """S, U and H over gamma, validation and test (figure 3 a, b).
+
+    Example: starcli figure gamma first second
+    """
     from starcli.figures import gamma_curve
     from starcli.report.document import calibration_document
 
@@ -54,10 +63,15 @@ def gamma(
     _show("gamma", folder, {"runs": rows}, lambda: gamma_curve.draw(calibrations), as_json)
 
 
-@figure.command()
+@figure.command(cls=Command)
 def attributes(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Runs that differ in m and seed alone.")
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="Runs that differ in m and seed alone.",
+            autocompletion=completion.runs,
+        ),
     ],
     out: Out = None,
     store: StorePath = None,
@@ -65,7 +79,10 @@ def attributes(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """ZSL accuracy and H over m, visual attributes (figure 3 c, d)."""
+    """ZSL accuracy and H over m, visual attributes (figure 3 c, d).
+
+    Example: starcli figure attributes m50-s0 m100-s0 m150-s0
+    """
     from starcli.figures import attributes
     from starcli.report.document import evaluation_document
 
@@ -79,7 +96,7 @@ def attributes(
     _show("attributes", folder, numbers, lambda: attributes.draw(numbers), as_json)
 
 
-@figure.command()
+@figure.command(cls=Command)
 def space(
     run: Run = None,
     classes: Annotated[
@@ -93,7 +110,10 @@ def space(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """t-SNE of clips and texts, without and with prompts (figure 4)."""
+    """t-SNE of clips and texts, without and with prompts (figure 4).
+
+    Example: starcli figure space --clips 30
+    """
     from starcli.figures import space
     from starcli.report.document import warning
 
@@ -111,7 +131,7 @@ def space(
     _show("space", folder, document, lambda: space.draw(numbers, name, admitted), as_json)
 
 
-@figure.command()
+@figure.command(cls=Command)
 def confusion(
     first: Run = None,
     second: Annotated[
@@ -123,7 +143,10 @@ def confusion(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Which classes a run takes for one another; of two runs, unseen ones (figure 5)."""
+    """Which classes a run takes for one another, and how often; of two, unseen ones (figure 5).
+
+    Example: starcli figure confusion --out pictures
+    """
     from starcli.figures import confusion
     from starcli.report.document import evaluation_document
 
@@ -140,6 +163,30 @@ def confusion(
     )
     folder = out or _folder(experiments)
     _show("confusion", folder, numbers, lambda: confusion.draw(numbers), as_json)
+
+
+@figure.command()
+def reliability(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN", help="Runs; default the latest.")
+    ] = None,
+    out: Out = None,
+    store: StorePath = None,
+    config: Config = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """How far probabilities are from accuracies, on test clips."""
+    from starcli.figures import reliability
+    from starcli.report.document import evaluation_document
+
+    experiments = _open(runs or [None], store, config, device)
+    results = _results(experiments, "calibrate")
+    documents = [evaluation_document(run, each, results[run]) for run, each in experiments.items()]
+    wanted = {"run", "warning", "confidence", "trust"}
+    rows = [each.model_dump(mode="json", include=wanted) for each in documents]
+    folder = out or _folder(experiments)
+    _show("reliability", folder, {"runs": rows}, lambda: reliability.draw(documents), as_json)
 
 
 def _open(
@@ -177,7 +224,7 @@ def _show(
     from starcli.cli import console
     from starcli.figures.style import save
 
-    files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
+    files = [folder / f"{name}.{ending}" for ending in ("png", "svg", "pdf")]
     lacking = save(draw, *files)
     if lacking:
         console.note(f"the font lacks {lacking}: drawn as boxes")

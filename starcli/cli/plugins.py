@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from starcli.cli.help import Command, Group
 from starcli.cli.options import Json, path
 from starcli.contracts import KINDS, Kind
 from starcli.errors import MissingError, UsageError
 
 plugins = typer.Typer(
-    help="List the installed plugins; check, show, or begin one.", rich_markup_mode=None
+    help="List the installed plugins; check, show, or begin one.", rich_markup_mode=None, cls=Group
 )
 
 
@@ -27,7 +28,10 @@ def list_(
     ] = 60.0,
     as_json: Json = False,
 ) -> None:
-    """List the installed data sets, readers, layouts, describers, encoders, backbones, methods."""
+    """List the installed data sets, readers, layouts, describers, encoders, backbones, methods.
+
+    Example: starcli plugins --check
+    """
     if context.invoked_subcommand is not None:
         return
     from starcli import api, registry
@@ -35,7 +39,7 @@ def list_(
     from starcli.cli.output import print_document
 
     for line in registry.broken():
-        console.note(f"warning: plugin metadata cannot be read: {line}")
+        console.warn(f"warning: plugin metadata cannot be read: {line}")
     with console.progress(shown=check) as progress:
         rows = api.plugins(check=check, seconds=seconds, progress=progress)
     bad = [row for row in rows if row.get("status", "ok") != "ok"]
@@ -53,13 +57,16 @@ def list_(
         raise typer.Exit(error.exit_code)
 
 
-@plugins.command()
+@plugins.command(cls=Command)
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS) + ".")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; see `starcli plugins`.")],
     as_json: Json = False,
 ) -> None:
-    """Print what a plugin does, where it lies, and its settings."""
+    """Print what a plugin does, where it lies, and its settings.
+
+    Example: starcli plugins show backbone st-gcn
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.registry import diagnostics
@@ -91,7 +98,7 @@ def _shown(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-@plugins.command()
+@plugins.command(cls=Command)
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as my-net.")],
     kind: Annotated[str, typer.Option(help="What it is: backbone or reader.")] = "backbone",
@@ -101,7 +108,10 @@ def new(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a small plugin of a kind with its test, ready for `pip install`."""
+    """Write a small plugin of a kind with its test, ready for `pip install`.
+
+    Example: starcli plugins new my-net
+    """
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.registry.scaffold import USES, write

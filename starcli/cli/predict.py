@@ -39,13 +39,16 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
+    store_of,
 )
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli import api
-    from starcli.api import Predicted
+    from starcli.prediction.answer import Predicted
     from starcli.prediction.model import TrainedModel
+    from starcli.prediction.predictor import Prediction, ToldCandidate
+    from starcli.prediction.question import PlanOptions, Said
 
 Sources = Annotated[
     list[Path] | None,
@@ -80,7 +83,10 @@ Describer = Annotated[
     str | None,
     typer.Option(help="What describes new actions; default the run's own, or else lexicon."),
 ]
-Top = Annotated[int, typer.Option(min=1, help="How many actions to print for each clip.")]
+Top = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many actions to print for each clip.", show_default="3"),
+]
 
 
 def predict(
@@ -89,7 +95,7 @@ def predict(
     actions: Actions = None,
     among: Among = None,
     describer: Describer = None,
-    top: Top = 3,
+    top: Top = None,
     windows: Windows = None,
     stride: Stride = None,
     enter: Enter = None,
@@ -110,7 +116,10 @@ def predict(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Name what is done in recordings, also actions that nobody recorded training data for."""
+    """Name what is done in recordings, also actions that nobody recorded training data for.
+
+    Example: starcli predict clips --run general --actions "wave, squat"
+    """
     from starcli import api
     from starcli.prediction import event_files
 
@@ -119,6 +128,7 @@ def predict(
         "--reader": reader,
         "--fps": fps,
         "--people": people,
+        "--top": top,
     }
     own |= {"--stride": stride, "--enter": enter, "--leave": leave}
     own |= {"--out": out, "--overwrite": overwrite}
@@ -127,7 +137,7 @@ def predict(
         event_files.require_writable(out, overwrite=overwrite)
     _refuse_old_order(sources or (), run, store, config)
     open_model = partial(api.open_model, run, store=store, config=config, device=device)
-    said: api.Said = {
+    said: Said = {
         "actions": actions,
         "among": among,
         "describer": describer,
@@ -137,20 +147,20 @@ def predict(
         "mirrored": mirrored,
         "swap_sides": swap_sides,
     }
-    plan: api.PlanOptions = {"windows": windows, "stride": stride, "enter": enter, "leave": leave}
+    plan: PlanOptions = {"windows": windows, "stride": stride, "enter": enter, "leave": leave}
     if stream:
         answer_stream(open_model, {**said, **plan})
     elif windows is not None:
         tell_events(open_model, sources or (), reader, fps, {**said, **plan}, out, as_json)
     else:
-        name = partial(api.predict, top=top, reader=reader, fps=fps, people=people, **said)
+        name = partial(api.predict, top=top or 3, reader=reader, fps=fps, people=people, **said)
         _name_clips(open_model, sources or (), name, as_json)
 
 
 def _name_clips(
     open_model: Callable[[], api.Run | TrainedModel],
     sources: Sequence[Path],
-    name: Callable[..., api.Predicted],
+    name: Callable[..., Predicted],
     as_json: bool,
 ) -> None:
     """Name each clip."""
@@ -171,13 +181,12 @@ def _refuse_old_order(
 ) -> None:
     """Refuse a run as the first argument, where earlier versions had it, or a shipped model."""
     from starcli.exporting.shipped import shipped
-    from starcli.settings.resolve import run_section
     from starcli.store import runs
 
     name, *rest = map(str, sources or ("",))
     if not name or run is not None or os.path.exists(name):
         return
-    root = run_section({} if store is None else {"run.store": store}, config).store
+    root = store_of(store, config)
     is_run = name == "latest" or name in runs.names(root)
     if is_run or name in shipped():
         line = shlex.join(["starcli", "predict", *(rest or ["SOURCE"]), "--run", name])
@@ -186,16 +195,36 @@ def _refuse_old_order(
 
 
 def _print(predicted: Predicted) -> None:
-    """A line for each clip: its best actions with their scores."""
+    """A line for each clip: its best actions with their probabilities, or why it is none."""
     from starcli.cli import console
 
-    rows = [
-        (each["clip"], *(f"{a['name']} {a['score']:.3f}" for a in each["actions"]))
-        for each in predicted["predictions"]
-    ]
+    shown = max(1, *(len(each["actions"]) for each in predicted["predictions"]))
+    rows = [_row(each, shown) for each in predicted["predictions"]]
     taken = f", gamma {predicted['gamma']:.4f} taken from seen ones" if predicted["gamma"] else ""
     warning = f"; {predicted['warning']}" if predicted["warning"] else ""
     count = len(predicted["candidates"])
-    title = f"{predicted['run']}: best of {count} actions by score{taken}{warning}"
-    width = max(map(len, rows))
-    console.table(title, ("clip", *map(str, range(1, width))), rows)
+    title = f"{predicted['run']}: best of {count} actions by probability{taken}{warning}"
+    console.table(title, ("clip", *map(str, range(1, shown + 1)), "margin"), rows)
+    _print_told([each for each in predicted["candidates"] if each["role"] == "new"])
+
+
+def _print_told(new: Sequence[ToldCandidate]) -> None:
+    """Which of the new actions the model was told of, a line for each answer."""
+    lines: dict[str, list[str]] = {}
+    for each in new:
+        near = each["near"] and f" ({each['near']}, {each['similarity']:.2f})"
+        lines.setdefault(each["told"], []).append(f"{each['name']}{near or ''}")
+    for told, names in lines.items():
+        print(f"{told}: {', '.join(names)}")
+
+
+def _row(prediction: Prediction, shown: int) -> tuple[str, ...]:
+    """A clip, its best actions, and how much likelier the first is than the second."""
+    if prediction["none"]:
+        return (prediction["clip"], f"none of these: {prediction['none']}", *[""] * shown)
+    named = [f"{each['name']} {_percent(each['probability'])}" for each in prediction["actions"]]
+    return (prediction["clip"], *named, _percent(prediction["margin"]))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

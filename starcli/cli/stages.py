@@ -12,14 +12,17 @@ from starcli.cli.evaluate import parse_seeds, run_name, train_seeds
 from starcli.cli.options import (
     Ablate,
     AllowUnknown,
+    Backbone,
     Config,
     Cut,
     Dataset,
+    Describer,
     Device,
     DryRun,
+    Encoder,
     Json,
+    Method,
     Parts,
-    PluginName,
     Preset,
     Processes,
     Protocol,
@@ -60,7 +63,10 @@ def prepare(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Read a data set's recordings into clips."""
+    """Read a data set's recordings into clips.
+
+    Example: starcli prepare --dataset utd-mhad --raw Skeleton.zip
+    """
     run_stage("prepare", locals())
 
 
@@ -72,7 +78,7 @@ def pretrain(
     protocol: Protocol = None,
     split: Split = None,
     seed: Seed = None,
-    backbone: PluginName = None,
+    backbone: Backbone = None,
     recipe: Recipe = None,
     teacher: Teacher = None,
     weights: Weights = None,
@@ -87,7 +93,10 @@ def pretrain(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Train the backbone on the seen classes."""
+    """Train the backbone on the seen classes.
+
+    Example: starcli pretrain --dataset mine --backbone ctr-gcn --device cuda
+    """
     run_stage("pretrain", locals())
 
 
@@ -99,12 +108,12 @@ def extract(
     protocol: Protocol = None,
     split: Split = None,
     seed: Seed = None,
-    backbone: PluginName = None,
+    backbone: Backbone = None,
     recipe: Recipe = None,
     teacher: Teacher = None,
     weights: Weights = None,
     allow_unknown_classes: AllowUnknown = False,
-    method: PluginName = None,
+    method: Method = None,
     num_processes: Processes = None,
     settings: Set = None,
     config: Config = None,
@@ -115,7 +124,10 @@ def extract(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Turn clips into joint tokens with the frozen backbone."""
+    """Turn clips into joint tokens with the frozen backbone.
+
+    Example: starcli extract --dataset mine --weights backbone.pt
+    """
     run_stage("extract", locals())
 
 
@@ -129,15 +141,15 @@ def train(
     parts: Parts = None,
     seed: Seed = None,
     seeds: Seeds = None,
-    backbone: PluginName = None,
+    backbone: Backbone = None,
     recipe: Recipe = None,
     teacher: Teacher = None,
     weights: Weights = None,
     allow_unknown_classes: AllowUnknown = False,
-    encoder: PluginName = None,
-    describer: PluginName = None,
+    encoder: Encoder = None,
+    describer: Describer = None,
     cut: Cut = False,
-    method: PluginName = None,
+    method: Method = None,
     ablate: Ablate = None,
     num_processes: Processes = None,
     settings: Set = None,
@@ -150,7 +162,10 @@ def train(
     show_settings: ShowSettings = False,
     as_json: Json = False,
 ) -> None:
-    """Train the zero-shot method; runs whatever is missing before it."""
+    """Train the zero-shot method; runs whatever is missing before it.
+
+    Example: starcli train --dataset mine --split fold0 --parts 6 --seeds 0,1,2
+    """
     options = locals()
     _require_names(run, seeds, alone=seed is None and not show_settings)
     if seeds is None:
@@ -299,6 +314,8 @@ def _run(loaded: Loaded, stage: str, run: str | None, as_json: bool) -> None:
     if stage == "pretrain":
         console.note(accuracy_line(result.summary))
     if name:
-        console.note(f"run '{name}'; see how good it is with: starcli evaluate")
+        judge = "see how good it is with: starcli evaluate"
+        use = "name recordings with: starcli predict RECORDING"
+        console.note(f"run '{name}'; {judge if experiment.unseen else use}")
     if "prepare" in ran:
         end_skipped(results["prepare"])

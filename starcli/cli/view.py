@@ -74,7 +74,10 @@ def view(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF."""
+    """Show clips as moving skeletons from front, side and top: a page, contact sheet or GIF.
+
+    Example: starcli view mine --out mine.html
+    """
     from starcli.cli import console
     from starcli.data.importing.options import meaning as as_meaning
     from starcli.viewing.files import save
@@ -103,12 +106,12 @@ def view(
 
 def _target(out: Path | None, place: str, overwrite: bool) -> Path:
     """The file that is to be written."""
-    from starcli.viewing.files import require_free
+    from starcli.viewing.files import require_writable
 
     if out is None:
         name = os.path.basename(os.path.abspath(place)) or "view"
         out = Path(f"{Path(name).stem if os.path.isfile(place) else name}.html")
-    require_free(out, "--out", overwrite=overwrite)
+    require_writable(out, "--out", overwrite=overwrite)
     return out
 
 
@@ -142,6 +145,6 @@ def _end_bad(seen: Seen) -> None:
     from starcli.cli.output import SKIPPED
 
     for error in seen.bad:
-        console.note(f"left out: {error}; {error.fix}")
+        console.warn(f"left out: {error}; {error.fix}")
     if seen.bad:
         raise typer.Exit(SKIPPED)

@@ -18,6 +18,7 @@ from starcli.contracts import (
     Problem,
     PromptFeatures,
     TextBank,
+    TextScoringMethod,
     TokenSet,
     TrainingCallbacks,
     TunableMethod,
@@ -134,6 +135,18 @@ def _learned(plugin: type[Method], settings: str) -> tuple[Method, Tensor, Tenso
         return method, method.score(views["plain"][test]), labels[test]
 
 
+@cache
+def _learned_again(plugin: type[Method], settings: str) -> tuple[Method, bool]:
+    """With the same seed after other draws, all other clips spoiled; whether it drew globally."""
+    before = torch.get_rng_state()
+    torch.rand(3)
+    middle = torch.get_rng_state()
+    method = _fitted(plugin, plugin.Settings.model_validate_json(settings), spoiled=True)
+    drew = not torch.equal(torch.get_rng_state(), middle)
+    torch.set_rng_state(before)
+    return method, drew
+
+
 def _result(plugin: type[Method], settings: BaseModel) -> tuple[Method, Tensor, Tensor]:
     return _learned(plugin, settings.model_dump_json())
 
@@ -175,12 +188,8 @@ def rows_are_scored_alone(plugin: type[Method], settings: BaseModel) -> None:
 def seeds_reproduce(plugin: type[Method], settings: BaseModel) -> None:
     """The same seed learns the same, whatever was drawn before, and draws nothing globally."""
     _, expected, _ = _result(plugin, settings)
-    before = torch.get_rng_state()
-    torch.rand(3)
-    middle = torch.get_rng_state()
-    method = _fitted(plugin, settings)
-    assert torch.equal(torch.get_rng_state(), middle), "it draws from the global generator"
-    torch.set_rng_state(before)
+    method, drew = _learned_again(plugin, settings.model_dump_json())
+    assert not drew, "it draws from the global generator"
     place = torch.arange(CLIPS * (len(SEEN) + len(UNSEEN))) % CLIPS
     with torch.no_grad():
         got = method.score(_toy(plugin)[1]["plain"][place >= 2 * CLIPS // 3])
@@ -189,7 +198,7 @@ def seeds_reproduce(plugin: type[Method], settings: BaseModel) -> None:
 
 def other_clips_are_never_read(plugin: type[Method], settings: BaseModel) -> None:
     """Learning reads the clips it is given and no other: all unseen ones are spoiled here."""
-    method = _fitted(plugin, settings, spoiled=True)
+    method, _ = _learned_again(plugin, settings.model_dump_json())
     values = [*method.state_dict().values()]
     assert all(torch.isfinite(v).all() for v in values if v.is_floating_point())
 
@@ -225,6 +234,10 @@ def further_classes_leave_the_others_alone(plugin: type[Method], settings: BaseM
     assert tuple(after.shape) == (len(tokens), before.shape[1] + 1)
     assert torch.isfinite(after).all()
     assert torch.allclose(after[:, :-1], before, rtol=1e-5, atol=1e-6)
+    if isinstance(method, TextScoringMethod):
+        with torch.no_grad():
+            alone = method.score_texts(tokens, problem.bank.vectors[-1:])
+        assert torch.allclose(alone, after[:, -1:], rtol=1e-5, atol=1e-6)
 
 
 def learns_from_unseen_text(plugin: type[Method], settings: BaseModel) -> bool:

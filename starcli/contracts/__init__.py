@@ -27,7 +27,9 @@ from starcli.contracts.hooks import (
     PublishedValidation,
     PublishedWeights,
     SingleFileReader,
+    Synonyms,
     Teacher,
+    TextScoringMethod,
     TextSpaceMethod,
     Transduction,
     TunableMethod,
@@ -52,6 +54,7 @@ from starcli.contracts.plugins import (
     implementation_of,
 )
 from starcli.contracts.values import (
+    ALL,
     API,
     KINDS,
     BadClip,
@@ -74,6 +77,7 @@ from starcli.contracts.values import (
 )
 
 __all__ = [
+    "ALL",
     "API",
     "KINDS",
     "VIEWS",
@@ -114,9 +118,11 @@ __all__ = [
     "Recording",
     "SingleFileReader",
     "Subset",
+    "Synonyms",
     "Teacher",
     "TextBank",
     "TextEncoder",
+    "TextScoringMethod",
     "TextSpaceMethod",
     "TokenSet",
     "TrainingCallbacks",

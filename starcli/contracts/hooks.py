@@ -71,6 +71,15 @@ class ImpossibleSplits(Protocol):
 
 
 @runtime_checkable
+class Synonyms(Protocol):
+    """A data set, classes of which are called by other names as well."""
+
+    @property
+    def synonyms(self) -> Mapping[str, Sequence[str]]:
+        """Name of a class -> its other names; a class may be left out for any of them."""
+
+
+@runtime_checkable
 class PublishedValidation(Protocol):
     """A data set whose splits were published with classes for validation."""
 
@@ -268,6 +277,17 @@ class ExtendableMethod(Protocol):
         Raises:
             UsageError: It cannot with these settings.
         """
+
+
+@runtime_checkable
+class TextScoringMethod(Protocol):
+    """A method, the scores of whose further classes depend on clips and their texts alone.
+
+    Then it can be written as a program that takes texts as an input.
+    """
+
+    def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] and texts [C, F, E] -> scores [B, C], as after `extend`."""
 
 
 @runtime_checkable

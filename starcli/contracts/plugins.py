@@ -66,7 +66,7 @@ class DatasetSource(Plugin, Protocol):
     """A data set: `DatasetSource(settings)`.
 
     It may also be a `MissingClasses`, `ImpossibleSplits`, `PublishedValidation`,
-    `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`,
+    `Synonyms`, `SingleFileReader`, `KnownRate`, `Presets`, `Teacher`, `Fingerprinted`,
     `starcli.totals.CountedDataset` or `starcli.data.normalise.PersonFiller`.
     """
 
@@ -194,8 +194,8 @@ class Method(Plugin, Network, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
     It may also be a `Faceted`, `MultiView`, `TunableMethod`, `ExtendableMethod`, `PromptFeatures`,
-    `TextSpaceMethod` or `UnkeyedSettings`. One that learns from text of unseen classes has to be a
-    `Transduction`.
+    `TextScoringMethod`, `TextSpaceMethod` or `UnkeyedSettings`. One that learns from text of unseen
+    classes has to be a `Transduction`.
     """
 
     def __init__(self, settings: BaseModel, problem: Problem, seed: int, /) -> None: ...

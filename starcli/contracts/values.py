@@ -18,6 +18,8 @@ API = 1
 """Version of these contracts; a plugin states the version it was written for as `api`."""
 
 Subset = Literal["train", "test"]
+ALL = "all"
+"""Of any data set, the protocol in which every clip trains, and the split with nothing unseen."""
 Kind = Literal["dataset", "reader", "layout", "describer", "text-encoder", "backbone", "method"]
 KINDS: tuple[Kind, ...] = (
     "dataset",
@@ -220,6 +222,23 @@ class Progress:
             what: The work, in a word or two.
             at: How much of it is done.
             of: How much there is; 0 where that is not known.
+        """
+
+    def starts(self, step: str, number: int, count: int) -> None:
+        """A step of several begins.
+
+        Args:
+            step: Its name.
+            number: Its place among them, from 1.
+            count: How many there are.
+        """
+
+    def measured(self, what: str, values: Mapping[str, float]) -> None:
+        """Work has found out something of itself.
+
+        Args:
+            what: The work, as in `update`.
+            values: Numbers by name, such as the mean loss so far.
         """
 
     def done(self, what: str, seconds: float | None = None) -> None:

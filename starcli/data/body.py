@@ -30,6 +30,8 @@ SIZES: tuple[tuple[float, float, Unit], ...] = (
 """Lengths of a trunk, from mid-hips to mid-shoulders, and the unit that they speak for."""
 LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 UPWARD = np.array([0.0, 1.0, 0.0])
+DOWN = 0.1
+"""Share of frames with the head above the feet that a body has which is upside down."""
 ODD = 0.5
 """Share by which the limbs of a body differ neither over a clip nor between its sides."""
 
@@ -43,6 +45,8 @@ class Body:
         trunk: Median length of the trunk, metres; NaN if unknown, as of what is no whole body.
         flat: Whether there are two axes only.
         head_up: Share of frames in which the head is above the feet; NaN if unknown.
+        head_down: Whether the head is straight below the feet throughout, not beside them as of who
+            lies or bends.
         handed: Share of frames in which left is left; NaN where that cannot be seen.
         left_higher: Share of frames in which the left hand is clearly the higher one.
         right_higher: Share of frames in which the right hand is.
@@ -55,6 +59,7 @@ class Body:
     trunk: float
     flat: bool
     head_up: float
+    head_down: bool
     handed: float
     left_higher: float
     right_higher: float
@@ -66,13 +71,15 @@ class Body:
 def report(joints: Values, layout: Layout) -> Body:
     """What joints in metres, y up, say of the body that they are of."""
     size, (left, right) = height(joints), higher_hand(joints, layout)
+    head_up = head_above_feet(joints, layout)
     with np.errstate(all="ignore"):
         ways = np.nanmax(joints, 0, initial=-np.inf) - np.nanmin(joints, 0, initial=np.inf)
     return Body(
         height=size,
         trunk=trunk(joints, layout),
         flat=_is_flat(joints),
-        head_up=head_above_feet(joints, layout),
+        head_up=head_up,
+        head_down=head_up < DOWN and up_axis(joints, layout) == (1, -1),
         handed=handedness(joints, layout),
         left_higher=left,
         right_higher=right,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from starcli.contracts import Subset
+from starcli.contracts import ALL, Subset
 from starcli.errors import DataError
 from starcli.training.seeds import derive
 
@@ -59,10 +59,15 @@ class Task:
 def final_task(index: ClipIndex, protocol: str, seen: Sequence[int], unseen: Sequence[int]) -> Task:
     """The task of a protocol and split: learn from its training subset, judged on its test subset.
 
+    In the protocol `all` every clip of a seen class trains.
+
     Raises:
         DataError: Seen and unseen overlap, a subset that is needed has no clips, or the recordings
             do not say the subsets of the protocol.
     """
+    if protocol == ALL and ALL not in index.subsets:
+        every = [i for i, label in enumerate(index.labels) if label in set(seen)]
+        return _task(index, seen, unseen, every, ())
     if protocol not in index.subsets:
         raise DataError(
             f"these recordings do not say which clips train in protocol {protocol}",
@@ -204,6 +209,6 @@ def _task(
         raise DataError("leak: clips are both learned from and judged on")
     if not train:
         raise DataError("no training clip of a seen class", "check protocol and split")
-    if not any(index.labels[i] in set(unseen) for i in test):
+    if unseen and not any(index.labels[i] in set(unseen) for i in test):
         raise DataError("no test clip of an unseen class", "check protocol and split")
     return Task(tuple(seen), tuple(unseen), tuple(train), tuple(test))

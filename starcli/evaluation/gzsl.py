@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from starcli.errors import DataError, UsageError
-from starcli.evaluation import calibrated_stacking, confidence, gate, metrics
+from starcli.evaluation import calibrated_stacking, confidence, gate, metrics, reliability
 from starcli.evaluation.calibrated_stacking import Curve, GammaChoice, Stacking
 from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.gate import Gate
@@ -95,12 +95,14 @@ def measure(
     gamma = chosen.gamma if choice.gamma is None else choice.gamma
     used = fitted.model_copy(update={"gamma": gamma})
     gzsl = generalized(scored, used.predict(scored), gamma, classes)
+    sure = _confidence(model, used, false_alarms)
     return EvaluationReport(
         epochs=model.epochs,
         selection=choice.selection,
         calibrator=used,
         gamma=best,
-        confidence=_confidence(model, used, false_alarms),
+        confidence=sure,
+        trust=None if sure is None else reliability.measure(scored, gamma, sure),
         zsl=zsl,
         gzsl=gzsl,
         oracle=oracle,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
 from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.gate import Gate
+from starcli.evaluation.reliability import Trust
 
 Selection = Literal["validation", "oracle", "user"]
 """Where gamma comes from: pseudo-unseen classes, the test clips themselves, or the user."""
@@ -72,6 +73,7 @@ class EvaluationReport(_Part):
         gamma: Gamma as chosen on validation.
         confidence: What turns scores at the gamma in use into probabilities, fitted on validation;
             None for a gate.
+        trust: How far they can be trusted on the test clips; None for a gate.
         zsl: Accuracies among unseen classes.
         gzsl: Accuracies among all classes at the gamma in use.
         oracle: Gamma as the test clips would choose it, never a result.
@@ -85,6 +87,7 @@ class EvaluationReport(_Part):
     calibrator: Stacking | Gate = Field(discriminator="name")
     gamma: GammaChoice
     confidence: Confidence | None
+    trust: Trust | None
     zsl: ZeroShot
     gzsl: Generalized
     oracle: GammaChoice
@@ -133,6 +136,8 @@ class Evaluation(_Part):
         validation_folds: Number of the nested runs.
         caveats: What a reader must know before trusting the numbers; `doubts` in JSON.
         variant: The method's open number; None where it has none.
+        confidence: What turns scores into probabilities; None for a gate.
+        trust: How far they can be trusted on the test clips; None for a gate.
         run: Name of the run.
         other_folds: Runs that differ in the fold, and maybe in the seed.
     """
@@ -159,6 +164,8 @@ class Evaluation(_Part):
     variant: float | None
     zsl: ZeroShot
     gzsl: GeneralizedWithOracle
+    confidence: Confidence | None = None
+    trust: Trust | None = None
     classes: Classes
     run: str
     other_folds: list[OtherFold] = []
@@ -172,6 +179,7 @@ class Calibration(_Part):
         run: Name of the run.
         selected_by: The selection in words.
         gamma: Gamma as chosen on validation.
+        confidence: What turns scores into probabilities; None for a gate.
         ZSL: Accuracy among unseen classes.
         S: Accuracy of seen classes among all, at the gamma in use.
         U: Of unseen classes.
@@ -192,6 +200,7 @@ class Calibration(_Part):
     caveats: list[str] = Field(alias="doubts")
     calibrator: Stacking | Gate = Field(discriminator="name")
     gamma: GammaChoice
+    confidence: Confidence | None = None
     ZSL: float
     S: float
     U: float

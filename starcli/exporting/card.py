@@ -23,13 +23,16 @@ UNKNOWN_LICENCE = (
 )
 
 
-def card_text(config: Config, evaluation: Evaluation, request: str | None) -> str:
+def card_text(
+    config: Config, evaluation: Evaluation, request: str | None, *, onnx: bool = False
+) -> str:
     """The card.
 
     Args:
         config: What the model is.
         evaluation: How good it is on the test clips of its data set.
         request: Where the recordings are requested, with their licence where it is known.
+        onnx: Whether there is an ONNX program.
     """
     facts = "\n".join(_yaml(_facts(config, evaluation)))
     sections = (
@@ -38,6 +41,7 @@ def card_text(config: Config, evaluation: Evaluation, request: str | None) -> st
         _results(config, evaluation),
         _origin(config, request),
         _use(config),
+        *([_onnx(config)] if onnx else []),
     )
     return f"---\n{facts}\n---\n\n" + "\n\n".join(sections) + "\n"
 
@@ -156,6 +160,18 @@ starcli predict RECORDINGS --run THIS-FOLDER
 It names other actions too, by `--actions "squat, juggle" --describer lexicon`, where the method
 takes them. `config.json` says what the tensors of `model.safetensors` mean; both are verified when
 they are read, and nothing is unpickled."""
+
+
+def _onnx(config: Config) -> str:
+    joints = config.layout["joints"]
+    assert isinstance(joints, list | tuple)
+    sizes = f"3, {config.frames}, {len(joints)}, {config.persons}"
+    return f"""## ONNX
+
+`model.onnx` scores without starcli: `clips` float32 [N, {sizes}], coordinates by frames, joints and
+persons, prepared as `config.json` says, and `texts` float32 [C, {len(config.facets)}, E], vectors
+of {", ".join(config.facets)} of any C actions, such as `text.vectors` of `model.safetensors`, give
+`scores` [N, C]. Every text is read as that of a new action; gamma is not taken off."""
 
 
 def _yaml(tree: object, indent: str = "") -> Iterator[str]:

@@ -18,13 +18,13 @@ from starcli.evaluation.calibrated_stacking import GammaChoice
 from starcli.evaluation.confidence import Confidence
 from starcli.settings.schema import TextSection
 from starcli.store.recipe_key import canonical
+from starcli.weights.exported import AGAIN, CONFIG, TENSORS, require_digest
 
 FORMAT = 2
 """Version of the folder; a later starcli reads earlier ones."""
-CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
-NAMES = (CONFIG, TENSORS, CARD)
-"""The files of a folder."""
-AGAIN = "copy the folder again, or make it again with: starcli export"
+CARD, ONNX = "README.md", "model.onnx"
+NAMES = (CONFIG, TENSORS, CARD, ONNX)
+"""The files of a folder, the last of which not all have."""
 
 
 class _Part(BaseModel):
@@ -117,7 +117,9 @@ class Config(_Part):
         epochs: Of the method's training, chosen likewise.
         variant: The method's open number, chosen likewise; None where it has none.
         warning: What every result must admit.
-        digests: SHA-256 of the tensors' file, and of the rest of this one as canonical JSON.
+        learned: Names of all that was learned from; empty in folders of format 1.
+        digests: SHA-256 of the tensors, of the ONNX program where there is one, and of the rest of
+            this file as canonical JSON.
     """
 
     format: int
@@ -149,20 +151,21 @@ class Config(_Part):
     epochs: int
     variant: float | None
     warning: str | None
+    learned: tuple[str, ...] = ()
     digests: dict[str, str] = {}
 
     def save(self, folder: Path) -> None:
-        """Write `config.json` beside the tensors, with the digests of both."""
-        content = self.model_dump(mode="json") | {
-            "digests": {TENSORS: files.digest(folder / TENSORS)}
-        }
+        """Write `config.json` beside the other files, with the digests of all."""
+        there = (name for name in (TENSORS, ONNX) if (folder / name).exists())
+        digests = {name: files.digest(folder / name) for name in there}
+        content = self.model_dump(mode="json") | {"digests": digests}
         content["digests"][CONFIG] = _seal(content)
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / CONFIG).write_text(text + "\n", "utf-8")
 
 
 def read_config(folder: Path) -> Config:
-    """What an exported folder says, which both its files are compared with.
+    """What an exported folder says, which its files are compared with.
 
     Raises:
         DataError: A file is missing or damaged, or of a newer version.
@@ -175,8 +178,10 @@ def read_config(folder: Path) -> Config:
     _require_format(content, path)
     digests = content["digests"] if isinstance(content.get("digests"), dict) else {}
     rest = {**content, "digests": {key: value for key, value in digests.items() if key != CONFIG}}
-    _require_digest(path, digests.get(CONFIG), _seal(rest))
-    _require_digest(folder / TENSORS, digests.get(TENSORS), files.digest(folder / TENSORS))
+    require_digest(path, digests.get(CONFIG), _seal(rest))
+    require_digest(folder / TENSORS, digests.get(TENSORS))
+    if (folder / ONNX).exists():
+        require_digest(folder / ONNX, digests.get(ONNX))
     try:
         return Config.model_validate(content)
     except ValidationError as error:
@@ -208,11 +213,6 @@ def _require_format(content: Any, path: Path) -> None:  # JSON of anybody
             "update starcli: pip install --upgrade starcli",
             file=path,
         )
-
-
-def _require_digest(path: Path, wanted: object, digest: str) -> None:
-    if digest != wanted:
-        raise DataError(f"is damaged: expected SHA-256 {wanted}, got {digest}", AGAIN, file=path)
 
 
 def _seal(content: Mapping[str, object]) -> str:

@@ -21,17 +21,20 @@ from starcli.exporting.config import (
     CARD,
     FORMAT,
     NAMES,
-    TENSORS,
+    ONNX,
     Config,
     DatasetFacts,
     PluginFacts,
 )
+from starcli.exporting.onnx import require_tools, save_onnx
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.stored import open_stored
 from starcli.report.document import evaluation_document
-from starcli.settings.resolve import PLUGIN_SECTIONS
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store.artifacts import Artifact, save_tensors
+from starcli.weights.exported import TENSORS
+from starcli.weights.matching import read_weights
 
 
 def export(
@@ -40,6 +43,7 @@ def export(
     folder: Path,
     *,
     half: bool = False,
+    onnx: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -50,44 +54,62 @@ def export(
         run: Its name.
         folder: The folder.
         half: Write tensors as float16: half the size, and scores that differ in the third digit.
+        onnx: Write the model as an ONNX program, too.
         overwrite: Replace an exported model that is there.
         progress: Told about every step.
 
     Raises:
-        UsageError: The folder is there.
+        UsageError: The folder is there, or the model cannot be written as ONNX.
+        MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
-    _require_free(folder, overwrite)
+    require_folder(folder, overwrite=overwrite)
+    if onnx:
+        require_tools()
     results, _ = pipeline.run_steps(experiment, "calibrate", progress)
     model = open_stored(experiment, run, progress)
     evaluation = evaluation_document(run, experiment, results)
     config = _config(experiment, results, model, evaluation)
 
     def write(draft: Path) -> None:
-        save_tensors(_tensors(model, half), draft / TENSORS, {"format": FORMAT, "run": run})
+        about = {"format": FORMAT, "run": run, **_trained_on(results["pretrain"])}
+        save_tensors(_tensors(model, half), draft / TENSORS, about)
+        if onnx:
+            save_onnx(model, draft / ONNX)
         config.save(draft)
-        text = card_text(config, evaluation, experiment.source.request)
+        text = card_text(config, evaluation, experiment.source.request, onnx=onnx)
         (draft / CARD).write_text(text, "utf-8")
 
     files.save_folder(folder, write, "DIR", replace=overwrite)
-    return [folder / name for name in NAMES]
+    return [folder / name for name in NAMES if name != ONNX or onnx]
 
 
-def _require_free(folder: Path, overwrite: bool) -> None:
-    """Refuse to write over anything but, where that is meant, an exported model."""
+def require_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to write over anything but, where that is meant, an exported model.
+
+    Args:
+        folder: The folder to be written.
+        overwrite: Whether an exported model may be replaced.
+
+    Raises:
+        UsageError: It is there, or holds something else.
+    """
     if not os.path.lexists(folder):
         return
     if not folder.is_dir() or folder.is_symlink():
         raise UsageError("is not a folder", "name another", file=folder)
-    if not overwrite:
-        raise UsageError(
-            "already exists", "replace it with --overwrite, or name another", file=folder
-        )
+    files.require_free(folder, overwrite=overwrite)
     others = sorted({path.name for path in folder.iterdir()} - {*NAMES})
     if others:
         raise UsageError(
             f"holds more than an exported model: {others[0]}", "name another", file=folder
         )
+
+
+def _trained_on(pretrained: Artifact) -> dict[str, object]:
+    """What the backbone learned from, for whoever takes its weights; nothing where nobody knows."""
+    trained_on = read_weights(pretrained.path / "data.safetensors").trained_on
+    return {} if trained_on is None else trained_on.document()
 
 
 def _tensors(model: TrainedModel, half: bool) -> dict[str, Tensor]:
@@ -144,6 +166,7 @@ def _config(
         epochs=evaluation.epochs,
         variant=evaluation.variant,
         warning=model.warning,
+        learned=tuple(model.learned),
     )
 
 

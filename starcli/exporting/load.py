@@ -31,22 +31,15 @@ from starcli.data import layouts
 from starcli.data.imported import About, without_clips
 from starcli.errors import DataError, IncompatibleError, MissingError, StarError, UsageError
 from starcli.experiment import Experiment
-from starcli.exporting.config import (
-    AGAIN,
-    CONFIG,
-    TENSORS,
-    Config,
-    PluginFacts,
-    first_fault,
-    read_config,
-)
+from starcli.exporting.config import Config, PluginFacts, first_fault, read_config
 from starcli.exporting.dataset import facts_only
+from starcli.exporting.pretrained import PretrainedModel
 from starcli.prediction.actions import DESCRIBE, Actions, Described, embed_actions
-from starcli.prediction.model import TrainedModel
-from starcli.settings.resolve import PLUGIN_SECTIONS, Loaded, load_recorded
-from starcli.settings.schema import RunSection
+from starcli.settings.resolve import Loaded, load_recorded
+from starcli.settings.schema import PLUGIN_SECTIONS, RunSection
 from starcli.training.device import choose
 from starcli.training.seeds import derive
+from starcli.weights.exported import AGAIN, CONFIG, TENSORS
 
 NAMES = "names"
 """A describer that is always there."""
@@ -61,7 +54,7 @@ NOT_CALIBRATED = (
 N = TypeVar("N", bound=Network)
 
 
-def open_exported(folder: Path, device: str = "auto") -> TrainedModel:
+def open_exported(folder: Path, device: str = "auto") -> PretrainedModel:
     """The model of an exported folder.
 
     Args:
@@ -90,14 +83,15 @@ class _Folder:
     config: Config
     device: torch.device
 
-    def model(self) -> TrainedModel:
+    def model(self) -> PretrainedModel:
         config, tensors, sure = self.config, self._tensors(), self.config.confidence
         layout = layouts.parse(config.layout, self.path / CONFIG)
         source, notes = self._source(layout)
         notes += [] if sure else [NOT_CALIBRATED]
         bank = TextBank(config.classes, config.facets, tensors["text.vectors"])
         backbone = self._backbone(layout, tensors)
-        return TrainedModel(
+        return PretrainedModel(
+            folder=self.path.absolute(),
             name=config.run,
             source=source,
             normalise=config.normalise,
@@ -118,6 +112,7 @@ class _Folder:
             warning=config.warning,
             device=self.device,
             describe=_Describer(self, layout, bank),
+            learned=config.learned or [config.classes[c] for c in config.seen],
             notes=notes,
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from starcli.errors import UsageError
 from starcli.evaluation.report import Evaluation
-from starcli.figures.style import admit, label
+from starcli.figures.style import COLOURS, admit, label
 from starcli.settings.schema import DatasetSection
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ FEW = 12
 """Up to so many classes, cells are wide and numbers large."""
 MANY = 60
 """From more classes on, cells are too small for numbers."""
+PAIRS, PAIRS_WIDTH = 10, 2.5
+"""Most confused pairs that are shown, and inches of their bars."""
 Shares = list[list[float | None]]
 """A row per true class, which sums to 1; null for a class without test clips."""
 
@@ -36,6 +38,15 @@ class RunConfusion(TypedDict):
     confusion: Shares
 
 
+class Pair(TypedDict):
+    """How many of the clips of a class are taken for another."""
+
+    true: str
+    named: str
+    clips: int
+    of: int
+
+
 class AllConfusion(TypedDict):
     """Which of all classes a run takes for one another; the first `seen` of `classes` are seen."""
 
@@ -45,13 +56,16 @@ class AllConfusion(TypedDict):
     S: float
     U: float
     H: float
+    clips: list[int]
     confusion: Shares
+    pairs: list[Pair]
 
 
 class Numbers(TypedDict):
     """What the figure shows: the unseen classes, and of a single run all classes too."""
 
     classes: list[str]
+    clips: list[int]
     runs: list[RunConfusion]
     all: NotRequired[AllConfusion]
 
@@ -111,6 +125,7 @@ def numbers(runs: Sequence[Evaluation]) -> Numbers:
     classes = runs[0].classes
     shown = Numbers(
         classes=[classes.names[c] for c in classes.unseen],
+        clips=[sum(runs[0].zsl.confusion[c]) for c in classes.unseen],
         runs=[
             RunConfusion(
                 run=each.run,
@@ -137,8 +152,27 @@ def _of_all(run: Evaluation) -> AllConfusion:
         "S": gzsl.seen_accuracy,
         "U": gzsl.unseen_accuracy,
         "H": gzsl.harmonic_mean,
+        "clips": [sum(gzsl.confusion[c]) for c in ids],
         "confusion": _shares(gzsl.confusion, ids),
+        "pairs": most_confused(gzsl.confusion, classes.names),
     }
+
+
+def most_confused(counts: Sequence[Sequence[int]], names: Sequence[str]) -> list[Pair]:
+    """The pairs of classes that are most often taken one for the other, the most frequent first.
+
+    Args:
+        counts: Clips [C, C] of each true class, by the class that they were taken for.
+        names: The classes.
+    """
+    pairs = [
+        Pair(true=names[true], named=names[named], clips=count, of=sum(row))
+        for true, row in enumerate(counts)
+        for named, count in enumerate(row)
+        if true != named and count
+    ]
+    pairs.sort(key=lambda pair: (-pair["clips"], pair["of"], pair["true"], pair["named"]))
+    return pairs[:PAIRS]
 
 
 def _shares(counts: Sequence[Sequence[int]], chosen: Sequence[int]) -> Shares:
@@ -147,9 +181,10 @@ def _shares(counts: Sequence[Sequence[int]], chosen: Sequence[int]) -> Shares:
 
 
 def draw(numbers: Numbers) -> Figure:
-    """Two matrices side by side, in percent of each true class.
+    """Two matrices side by side, in percent of each true class, whose number of clips it says.
 
-    Of two runs those among unseen classes; of one run that and the one among all classes.
+    Of two runs those among unseen classes; of one run that and the one among all classes, with
+    bars of the pairs that are most often confused.
 
     Args:
         numbers: What it shows.
@@ -158,7 +193,7 @@ def draw(numbers: Numbers) -> Figure:
 
     panels = [
         (
-            numbers["classes"],
+            _counted(numbers["classes"], numbers["clips"]),
             run["confusion"],
             f"{run['method']}, ZSL {100 * run['ZSL']:.1f} %\n{run['run']}",
         )
@@ -170,24 +205,47 @@ def draw(numbers: Numbers) -> Figure:
         measured = ", ".join(f"{short} {100 * value:.1f} %" for short, value in values)
         last = f"the {len(numbers['classes'])} unseen classes last"
         title = f"{measured} at gamma {every['gamma']:.3f}\n{last}"
-        panels.append((every["classes"], every["confusion"], title))
+        panels.append((_counted(every["classes"], every["clips"]), every["confusion"], title))
     sizes = [_side(len(names)) for names, *_ in panels]
-    figure = Figure(figsize=(sum(sizes) + 4.6, max(sizes) + 3), layout="constrained")
-    grid = figure.subplots(1, 2, width_ratios=sizes)
-    for axes, (names, shares, title) in zip(grid, panels, strict=True):
-        image = _draw_matrix(axes, shares, [label(name) for name in names])
+    widths = [*sizes, PAIRS_WIDTH] if every else sizes
+    names_width = 7.4 if every else 4.6
+    figure = Figure(figsize=(sum(widths) + names_width, max(sizes) + 3), layout="constrained")
+    grid = figure.subplots(1, len(widths), width_ratios=widths)
+    for axes, (names, shares, title) in zip(grid, panels, strict=False):
+        image = _draw_matrix(axes, shares, names)
         axes.set_title(title)
     if every:
         _part(grid[1], every["seen"])
         grid[0].set_xlabel("named as, among unseen classes")
         grid[1].set_xlabel("named as, among all classes")
+        _draw_pairs(grid[2], every["pairs"])
     else:
         grid[1].set_yticklabels([])
-    grid[0].set_ylabel("true class")
-    bar = figure.colorbar(image, ax=grid, shrink=0.8, aspect=30, pad=0.01)
+    grid[0].set_ylabel("true class (clips)")
+    bar = figure.colorbar(image, ax=grid[:2], shrink=0.8, aspect=30, pad=0.01)
     bar.set_label("% of the class's clips")
     admit(figure, {run["run"]: run["warning"] for run in numbers["runs"]})
     return figure
+
+
+def _counted(names: Sequence[str], clips: Sequence[int]) -> list[tuple[str, int]]:
+    return [(label(name), count) for name, count in zip(names, clips, strict=True)]
+
+
+def _draw_pairs(axes: Axes, pairs: Sequence[Pair]) -> None:
+    """Bars of the most confused pairs, the most frequent above, with their clips."""
+    from matplotlib.ticker import MaxNLocator
+
+    places = range(len(pairs))
+    axes.barh(places, [pair["clips"] for pair in pairs], height=0.5, color=COLOURS[0])
+    names = [f"{label(pair['true'])}\n→ {label(pair['named'])}" for pair in pairs]
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    for place, pair in zip(places, pairs, strict=True):
+        axes.text(pair["clips"], place, f" {pair['clips']} of {pair['of']}", va="center")
+    axes.set(xlabel="clips", title="most often confused, among all classes")
+    axes.margins(x=0.25)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
 
 
 def _side(count: int) -> float:
@@ -201,16 +259,17 @@ def _part(axes: Axes, seen: int) -> None:
         line(seen - 0.5, color="black", linewidth=1)
 
 
-def _draw_matrix(axes: Axes, shares: Shares, names: Sequence[str]) -> AxesImage:
+def _draw_matrix(axes: Axes, shares: Shares, classes: Sequence[tuple[str, int]]) -> AxesImage:
     """One matrix; a class without clips is grey, a share that rounds to nothing is left empty."""
     from matplotlib import colormaps
 
     percent = 100 * np.array(shares, dtype=float)
     colours = colormaps["Blues"].with_extremes(bad="0.85")
     image = axes.imshow(percent, cmap=colours, vmin=0, vmax=100)
+    names = [name for name, _ in classes]
     places, size = range(len(names)), 8 if len(names) <= FEW else 7 if len(names) <= MANY else 5
     axes.set_xticks(places, names, rotation=90, fontsize=size + 1)
-    axes.set_yticks(places, names, fontsize=size + 1)
+    axes.set_yticks(places, [f"{name} ({count})" for name, count in classes], fontsize=size + 1)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     axes.set_xlabel("named as")

@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from starcli.files import save_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart with any kind of colour vision (Okabe and Ito, 2008), without the yellow, which is
@@ -27,8 +29,10 @@ STYLE: Mapping[Any, object] = {  # whose keys are literals that matplotlib does 
     "savefig.bbox": "tight",
     "text.parse_math": False,  # names are shown as they are
     "svg.hashsalt": "starcli",  # else the ids in the file are different each time
+    "svg.fonttype": "none",  # text that can be searched and edited
+    "pdf.fonttype": 42,  # TrueType, embedded: journals refuse the default's bitmaps of letters
 }
-METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Kind of a file -> what must not be in it, so that equal figures are equal files."""
 
 
@@ -41,6 +45,8 @@ BELOW: _Place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
 """Place of a legend below the figure, which grows by that."""
 LONGEST = 44
 """Letters of a name that is shown whole."""
+SHORTEST = 8
+"""Letters of a line that is not broken further."""
 FEW = 4
 """So many runs are not named one by one."""
 
@@ -50,7 +56,7 @@ def save(draw: Callable[[], Figure], *paths: Path) -> str:
 
     Args:
         draw: Draws it; the style holds only inside.
-        paths: The files, `.png` or `.svg`.
+        paths: The files, `.png`, `.svg` or `.pdf`.
 
     Returns:
         The characters of its texts that the font lacks, which are drawn as boxes.
@@ -63,11 +69,33 @@ def save(draw: Callable[[], Figure], *paths: Path) -> str:
     with matplotlib.rc_context(dict(STYLE)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure = draw()
+        fit_titles(figure)
         for path in paths:
             kind = path.suffix[1:]
             write = partial(figure.savefig, format=kind, metadata=METADATA[kind])
             save_whole(path, write, option="--out")
         return _lacking(figure)
+
+
+def fit_titles(figure: Figure) -> None:
+    """Break titles that are wider than what they stand above, so that none reaches into another.
+
+    Args:
+        figure: The figure.
+    """
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        _fit(axes.title, axes.get_window_extent().width)
+    for text in figure.texts:
+        _fit(text, figure.bbox.width)
+
+
+def _fit(title: Text, room: float) -> None:
+    """Break the lines of a text where they are wider than the room there is."""
+    width, lines = title.get_window_extent().width, title.get_text().split("\n")
+    if width > room:
+        letters = max(SHORTEST, int(max(map(len, lines)) * room / width))
+        title.set_text("\n".join(part for line in lines for part in wrap(line, letters) or [""]))
 
 
 def _lacking(figure: Figure) -> str:

@@ -165,9 +165,12 @@ class Star(StarFacts, nn.Module):
         texts = self.part_vectors[:, classes]
         if prompted and "spp" not in self.settings.ablate:
             texts = texts + self.part_prompts[:, classes]
+        return self._projected(texts, self.name_vectors[classes])
+
+    def _projected(self, texts: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
+        """Texts in the shared space: [K, C', E] and [C', E] -> [K, C', m] and [C', m]."""
         parts = zip(self.part_projectors, texts, strict=True)
-        names: Tensor = self.name_projector(self.name_vectors[classes])
-        return torch.stack([project(text) for project, text in parts]), names
+        return torch.stack([project(text) for project, text in parts]), self.name_projector(names)
 
     def skeleton_features(self, tokens: Tensor, *, prompted: bool) -> Tensor:
         """Features of clips, summed over the parts: joint tokens [B, L, V, D] -> [B, W].
@@ -324,19 +327,29 @@ class Star(StarFacts, nn.Module):
         """Score with this share of the parts from now on."""
         self.share.fill_(variant)
 
+    @torch.no_grad()
     def score(self, tokens: Tensor) -> Tensor:
         """Scores of all classes, from which eq. 9 subtracts gamma: [B, L, V, D] -> [B, C]."""
-        return self._mixed(tokens, [self.share])[0]
-
-    def score_variants(self, tokens: Tensor) -> Tensor:
-        """`score` with each of the `variants`: [B, L, V, D] -> [R, B, C]."""
-        return self._mixed(tokens, [torch.full_like(self.share, v) for v in self.variants])
+        return self._mixed(tokens, self.semantic(self._all_classes()), [self.share])[0]
 
     @torch.no_grad()
-    def _mixed(self, tokens: Tensor, shares: Sequence[Tensor]) -> Tensor:
+    def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] and texts [C, F, E], read without prompts -> scores [B, C]."""
+        projected = self._projected(texts[:, 1:].transpose(0, 1), texts[:, 0])
+        return self._mixed(tokens, projected, [self.share])[0]
+
+    @torch.no_grad()
+    def score_variants(self, tokens: Tensor) -> Tensor:
+        """`score` with each of the `variants`: [B, L, V, D] -> [R, B, C]."""
+        shares = [torch.full_like(self.share, v) for v in self.variants]
+        return self._mixed(tokens, self.semantic(self._all_classes()), shares)
+
+    def _mixed(
+        self, tokens: Tensor, projected: tuple[Tensor, Tensor], shares: Sequence[Tensor]
+    ) -> Tensor:
         """(1 - share) global score + share of the parts' mean score, for every share."""
         kind, visual = self.settings.similarity, self.visual(tokens)
-        parts, names = self.semantic(self._all_classes())
+        parts, names = projected
         by_name = similarity(visual.sum(0), names, kind)
         by_part = similarity(visual, parts, kind).mean(0)
         return torch.stack([by_name.lerp(by_part, share) for share in shares])

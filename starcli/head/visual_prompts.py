@@ -96,8 +96,10 @@ class VisualPrompts(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens of the part [B, S, D] -> F_v^e [B, m]."""
         products = self._products()
-        size = SLICE if tokens.device.type == "cpu" else len(tokens)
-        return torch.cat([self._attend(some, products) for some in torch.split(tokens, size)])
+        whole = tokens.device.type != "cpu" or torch.compiler.is_exporting()
+        if whole:
+            return self._attend(tokens, products)
+        return torch.cat([self._attend(some, products) for some in torch.split(tokens, SLICE)])
 
     def _attend(self, tokens: Tensor, products: PrecomputedProducts) -> Tensor:
         batch, steps, heads = *tokens.shape[:2], self.heads
@@ -126,7 +128,7 @@ class VisualPrompts(nn.Module):
 
     def _products(self) -> PrecomputedProducts:
         """`precompute`, at inference only after the weights have changed."""
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_exporting():
             return self.precompute()
         state = [(p.data_ptr(), p._version) for p in self.parameters()]
         if self._kept is None or self._kept[0] != state:

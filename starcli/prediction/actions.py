@@ -10,16 +10,16 @@ from typing import NamedTuple
 from starcli import pipeline
 from starcli.class_names import find_class, spelled, split_names
 from starcli.contracts import ExtendableMethod, Progress, TextBank, silent
-from starcli.data.importing.options import doubtful, refuse_alike
+from starcli.data.importing.options import Named, doubtful, refuse_alike
 from starcli.errors import DataError, MissingError, UsageError
 from starcli.experiment import Experiment
 from starcli.files import text
 from starcli.settings.resolve import Loaded
+from starcli.stages.describe import LEXICON, compare_meaning
 from starcli.stages.embed import open_bank
 from starcli.text import descriptions
+from starcli.text.vocabulary import LONGEST, PLACE
 
-LEXICON = "lexicon"
-"""What describes actions that the run's own describer does not know."""
 DESCRIBE = (
     "describe them in a file, as starcli describe writes it, for --actions FILE.json, or name "
     "another --describer, such as names"
@@ -60,21 +60,34 @@ def read_actions(given: str | Path | Sequence[str], known: Sequence[str] = ()) -
         known: Names that may have commas in them.
 
     Raises:
-        DataError: The file cannot be read, or a name is empty or a duplicate.
+        DataError: The file cannot be read, or a name is empty, a duplicate or too long.
     """
     if isinstance(given, str):
         is_file = given.lower().endswith((".json", ".txt"))
         given = Path(given) if is_file else split_names(given, known)
     if not isinstance(given, Path):
-        refuse_alike((name, Path("--actions"), None) for name in given)
+        _refuse([(name, Path(PLACE), None) for name in given])
         return Actions(tuple(given))
     if given.suffix.lower() == ".json":
         names = tuple(descriptions.read(given))
-        refuse_alike((name, given, None) for name in names)
+        _refuse([(name, given, None) for name in names])
         return Actions(names, given)
     lines = [line.strip() for line in text(given).rstrip().split("\n")]
-    refuse_alike((name, given, line) for line, name in enumerate(lines, start=1))
+    _refuse([(name, given, line) for line, name in enumerate(lines, start=1)])
     return Actions(tuple(lines))
+
+
+def _refuse(named: Sequence[Named]) -> None:
+    """Refuse names that are empty, alike, or no names by their length."""
+    refuse_alike(named, "action")
+    for name, path, line in named:
+        if len(name) > LONGEST:
+            raise DataError(
+                f"an action's name has {len(name):,} characters, more than {LONGEST}",
+                "name it in a few words; sentences go into a .json: see describe --schema",
+                file=path,
+                line=line,
+            )
 
 
 def unknown(actions: Actions, classes: Sequence[str]) -> Actions | None:
@@ -106,6 +119,7 @@ def embed_actions(
         loaded = loaded.choosing("describer", "file", path=str(actions.texts))
     elif describer is not None and describer != own:
         loaded = loaded.choosing("describer", describer)
+        loaded = compare_meaning(loaded) if describer == LEXICON else loaded
     experiment = Experiment(loaded, actions=actions.names)
     try:
         pipeline.run_steps(experiment, "describe", progress)

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starcli.errors import MissingError, UsageError, one_line
-from starcli.files import require_free, save_text, save_whole
+from starcli.errors import MissingError, one_line
+from starcli.files import require_file, save_text, save_whole
 from starcli.prediction.events import Event, json_line
 
 if TYPE_CHECKING:
@@ -122,11 +122,16 @@ def require_writable(file: Path, option: str = "--out", *, overwrite: bool) -> N
         UsageError: Its ending says no form, it is a folder, or it is there.
         MissingError: The package that writes the form is not installed.
     """
-    require_free(file, ENDINGS, option, overwrite=overwrite)
+    require_file(file, ENDINGS, option, overwrite=overwrite)
     if file.suffix.lower() == ELAN and find_spec("pympi") is None:
         raise MissingError(
             "writing .eaf needs the package pympi-ling", "pip install 'starcli[elan]'"
         )
+
+
+def is_of_one(file: Path) -> bool:
+    """Whether a file's form has the times of one recording alone."""
+    return file.suffix.lower() in ONE_RECORDING
 
 
 def save(file: Path, events: Sequence[FoundEvent], option: str = "--out") -> None:
@@ -138,17 +143,9 @@ def save(file: Path, events: Sequence[FoundEvent], option: str = "--out") -> Non
         option: What names the file.
 
     Raises:
-        UsageError: The form is of one recording, and there are several.
         OutputError: The file cannot be written.
     """
     form = file.suffix.lower()
-    clips = list(dict.fromkeys(event["clip"] for event in events))
-    if form in ONE_RECORDING and len(clips) > 1:
-        raise UsageError(
-            f"{form} has the times of one recording, there are {len(clips)}",
-            f"name one of them, or {option} with .jsonl or .csv",
-            file=file,
-        )
     if form in TEXTS:
         save_text(file, TEXTS[form](events), option)
     else:

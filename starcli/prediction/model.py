@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import Tensor
@@ -16,11 +17,16 @@ from starcli.contracts import (
     Normalisation,
     Progress,
     TextBank,
+    silent,
 )
 from starcli.data.clips import ClipSet
 from starcli.data.views import Views
 from starcli.prediction.actions import Actions, Described
 from starcli.stages.extract import encode_clips
+
+if TYPE_CHECKING:
+    from starcli.prediction.answer import Predicted, Recordings
+    from starcli.prediction.question import Question
 
 Describe = Callable[[Actions, str | None, Progress], Described]
 """Describes and encodes actions by a describer; None for the one that the run had."""
@@ -52,6 +58,7 @@ class TrainedModel:
         warning: What every result must admit, in one line.
         device: Where to compute.
         describe: Gives further actions a text bank.
+        learned: Names of all that it learned from, classes and made-up movements.
         notes: What to beware of, a line each.
     """
 
@@ -75,6 +82,7 @@ class TrainedModel:
     warning: str | None
     device: torch.device
     describe: Describe
+    learned: Sequence[str] = field(default=())
     notes: Sequence[str] = field(default=())
 
     def encode(self, clips: ClipSet) -> Tensor:
@@ -82,3 +90,23 @@ class TrainedModel:
         layout, every = self.source.layout, range(len(clips.places))
         views = Views(clips, layout, self.frames, self.crop, self.modality)
         return encode_clips(self.backbone, views.plain, clips, every, self.batch, self.device)
+
+    def predict(
+        self, recordings: Recordings, *, progress: Progress = silent, **question: Unpack[Question]
+    ) -> Predicted:
+        """What is done in recordings: `model.predict(array, actions=["squat", "wave"])`.
+
+        Threads may share the model. The texts of new actions are made once, and then remembered.
+
+        Args:
+            recordings: Arrays of joints and files, one or several, as `starcli.predict` reads them.
+            progress: Told about every step.
+            **question: The other options of `starcli.predict`, such as `layout`, `up` and `unit`.
+
+        Raises:
+            DataError: No recording could be read.
+            UsageError: The method names only the classes that it was trained with.
+        """
+        from starcli.prediction.answer import answer
+
+        return answer(self, recordings, question, progress)

@@ -23,6 +23,7 @@ from starcli.evaluation.metrics import require_finite
 from starcli.prediction.actions import Actions, extend, unknown
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.reader import Array, Form, Incoming, Reader
+from starcli.prediction.told import Told, told_of
 
 Among = Literal["all", "seen", "unseen"]
 
@@ -34,18 +35,36 @@ class Candidate(TypedDict):
     role: str
 
 
+class ToldCandidate(Candidate, Told):
+    """A candidate, and what the model was told of it."""
+
+
 class Action(Candidate):
-    """What a clip is named, with its score."""
+    """What a clip is named, with its score, and how likely it is of all candidates."""
 
     score: float
+    probability: float
 
 
-class Prediction(TypedDict):
-    """What a clip was named, the best first."""
+class Answer(TypedDict):
+    """What a clip is named, the best first.
+
+    Args:
+        actions: The best candidates; empty where it is of nobody who does anything.
+        margin: How much likelier the first candidate is than the second.
+        none: Why it is none of these; None where it is the first.
+    """
+
+    actions: list[Action]
+    margin: float
+    none: str | None
+
+
+class Prediction(Answer):
+    """What a clip of a file was named."""
 
     file: str
     clip: str
-    actions: list[Action]
 
 
 class Predictor:
@@ -110,9 +129,16 @@ class Predictor:
             return "new"
         return "unseen" if candidate in self.model.unseen else "seen"
 
-    def described(self) -> list[Candidate]:
-        """Name and role of every candidate."""
-        return [{"name": self.names[c], "role": self.role(c)} for c in self.candidates]
+    def described(self) -> list[ToldCandidate]:
+        """Every candidate, with what the model was told of it, recorded or made up."""
+        return [
+            {
+                "name": self.names[c],
+                "role": self.role(c),
+                **told_of(self.names[c], self.model.learned),
+            }
+            for c in self.candidates
+        ]
 
     @torch.inference_mode()
     def scores(self, clips: Sequence[Incoming]) -> Tensor:
@@ -124,7 +150,7 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        tokens = self.model.encode(_clip_set(clips, self.model.persons))
+        tokens = self.model.encode(clip_set(clips, self.model.persons))
         scores: Tensor = self.method.score(tokens.float().to(self.model.device)).cpu()
         require_finite(scores.double().numpy(), [clip.name for clip in clips])
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
@@ -159,15 +185,28 @@ class Predictor:
     def _shares(self, scores: Tensor) -> Tensor:
         return (scores / self.model.temperature).softmax(dim=1)
 
-    def best(self, clips: Sequence[Incoming], top: int) -> Iterator[list[Action]]:
-        """For each clip its best candidates: name, role, score; of equal ones the first first."""
+    def answers(self, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
+        """For each clip its best candidates; of equal ones the first first."""
         scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)
-        for row, ranks in zip(scores[:, :top].tolist(), order[:, :top].tolist(), strict=True):
+        shares = self._shares(scores).tolist()
+        rows = zip(scores.tolist(), shares, order[:, :top].tolist(), strict=True)
+        for own, likely, ranks in rows:
             chosen = [self.candidates[rank] for rank in ranks]
-            yield [
-                {"name": self.names[c], "role": self.role(c), "score": score}
-                for c, score in zip(chosen, row, strict=True)
+            actions: list[Action] = [
+                {"name": self.names[c], "role": self.role(c), "score": score, "probability": p}
+                for c, score, p in zip(chosen, own[:top], likely[:top], strict=True)
             ]
+            margin = likely[0] - likely[1]
+            yield {"actions": actions, "margin": margin, "none": self._too_low(own[0])}
+
+    def _too_low(self, best: float) -> str | None:
+        """Why a clip with this best score is of no candidate; None where it is of one."""
+        threshold = self.model.threshold
+        if threshold is None or best >= threshold:
+            return None
+        return (
+            f"the best score is {best:.3f}, and clips of a candidate have {threshold:.3f} or more"
+        )
 
 
 class Predictions(NamedTuple):
@@ -175,7 +214,7 @@ class Predictions(NamedTuple):
 
     Args:
         clips: For each clip `file`, `clip` and `actions`, the best first.
-        bad: What could not be read, or contradicts a body.
+        bad: What could not be read.
         warnings: What was done to recordings by rule, and what is doubtful in some, a line each.
     """
 
@@ -212,16 +251,30 @@ def predict(
     bad: list[StarError] = []
     clips = _good(reader, recordings, bad)
     while batch := list(islice(clips, model.batch)):
-        for clip, actions in zip(batch, predictor.best(batch, top), strict=True):
-            prediction: Prediction = {"file": clip.file, "clip": clip.name, "actions": actions}
+        for clip, answer in zip(batch, _answers(predictor, batch, top), strict=True):
+            prediction: Prediction = {"file": clip.file, "clip": clip.name, **answer}
             named.append((replace(clip, joints=clip.joints[:0]), prediction))
         progress.update("predict", len(named), 0)
-    warnings = [*reader.warnings, *_sound([clip for clip, _ in named], bad)]
-    refused = {error.file for error in bad}
-    predictions = [prediction for clip, prediction in named if clip.name not in refused]
-    if not predictions:
+    if not named:
         raise nothing(bad)
-    return Predictions(predictions, bad, warnings)
+    sound, refused = _sound([clip for clip, _ in named])
+    predictions: list[Prediction] = [
+        {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
+        for clip, prediction in named
+    ]
+    return Predictions(predictions, bad, [*reader.warnings, *sound])
+
+
+def _answers(predictor: Predictor, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
+    """What clips are named; those of nobody are not scored."""
+    possible = [clip for clip in clips if clip.impossible is None]
+    answers = predictor.answers(possible, top) if possible else iter(())
+    for clip in clips:
+        yield next(answers) if clip.impossible is None else _nobody(clip.impossible)
+
+
+def _nobody(reason: str) -> Answer:
+    return {"actions": [], "margin": 0.0, "none": reason}
 
 
 def _good(
@@ -241,21 +294,24 @@ def _good(
                 yield clip
 
 
-def _sound(clips: Sequence[Incoming], bad: list[StarError]) -> list[str]:
+def _sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
     """What was done to clips by rule, and what contradicts a body in some.
 
-    Those of a format and layout of which most contradict a body are added to the bad ones.
+    Returns:
+        A line each; and by the name of a clip why it is none, of a format and layout of which most
+        contradict a body.
     """
     formats: dict[tuple[str, str], list[Known]] = {}
     for known in (clip.known for clip in clips if clip.known):
         formats.setdefault((known.format, known.facts.layout), []).append(known)
-    warnings = []
+    warnings: list[str] = []
+    refused: dict[str, str] = {}
     for alike in formats.values():
         try:
             warnings += inspection.notes(alike, []) + inspection.contradictions(alike)
         except DataError as error:
-            bad += [DataError(error.message, error.fix, file=known.entry.name) for known in alike]
-    return warnings
+            refused |= {known.entry.name: f"{error.message}: {error.fix}" for known in alike}
+    return warnings, refused
 
 
 def nothing(bad: Sequence[StarError]) -> StarError:
@@ -267,7 +323,7 @@ def nothing(bad: Sequence[StarError]) -> StarError:
     return first
 
 
-def _clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
+def clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:
     """Clips in memory as `prepare` has them on disk."""
     count = len(clips)
     index = ClipIndex([clip.name for clip in clips], [0] * count, {}, [""] * count)

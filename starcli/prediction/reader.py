@@ -27,7 +27,7 @@ from starcli.contracts import (
 )
 from starcli.data.body_frame import is_hip_centred
 from starcli.data.imported import Imported
-from starcli.data.importing import inspection, reading, sources
+from starcli.data.importing import checks, reading, sources
 from starcli.data.importing.conversion import Meaning
 from starcli.data.importing.index import Entry
 from starcli.data.importing.inspection import Known
@@ -89,14 +89,16 @@ class Incoming:
     Args:
         file: The file, folder or zip that was given.
         name: What tells it from the other clips there.
-        joints: [frames, M, V, 3], metres, normalised.
+        joints: [frames, M, V, 3], metres, normalised; as far as may be where it is impossible.
         known: What its file says of it; None where the data set read it.
+        impossible: Why it is of nobody who does anything; None where it may be of somebody.
     """
 
     file: str
     name: str
     joints: Joints
     known: Known | None = None
+    impossible: str | None = None
 
 
 @dataclass
@@ -347,8 +349,10 @@ class Reader:
             )
         known = _renamed(Known.of(clip), name)
         try:
-            joints = _checked(clip.joints, source.layout, known)
+            joints = checked(clip.joints, source.layout, name)
         except DataError as error:
+            if impossible := checks.impossible(facts):
+                return Incoming(str(place), name, clip.joints, known, impossible)
             return error
         wanted = source.fps if isinstance(source, KnownRate) else None
         if times is None:
@@ -373,23 +377,18 @@ class Reader:
                 file=name,
             )
         joints = joints[:, : self.persons]
+        layout = self.source.layout
+        impossible = checks.impossible(known.facts) if known else None
         try:
             for each in self.normalise:
-                if each == "floor" and is_hip_centred(joints, self.source.layout):
+                if each == "floor" and is_hip_centred(joints, layout):
                     line = "is centred on the hips: its lower ankle was put on the floor"
                     self._warn([f"{name}: {line}"])
-                joints = NORMALISATIONS[each](joints, self.source.layout)
+                joints = NORMALISATIONS[each](joints, layout)
         except DataError as error:
-            return error
-        return Incoming(str(place), name, joints, known)
-
-
-def _checked(joints: Joints, layout: Layout, known: Known) -> Joints:
-    try:
-        return checked(joints, layout, known.entry.name)
-    except DataError:
-        inspection.contradictions([known])  # which knows more of why
-        raise
+            if not impossible:
+                return error
+        return Incoming(str(place), name, joints, known, impossible)
 
 
 def _is_file_of(place: Path, suffix: str) -> bool:

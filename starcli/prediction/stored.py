@@ -14,6 +14,7 @@ from starcli.evaluation.model_selection import select_model
 from starcli.experiment import Experiment
 from starcli.prediction.actions import embed_actions
 from starcli.prediction.model import TrainedModel
+from starcli.prediction.told import learned_names
 from starcli.report import document
 from starcli.stages.embed import open_bank
 from starcli.stages.evaluate import open_method
@@ -56,14 +57,28 @@ def open_stored(experiment: Experiment, name: str, progress: Progress = silent) 
         warning=document.warning(experiment, results),
         device=experiment.device,
         describe=partial(embed_actions, experiment.loaded),
+        learned=_learned(experiment, results["pretrain"]),
     )
+
+
+def _learned(experiment: Experiment, pretrained: Artifact) -> tuple[str, ...]:
+    """Names of the seen classes, and of the movements that a teacher made up."""
+    taught = pretrained.summary.get("teacher")
+    left_out = () if taught is None or taught["told"] else taught["near"]
+    seen = (experiment.source.classes[c] for c in experiment.seen)
+    return learned_names(seen, experiment.teacher, left_out)
 
 
 def _calibrated(
     experiment: Experiment, results: Mapping[str, Artifact]
 ) -> tuple[float, Confidence]:
-    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too."""
+    """Gamma and what goes with it, as `calibrate` finds them, which scores test clips too.
+
+    Where no class is unseen there is nothing to choose them on: no gamma, scores as they are.
+    """
+    false_alarms = experiment.settings.calibrate.false_alarms
+    if not experiment.folds:
+        return 0.0, Confidence(temperature=1, threshold=None, false_alarms=false_alarms)
     nested = select_model([results[f"train/{role}"] for role in experiment.folds])
     gamma = calibrated_stacking.fit(nested.scored)[0].gamma
-    false_alarms = experiment.settings.calibrate.false_alarms
     return gamma, confidence.fit(nested.scored, gamma, false_alarms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -73,7 +73,7 @@ class Stream:
         Raises:
             FrameError: Nothing can be made of it, and the stream goes on without it.
             DataError: The frames so far contradict a body.
-            UsageError: A window has less than two frames.
+            UsageError: A window has too few frames.
             NumericalError: A score is not finite.
         """
         return self.see(seen(frame, self._layout))
@@ -100,7 +100,7 @@ class Stream:
 
         Raises:
             DataError: The frames contradict a body.
-            UsageError: A window has less than two frames.
+            UsageError: A window has too few frames.
         """
         if len(self._early) < EARLY:
             self._require_frames()
@@ -149,7 +149,7 @@ class Stream:
                 self._require_frames()
 
     def _require_frames(self) -> None:
-        """Refuse windows of less than two frames."""
+        """Refuse windows of too few frames."""
         interval = float(np.median(np.diff(self._early))) if len(self._early) > 1 else 0.0
         if LEAST * interval > self._plan.window + SAME:
             raise UsageError(
@@ -181,12 +181,19 @@ class Stream:
         good = [(each, start, clip) for each, start, clip in clips if clip]
         if not good:
             return []
-        rows = self._predictor.sure([clip for *_, clip in good]).tolist()
+        rows = self._rows([clip for *_, clip in good])
         return [
             event
             for (each, start, _), row in zip(good, rows, strict=True)
             for event in each.step(start, row)
         ]
+
+    def _rows(self, clips: Sequence[Incoming]) -> list[list[float]]:
+        """Probabilities of the candidates for each clip; those of nobody are not scored."""
+        possible = [clip for clip in clips if clip.impossible is None]
+        scored = iter(self._predictor.sure(possible).tolist() if possible else ())
+        none = [0.0] * len(self._names)
+        return [next(scored) if clip.impossible is None else none for clip in clips]
 
     def _clip(self, window: Window) -> Incoming | None:
         """A window as a clip; None, and a warning, where nothing can be made of it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from starcli.contracts import Progress, silent
-from starcli.errors import DataError, StarError
+from starcli.errors import DataError, StarError, UsageError
 from starcli.prediction.events import Event, Plan
 from starcli.prediction.predictor import Predictor, nothing
 from starcli.prediction.reader import Form, Reader, Recorded
@@ -44,6 +44,8 @@ def timeline(
     recordings: Iterable[Path],
     form: Form | None = None,
     progress: Progress = silent,
+    *,
+    alone: bool = False,
 ) -> Timeline:
     """The events of recordings, of which one window is in memory beside the recording itself.
 
@@ -53,15 +55,17 @@ def timeline(
         recordings: Files, folders and zips.
         form: How files are to be read.
         progress: Told about every recording.
+        alone: Refuse several recordings before any is answered.
 
     Raises:
         DataError: No recording could be read.
-        UsageError: A window has less than two frames.
+        UsageError: There are several, or a window has too few frames.
     """
     model = predictor.model
     reader = Reader(model.source, model.normalise, model.persons, form or Form())
     found, read = Timeline([], [], []), 0
-    for recorded in (each for place in recordings for each in reader.recordings(place)):
+    every = (each for place in recordings for each in reader.recordings(place))
+    for recorded in _alone(every) if alone else every:
         if isinstance(recorded, StarError):
             found.bad.append(recorded)
             continue
@@ -77,6 +81,20 @@ def timeline(
     if not read:
         raise nothing(found.bad)
     return found._replace(warnings=[*reader.warnings, *found.warnings])
+
+
+def _alone(every: Iterable[Recorded | StarError]) -> list[Recorded | StarError]:
+    """All that is read, where only one recording can be."""
+    read = list[Recorded | StarError]()
+    for each in every:
+        if isinstance(each, Recorded) and any(isinstance(other, Recorded) for other in read):
+            raise UsageError(
+                "there are several recordings, and times are of one",
+                "name one of them, or write a file .jsonl or .csv",
+                file=each.name,
+            )
+        read.append(each)
+    return read
 
 
 def _events(stream: Stream, recorded: Recorded) -> list[FoundEvent]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from starcli.data.importing.checks import FEW
 from starcli.prediction.events import Plan
 from starcli.prediction.frames import FrameError
 
 Values = npt.NDArray[np.float64]
-LEAST = 2
+LEAST = FEW + 1
 """Frames of a window that can be answered."""
 MOST = 100_000
 """Frames of a window that are kept."""

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -75,6 +75,8 @@ CALLS: dict[Kind, Mapping[str, tuple[str, ...]]] = {
 OURS = "starcli"
 PATIENCE_SECONDS = 10.0
 """Time after which an import that does not end is named."""
+IMPORTS = threading.RLock()
+"""Held while a plugin is imported."""
 
 
 @dataclass(frozen=True)
@@ -264,20 +266,31 @@ def who(entry: Entry) -> str:
 def _target(entry: Entry) -> Any:  # whatever a third party's module has
     """What an entry point names."""
     point = EntryPoint(entry.name, entry.target, GROUPS[entry.kind])
-    slow = threading.Timer(PATIENCE_SECONDS, _say_slow, [entry])
-    slow.daemon = True
-    slow.start()
     try:
-        # Whatever a plugin prints must not mix with the command's result.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.nullcontext() if point.module in sys.modules else _importing(entry):
             return point.load()
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise MissingError(
             f"{who(entry)} cannot be imported: {reason}", repair([entry.distribution])
         ) from error
-    finally:
-        slow.cancel()
+
+
+@contextlib.contextmanager
+def _importing(entry: Entry) -> Iterator[None]:
+    """While a plugin is imported: what it prints does not mix with the result, and waiting is said.
+
+    One thread at a time, since all have the same stdout.
+    """
+    slow = threading.Timer(PATIENCE_SECONDS, _say_slow, [entry])
+    slow.daemon = True
+    with IMPORTS:
+        slow.start()
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        finally:
+            slow.cancel()
 
 
 def _say_slow(entry: Entry) -> None:

@@ -96,7 +96,7 @@ def evaluation_document(
         selected_by=SELECTED_BY[report.selection],
         validation_folds=len(experiment.folds),
         calibrator=report.calibrator,
-        caveats=[*report.caveats, *teacher_caveats(results)],
+        caveats=[*report.caveats, *teacher_caveats(results), *source_caveats(results)],
         epochs=report.epochs,
         variant=results["train"].summary["variant"],
         zsl=report.zsl,
@@ -105,6 +105,8 @@ def evaluation_document(
             oracle_harmonic_mean=report.oracle.harmonic_mean,
             oracle_gamma=report.oracle.gamma,
         ),
+        confidence=report.confidence,
+        trust=report.trust,
         classes=_classes(experiment, report),
         run=run,
     )
@@ -161,6 +163,20 @@ def teacher_caveats(results: Mapping[str, Artifact]) -> list[str]:
     return [f"{len(teacher['near'])} made-up movements near to unseen classes were left out"]
 
 
+def source_caveats(results: Mapping[str, Artifact]) -> list[str]:
+    """What a reader must know of classes of other data sets that are learned from as well."""
+    summary = results["pretrain"].summary
+    said = {
+        "left_out": "classes of other data sets that are the same as unseen ones were left out",
+        "near_unseen": "classes of other data sets that are near to unseen ones were learned from",
+    }
+    return [
+        f"{what}: {', '.join(f'{name} ({other})' for name, other in summary[key].items())}"
+        for key, what in said.items()
+        if key in summary
+    ]
+
+
 def warning(experiment: Experiment, results: Mapping[str, Artifact]) -> str | None:
     """All that every result must admit, in one line."""
     notes = [backbone_note(experiment, results)]
@@ -192,9 +208,10 @@ def calibration_document(
         validation_folds=len(experiment.folds),
         transductive=experiment.transductive,
         warning=warning(experiment, results),
-        caveats=[*report.caveats, *teacher_caveats(results)],
+        caveats=[*report.caveats, *teacher_caveats(results), *source_caveats(results)],
         calibrator=report.calibrator,
         gamma=report.gamma,
+        confidence=report.confidence,
         **measures(report),
         harmonic_mean=report.gzsl.harmonic_mean,
         oracle=report.oracle,

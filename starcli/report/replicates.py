@@ -21,7 +21,8 @@ from starcli.report.document import (
     measures,
 )
 from starcli.report.tables import percent
-from starcli.settings.resolve import PLUGIN_SECTIONS, load_recorded
+from starcli.settings.resolve import load_recorded
+from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store import runs
 
 SHOWN = 6

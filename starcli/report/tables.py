@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from starcli.evaluation.calibrated_stacking import CurvePoints, GammaChoice, Stacking
+from starcli.evaluation.confidence import Confidence
 from starcli.evaluation.gate import Gate
+from starcli.evaluation.reliability import Reliability, Trust
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.report.document import SELECTED_BY
 from starcli.store.artifacts import Json
@@ -36,8 +38,26 @@ def rows(document: Evaluation) -> list[tuple[str, str]]:
         ("GZSL unseen accuracy U", percent(gzsl.unseen_accuracy)),
         ("GZSL harmonic mean H", percent(gzsl.harmonic_mean)),
         ("  oracle H (gamma tuned on test, never a result)", percent(gzsl.oracle_harmonic_mean)),
+        *_trust_rows(document.trust),
         *(("  warning", caveat) for caveat in document.caveats),
     ]
+
+
+def _trust_rows(trust: Trust | None) -> list[tuple[str, str]]:
+    """How far probabilities and "none of these" can be trusted; nothing for a gate."""
+    if trust is None:
+        return []
+    alarms = f"{percent(trust.false_alarms_seen)}, {percent(trust.false_alarms_unseen)}"
+    return [
+        ("calibration error of probabilities, ZSL", _errors(trust.zsl)),
+        ("calibration error of probabilities, GZSL", _errors(trust.gzsl)),
+        ("none of these: false alarms, seen and unseen", alarms),
+        ("  unseen clips recognised among seen classes", percent(trust.recognised)),
+    ]
+
+
+def _errors(found: Reliability) -> str:
+    return f"{percent(found.error)}, without temperature {percent(found.error_before)}"
 
 
 def class_rows(document: Evaluation) -> list[tuple[str, str, str, str]]:
@@ -64,6 +84,7 @@ def calibration_rows(document: Calibration) -> list[tuple[str, str]]:
         ("gamma chosen on validation", f"{best.gamma:.4f}"),
         ("  about as good on validation from, to", _interval(best)),
         ("  H on validation there", percent(best.harmonic_mean)),
+        *_confidence_rows(document.confidence),
         ("  area under the validation curve (AUSUC)", f"{curves.validation.area:.3f}"),
         (f"H on test at gamma {used}", percent(document.harmonic_mean)),
         ("  area under the test curve (AUSUC)", f"{curves.test.area:.3f}"),
@@ -73,6 +94,18 @@ def calibration_rows(document: Calibration) -> list[tuple[str, str]]:
         ("  away from the oracle: gamma", f"{gap.gamma:+.4f}"),
         ("  away from the oracle: H", percent(-gap.harmonic_mean)),
         *(("  warning", caveat) for caveat in document.caveats),
+    ]
+
+
+def _confidence_rows(sure: Confidence | None) -> list[tuple[str, str]]:
+    """Temperature and threshold; nothing for a gate."""
+    if sure is None:
+        return []
+    few = "unknown: too few validation clips"
+    threshold = few if sure.threshold is None else f"{sure.threshold:.4f}"
+    return [
+        ("temperature of probabilities", f"{sure.temperature:.4g}"),
+        (f"none of these, {percent(sure.false_alarms)} false alarms: scores below", threshold),
     ]
 
 

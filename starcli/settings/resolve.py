@@ -28,9 +28,10 @@ from pydantic_settings import (
 
 from starcli import files, registry
 from starcli.contracts import DatasetSource, Kind, Plugin, Presets, PretrainRecipes
-from starcli.data import imported
+from starcli.data import imported, joined
 from starcli.errors import StarError, UsageError, suggest
 from starcli.settings.schema import (
+    PLUGIN_SECTIONS,
     BackboneSection,
     CalibrateSection,
     DatasetSection,
@@ -89,15 +90,6 @@ class Settings(BaseSettings):
     validation: ValidationSection = ValidationSection()
     calibrate: CalibrateSection = CalibrateSection()
     run: RunSection = RunSection()
-
-
-PLUGIN_SECTIONS: dict[str, Kind] = {
-    "dataset": "dataset",
-    "describer": "describer",
-    "encoder": "text-encoder",
-    "backbone": "backbone",
-    "method": "method",
-}
 
 
 @dataclass(frozen=True)
@@ -283,7 +275,9 @@ def _plugin(kind: Kind, name: str, store: Path) -> type[Plugin]:
 
 
 def _dataset(name: str, store: Path) -> type[DatasetSource]:
-    """That of a plugin, or one that lies in the store."""
+    """That of a plugin, one that lies in the store, or several that are learned from together."""
+    if joined.SEPARATOR in name:
+        return joined.join({each: _dataset(each, store) for each in joined.names_in(name)})
     known = registry.matches("dataset", name)
     return registry.load("dataset", name) if known else imported.load(store, name)
 

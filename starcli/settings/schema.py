@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from starcli.contracts import Modality, Normalisation
+from starcli.contracts import Kind, Modality, Normalisation
 
 DEVICE = r"auto|cpu|cuda(:\d+)?|mps"
 
@@ -58,9 +58,14 @@ class PluginSection(Section):
 class DatasetSection(PluginSection):
     """The data set and what is unseen in it."""
 
-    name: str = Field("simulated", description="data set plugin")
+    name: str = Field("simulated", description="data set plugin; several as a,b,c")
     protocol: str = Field("", description="which clips train and which test, such as xsub")
     split: str = Field("", description="which classes are unseen")
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="actions that are to stay unknown: classes and movements near to one are left "
+        "out",
+    )
 
 
 class PrepareSection(Section):
@@ -134,6 +139,15 @@ class PretrainSection(Section):
     teacher_clips: int = Field(3000, ge=2, description="made-up clips, each used several times")
     teacher_told: bool = Field(
         False, description="keep movements near to unseen classes, and mark every result"
+    )
+    foreign: float = Field(
+        3.0, ge=0, description="objective texts: taken off logits of other data sets' classes"
+    )
+    balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="a clip is drawn by the size of its class to minus this; 0: all once an epoch",
     )
     frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
     epochs: int = Field(30, ge=1, description="passes over the training clips")
@@ -232,3 +246,13 @@ class RunSection(Section):
     tracker: Literal["tensorboard", "wandb"] | None = Field(
         None, description="where pretrain and train also send loss and area of every epoch"
     )
+
+
+PLUGIN_SECTIONS: dict[str, Kind] = {
+    "dataset": "dataset",
+    "describer": "describer",
+    "encoder": "text-encoder",
+    "backbone": "backbone",
+    "method": "method",
+}
+"""Section that chooses a plugin -> its kind."""

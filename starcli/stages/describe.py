@@ -14,18 +14,33 @@ from starcli.contracts import (
     silent,
 )
 from starcli.experiment import Experiment
+from starcli.settings.resolve import Loaded
 from starcli.stages.job import Job
 from starcli.store.artifacts import Artifact
 from starcli.store.recipe_key import Recipe
 from starcli.text.descriptions import read, require
 
 ANSWERS = "*.jsonl"
+LEXICON, BY_MEANING = "lexicon", "minilm"
+"""What describes any actions, and the text encoder by which it can compare names."""
 
 
 def facets(experiment: Experiment) -> tuple[str, ...]:
     """What each class is described by: the parts, or what the describer gives in their place."""
     own = facets_of(experiment.loaded.plugins["describer"])
     return tuple(own or experiment.source.layout.parts[experiment.settings.parts])
+
+
+def compare_meaning(loaded: Loaded) -> Loaded:
+    """Settings by which the lexicon compares names by meaning, too, if the text encoder can.
+
+    Args:
+        loaded: Settings with the lexicon.
+    """
+    if loaded.settings.encoder.name != BY_MEANING:
+        return loaded
+    own = loaded.plugin_settings["describer"].model_dump()
+    return loaded.choosing("describer", LEXICON, **{**own, "encoder": BY_MEANING})
 
 
 def run(job: Job) -> None:

@@ -54,6 +54,24 @@ class Shard:
         return f"{self.view}-{self.number:05d}"
 
 
+def forecast_bytes(e: Experiment, prepared: Artifact, role: str) -> int:
+    """Bytes of the tokens that a run or a nested one will extract.
+
+    Args:
+        e: The experiment.
+        prepared: Its clips.
+        role: Which of the runs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        backbone = new_backbone(e)
+    task = e.task(ClipSet.open(prepared).index, role)
+    return _clip_bytes(e, backbone) * sum(map(len, _wanted(task, wanted_views(e)).values()))
+
+
+def _clip_bytes(e: Experiment, backbone: Backbone) -> int:
+    return 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * _joints(e)
+
+
 def run(job: Job) -> None:
     """Extract the clips that the task trains and tests on.
 
@@ -67,7 +85,7 @@ def run(job: Job) -> None:
     task = e.task(clips.index, job.role)
     _refuse_leak(job, task)
     backbone = frozen(e, job.inputs["weights"])
-    clip_bytes = 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * _joints(e)
+    clip_bytes = _clip_bytes(e, backbone)
     wanted = _wanted(task, wanted_views(e))
     shards = list(_shards(wanted, clip_bytes, int(e.settings.extract.shard_mb * 2**20)))
     total = sum(len(s.clips) for s in shards)

@@ -1,7 +1,7 @@
 """Made-up clips of a teacher among the training clips, each with sentences that are true of it.
 
 Movements near to a class that is not learned are left out, unless `pretrain.teacher_told` keeps
-them: names are near where a word of the one is in the other, or where their vectors are.
+them: `text.nearness` says which names are near.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from starcli.contracts import MadeUpClip, Teacher
-from starcli.data.imported import Imported
+from starcli.data.adapting import adapted
 from starcli.data.mapping import JointMap, joint_map
-from starcli.data.normalise import NORMALISATIONS, PersonFiller
 from starcli.data.transforms import augment, modality
 from starcli.errors import DataError, UsageError
 from starcli.experiment import Experiment
@@ -155,8 +154,10 @@ class Lessons:
         """A clip of the pool, prepared as the data set's own."""
         if number not in self._pool:
             clip = self.teacher.make_up((self.seed + number) % 2**63, self.left_out)
-            joints = _as_prepared(clip, self._map, self.experiment)
-            self._pool[number] = joints, replace(clip, joints=clip.joints[:0])  # kept once
+            e = self.experiment
+            joints = adapted(clip.joints, self._map, e.source, e.settings.prepare.normalise)
+            kept = replace(clip, joints=clip.joints[:0])  # once
+            self._pool[number] = torch.from_numpy(joints), kept
         return self._pool[number]
 
 
@@ -178,16 +179,3 @@ def require_teachable(experiment: Experiment, teacher: Teacher) -> JointMap:
         return joint_map(teacher.layout, layout)
     except DataError as error:
         raise UsageError(f"pretrain.teacher: {error.message}", "train without a teacher") from error
-
-
-def _as_prepared(clip: MadeUpClip, joints_of: JointMap, e: Experiment) -> Tensor:
-    """Joints [frames, M, V, 3] in the data set's layout, normalised as its clips are."""
-    source = e.source
-    joints = joints_of.apply(clip.joints.astype("float64")).astype("float32")
-    if isinstance(source, Imported) and source.flat:
-        joints[..., 2] = 0
-    if isinstance(source, PersonFiller):
-        joints = source.fill_persons(joints)
-    for name in e.settings.prepare.normalise:
-        joints = NORMALISATIONS[name](joints, source.layout)
-    return torch.from_numpy(joints)

@@ -10,7 +10,7 @@ from starcli import registry
 from starcli.contracts import Backbone, Kind
 from starcli.errors import IncompatibleError
 from starcli.experiment import Experiment
-from starcli.settings.resolve import PLUGIN_SECTIONS
+from starcli.settings.schema import PLUGIN_SECTIONS
 
 PERSONS = 2
 

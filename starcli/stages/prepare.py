@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from starcli.contracts import DatasetSource
 from starcli.data.body_frame import require_body
+from starcli.data.joined import Joined
 from starcli.data.reading import (
     BadRow,
     Group,
@@ -21,11 +24,12 @@ from starcli.data.reading import (
     read_lists,
 )
 from starcli.errors import LEAVE_OUT, DataError
-from starcli.experiment import Experiment
+from starcli.experiment import FINAL, Experiment
 from starcli.files import save_text
 from starcli.stages.job import Job
 
 SKIP = "leave out what cannot be read with --skip-bad"
+JOINED = ("names", "labels", "subjects", "places", "shards")
 BAD_COLUMNS = ("recording", "file", "line", "frame", "message", "fix")
 
 
@@ -46,11 +50,15 @@ def run(job: Job) -> None:
         DataError: There is nothing to read, or recordings that cannot be read and are not skipped.
     """
     e = job.experiment
-    source, options, raw = e.source, e.settings.prepare, e.settings.run.raw
+    if isinstance(e.source, Joined) and job.role == FINAL:
+        _join(job, e.source)
+        return
+    source, options, raw = e.source_of(job.role), e.settings.prepare, e.settings.run.raw
+    files, expected = e.raw_files(job.role), e.raw_of(job.role)
     if raw is None and source.request is not None:
         raise DataError("the recordings are needed to prepare them again", source.request)
-    if e.raw_files is not None:
-        e.raw_files.require_unchanged(e.raw_digest)
+    if files is not None:
+        files.require_unchanged(expected)
     # Processes may stand in another folder.
     every, folder = groups(source.recordings(raw and raw.absolute())), job.checkpoint.resolve()
     missing = [group for group in every if not group.is_in(folder)]
@@ -61,18 +69,50 @@ def run(job: Job) -> None:
         done += count
         job.progress.update("prepare", done, total)
     try:
-        if e.raw_files is not None:
+        if files is not None:
             read_from = {r.file for group in every for r in group.recordings}
-            e.raw_files.require_unchanged(e.raw_digest, read_from)
+            files.require_unchanged(expected, read_from)
     except DataError:
         job.draft.forget()  # read, perhaps, from other bytes than those named
         raise
-    _store(job, every)
+    _store(job, source, every)
 
 
-def _store(job: Job, every: Sequence[Group]) -> None:
+def _join(job: Job, source: Joined) -> None:
+    """Make one result of those of several data sets, with the classes of all.
+
+    Clips of the first are for what its protocols say, those of the others train.
+    """
+    results = [job.inputs[member.name] for member in source.members]
+    content: list[dict[str, Any]] = [artifact.data() for artifact in results]
+    columns: dict[str, list[object]] = {key: [] for key in JOINED}
+    for number, (artifact, member, of) in enumerate(
+        zip(results, source.members, content, strict=True)
+    ):
+        first, names = len(columns["shards"]), [f"{number:02}-{name}" for name in of["shards"]]
+        for old, new in zip(of["shards"], names, strict=True):
+            job.draft.adopt(artifact.path / f"{old}.safetensors", f"{new}.safetensors")
+        columns["names"] += of["names"]
+        columns["subjects"] += of["subjects"]
+        columns["labels"] += [member.labels[label] for label in of["labels"]]
+        columns["places"] += [[first + shard, *place] for shard, *place in of["places"]]
+        columns["shards"] += names
+    others = ["train"] * (len(columns["names"]) - len(content[0]["names"]))
+    sides = {protocol: own + others for protocol, own in content[0]["sides"].items()}
+    job.draft.json({**columns, "sides": sides}, indent=None)
+    notes = [note for artifact in results for note in artifact.summary.get("notes", ())]
+    job.draft.summary = {
+        "clips": len(columns["names"]),
+        "layout": source.layout.name,
+        "axes": results[0].summary["axes"],
+        "skipped": [name for artifact in results for name in artifact.summary["skipped"]],
+        "notes": [*source.notes, *dict.fromkeys(notes)],
+    }
+
+
+def _store(job: Job, source: DatasetSource, every: Sequence[Group]) -> None:
     """Make one result of all groups."""
-    source, skip = job.experiment.source, job.experiment.settings.prepare.skip_bad
+    skip = job.experiment.settings.prepare.skip_bad
     columns, bad = read_lists(every, job.checkpoint)
     if bad and not skip:
         # Not kept: whether a recording can be read may change without its bytes, or its rights.

@@ -20,13 +20,14 @@ from torch.nn.functional import cross_entropy
 
 from starcli.contracts import Backbone, DecayFactors, PublishedWeights, TrainingCallbacks
 from starcli.data.clips import ClipSet
+from starcli.data.joined import Joined
 from starcli.data.layouts import counterparts
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.schema import PretrainSection
 from starcli.stages.job import Job
-from starcli.stages.lessons import require_teachable
+from starcli.stages.lessons import Lessons, require_teachable
 from starcli.stages.plugin_checks import new_backbone
 from starcli.stages.text_objective import (
     TextAligner,
@@ -36,13 +37,15 @@ from starcli.stages.text_objective import (
 )
 from starcli.stages.views import open_views
 from starcli.training.checkpoint import History
-from starcli.training.loop import Numerics, moving_average, run_epochs
+from starcli.training.loop import Loss, Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
 from starcli.weights.matching import Fitted, TrainedOn, fit_weights, read_weights, saw
 
 MIRROR_DRAW = 6
 """Which draw of a clip says whether it is mirrored; those before it are of the other changes."""
+CLIP_DRAW = 7
+"""Which draw says the clip where classes are balanced."""
 JUDGED = 0.95
 """Middle share of the frames that a clip is judged by, the published feeder's of test clips."""
 
@@ -120,7 +123,7 @@ def run(job: Job) -> None:
         torch.manual_seed(seed)
         backbone = new_backbone(e)
         model = _model(job, backbone, task).to(e.device)
-    judge = _Judge(model, clips, task, e)
+    judge = _Judge(model, clips, task, job)
     if e.settings.backbone.weights is None:
         outcome = _train(job, model, clips, task, seed, judge)
     else:
@@ -136,6 +139,11 @@ def run(job: Job) -> None:
     about = None if classes is None else classes.document()
     job.draft.tensors({k: v.cpu() for k, v in model.state_dict().items()}, about=about)
     job.draft.summary = summary
+
+
+def _what(job: Job) -> str:
+    """What the training is called where its progress is shown."""
+    return f"pretrain ({job.role})"
 
 
 def _model(job: Job, backbone: Backbone, task: Task) -> Model:
@@ -198,20 +206,9 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     e = job.experiment
     options = e.settings.pretrain
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
-    parallel = e.workers.parallel(model)
     average = moving_average(model, options.ema) if options.ema else None
-    examples = _Examples(e, clips, task)
-
     taught = lessons(e, task, job.inputs["bank"], clips.persons) if e.learns_texts else None
-
-    def loss(ids: Tensor, draws: Tensor) -> Tensor | dict[str, Tensor]:
-        batch, targets = examples.batch(ids, draws)
-        if taught is None or not isinstance(model, TextAligner):
-            return model.loss(parallel(batch.to(e.device)), targets.to(e.device))
-        count = round(len(ids) * options.teacher_share / (1 - options.teacher_share))
-        lesson = taught.lesson(further_draws(draws, max(count, 2)))
-        both = torch.cat([batch, lesson.clips])
-        return model.mixed_loss(parallel(both.to(e.device)), targets.to(e.device), lesson)
+    loss = _loss(e, model, _Examples(e, clips, task), taught)
 
     def after_epoch(epoch: int) -> float | None:
         if job.role == FINAL:
@@ -224,7 +221,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         model,
         loss,
         _optimizer(model, options),
-        what=f"pretrain ({job.role})",
+        what=_what(job),
         size=len(task.train),
         batch=options.batch if taught is None else options.own_batch,
         epochs=options.epochs,
@@ -240,11 +237,31 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     if e.workers.leads:
         journal.close(job.draft.path)
     names = tuple(e.source.classes[c] for c in task.seen)
-    summary = _summary(task, numerics, history)
+    summary = _summary(task, numerics, history) | _of_sources(e)
     if taught is not None:
         summary["teacher"] = {"told": options.teacher_told, "near": taught.near}
     teacher = None if taught is None else options.teacher
     return Outcome(summary, TrainedOn(e.settings.dataset.name, names, teacher), classifies=True)
+
+
+def _loss(e: Experiment, model: Model, examples: _Examples, taught: Lessons | None) -> Loss:
+    """The loss of clips of a data set, with made-up ones among them where there is a teacher."""
+    parallel, share = e.workers.parallel(model), e.settings.pretrain.teacher_share
+
+    def loss(ids: Tensor, draws: Tensor) -> Tensor | dict[str, Tensor]:
+        ids = examples.drawn(ids, draws)
+        batch, targets = examples.batch(ids, draws)
+        targets, foreign = targets.to(e.device), examples.foreign(ids)
+        if not isinstance(model, TextAligner):
+            return model.loss(parallel(batch.to(e.device)), targets)
+        if taught is None:
+            return model.loss(parallel(batch.to(e.device)), targets, foreign)
+        count = round(len(ids) * share / (1 - share))
+        lesson = taught.lesson(further_draws(draws, max(count, 2)))
+        vectors = parallel(torch.cat([batch, lesson.clips]).to(e.device))
+        return model.mixed_loss(vectors, targets, lesson, foreign)
+
+    return loss
 
 
 def _summary(task: Task, numerics: Numerics, history: History) -> dict[str, object]:
@@ -256,6 +273,28 @@ def _summary(task: Task, numerics: Numerics, history: History) -> dict[str, obje
         "loss_by_epoch": history.losses,
         "accuracy_by_epoch": [s for s in history.scores if s is not None],
     }
+
+
+def _of_sources(e: Experiment) -> dict[str, object]:
+    """What is said of classes that were left out, and of others that are near to unseen ones."""
+    called = e.source.classes
+    found = {"left_out": e.left_out, "near_unseen": e.near_unseen}
+    return {
+        what: {called[label]: name for label, name in labels.items()}
+        for what, labels in found.items()
+        if labels
+    }
+
+
+def shares(targets: Tensor, balance: float) -> Tensor:
+    """Upper ends, in [0, 1], of the shares of draws that clips have by the sizes of their classes.
+
+    Args:
+        targets: Classes of the clips [N].
+        balance: A clip's share is as the size of its class to minus this.
+    """
+    weights = targets.bincount()[targets].double() ** -balance
+    return weights.cumsum(0) / weights.sum()
 
 
 def further_draws(draws: Tensor, count: int) -> Tensor:
@@ -271,7 +310,10 @@ def further_draws(draws: Tensor, count: int) -> Tensor:
 
 
 class _Examples:
-    """The training clips of a task at random, some of them mirrored where that is asked for."""
+    """The training clips of a task at random, some of them mirrored where that is asked for.
+
+    Clips of small classes come more often where `pretrain.balance` says so.
+    """
 
     def __init__(self, e: Experiment, clips: ClipSet, task: Task) -> None:
         position = {label: i for i, label in enumerate(task.seen)}
@@ -280,6 +322,28 @@ class _Examples:
         self.may_turn: Tensor | None = None
         if e.settings.pretrain.mirror:
             self.may_turn = mirrored_is_new(e.source.classes, task)[self.targets]
+        self.balance, self.off = e.settings.pretrain.balance, e.settings.pretrain.foreign
+        self.shares = shares(self.targets, self.balance)
+        self.members: Tensor | None = None
+        if isinstance(source := e.source, Joined):
+            names = [clips.index.names[i] for i in task.train]
+            self.members = torch.tensor([source.member_of(name) for name in names])
+            self.has: Tensor = torch.tensor(
+                [[c in source.has(m) for c in task.seen] for m in range(len(source.members))]
+            )
+
+    def drawn(self, ids: Tensor, draws: Tensor) -> Tensor:
+        """The clips that are taken in the place of clips [B], by their draws [B, 8]."""
+        if not self.balance:
+            return ids
+        drawn = torch.searchsorted(self.shares, draws[:, CLIP_DRAW].double(), right=True)
+        return drawn.clamp(max=len(self.shares) - 1)
+
+    def foreign(self, ids: Tensor) -> Tensor | None:
+        """What is taken off the logits of the S classes that clips' own data sets lack [B, S]."""
+        if self.members is None:
+            return None
+        return torch.where(self.has[self.members[ids]], 0.0, self.off)
 
     def batch(self, ids: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Clips [B, 3, T, V, M] and their classes among the S seen ones, S more if mirrored.
@@ -332,9 +396,9 @@ def _optimizer(model: Model, options: PretrainSection) -> torch.optim.Optimizer:
 class _Judge:
     """How well a model names the seen classes of the task's test clips."""
 
-    def __init__(self, model: Model, clips: ClipSet, task: Task, e: Experiment) -> None:
-        self.model, self.clips, self.e = model, clips, e
-        self.views = open_views(e, clips, crop=JUDGED)
+    def __init__(self, model: Model, clips: ClipSet, task: Task, job: Job) -> None:
+        self.model, self.clips, self.job, self.e = model, clips, job, job.experiment
+        self.views = open_views(self.e, clips, crop=JUDGED)
         self.position = {label: i for i, label in enumerate(task.seen)}
         self.test = [i for i in task.test if clips.index.labels[i] in self.position]
 
@@ -349,7 +413,11 @@ class _Judge:
             batch = self.views.plain(chosen)
             predicted = model.classify(batch.to(self.e.device)).argmax(1).tolist()
             right += sum(map(int.__eq__, predicted, self._targets(chosen)))
-        return (right / len(self.test) if self.test else None), len(self.test)
+        if not self.test:
+            return None, 0
+        accuracy = right / len(self.test)
+        self.job.progress.measured(_what(self.job), {"accuracy": accuracy})
+        return accuracy, len(self.test)
 
     def _targets(self, chosen: Sequence[int]) -> list[int]:
         return [self.position[self.clips.index.labels[i]] for i in chosen]

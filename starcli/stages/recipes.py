@@ -14,7 +14,9 @@ from starcli.contracts import VIEWS, facets_of, is_in_text_space, views_of
 from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
 from starcli.settings.resolve import Settings
+from starcli.settings.schema import PretrainSection
 from starcli.stages.describe import facets
+from starcli.text.equivalences import fingerprint
 
 REVISIONS: Mapping[str, int] = {
     "prepare": 3,
@@ -30,13 +32,15 @@ REVISIONS: Mapping[str, int] = {
 LESSONS = 2
 """Number of how made-up clips are left out, read and mixed in, raised as those of stages."""
 SHARD_MB = 64.0
+FIELDS = PretrainSection.model_fields
+NEWER = ("foreign", "balance")
+"""Settings of pretraining without which there were results before."""
 
 
 def prepare(experiment: Experiment, role: str) -> dict[str, object]:
     """The recordings, the data set's settings, and what is done to every clip."""
     return {
-        **experiment.plugin("dataset"),
-        "raw": experiment.raw_digest,
+        **experiment.dataset_recipe(role),
         "prepare": experiment.settings.prepare.model_dump(mode="json"),
     }
 
@@ -53,6 +57,8 @@ def embed(experiment: Experiment, role: str) -> dict[str, object]:
     text = settings.text.model_dump()
     mirrored = {"mirrored": True} if experiment.learns_texts and settings.pretrain.mirror else {}
     more = {**mirrored, **experiment.teacher_recipe()}
+    if "teacher" in more and settings.dataset.leave_out:
+        more["leave_out"] = list(settings.dataset.leave_out)
     return {**experiment.plugin("encoder"), **text, "parts": settings.parts, **more}
 
 
@@ -71,17 +77,23 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "trained_on": settings.backbone.trained_on,
             "frames": settings.pretrain.frames,
         }
-    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_of_texts(settings)})
-    teacher = experiment.teacher_recipe()
-    taught = {**teacher, "lessons": LESSONS} if teacher else {}
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_unused(settings)})
+    taught = experiment.teacher_recipe()
+    if taught:
+        taught["lessons"] = LESSONS
+        if settings.dataset.leave_out:
+            taught["leave_out"] = list(settings.dataset.leave_out)
+        if not settings.pretrain.teacher_told:
+            taught["equivalences"] = fingerprint()
     return {**common, "pretrain": training, "seed": settings.seed, **taught}
 
 
-def _of_texts(settings: Settings) -> tuple[str, ...]:
-    """The settings of an objective or teacher that is not chosen, which keep out of keys."""
+def _unused(settings: Settings) -> tuple[str, ...]:
+    """The settings of what is not chosen, and newer ones at their defaults: they are in no key."""
     taught = tuple(key for key in type(settings.pretrain).model_fields if key.startswith("teacher"))
     objective = ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
-    return objective + (() if settings.pretrain.teacher else taught)
+    newer = [key for key in NEWER if getattr(settings.pretrain, key) == FIELDS[key].default]
+    return (*objective, *newer, *(() if settings.pretrain.teacher else taught))
 
 
 def extract(experiment: Experiment, role: str) -> dict[str, object]:
@@ -162,7 +174,17 @@ def _require_text_space(experiment: Experiment) -> None:
 
 
 def evaluate(experiment: Experiment, role: str) -> dict[str, object]:
-    """Everything that matters is in the inputs and the task."""
+    """Everything that matters is in the inputs and the task.
+
+    Raises:
+        UsageError: No class is unseen.
+    """
+    if not experiment.unseen:
+        raise UsageError(
+            "no class is unseen, so that there is nothing to judge",
+            "name recordings with starcli predict, measure with starcli benchmark transfer, or "
+            "train with another --split",
+        )
     return {"task": experiment.task_recipe(role)}
 
 

@@ -33,8 +33,6 @@ SAME_PART, SAME_CLASS = 0.97, 0.995
 """Cosines above which sentences of a part, and texts of whole classes, are taken for the same."""
 SCALE, LOG_SCALE = 1.5, 2.3
 """Cosines are multiplied by 1.5 exp(t), with t learned from 2.3."""
-FOREIGN = 3.0
-"""What is taken off the logits of texts of the other kind of clips."""
 
 
 class TextAligner(nn.Module):
@@ -48,6 +46,7 @@ class TextAligner(nn.Module):
         bank: Texts of the S classes that are learned.
         copies: Texts of these in a mirror; None for none.
         smoothing: Label smoothing.
+        foreign: What is taken off logits of texts of another kind of clips.
     """
 
     def __init__(
@@ -57,9 +56,11 @@ class TextAligner(nn.Module):
         bank: TextBank,
         copies: TextBank | None,
         smoothing: float,
+        foreign: float = 3.0,
     ) -> None:
         super().__init__()
         self.backbone, self.parts, self.smoothing = backbone, parts, smoothing
+        self.foreign = foreign
         self.classes = len(bank.classes)
         self.log_scale = nn.Parameter(torch.tensor(LOG_SCALE))
         both = [class_vectors(each, tuple(parts)) for each in (bank, copies) if each is not None]
@@ -77,30 +78,48 @@ class TextAligner(nn.Module):
         """Clips [B, 3, T, V, M] -> vectors of their parts [B, K, D]."""
         return part_vectors(self.backbone(clips), self.parts)
 
-    def loss(self, vectors: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self, vectors: Tensor, targets: Tensor, foreign: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """The terms of the loss.
 
         Args:
             vectors: Of parts [B, K, D].
             targets: Classes [B] among those learned; of mirrored clips, S more.
+            foreign: What is taken off the logits of classes of other data sets [B, S].
         """
         of_whole, *of_parts = (
-            Targets(texts, targets, apart[targets])
+            Targets(texts, targets, self._lowered(apart, targets, foreign))
             for texts, apart in zip(self.texts, self.apart, strict=True)
         )
         scale = SCALE * self.log_scale.exp()
         return alignment_loss(vectors, of_whole, of_parts, scale, self.smoothing)
 
-    def mixed_loss(self, vectors: Tensor, targets: Tensor, lesson: Lesson) -> dict[str, Tensor]:
+    def _lowered(self, apart: Tensor, targets: Tensor, foreign: Tensor | None) -> Tensor:
+        """What is taken off the logits of the learned classes, and of their mirrored copies."""
+        rows = apart[targets]
+        if foreign is None:
+            return rows
+        copies = rows.shape[1] // foreign.shape[1]
+        return rows + foreign.to(rows.device).repeat(1, copies)
+
+    def mixed_loss(
+        self,
+        vectors: Tensor,
+        targets: Tensor,
+        lesson: Lesson,
+        foreign: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """The terms of the loss of clips of a data set and made-up ones, in one batch.
 
-        Texts that do not belong to a clip's own kind are lowered by 3: otherwise it is learned
-        which clips are made up.
+        Texts that do not belong to a clip's own kind are lowered: otherwise it is learned which
+        clips are made up.
 
         Args:
             vectors: Of parts [A + B, K, D], the A clips of the data set first.
             targets: Classes [A], as in `loss`.
             lesson: The B made-up clips.
+            foreign: As in `loss`, of the A clips.
         """
         sources = zip(
             self.texts, self.apart, lesson.texts, lesson.right, lesson.lowered, strict=True
@@ -109,9 +128,9 @@ class TextAligner(nn.Module):
         for column, (own, apart, made, right, lowered) in enumerate(sources):
             limit = SAME_PART if column else SAME_CLASS
             made, right, lowered = (each.to(own.device) for each in (made, right, lowered))
-            foreign = torch.where(own @ made.T > limit, torch.inf, FOREIGN)  # [S, N]
-            rows = torch.cat([apart[targets], foreign[targets]], 1)
-            of_made = torch.cat([foreign.T[right], lowered], 1)
+            others = torch.where(own @ made.T > limit, torch.inf, self.foreign)  # [S, N]
+            rows = torch.cat([self._lowered(apart, targets, foreign), others[targets]], 1)
+            of_made = torch.cat([others.T[right], lowered], 1)
             columns.append(
                 Targets(
                     torch.cat([own, made]),
@@ -145,15 +164,17 @@ def text_aligner(e: Experiment, backbone: Backbone, task: Task, bank: Artifact) 
     parts = e.source.layout.parts[e.settings.parts]
     learned = _of(known, task.seen)
     of_mirror = None if copies is None else _of(copies, task.seen)
-    smoothing = e.settings.pretrain.label_smoothing
-    return TextAligner(backbone, parts, learned, of_mirror, smoothing)
+    s = e.settings.pretrain
+    return TextAligner(backbone, parts, learned, of_mirror, s.label_smoothing, s.foreign)
 
 
 def lessons(e: Experiment, task: Task, bank: Artifact, persons: int) -> Lessons | None:
     """What a teacher gives to learn beside a task's clips; None where there is no teacher."""
     if e.teacher is None:
         return None
-    names = [name for label, name in enumerate(e.source.classes) if label not in task.seen]
+    known = {*task.seen, *e.left_out}
+    names = [name for label, name in enumerate(e.source.classes) if label not in known]
+    names += e.settings.dataset.leave_out
     limits = SAME_CLASS, SAME_PART
     return Lessons(e, e.teacher, open_taught(bank), names, persons, limits)
 

@@ -2,7 +2,8 @@
 
 A nested run (role validation) judges itself after every epoch on classes it never saw and keeps
 its scores; the reported run trains for the number of epochs that is chosen on all nested runs. A
-number of its inference that a method leaves open is chosen in the same way.
+number of its inference that a method leaves open is chosen in the same way. Where no class is
+unseen there is no nested run, and the method trains for its own number of epochs.
 """
 
 from __future__ import annotations
@@ -53,13 +54,14 @@ def run(job: Job) -> None:
     )
     learned = {"seen": task.seen, "unseen": task.unseen}
     if job.role == FINAL:
-        chosen = select_model(job.nested)
-        if chosen.variant is not None and isinstance(method, TunableMethod):
-            method.choose(chosen.variant)
-        method.fit(train, replace(callbacks, epochs=chosen.epochs), seed=seed)
+        chosen = select_model(job.nested) if job.nested else None
+        epochs, variant = (chosen.epochs, chosen.variant) if chosen else (None, None)
+        if variant is not None and isinstance(method, TunableMethod):
+            method.choose(variant)
+        method.fit(train, replace(callbacks, epochs=epochs), seed=seed)
         journal.close(job.draft.path)
         job.draft.tensors({k: v.cpu() for k, v in method.state_dict().items()})
-        job.draft.summary = {"epochs": chosen.epochs, "variant": chosen.variant, **learned}
+        job.draft.summary = {"epochs": epochs, "variant": variant, **learned}
         return
     test = open_tokens(job.inputs["tokens"], clips, task.test)
     watcher = _Watcher(e, method, test, task, job.checkpoint)
@@ -67,13 +69,13 @@ def run(job: Job) -> None:
     callbacks = replace(callbacks, after_epoch=watcher.after_epoch, patience=patience)
     method.fit(train, callbacks, seed=seed)
     journal.close(job.draft.path)
-    epochs, scores, areas = watcher.collected()
+    judged, scores, areas = watcher.collected()
     job.draft.tensors({"scores": scores, "labels": test.labels})
     job.draft.json({"clips": list(test.names)})
     job.draft.summary = {
         "axes": "epochs variants N C",
-        "epochs": epochs[choose([areas])[0]],
-        "judged_epochs": epochs,
+        "epochs": judged[choose([areas])[0]],
+        "judged_epochs": judged,
         "area_by_epoch": list(map(max, areas)),
         "variants": list(_variants(method)),
         "areas": areas,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from starcli.errors import DataError, UsageError, suggest
+from starcli.errors import DataError, UsageError, suggest, writes_to
 from starcli.files import save_text
+from starcli.store import unfinished
 
 LONGEST = 200
 """Bytes of the name of a run; file names have at most 255."""
@@ -55,13 +57,77 @@ def load_run(store: Path, name: str | None) -> tuple[str, Run]:
         DataError: Its file is damaged.
     """
     if name is None:
-        name = _latest(store)
+        name = latest(store)
+    if name is None:
+        raise UsageError(f"no run yet in {store}", "make one with: starcli train")
+    _require(store, name)
+    return name, _read(folder(store, name) / "run.json")
+
+
+def delete_run(store: Path, name: str) -> None:
+    """Remove the record and the pictures of a run; its results stay.
+
+    Where it was the latest, the newest of the others is.
+
+    Args:
+        store: The folder of all results.
+        name: Its name.
+
+    Raises:
+        UsageError: There is none.
+        OutputError: It cannot be removed.
+    """
+    _require(store, name)
+    was_latest = latest(store) == name
+    if not unfinished.remove(store, "runs", name):
+        _require(store, name)
+    if was_latest:
+        with writes_to(store / "runs"):
+            (store / "runs" / "latest").unlink(missing_ok=True)
+
+
+def rename_run(store: Path, old: str, new: str) -> None:
+    """Give a run another name.
+
+    Args:
+        store: The folder of all results.
+        old: Its name.
+        new: The name that it gets.
+
+    Raises:
+        UsageError: There is no such run, or one of the new name, or it cannot be called so.
+        OutputError: It cannot be renamed.
+    """
+    check_run_name(new)
+    _require(store, old)
+    with unfinished.working(store, "runs", new, "renaming", wait=True):
+        if folder(store, new).exists():
+            raise UsageError(f"there is a run '{new}'", f"delete it: starcli runs delete {new}")
+        is_latest = latest(store) == old
+        with writes_to(folder(store, old)):
+            os.rename(folder(store, old), folder(store, new))
+        if is_latest:
+            save_text(store / "runs" / "latest", new + "\n")
+
+
+def _require(store: Path, name: str) -> None:
     known = names(store)
     if name not in known:
-        what = "no run yet" if name is None else f"no run '{name}'"
-        fix = suggest(name or "", known) if known else "make one with: starcli train"
-        raise UsageError(f"{what} in {store}", fix)
-    return name, _read(folder(store, name) / "run.json")
+        fix = suggest(name, known) if known else "make one with: starcli train"
+        raise UsageError(f"no run '{name}' in {store}", fix)
+
+
+def by_age(store: Path) -> list[str]:
+    """Names of all runs, the newest first."""
+    return sorted(names(store), key=lambda name: -recorded_at(store, name))
+
+
+def recorded_at(store: Path, name: str) -> float:
+    """When a run was recorded, in seconds since 1970; 0 where it has gone since."""
+    try:
+        return (folder(store, name) / "run.json").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def names(store: Path) -> list[str]:
@@ -85,18 +151,23 @@ def check_run_name(name: str) -> None:
         raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
 
 
-def _latest(store: Path) -> str | None:
+def latest(store: Path) -> str | None:
+    """The run that was recorded last; of those left, where it has been deleted; None without any.
+
+    Raises:
+        DataError: The file that names it is damaged.
+    """
     path = store / "runs" / "latest"
     try:
         name = path.read_text("utf-8").strip()
         check_run_name(name)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        name = ""
     except (OSError, UnicodeDecodeError, UsageError) as error:
         raise DataError(
             f"is not the name of a run ({error})", "delete it and name the run", file=path
         ) from error
-    return name
+    return name if name in names(store) else next(iter(by_age(store)), None)
 
 
 def _read(path: Path) -> Run:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from starcli.errors import OutputError, writes_to
+from starcli.files import sync
 
 SWEEP = "sweep.lock"
 DATASET = "dataset.json"
@@ -50,6 +51,32 @@ def working(store: Path, stage: str, key: str, what: str, *, wait: bool = False)
             yield work
         finally:
             _tidy(work)
+
+
+def remove(store: Path, stage: str, key: str) -> bool:
+    """Remove a result, or the record of a run; at every instant it is whole or not there.
+
+    Args:
+        store: The folder of all results.
+        stage: The stage, or `runs`.
+        key: The key of the result, or the name of the run.
+
+    Returns:
+        Whether it was there.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    target = store / stage / key
+    if not target.exists():
+        return False
+    with working(store, stage, key, "removal", wait=True) as work, writes_to(target):
+        if not target.exists():  # another process was first
+            return False
+        work.mkdir(parents=True, exist_ok=True)
+        os.replace(target, work / "files")  # which is cleared here, or by the next that comes by
+        sync(target.parent)
+    return True
 
 
 def sweep(store: Path) -> None:

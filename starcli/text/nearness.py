@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from torch import Tensor
+from starcli.text.equivalences import shipped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Id = TypeVar("Id", bound=Hashable)
 
 LIMIT = 0.55
 """Cosine of two names above which they are near."""
 LIGHT = frozenset(
     re.findall(
         r"\w+",
-        "a an and arm arms at body both down for from hand hands head in left leg legs of off on "
-        "one or out over right side somebody someone something the to two up with",
+        "a again an and arm arms around at back backward body both do down far floor for "
+        "forward from front get give hand hands head high hold in left leg legs like low make "
+        "of off on one or out over place play put right side sideways somebody someone "
+        "something take the to two up use with",
     )
 )
 """Words that say too little of an action to make two names near."""
 
 
 def near_names(
-    movements: Mapping[str, Sequence[str]], classes: Sequence[str], vectors: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Id of each movement with a name near to a class -> the class.
-
-    Names are near where they have a word that says what is done in common, such as `throw`, or
-    where the cosine of their vectors is above 0.55.
+    called: Mapping[Id, Sequence[str]],
+    names: Sequence[str],
+    vectors: Mapping[str, Tensor] | None = None,
+) -> dict[Id, str]:
+    """Id of each action that is called by a name near to one of some names -> that one.
 
     Args:
-        movements: Id -> names.
-        classes: Names of classes.
-        vectors: Name -> vector [E], of length 1.
+        called: Id -> what it is called.
+        names: The names.
+        vectors: As in `are_near`.
     """
-    near: dict[str, str] = {}
-    for movement, names in movements.items():
-        for name in classes:
-            alike = (
-                _words(name) & _words(own) or float(vectors[name] @ vectors[own]) > LIMIT
-                for own in names
-            )
-            if any(alike):
-                near.setdefault(movement, name)
+    near: dict[Id, str] = {}
+    for action, own in called.items():
+        for name in names:
+            if any(are_near(name, each, vectors) for each in own):
+                near.setdefault(action, name)
     return near
+
+
+def nearest_name(name: str, others: Iterable[str]) -> tuple[str, float] | None:
+    """The name with most words of doing in common, of equal ones the first; None without any.
+
+    Args:
+        name: A name.
+        others: Names it is compared with.
+
+    Returns:
+        The name, and how many of the words of both they share, above 0 to 1.
+    """
+    own, best, most = _words(name), None, 0.0
+    for other in others:
+        theirs = _words(other)
+        similarity = len(own & theirs) / max(1, len(own | theirs))
+        if similarity > most:
+            best, most = other, similarity
+    return None if best is None else (best, most)
+
+
+def are_near(one: str, other: str, vectors: Mapping[str, Tensor] | None = None) -> bool:
+    """Whether two names mean nearly the same.
+
+    The shipped equivalences decide. Where they say nothing of the two, names are near that have a
+    word that says what is done in common, such as `throw`, or a cosine of their vectors above 0.55.
+
+    Args:
+        one: A name.
+        other: Another name.
+        vectors: Name -> vector [E], of length 1; None to go by words alone.
+    """
+    if relation := shipped().relation(one, other):
+        return relation != "apart"
+    if _words(one) & _words(other):
+        return True
+    return vectors is not None and float(vectors[one] @ vectors[other]) > LIMIT
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are, by the shipped equivalences, names of one action."""
+    return shipped().relation(one, other) == "same"
 
 
 def _words(name: str) -> frozenset[str]:

@@ -34,3 +34,14 @@ def choose(name: str) -> torch.device:
     if name not in there:
         raise UsageError(f"no device '{name}' here", f"there are: {', '.join(there)}")
     return torch.device(name)
+
+
+def devices() -> list[dict[str, object]]:
+    """Where can be computed here: names, models, and bytes of memory where they have their own."""
+    found: list[dict[str, object]] = [{"name": "cpu", "model": "", "memory": None}]
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        facts = torch.cuda.get_device_properties(number)
+        found.append({"name": f"cuda:{number}", "model": facts.name, "memory": facts.total_memory})
+    if torch.backends.mps.is_available():
+        found.append({"name": "mps", "model": "", "memory": None})
+    return found

@@ -193,6 +193,7 @@ class _Loop:
                 )
                 at.add(self._step(ids, draws[ids]), len(ids))
             at.seconds, since = at.seconds + time.monotonic() - since, time.monotonic()
+            callbacks.progress.measured(self.what, {"loss": at.total / at.clips})
             callbacks.progress.update(self.what, at.epoch * self.steps + at.step, last * self.steps)
             if at.step < self.steps and time.monotonic() - saved >= callbacks.interval:
                 self._save()

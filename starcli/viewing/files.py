@@ -13,7 +13,7 @@ from starcli.viewing.skeletons import Shown
 ENDINGS = (".html", ".png", ".gif")
 
 
-def require_free(file: Path, option: str, *, overwrite: bool) -> None:
+def require_writable(file: Path, option: str, *, overwrite: bool) -> None:
     """Refuse a file that clips cannot be shown in, before anything is read.
 
     Args:
@@ -24,7 +24,7 @@ def require_free(file: Path, option: str, *, overwrite: bool) -> None:
     Raises:
         UsageError: Its ending says no form, it is a folder, or it is there.
     """
-    files.require_free(file, ENDINGS, option, overwrite=overwrite)
+    files.require_file(file, ENDINGS, option, overwrite=overwrite)
 
 
 def save(

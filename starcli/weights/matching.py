@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starcli.class_names import find_class
 from starcli.errors import DataError, NumericalError
+from starcli.weights.exported import weights_file
 from starcli.weights.files import CHECK, DIVERGED, plain, read_tensors
 
 if TYPE_CHECKING:
@@ -89,20 +90,26 @@ KNOWN = {
 def read_weights(path: Path) -> Weights:
     """The tensors of a .safetensors or torch.save file, without running anything in it.
 
+    Args:
+        path: The file, or the folder of an exported model.
+
     Raises:
         DataError: It is missing, damaged, no checkpoint, holds code or is made to exhaust memory.
         NumericalError: A tensor is not finite.
     """
+    path = weights_file(path)
     tensors, metadata = read_tensors(path)
     recorded = _recorded(path, metadata["starcli"]) if "starcli" in metadata else None
     # What is known outranks what the file says: a claim must not hide classes that it saw.
     return Weights(path, tensors, _known(tensors) or recorded)
 
 
-def _recorded(path: Path, text: str) -> TrainedOn:
-    """What a file of ours says that it was trained on."""
+def _recorded(path: Path, text: str) -> TrainedOn | None:
+    """What a file of ours says that it was trained on; None of an exported model that does not."""
     try:
         content = json.loads(text)
+        if "run" in content and "dataset" not in content:
+            return None
         dataset, classes = content["dataset"], content["classes"]
         teacher = content.get("teacher")
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:

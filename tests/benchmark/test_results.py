@@ -149,7 +149,7 @@ def test_a_fold_has_one_colour_whatever_the_number_of_folds() -> None:
 def test_files_by_fold_lie_beside_the_others(tmp_path: Path) -> None:
     whole = document(TABLE, "recipe", results())
     files = [*save(whole, tmp_path), *save(by_fold(whole), tmp_path)]
-    assert len(files) == len({*files}) == len(list(tmp_path.iterdir())) == 10
+    assert len(files) == len({*files}) == len(list(tmp_path.iterdir())) == 14
     assert {file.stem for file in files} == {"mine", "mine-by-fold"}
 
 
@@ -199,11 +199,31 @@ def test_tables_show_percent_beside_the_papers_with_the_best_bold() -> None:
     )
     assert block.best == {(1, 1), (1, 2)}
     assert "| second | **40.0 ± 14.1** | **20.0 ± 7.1** | - |" in markdown(found)
-    assert r"second & \textbf{40.0 $\pm$ 14.1} & \textbf{20.0 $\pm$ 7.1} & - \\" in latex(found)
     told = " ".join(notes(found))
     assert "over seeds 0, 1" in told
     assert "Chosen on validation." in told
     assert "In the paper: as published" in told
+
+
+def test_latex_has_a_heading_for_each_split_and_says_once_what_is_the_papers() -> None:
+    other = (ZSL._replace(split="c"), H._replace(split="c"))
+    table = replace(TABLE, columns=(ZSL, H, *other))
+    lines = latex(document(table, "recipe", results())).splitlines()
+    assert lines[0] == r"% needs \usepackage{booktabs}"
+    assert lines[3:5] == [r"\caption{Mine}", r"\label{tab:mine}"]
+    start = lines.index(r"\begin{tabular}{lrrrrr}")
+    assert lines[start + 1 : start + 8] == [
+        r"\toprule",
+        r" & \multicolumn{2}{c}{mean of a, b} & \multicolumn{1}{c}{mean of a, b, in the paper}"
+        r" & \multicolumn{2}{c}{c} \\",
+        r"\cmidrule(lr){2-3} \cmidrule(lr){4-4} \cmidrule(lr){5-6}",
+        r"method & ZSL & H & H & ZSL & H \\",
+        r"\midrule",
+        r"first & 35.0 $\pm$ 21.2 & 17.5 $\pm$ 10.6 & 50.0 & - & - \\",
+        r"second & \textbf{40.0 $\pm$ 14.1} & \textbf{20.0 $\pm$ 7.1} & - & - & - \\",
+    ]
+    assert lines.count(r"\bottomrule") == 1
+    assert "\n".join(lines).count("in the paper") == 1
 
 
 def test_a_column_without_a_papers_number_has_none_beside_it() -> None:
@@ -223,7 +243,7 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     lines = list(csv.DictReader(io.StringIO(table_of_values(found))))
     assert lines[0]["row"] == f"'{name}"
     assert float(lines[0]["mean"]) == pytest.approx(0.35)
-    assert save(found, tmp_path)[-1].read_bytes().startswith(b"\x89PNG")
+    assert save(found, tmp_path)[4].read_bytes().startswith(b"\x89PNG")
 
 
 def test_files_are_written_whole_and_in_place_of_earlier_ones(tmp_path: Path) -> None:
@@ -231,7 +251,7 @@ def test_files_are_written_whole_and_in_place_of_earlier_ones(tmp_path: Path) ->
     for _ in range(2):
         files = save(found, tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(
-        f"mine.{suffix}" for suffix in ("md", "tex", "csv", "json", "png")
+        f"mine.{suffix}" for suffix in ("md", "tex", "csv", "json", "png", "svg", "pdf")
     )
     assert json.loads(files[3].read_text("utf-8")) == found
     (tmp_path / "file").touch()

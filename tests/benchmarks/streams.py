@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 import starcli
-from starcli.api import EventOptions
 from starcli.contracts import Clip, NoSettings
 from starcli.evaluation import confidence
 from starcli.poses import Poses
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.predictor import Predictor
+from starcli.prediction.question import EventOptions
 from starcli.prediction.reader import Incoming, Reader
 from starcli.prediction.timeline import FoundEvent
 from starcli_plugins.datasets.movements.source import Movements

@@ -17,9 +17,14 @@ import pytest
 from safetensors.torch import load_file
 
 from starcli import __version__
+from starcli.benchmark.forecast import Cost
 from starcli.cli import console
+from starcli.cli.output import duration, working
 from starcli.errors import StarError
+from starcli.experiment import Experiment
+from starcli.settings.resolve import load
 from starcli.training.checkpoint import Checkpoint
+from tests import forks
 
 Cli = Callable[..., Any]
 SCRIPT = Path(sys.executable).with_name("starcli")
@@ -88,11 +93,10 @@ def test_help_and_version(cli: Cli) -> None:
     assert "--show-settings" in cli("train", "--help").out
 
 
-def test_without_arguments_the_help_is_shown_as_it_is(cli: Cli) -> None:
-    done = cli()
-    shown = (done.out + done.err).splitlines()
-    assert any(line.endswith(" [OPTIONS] COMMAND [ARGS]...") for line in shown)
-    assert any(line.startswith("  plugins  ") for line in shown)
+def test_a_group_without_a_command_shows_its_help(cli: Cli) -> None:
+    shown = cli("data").out.splitlines()
+    assert any(line.endswith(" data [OPTIONS] COMMAND [ARGS]...") for line in shown)
+    assert any(line.startswith("  import  ") for line in shown)
 
 
 WRONG = [
@@ -453,28 +457,18 @@ def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "starcli",
-        "pretrain",
-        *TINY,
-        "--set",
-        "pretrain.epochs=100000",
-        "--store",
-        "store",
-    ]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            while not list(tmp_path.rglob("checkpoint.safetensors")) and process.poll() is None:
-                time.sleep(0.05)
-            process.send_signal(number)
-            out, err = process.communicate(timeout=300)
-        finally:
-            process.kill()
-    assert process.returncode == code, err
+    command = ["pretrain", *TINY, "--set", "pretrain.epochs=100000", "--store", "store"]
+    process = forks.begin(forks.starcli(*command), tmp_path)
+    try:
+        while not list(tmp_path.rglob("checkpoint.safetensors")) and process.is_alive():
+            time.sleep(0.05)
+        assert process.pid is not None
+        os.kill(process.pid, number)
+        process.join(300)
+    finally:
+        process.kill()
+    out, err = ((tmp_path / name).read_text("utf-8") for name in (forks.OUT, forks.ERR))
+    assert process.exitcode == code, err
     assert out == ""
     assert "stopped; run the same command again" in err
     assert "Traceback" not in err
@@ -611,6 +605,18 @@ def test_a_long_cell_stays_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -
     assert "x" * 120 in capsys.readouterr().out
 
 
+def test_tables_fit_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    console.table("t" * 120, ("name", "value"), [("x" * 120, "word " * 40)])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.count("x") == 120 and shown.count("word") == 40
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the script starcli is not installed")
 @pytest.mark.skipif(not shutil.which("bash"), reason="completion is asked for from bash")
@@ -630,3 +636,47 @@ def test_completion(tmp_path: Path) -> None:
         [SCRIPT], env={**os.environ, **ask}, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout.split()) == (0, ["plugins"])
+
+
+def test_progress_says_step_measures_and_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no terminal, as a line now and then."""
+    monkeypatch.setattr(console, "EVERY_SECONDS", 0.0)
+    with console.progress() as progress:
+        progress.starts("pretrain", 7, 9)
+        progress.measured("pretrain (final)", {"loss": 0.5})
+        progress.measured("pretrain (final)", {"accuracy": 0.625})
+        progress.left("12 min left")
+        progress.update("pretrain (final)", 3, 10)
+        progress.done("pretrain")
+        progress.update("extract", 1, 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "step 7 of 9: pretrain; 30 % of pretrain (final), loss 0.500, accuracy 62.5 %; 12 min left",
+        "done pretrain",
+        "50 % of extract",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (300, "5 min"), (10_800, "3 h"), (259_200, "3.0 days")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_training_says_once_how_long_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost = Cost(steps=3, seconds=600.0, size=2e6, unknown=1)
+    monkeypatch.setattr("starcli.benchmark.outlook.Outlook.cost", lambda self: cost)
+    experiment = Experiment(load({"run.store": tmp_path / "store"}))
+    with working("train", experiment) as progress:
+        progress.starts("pretrain", 1, 3)
+        for step in range(3):
+            progress.update("pretrain (final)", step, 9)
+        progress.done("pretrain")
+    assert capsys.readouterr().err.splitlines() == [
+        "about 10 min and 2.0 MB of disk for what is left, 1 of 3 steps not counted",
+        "done pretrain",
+    ]

@@ -20,6 +20,7 @@ from starcli.contracts import Kind
 from starcli.errors import MissingError, UsageError
 from starcli.registry import Entry, diagnostics
 from starcli.registry.scaffold import USES, write
+from tests import forks
 from tests.registry.test_registry import GOOD, describer, install, python, with_path
 
 HANG = "import time\ntime.sleep(600)\n"
@@ -222,9 +223,9 @@ def test_new_writes_a_plugin_that_conforms(tmp_path: Path, kind: Kind) -> None:
         expected.add("my_net_settings.py")
     assert {file.name for file in files} == expected
     assert all("$" not in file.read_text("utf-8") for file in files)
-    done = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder))
-    assert done.returncode == 0, done.stdout
-    assert "passed" in done.stdout
+    code, said = forks.end(forks.pytest(folder), tmp_path)
+    assert code == 0, said
+    assert "passed" in said
 
 
 @pytest.mark.slow

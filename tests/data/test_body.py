@@ -50,6 +50,18 @@ def test_a_body_upside_down_has_its_head_below_its_feet(clip: npt.NDArray[np.flo
     assert body.head_above_feet(clip * [1, -1, -1], KINECT_V2) < 0.1
 
 
+@pytest.mark.parametrize(("degrees", "down"), [(0, False), (100, False), (180, True)])
+def test_who_lies_with_the_head_low_is_not_upside_down(
+    clip: npt.NDArray[np.float64], degrees: float, down: bool
+) -> None:
+    """Turned about the way that the body faces, from upright over lying to a headstand."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turned = clip @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    found = body.report(turned, KINECT_V2)
+    assert found.head_down is down
+    assert (found.head_up < 0.5) is (degrees > 90)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_mirrored_bodies_and_exchanged_sides_contradict(
     clip: npt.NDArray[np.float64], layout: Layout

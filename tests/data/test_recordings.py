@@ -190,7 +190,7 @@ def test_files_that_systems_add(store: Store) -> None:
 
 def test_centimetres_that_nobody_named(store: Store) -> None:
     store.save(lambda label, subject: 100 * one(label, subject))
-    store.refused("m tall, in 1 of 1 recordings", "use --unit cm", unit="m")
+    store.refused("m tall", "use --unit cm", unit="m")
     made = store.make(layout="kinect-v2")
     assert same(made) and made.inspection["unit"] == "cm"
 

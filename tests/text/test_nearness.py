@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from starcli.text.nearness import near_names
+from starcli.text.nearness import are_near, near_names
 
 
 def vectors(**cosines: float) -> dict[str, Tensor]:
@@ -30,6 +30,12 @@ def test_names_with_a_word_of_doing_in_common_are_near() -> None:
 def test_names_with_like_vectors_are_near() -> None:
     known = vectors(wave=1.0, greet=0.56, point=0.54)
     assert near_names({"a": ["greet"], "b": ["point"]}, ["wave"], known) == {"a": "wave"}
+
+
+def test_the_equivalences_decide_before_words_and_vectors() -> None:
+    known = vectors(answer_phone=1.0, make_a_call=-1.0, call=1.0)
+    assert are_near("answer phone", "make a call", known)
+    assert not are_near("answer phone", "call", known)
 
 
 def test_one_name_of_several_is_enough_and_no_class_is_near_to_nothing() -> None:

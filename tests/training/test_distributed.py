@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch._C._distributed_c10d import TCPStore
 from starcli.errors import UsageError
 from starcli.training.distributed import Workers, fails_first, require_size
 from starcli.training.sync_batch_norm import synchronise
+from tests import forks
 from tests.test_pipeline import Cli
 
 TINY = (
@@ -37,19 +38,15 @@ TINY = (
 SETTINGS = [part for setting in TINY for part in ("--set", setting)]
 
 
-def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def starcli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A process of its own; one thread each, so that sums are added in one order."""
     return subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-m", "starcli", *arguments],
         capture_output=True,
         text=True,
         timeout=500,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )
-
-
-def starcli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return python("-m", "starcli", *arguments, **environment)
 
 
 def summary(store: Path, document: dict[str, Any]) -> dict[str, Any]:
@@ -233,18 +230,22 @@ def files_of(store: Path, stage: str) -> dict[str, bytes]:
     return {f"{p.parent.name}/{p.name}": p.read_bytes() for p in found}
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from starcli.__main__ import main
-mark, replace = sys.argv.pop(1), os.replace
-def killing(source, target):
-    replace(source, target)
-    if Path(target).match(mark):
-        os.kill(os.getpid(), signal.SIGKILL)
-os.replace = killing
-main()
-"""
+def killing(mark: str, work: Callable[[], object]) -> Callable[[], object]:
+    """Work that is killed as soon as a file with such a name is in place."""
+
+    def until_then() -> None:
+        replace = os.replace
+
+        def replaced(source: str, target: str) -> None:
+            replace(source, target)
+            if Path(target).match(mark):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "replace", replaced)
+            work()
+
+    return until_then
 
 
 @pytest.mark.slow
@@ -260,8 +261,8 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     arguments = [stage, *SETTINGS, *more, "--store"]
     assert cli(*arguments, str(whole)).code == 0
-    killed = python("-c", KILLED, mark, *arguments, str(broken))
-    assert killed.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    code, said = forks.end(killing(mark, forks.starcli(*arguments, str(broken))), tmp_path)
+    assert code == -signal.SIGKILL, f"it ended before it could be killed: {said}"
     left = list(broken.glob(f"unfinished/{stage}-*/checkpoint/{mark}"))
 
     done = cli(*arguments, str(broken))

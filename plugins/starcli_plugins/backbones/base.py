@@ -71,15 +71,17 @@ class SkeletonBackbone(nn.Module):
             return self.encode(x.permute(0, 2, 3, 1).contiguous())
         # [B * M, C, T, V] over memory laid out as [B * M, T, V, C].
         x = x.permute(0, 3, 1, 2).contiguous().permute(0, 3, 1, 2)
-        if self.training or torch.is_grad_enabled() or x.device.type != "cpu":
+        whole = self.training or torch.is_grad_enabled() or x.device.type != "cpu"
+        if whole or torch.compiler.is_exporting():
             return self.encode(x)
         return torch.cat([self.encode(few) for few in x.split(SLICE)])
 
     def forward(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, M] -> joint tokens [B, T // stride, V, dim], persons averaged."""
         maps = self.features(clips)
-        persons = len(maps) // len(clips)
-        tokens = maps.permute(0, 2, 3, 1).reshape(len(clips), persons, *maps.shape[2:], self.dim)
+        batch = clips.shape[0]  # not `len`, which an exported program would take for a constant
+        persons = maps.shape[0] // batch
+        tokens = maps.permute(0, 2, 3, 1).reshape(batch, persons, *maps.shape[2:], self.dim)
         return tokens.mean(1)
 
 

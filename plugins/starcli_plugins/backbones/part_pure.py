@@ -147,12 +147,24 @@ class PartPure(PartPureFacts, nn.Module):
                 "lower it, or raise pretrain.frames",
             )
         skeletons = clips[:, :, : slots * self.stride].permute(0, 4, 1, 2, 3)  # [B, M, 3, T, V]
-        present = skeletons.flatten(2).any(2)
-        out = clips.new_zeros(*present.shape, slots, len(self.parts), self.dim)
+        present = (skeletons != 0).flatten(2).any(2)
+        each = self._of_everybody if torch.compiler.is_exporting() else self._of_present
+        tokens = each(skeletons, present).sum(1) / present.sum(1).clamp_min(1)[:, None, None, None]
+        return tokens[:, :, self.part_of]
+
+    def _of_present(self, skeletons: Tensor, present: Tensor) -> Tensor:
+        """Tokens [B, M, L, K, dim] of skeletons [B, M, 3, T, V], zeros where nobody is."""
+        slots = skeletons.shape[3] // self.stride
+        out = skeletons.new_zeros(*present.shape, slots, len(self.parts), self.dim)
         if present.any():
             out[present] = self.encode(skeletons[present]).to(out)
-        tokens = out.sum(1) / present.sum(1).clamp_min(1)[:, None, None, None]
-        return tokens[:, :, self.part_of]
+        return out
+
+    def _of_everybody(self, skeletons: Tensor, present: Tensor) -> Tensor:
+        """The same without a choice of skeletons, which an exported program cannot make."""
+        every = self.encode(skeletons.flatten(0, 1))
+        tokens = every.view(-1, present.shape[1], *every.shape[1:])
+        return tokens * present[:, :, None, None, None]
 
     def encode(self, skeletons: Tensor) -> Tensor:
         """Skeletons [N, 3, T, V] -> tokens of their parts [N, L, K, dim]."""

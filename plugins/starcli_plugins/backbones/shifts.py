@@ -26,7 +26,7 @@ class _Permute(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
         ctx.save_for_backward(order, inverse)
-        return rows.gather(1, order.expand(len(rows), -1))
+        return rows.gather(1, order.expand(rows.shape[0], -1))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
@@ -120,6 +120,9 @@ class TemporalShift(nn.Module):
         A depthwise convolution with two taps other than zero per channel: one pass over memory,
         and no pass in which gradients are scattered.
         """
+        if torch.compiler.is_exporting():  # the taps depend on numbers, which have none yet
+            shifted = self.reference(x)
+            return shifted if norm is None else norm(shifted)
         if torch.is_grad_enabled() and not self.training:  # in the published order, see `fusable`
             return self.reference(x)
         whole, part = self._position()
@@ -140,16 +143,16 @@ class TemporalShift(nn.Module):
         )
 
     def reference(self, x: Tensor) -> Tensor:
-        """The same, frame by frame as in the formula."""
+        """The same, read frame by frame as in the formula."""
         whole, part = self._position()
-        frames = x.shape[2]
-        steps = []
-        for t in range(math.ceil(frames / self.stride)):
-            step = torch.zeros_like(x[:, :, 0])
-            for ahead, weight in ((0, 1 - part), (1, part)):
-                frame = t * self.stride + whole.long() + ahead
-                inside = (frame >= 0) & (frame < frames)
-                read = x[:, torch.arange(x.shape[1]), frame.clamp(0, frames - 1)]
-                step = step + read * (weight * inside)[:, None]
-            steps.append(step)
-        return torch.stack(steps, 2)
+        frames, steps = x.shape[2], math.ceil(x.shape[2] / self.stride)
+        first = self.stride * torch.arange(steps, device=x.device) + whole.long()[:, None]
+        out = torch.zeros_like(x[:, :, :steps])
+        for ahead, weight in ((0, 1 - part), (1, part)):
+            frame = first + ahead  # [C, ceil(T / s)]
+            inside = (frame >= 0) & (frame < frames)
+            index = frame.clamp(0, frames - 1)[None, :, :, None].expand(
+                x.shape[0], -1, -1, x.shape[3]
+            )
+            out = out + x.gather(2, index) * (weight[:, None] * inside)[..., None]
+        return out

@@ -93,7 +93,7 @@ class PartitionConv(Operator):
         n, _, frames, joints = lifted.shape
         rows = lifted.permute(0, 2, 3, 1).reshape(n * frames, joints * self.groups, self.width)
         mixing = (self.adjacency * self.importance).permute(2, 1, 0).reshape(1, joints, -1)
-        out = torch.baddbmm(constant, mixing.expand(len(rows), -1, -1), rows)
+        out = torch.baddbmm(constant, mixing.expand(rows.shape[0], -1, -1), rows)
         return out.view(n, frames, joints, self.width).permute(0, 3, 1, 2)
 
     def propagated(self, x: Tensor) -> Tensor:

@@ -117,9 +117,9 @@ def _datasets() -> Mapping[str, Mapping[str, Texts]]:
 @cache
 def _movements() -> Mapping[str, Texts]:
     """What the entries of made-up movements say, which takes longer to read."""
-    from starcli_plugins.datasets.movements import entries
+    from starcli_plugins.datasets.movements import entries, speech
 
-    known = entries.descriptions(entries.movements())
+    known = speech.descriptions(entries.movements())
     return {casefolded(name): texts for name, texts in known.items()}
 
 

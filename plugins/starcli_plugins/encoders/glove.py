@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.word_vectors import WordVectors
+from starcli_plugins.hub_files import digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +45,7 @@ class Glove50(WordVectors):
         """SHA-256 over the words and the vectors."""
         total = hashlib.sha256()
         for name in (INDEX, VECTORS):
-            with (self._folder / name).open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
+            total.update(bytes.fromhex(digest(self._folder / name)))
         return total.hexdigest()[:16]
 
     @cached_property
@@ -61,23 +61,24 @@ class Glove50(WordVectors):
         """Vectors [words, E], memory-mapped."""
         return np.load(self._folder / VECTORS, mmap_mode="r", allow_pickle=False)
 
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        path = self._folder / INDEX
-        try:
-            from pyarrow import parquet
-        except ImportError as error:
-            raise MissingError(
-                "pyarrow, which reads the words of the packaged GloVe vectors, is not installed",
-                INSTALL,
-            ) from error
-        words = parquet.read_table(path, columns=["index"])["index"].to_pylist()
-        return {word: row for row, word in enumerate(words)}
-
     def _row(self, word: str) -> int | None:
-        return self._rows.get(word)
+        return _rows(self._folder).get(word)
 
     def _vectors(self, rows: Sequence[int]) -> Tensor:
         import torch
 
         return torch.from_numpy(self._table[list(rows)])
+
+
+@cache
+def _rows(folder: Path) -> dict[str, int]:
+    """Word -> the number of its vector; one for all encoders of a process."""
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingError(
+            "pyarrow, which reads the words of the packaged GloVe vectors, is not installed",
+            INSTALL,
+        ) from error
+    words = parquet.read_table(folder / INDEX, columns=["index"])["index"].to_pylist()
+    return {word: row for row, word in enumerate(words)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.word_vectors import WordVectors
+from starcli_plugins.hub_files import digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,8 +43,7 @@ class Word2Vec(WordVectors):
 
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
-        with self._file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return digest(self._file)[:16]
 
     @cached_property
     def _file(self) -> Path:

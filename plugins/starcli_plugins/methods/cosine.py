@@ -36,6 +36,7 @@ class Cosine(CosineFacts, nn.Module):
                 f"method cosine: tokens have width {problem.token_dim}, texts {width}",
                 f"use a backbone with --set backbone.dim={width} that was pretrained on texts",
             )
+        self.facets = problem.bank.facets
         self.names: Tensor
         self.sentences: Tensor
         names, sentences = class_vectors(problem.bank, tuple(self.parts))
@@ -58,6 +59,13 @@ class Cosine(CosineFacts, nn.Module):
         """Joint tokens [B, L, V, D] -> scores of all classes [B, C]."""
         parts = part_vectors(tokens.to(self.names), self.parts)
         return similarities(parts, (self.names, self.sentences))
+
+    def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] and texts [C, F, E], facets as in the bank -> scores [B, C]."""
+        bank = TextBank((), self.facets, texts)
+        return similarities(
+            part_vectors(tokens, self.parts), class_vectors(bank, tuple(self.parts))
+        )
 
     def extend(self, bank: TextBank) -> None:
         """Score further classes too, after the others.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starcli.contracts import Layout
-from starcli.data.body import Body
+from starcli.data.body import DOWN, Body
 from starcli.data.importing.conversion import Facts
 from starcli.errors import DataError
 from starcli.poses import METRES
@@ -21,6 +21,7 @@ FAR = 1.0
 """Metres that nobody goes from one frame to the next."""
 FEW = 3
 """Frames that make no movement."""
+_FEW = f"it has {FEW} frames or fewer"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,23 @@ def contradictions(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str
     reasons += _sides(clips)
     reasons += _some(clips, "a body jumps by more than 1 m", lambda f: f.body.step > FAR)
     reasons += _some(clips, "nothing moves", lambda f: not f.body.moves)
-    return reasons + _some(clips, f"it has {FEW} frames or fewer", lambda f: f.frames <= FEW)
+    return reasons + _some(clips, _FEW, lambda f: f.frames <= FEW)
+
+
+def impossible(facts: Facts) -> str | None:
+    """Why a recording is of nobody who does anything, whatever others are; None where it may be.
+
+    Args:
+        facts: What is known of it.
+    """
+    reasons = {
+        f"joints lie as those of {facts.resembles} do": bool(facts.resembles),
+        f"a body is not {LOW} to {HIGH} m tall": not _is_tall(facts.body),
+        "limbs have lengths that no body has": _is_odd(facts.body),
+        "the body is upside down": facts.body.head_down,
+        _FEW: facts.frames <= FEW,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def warnings(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:
@@ -72,6 +89,11 @@ def _some(clips: Sequence[Clip], what: str, holds: Callable[[Facts], bool]) -> l
     named = [clip.where for clip in clips if holds(clip.facts)]
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""
     return [f"{named[0]}{more}: {what}"] if named else []
+
+
+def _share(wrong: Sequence[Clip], clips: Sequence[Clip]) -> str:
+    """In how many recordings something is wrong, where there are several."""
+    return f", in {len(wrong)} of {len(clips)} recordings" if len(clips) > 1 else ""
 
 
 def _require_one_form(clips: Sequence[Clip]) -> None:
@@ -91,15 +113,14 @@ def _order(clips: Sequence[Clip]) -> list[str]:
         return _some(wrong, "joints lie as those of another layout do", lambda facts: True)
     facts = wrong[0].facts
     raise DataError(
-        f"joints lie as those of {facts.resembles} do, not of {facts.layout}, in {len(wrong)} of "
-        f"{len(clips)} recordings",
+        f"joints lie as those of {facts.resembles} do, not of {facts.layout}{_share(wrong, clips)}",
         f"use --layout {facts.resembles}",
         file=wrong[0].where,
     )
 
 
 def _sizes(clips: Sequence[Clip]) -> list[str]:
-    wrong = [clip for clip in clips if not LOW <= clip.facts.body.height <= HIGH]
+    wrong = [clip for clip in clips if not _is_tall(clip.facts.body)]
     whole = [clip for clip in wrong if math.isfinite(clip.facts.body.trunk)]
     if 2 * len(whole) <= len(clips):
         return _some(wrong, f"a body is not {LOW} to {HIGH} m tall", lambda facts: True)
@@ -108,10 +129,14 @@ def _sizes(clips: Sequence[Clip]) -> list[str]:
     fitting = [unit for unit, metres in METRES.items() if 1.0 <= raw * metres <= 2.2]
     known = f"use --unit {fitting[0]}" if fitting else "name the unit with --unit"
     raise DataError(
-        f"bodies are {facts.body.height:.3g} m tall, in {len(wrong)} of {len(clips)} recordings",
+        f"bodies are {facts.body.height:.3g} m tall{_share(wrong, clips)}",
         f"{known}, or the joints' layout with --layout",
         file=wrong[0].where,
     )
+
+
+def _is_tall(body: Body) -> bool:
+    return LOW <= body.height <= HIGH
 
 
 def _is_odd(body: Body) -> bool:
@@ -127,7 +152,7 @@ def _limbs(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:
     same = [x.name for x in layouts if layout and len(x.joints) == len(layout.joints)]
     others = f"; of {len(layout.joints)} joints there are: {', '.join(same)}" if layout else ""
     raise DataError(
-        f"no body has such limbs, in {len(wrong)} of {len(clips)} recordings "
+        f"no body has such limbs{_share(wrong, clips)} "
         f"({', '.join(first.facts.body.odd[:3])}); the joints may be in another order than "
         f"{first.facts.layout}'s",
         f"name their layout with --layout{others}",
@@ -137,11 +162,11 @@ def _limbs(clips: Sequence[Clip], layouts: Sequence[Layout]) -> list[str]:
 
 def _upright(clips: Sequence[Clip]) -> list[str]:
     known = [clip for clip in clips if math.isfinite(clip.facts.body.head_up)]
-    wrong = [clip for clip in known if clip.facts.body.head_up < 0.1]
+    wrong = [clip for clip in known if clip.facts.body.head_up < DOWN]
     if 5 * len(wrong) <= 4 * len(known):
         return _some(wrong, "the head is below the feet throughout", lambda facts: True)
     raise DataError(
-        f"heads are below feet, in {len(wrong)} of {len(known)} recordings",
+        f"heads are below feet{_share(wrong, known)}",
         "name the axis that points up with --up, such as --up -y",
         file=wrong[0].where,
     )
@@ -157,7 +182,7 @@ def _sides(clips: Sequence[Clip]) -> list[str]:
         for side in ("left", "right")
     )
     raise DataError(
-        f"left and right contradict the axes, in {len(wrong)} of {len(known)} recordings; as they "
+        f"left and right contradict the axes{_share(wrong, known)}; as they "
         f"are named, the left hand is the higher one in {left:.0%} of frames, the right in "
         f"{right:.0%}",
         "use --mirrored where the axes are mirrored, --swap-sides where the names are exchanged; "

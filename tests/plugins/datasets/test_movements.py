@@ -16,18 +16,18 @@ from starcli.contracts import DescriberContext, Teacher
 from starcli.errors import DataError, UsageError
 from starcli_plugins.datasets.movements.composer import MIRRORED, Composed, Composer, Settings
 from starcli_plugins.datasets.movements.entries import (
-    COARSE,
     PARTS,
     RESTING,
     Movement,
     both_forms,
     collect,
-    descriptions,
     movements,
     spoken,
 )
 from starcli_plugins.datasets.movements.kinematics import Array
+from starcli_plugins.datasets.movements.sensors import SensorSettings, recorded
 from starcli_plugins.datasets.movements.source import Movements, members
+from starcli_plugins.datasets.movements.speech import COARSE, descriptions, said_of
 from starcli_plugins.datasets.simulated.body import INDEX, PARENT
 from starcli_plugins.describers.bundled import Bundled
 from tests.conftest import ROOT
@@ -45,9 +45,16 @@ EXACT = Settings(
     gain=(1, 1),
     loose=0,
     untimely=0,
+    elbows=(1, 1),
+    swivel=0,
+    along=0,
     turn=0,
     tilt=0,
     noise=(0, 0),
+    hips=(0, 0),
+    spine=(1, 1),
+    head=(1, 1),
+    forearm=(1, 1),
     rates=(30,),
     dropped=0,
 )
@@ -289,7 +296,7 @@ def test_clips_are_the_same_on_every_machine() -> None:
     assert digest([composer.clip(seed) for seed in range(3)]) == DIGEST
 
 
-DIGEST = "b555e598b0c0be071805406ab3e2f2e2d58ced1933534124136f4c7f66bcd000"
+DIGEST = "600ac58533999f29866bf02fd1941bb13f532b6e5c7034a49b44bb3e35a97801"
 
 
 @of_every(range(40))
@@ -337,6 +344,71 @@ def test_what_is_left_out_is_never_met() -> None:
     assert mains == {"wave", "walk"}
     everything = {name for seed in range(60) for name in composer.clip(seed).movements}
     assert not everything & (without - set(RESTING.values()))
+
+
+def test_a_recorder_moves_the_joints_that_recorders_disagree_about_and_no_other() -> None:
+    joints = Composer(EXACT).clip(3, "wave").joints[:, 0].astype(np.float64)
+    still = SensorSettings(
+        turn=0, tilt=0, noise=(0, 0), hips=(0.5, 0.5), spine=(0.25, 0.25), head=(2, 2),
+        forearm=(1.5, 1.5), dropped=0,
+    )  # fmt: skip
+    seen = recorded(np.random.default_rng(0), still, joints)
+    seen = seen - seen[:, [INDEX["left knee"]]] + joints[:, [INDEX["left knee"]]]  # same camera
+    at = {name: joints[:, joint] for name, joint in INDEX.items()}
+    pelvis = (at["left hip"] + at["right hip"]) / 2
+    up = (at["left shoulder"] + at["right shoulder"]) / 2 - pelvis
+    wanted = dict(at)
+    for name in ("left hip", "right hip", "spine base"):
+        wanted[name] = at[name] + up / 2
+    wanted["spine mid"] = pelvis + up / 2 + (at["spine mid"] - pelvis) / 8
+    wanted["head"] = at["neck"] + 2 * (at["head"] - at["neck"])
+    for side in ("left", "right"):
+        half = (at[f"{side} wrist"] - at[f"{side} elbow"]) / 2
+        for name in ("wrist", "hand", "hand tip", "thumb"):
+            wanted[f"{side} {name}"] = at[f"{side} {name}"] + half
+    for name, joint in INDEX.items():
+        np.testing.assert_allclose(seen[:, joint], wanted[name], atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("along", [0, 1])
+def test_free_arms_hang_down_or_lean_along_with_the_trunk(along: int) -> None:
+    settings = EXACT.model_copy(update={"along": along})
+    joints = Composer(settings).clip(3, "bow").joints[:, 0].astype(np.float64)
+    arm = joints[:, INDEX["right wrist"]] - joints[:, INDEX["right shoulder"]]
+    trunk = joints[:, INDEX["spine base"]] - joints[:, INDEX["spine shoulder"]]
+    lowest = np.argmin(joints[:, INDEX["head"], 1])
+    with_trunk = angle(arm[lowest], trunk[lowest])
+    with_gravity = angle(arm[lowest], np.array([0.0, -1.0, 0.0]))
+    assert (with_trunk < 15) == bool(along)
+    assert (with_gravity < 15) != bool(along)
+
+
+def test_an_action_is_said_by_all_movements_of_its_name_in_turn() -> None:
+    drink, at_mouth = movements()["drink"], movements()["at-mouth"]
+    said = said_of("drink from a cup")
+    assert said is not None
+    one = [text.replace("{A}", "One") for text in (drink.hand[0], at_mouth.hand[0], drink.hand[1])]
+    assert said["hand"] == " ".join(one)
+    assert said["leg"] == " ".join(movements()["stand-still"].leg)
+    assert said["upper body"] == " ".join(said[part] for part in ("head", "hand", "arm"))
+
+
+def test_a_side_that_an_action_names_is_named_in_its_sentences() -> None:
+    left, right = said_of("wave the left hand"), said_of("wave the right hand")
+    assert left is not None
+    assert right is not None
+    assert left["hand"].startswith("Left hand waves")
+    assert right["hand"].startswith("Right hand waves")
+
+
+def test_nothing_is_said_of_an_action_that_no_movement_is_of() -> None:
+    assert said_of("juggle") is None
+
+
+def angle(one: Array, other: Array) -> float:
+    """Degrees between two vectors."""
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    return float(np.degrees(np.arccos(cosine)))
 
 
 def test_an_unknown_movement_to_leave_out_is_an_error() -> None:

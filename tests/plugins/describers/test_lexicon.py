@@ -10,11 +10,12 @@ from importlib import resources
 
 import numpy as np
 import pytest
+import torch
 
 from starcli.class_names import casefolded
 from starcli.contracts import DescriberContext, EntryMatch
 from starcli.errors import DataError
-from starcli_plugins.describers.lexicon import files
+from starcli_plugins.describers.lexicon import files, meaning
 from starcli_plugins.describers.lexicon.describer import Lexicon
 from starcli_plugins.describers.lexicon.files import PARTS, Entry
 from starcli_plugins.describers.lexicon.name_words import (
@@ -148,6 +149,63 @@ def test_a_name_that_is_like_none_is_all_that_is_said() -> None:
     ]
     assert notes("xyzzy") == ["xyzzy: not in the lexicon, its name alone"]
     assert notes("squat slowly", near=0.7) == ["squat slowly: not in the lexicon, its name alone"]
+
+
+ALONE = "saunter: not in the lexicon, its name alone"
+VECTORS = {"walk": (1.0, 0.0), "crawl": (0.0, 1.0), "saunter": (0.8, 0.6)}
+
+
+@pytest.fixture
+def meanings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text encoder that knows three names; all others are unlike these."""
+    from starcli_plugins.encoders.sentence_bert import MiniLM
+
+    def encode(self: MiniLM, texts: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([VECTORS.get(text, (-1.0, 0.0)) for text in texts])
+
+    monkeypatch.setattr(MiniLM, "encode", encode)
+    monkeypatch.setattr(meaning, "_vectors", lambda: encode(meaning.encoder(), [*meaning._row()]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "note"),
+    [
+        ({}, "saunter", ALONE),
+        ({"encoder": "minilm"}, "saunter", "saunter: as 'walk', 0.80 by meaning"),
+        ({"encoder": "minilm", "alike": 0.9}, "saunter", ALONE),
+        ({"encoder": "minilm", "leave_out": ["walk"]}, "saunter", ALONE),
+        ({"encoder": "minilm"}, "squat slowly", "squat slowly: as 'squat', 0.67"),
+    ],
+)
+def test_a_name_without_like_words_takes_the_entry_of_like_meaning(
+    meanings: None, settings: dict[str, object], name: str, note: str
+) -> None:
+    """Where there is an encoder, and never before words."""
+    found: list[str] = []
+    lexicon = Lexicon(Lexicon.Settings.model_validate(settings))
+    [said] = lexicon.describe([name], ["arm"], DescriberContext(note=found.append))
+    assert found[-1] == note
+    entry = note.partition("as '")[2].partition("'")[0]
+    assert said["arm"] == (texts(entry)["arm"] if entry else name)
+
+
+def test_the_encoder_that_compares_names_is_a_part_of_the_key() -> None:
+    by_words, both = (
+        Lexicon(Lexicon.Settings.model_validate({"encoder": encoder})).fingerprint()
+        for encoder in (None, "minilm")
+    )
+    assert both == f"{by_words}+{meaning.fingerprint()}"
+
+
+@pytest.mark.slow
+def test_names_of_like_meaning_are_found_by_the_packaged_encoder() -> None:
+    """Each of many at once as alone, whatever is beside it."""
+    names = ["guitarist", "pianist", "guffaw"]
+    together = meaning.nearest(names)
+    assert [(e.name, round(c, 2)) for e, c in together] == [
+        (e.name, round(c, 2)) for name in names for e, c in meaning.nearest([name])
+    ]
+    assert [entry.name for entry, _ in together[:2]] == ["play the guitar", "play the piano"]
 
 
 @pytest.mark.parametrize(

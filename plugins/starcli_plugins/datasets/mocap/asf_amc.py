@@ -195,7 +195,9 @@ def motion(text: str, body: Skeleton, where: str) -> dict[str, Values]:
             frames.append({})
             continue
         name, cells = words[0], words[1:]
-        if wrong := _wrong(name, len(cells), frames, sizes):
+        # Asked at once, of millions of lines; what is wrong is found out where something is.
+        if not frames or name in frames[-1] or sizes.get(name) != len(cells):
+            wrong = _wrong(name, len(cells), frames, sizes)
             raise DataError(wrong, AGAIN, file=where, line=number)
         try:
             frames[-1][name] = list(map(float, cells))
@@ -210,14 +212,14 @@ def motion(text: str, body: Skeleton, where: str) -> dict[str, Values]:
 def _wrong(
     name: str, count: int, frames: Sequence[Mapping[str, object]], sizes: Mapping[str, int]
 ) -> str:
-    """What is wrong with a line of values of a bone; empty if nothing is."""
+    """What is wrong with a line of values of a bone."""
     if not frames:
         return f"'{name[:40]}' comes before the number of the first frame"
     if name not in sizes:
         return f"'{name[:40]}' is not a bone of the skeleton that moves"
     if name in frames[-1]:
         return f"duplicate values of {name}"
-    return "" if count == sizes[name] else f"{name}: expected {sizes[name]} values, got {count}"
+    return f"{name}: expected {sizes[name]} values, got {count}"
 
 
 def _require_whole(

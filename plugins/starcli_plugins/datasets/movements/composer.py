@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from starcli.errors import UsageError, suggest
 from starcli_plugins.datasets.movements import entries
@@ -29,11 +28,11 @@ from starcli_plugins.datasets.movements.kinematics import (
     Array,
     Body,
     Targets,
-    leaning,
     level_foot,
     pose,
     turned,
 )
+from starcli_plugins.datasets.movements.sensors import SensorSettings, recorded
 from starcli_plugins.datasets.simulated.body import INDEX
 
 HANG = np.array([0.1, -0.975, 0.06])
@@ -48,8 +47,6 @@ BESIDE: Mapping[Driver, Mapping[str, float]] = {
 """What the others do beside a main act that needs nothing of them; empty: anything possible."""
 SWING = "swing-walk"
 """What a free arm does while the legs walk."""
-DROPPED = (("wrist", "hand", "hand tip", "thumb"), ("hand", "hand tip", "thumb"), ("ankle", "foot"))
-"""Joints of one side that a sensor loses together."""
 MIRRORED = [
     INDEX[name.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right")]
     for name in INDEX
@@ -63,10 +60,8 @@ DEEP = -0.5
 """A pelvis lower than this touches the floor or nearly so: its movement has one size only."""
 
 
-class Settings(BaseModel):
+class Settings(SensorSettings):
     """Bodies, courses, cameras and sensors of composed clips."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     without: frozenset[str] = Field(
         frozenset(), description="movements left out, with all they go along with"
@@ -74,7 +69,7 @@ class Settings(BaseModel):
     children: float = Field(0.2, ge=0, le=1, description="share of bodies that are children's")
     beside: float = Field(1, ge=0, le=1, description="share of clips in which other parts act too")
     mirrored: float = Field(0.5, ge=0, le=1, description="share of clips whose acting side is left")
-    cut: float = Field(0.4, ge=0, le=1, description="share of single acts cut at an end")
+    cut: float = Field(0.5, ge=0, le=1, description="share of single acts cut at either end")
     begun: float = Field(0.5, ge=0, le=1, description="share of repeated acts that begin at rest")
     ended: float = Field(0.25, ge=0, le=1, description="share of repeated acts that end at rest")
     tempo: tuple[float, float] = Field((0.75, 1.35), description="range of factors on the speed")
@@ -82,12 +77,12 @@ class Settings(BaseModel):
     loose: float = Field(0.06, ge=0, le=0.3, description="points vary by so many arm lengths")
     aside: float = Field(0.08, ge=0, le=0.3, description="all points of a clip lie so far aside")
     untimely: float = Field(0.03, ge=0, le=0.1, description="times vary by such a share of an act")
-    turn: float = Field(60.0, ge=0, le=180, description="largest turn of the camera, degrees")
-    tilt: float = Field(4.0, ge=0, le=30, description="deviation of its tilt, degrees")
-    noise: tuple[float, float] = Field((0.004, 0.014), description="range of deviations, metres")
+    elbows: tuple[float, float] = Field(
+        (0.8, 1.0), description="factor on the upper arm, the forearm takes the rest"
+    )
+    swivel: float = Field(15.0, ge=0, le=60, description="deviation of elbows, degrees")
+    along: float = Field(0.5, ge=0, le=1, description="share of clips whose free arms lean along")
     rates: tuple[float, ...] = Field((30.0, 30.0, 30.0, 25.0, 20.0, 15.0), min_length=1)
-    dropped: float = Field(0.15, ge=0, le=1, description="share of clips in which joints are lost")
-    missing: Literal["held", "nan"] = Field("held", description="what a lost joint is given as")
 
 
 @dataclass(frozen=True)
@@ -184,12 +179,12 @@ class Composer:
         cast = self._cast(rng, main)
         rate = settings.rates[int(rng.integers(len(settings.rates)))]
         side: Side = "left" if rng.random() < settings.mirrored else "right"
-        body = _body(rng, settings.children)
+        body = _body(rng, settings)
         time, acts = self._course(rng, cast, rate)
         joints = pose(body, self._targets(rng, body, time, acts))
         if side == "left":
             joints = joints[:, MIRRORED] * np.array([-1.0, 1.0, 1.0])
-        filmed = _film(rng, settings, joints)
+        filmed = recorded(rng, settings, joints)
         return Composed(
             joints=filmed[:, None].astype(np.float32),
             rate=rate,
@@ -245,10 +240,10 @@ class Composer:
             seconds = max(rng.uniform(1.8, 4.2), 2 * act if main.kind == "loop" else 0)
         seconds = min(seconds, *(self._crossing(rng, name) for name in cast))
         start, end = 0.0, seconds
-        if main.kind == "once" and rng.random() < settings.cut:
-            if rng.random() < 0.5:
-                start = rng.uniform(0, before + 0.35 * act)
-            else:
+        if main.kind == "once":
+            if rng.random() < settings.cut:
+                start = rng.uniform(0, before + 0.4 * act)
+            if rng.random() < settings.cut:
                 end -= rng.uniform(0, after + 0.45 * act)
         time = start + np.arange(max(round((end - start) * rate), 8)) / rate
         whole, cycle = np.clip((time - before) / act, 0, 1), rng.random() + time / act
@@ -350,9 +345,9 @@ def _choice(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     return names[-1]
 
 
-def _body(rng: np.random.Generator, children: float) -> Body:
+def _body(rng: np.random.Generator, settings: Settings) -> Body:
     """An adult or a child."""
-    child = rng.random() < children
+    child = rng.random() < settings.children
     scale, *proportions = 1 + np.array([0.06, 0.03, 0.03, 0.03, 0.06]) * rng.normal(size=5).clip(
         -2.5, 2.5
     )
@@ -360,7 +355,7 @@ def _body(rng: np.random.Generator, children: float) -> Body:
     if child:
         # Children have shorter legs for their size.
         scale, legs, trunk = scale * rng.uniform(0.62, 0.85), legs * 0.95, trunk * 1.03
-    return Body.of(scale, arms, legs, trunk, width)
+    return Body.of(scale, arms, legs, trunk, width).with_elbows(rng.uniform(*settings.elbows))
 
 
 @dataclass(frozen=True)
@@ -430,9 +425,13 @@ class _Stage:
         self.aside = np.zeros(3)
         if settings.aside:
             self.aside = settings.aside * rng.normal(size=3) * np.array([0.5, 1.0, 0.7])
-        self.upright, self.pinned = np.ones(2), np.zeros(2, np.bool_)
+        # Arms that do nothing hang straight down, or along a trunk that leans.
+        self.upright = np.full(2, float(rng.random() >= settings.along))
+        self.pinned = np.zeros(2, np.bool_)
         self.free_arms = np.ones(2, np.bool_)
-        self.shoulders, self.elbows = np.zeros((frames, 2)), np.zeros((frames, 2))
+        self.shoulders = np.zeros((frames, 2))
+        swivel = np.deg2rad(settings.swivel) * rng.normal(size=2)
+        self.elbows = np.broadcast_to(swivel, (frames, 2)).copy()
         self.ankles = np.zeros((frames, 2, 3))
         self.knees, self.toes = np.zeros((frames, 2)), np.zeros((frames, 2))
         self.heels = np.zeros((frames, 2))
@@ -580,33 +579,3 @@ class _Stage:
         lifted = np.clip((self.ankles[..., 1] - 0.01) / 0.2, 0, 1)
         free = lifted * lifted * (3 - 2 * lifted)
         self.steps = ankles, self.toes - self.heels, self.yaws, free
-
-
-def _film(rng: np.random.Generator, settings: Settings, joints: Array) -> Array:
-    """A performance as a sensor records it, [T, V, S]: in the camera's frame, noisy, incomplete."""
-    ground = joints[:, 0, [0, 2]]
-    place = np.array([rng.uniform(-0.4, 0.4), -rng.uniform(0.7, 1.5), rng.uniform(2.2, 3.6)])
-    middle = (ground.min(0) + ground.max(0)) / 2
-    turn = np.deg2rad(settings.turn) * rng.uniform(-1, 1)
-    tilt = np.deg2rad(settings.tilt) * rng.normal(size=2) * [1.0, 0.5]
-    filmed = turned(joints - [middle[0], 0, middle[1]], np.asarray(turn)) + place
-    filmed = filmed @ leaning(np.array([*tilt, 0.0])).T
-    frames, memory = len(filmed), 6
-    white = rng.normal(size=(2, frames + memory, *joints.shape[1:]))
-    total = white[0].cumsum(0)
-    error = (total[memory:] - total[:-memory]) / np.sqrt(memory) + white[1, :frames]
-    # Half of a Kinect's error stays for several frames, half is new in each.
-    filmed += rng.uniform(*settings.noise) * np.sqrt(0.5) * error
-    if rng.random() < settings.dropped:
-        _drop(rng, filmed, settings.missing)
-    return np.asarray(filmed)
-
-
-def _drop(rng: np.random.Generator, joints: Array, missing: str) -> None:
-    """Lose some joints of one side for a while."""
-    names = DROPPED[int(rng.integers(len(DROPPED)))]
-    side = ("right", "left")[int(rng.integers(2))]
-    lost = [INDEX[f"{side} {name}"] for name in names]
-    length = int(rng.integers(2, max(len(joints) // 4, 3)))
-    start = int(rng.integers(1, max(len(joints) - length, 2)))
-    joints[start : start + length, lost] = np.nan if missing == "nan" else joints[start - 1, lost]

@@ -188,41 +188,6 @@ RESTING: Mapping[Driver, str] = {"arms": "hang", "trunk": "upright", "legs": "st
 """The movement that stands for doing nothing."""
 
 
-def descriptions(movements: Mapping[str, Movement]) -> dict[str, dict[str, str]]:
-    """Name -> part -> one sentence, sides not named, as data sets have them.
-
-    A name is the first one of a movement; of several movements, the first one speaks.
-    """
-    out: dict[str, dict[str, str]] = {}
-    for movement in movements.values():
-        if not movement.names:
-            continue
-        cast = [movement, *(movements[name] for name in movement.companions)]
-        taken = {slot for each in cast for slot in each.slots}
-        cast += [movements[name] for driver, name in RESTING.items() if driver not in taken]
-        texts: dict[str, str] = {
-            part: spoken(_first(cast, part), "right", named=False) for part in PARTS
-        }
-        for part, members in COARSE.items():
-            texts[part] = " ".join(texts[member] for member in members)
-        out.setdefault(spoken(movement.names[0], "right", named=False), texts)
-    return out
-
-
-def _first(cast: Iterable[Movement], part: Part) -> str:
-    """The first sentence of the first movement that speaks of a part."""
-    return next(each.sentences(part)[0] for each in cast if each.sentences(part))
-
-
-COARSE: Mapping[str, tuple[Part, ...]] = {
-    "hand-arm": ("hand", "arm"),
-    "leg-foot": ("leg", "foot"),
-    "upper body": ("head", "hand", "arm"),
-    "lower body": ("hip", "leg", "foot"),
-}
-"""Parts of coarser partitions, and of which parts they say what these do."""
-
-
 @cache
 def movements() -> Mapping[str, Movement]:
     """Every movement that comes with the package, by its id.

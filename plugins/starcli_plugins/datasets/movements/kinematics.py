@@ -8,7 +8,7 @@ Pairs of limbs are right and left, in this order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -59,6 +59,15 @@ class Body(SimulatedBody):
         """Upper and lower bone of right arm, left arm, right leg and left leg, metres, [4, 2]."""
         limbs = zip(_ELBOWS + _KNEES, _WRISTS + _ANKLES, strict=True)
         return np.asarray(np.linalg.norm(self.offsets[np.array(list(limbs))], axis=-1))
+
+    def with_elbows(self, factor: float) -> Body:
+        """The same body with upper arms of another length, and arms as long as they were."""
+        offsets = self.offsets.copy()
+        upper = self.bones[:2, 0]
+        for joints, length in ((_ELBOWS, factor * upper), (_WRISTS, self.arm - factor * upper)):
+            way = self.offsets[joints]
+            offsets[joints] = way * (length / np.linalg.norm(way, axis=-1))[:, None]
+        return replace(self, offsets=offsets)
 
     @property
     def arm(self) -> float:

@@ -140,6 +140,14 @@ class Movements:
             for name, movement in entries.movements().items()
         }
 
+    @property
+    def synonyms(self) -> Mapping[str, tuple[str, ...]]:
+        """Class -> all names of its movements."""
+        return {
+            label: tuple(name for movement in ids for name in self.movements[movement])
+            for label, ids in members().items()
+        }
+
     @cached_property
     def sentences(self) -> Mapping[str, tuple[str, ...]]:
         """Part -> all sentences of all movements."""

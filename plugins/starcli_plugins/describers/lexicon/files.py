@@ -93,6 +93,8 @@ def of_movements(actions: Iterable[str]) -> frozenset[str]:
         actions: Names of actions; word forms, sides, limbs, numbers and remarks do not matter.
     """
     theirs = {movement(name) for action in actions for name in readings(action)}
+    if not theirs:
+        return frozenset()
     return frozenset(entry.name for entry, name, _ in _all_names() if movement(name) in theirs)
 
 
