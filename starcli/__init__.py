@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         describe_actions,
         embed,
         evaluate,
+        events,
         export,
         extract,
         load,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         predict,
         prepare,
         pretrain,
+        stream,
         train,
     )
     from starcli.exporting.pretrained import PretrainedModel
@@ -40,6 +42,7 @@ __all__ = [
     "describe_actions",
     "embed",
     "evaluate",
+    "events",
     "export",
     "extract",
     "load",
@@ -48,6 +51,7 @@ __all__ = [
     "predict",
     "prepare",
     "pretrain",
+    "stream",
     "train",
 ]
 

@@ -108,15 +108,16 @@ def main() -> None:
 
 
 def _say_stopped(code: int) -> None:
-    """Say that a command was interrupted and how it goes on."""
+    """Say that a command was interrupted and how it goes on; a stream is not there again."""
     if size() > 1:
         return  # the process that started the others says so, once
     _leave_terminal()
-    fix = "run the same command again to continue from the last checkpoint"
+    again = "run the same command again to continue from the last checkpoint"
+    fix = "" if "--stream" in sys.argv else again
     if "--json" in sys.argv:
         error = {"id": "interrupted", "exit_code": code, "message": "stopped", "fix": fix}
         print_document({"ok": False, "error": error})
-    console.note(f"stopped; {fix}")
+    console.note("; ".join(filter(None, ("stopped", fix))))
 
 
 def _left(leaving: SystemExit) -> int:

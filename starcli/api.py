@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from starcli.experiment import Experiment
     from starcli.exporting.pretrained import PretrainedModel
     from starcli.poses import Unit, Up
-    from starcli.prediction.answer import Predicted, Recordings
+    from starcli.prediction.answer import Events, Places, Predicted, Recordings
     from starcli.prediction.model import TrainedModel
+    from starcli.prediction.question import EventOptions
+    from starcli.prediction.stream import Stream
     from starcli.settings.resolve import Loaded
     from starcli.stages.describe import ActionTexts
     from starcli.store.artifacts import Artifact
@@ -468,6 +470,69 @@ def predict(
         swap_sides=swap_sides,
         progress=progress,
     )
+
+
+def events(
+    run: Run | TrainedModel | str | Path,
+    files: Places,
+    *,
+    reader: str | None = None,
+    fps: float | None = None,
+    alone: bool = False,
+    progress: Progress = silent,
+    **options: Unpack[EventOptions],
+) -> Events:
+    """What is done in long recordings, and when, as `starcli predict --windows --json` has it.
+
+    Args:
+        run: A trained run; or a model that `load` opened, or the folder of one that `export` wrote.
+        files: Recordings, one or several: files, folders and zips as `predict` takes them.
+        reader: The only reader of files; None for the one that knows the format.
+        fps: Frames a second, where a file does not say.
+        alone: Refuse several recordings before any is answered, as where times are to be of one.
+        progress: Told about every recording.
+        **options: As `EventOptions` says.
+
+    Returns:
+        `events`, each with `clip`, `person`, `start` and `end` in seconds, `name` and its mean
+        `probability`; the rest as `predict` has it.
+
+    Raises:
+        DataError: No recording could be read.
+        UsageError: A window cannot be so long or has too few frames, or recordings are several.
+    """
+    from starcli.prediction import answer
+    from starcli.prediction.question import meaning
+    from starcli.prediction.reader import Form
+
+    form = Form(meaning(options), reader, fps)
+    return answer.events(_model(run, progress), files, form, options, progress, alone=alone)
+
+
+def stream(
+    run: Run | TrainedModel | str | Path,
+    *,
+    progress: Progress = silent,
+    **options: Unpack[EventOptions],
+) -> Stream:
+    """Names what people do while their frames come, as `starcli predict --stream` does.
+
+    Args:
+        run: A trained run; or a model that `load` opened, or the folder of one that `export` wrote.
+        progress: Told about every step that is made before.
+        **options: As `EventOptions` says; frames are in the run's joints, in metres with y up, or
+            as the arrays were that its data set was imported from, where nothing else is said.
+
+    Returns:
+        Its `feed` takes a frame and gives the events that begin and end with it, its `close` ends
+        those that go on.
+
+    Raises:
+        UsageError: A window cannot be so long.
+    """
+    from starcli.prediction import answer
+
+    return answer.stream(_model(run, progress), options, progress)
 
 
 def export(

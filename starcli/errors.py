@@ -163,6 +163,11 @@ class NumericalError(StarError):
     exit_code = 8
 
 
+def one_line(text: str) -> str:
+    """A text as it can be shown: on one line, without what a terminal would act on."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
 def bug(problem: BaseException, log: Path | None = None) -> StarError:
     """Our error for one that nobody expected.
 

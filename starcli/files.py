@@ -13,12 +13,12 @@ import platform
 import re
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from starcli.errors import DataError, StarError, writes_to
+from starcli.errors import DataError, StarError, UsageError, writes_to
 
 HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 """This machine: only here does the number of a process say whether it is alive."""
@@ -102,6 +102,45 @@ def save_text(path: Path, text: str, option: str = "--store") -> None:
         draft.write_text(text, "utf-8")
 
     save_whole(path, write, option)
+
+
+def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, before anything is read.
+
+    Args:
+        file: The file that is to be written.
+        endings: Those that say a form, in small letters.
+        option: What names the file.
+        overwrite: Whether one that is there may be replaced.
+
+    Raises:
+        UsageError: Its ending says no form, it is a folder, or it is there.
+    """
+    if file.suffix.lower() not in endings:
+        raise UsageError(
+            f"expected a file {', '.join(endings)}, got '{file.suffix}'",
+            f"name another with {option}",
+            file=file,
+        )
+    if file.is_dir():
+        raise UsageError("is a folder", f"name a file with {option}", file=file)
+    require_free(file, overwrite=overwrite)
+
+
+def require_free(place: Path, *, overwrite: bool) -> None:
+    """Refuse a file or folder that is there, unless it may be replaced.
+
+    Args:
+        place: The file or folder that is to be written.
+        overwrite: Whether one that is there may be replaced.
+
+    Raises:
+        UsageError: It is there.
+    """
+    if os.path.lexists(place) and not overwrite:
+        raise UsageError(
+            "already exists", "replace it with --overwrite, or name another", file=place
+        )
 
 
 def holds(path: Path, text: str) -> bool:

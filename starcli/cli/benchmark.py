@@ -19,7 +19,7 @@ import typer
 
 from starcli.cli.evaluate import parse_seeds
 from starcli.cli.options import Config, Device, Json, StorePath, path
-from starcli.errors import DataError, OutputError, UsageError, suggest
+from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:
     from starcli.benchmark.forecast import CostFields, Forecast
@@ -206,11 +206,11 @@ def _show(document: Document, out: Path | None, as_json: bool) -> None:
     if as_json:
         print_document({**document, "files": [str(file) for file in files]})
     else:
-        print(console.one_line(document["title"]))
+        print(one_line(document["title"]))
         for block in export.blocks(document):
             console.table(block.title, block.head, block.rows, block.best)
         for line in (*export.notes(document), *map(str, files)):
-            print(console.one_line(line))
+            print(one_line(line))
     _end(document, len(document["not_run"]))
 
 
@@ -257,7 +257,7 @@ def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_jso
     console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
     errors = [r["error"] for r in rows if r["status"] == "failed" or r["status"] == "absent"]
     for reason in sorted(set(map(export.reason, errors))):
-        print(console.one_line(reason))
+        print(one_line(reason))
 
 
 def _named(row: Forecast | NotDone) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from starcli.cli import log
 from starcli.contracts import Progress
-from starcli.errors import StarError
+from starcli.errors import StarError, one_line
 
 
 def prepare_streams() -> None:
@@ -83,11 +83,6 @@ def error(problem: StarError) -> None:
     console.print(Text.assemble(("error:", "red"), " ", one_line(str(problem))), soft_wrap=True)
     if problem.fix:
         console.print(Text.assemble(("fix:", "green"), " ", one_line(problem.fix)), soft_wrap=True)
-
-
-def one_line(text: str) -> str:
-    """A text as it can be shown: on one line, without what a terminal would act on."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def table(

@@ -222,14 +222,14 @@ def inspect(
     from starcli.cli.output import print_document
     from starcli.data.importing.inspection import inspect as look
     from starcli.data.importing.options import meaning as as_meaning
-    from starcli.viewing.files import require_free, save
+    from starcli.viewing.files import require_writable, save
     from starcli.viewing.places import Wanted, look_at_files
 
     meaning = as_meaning(
         layout, up=up, unit=unit, people=people, mirrored=mirrored, swap_sides=swap_sides
     )
     if picture is not None:
-        require_free(picture, "--picture", overwrite=overwrite)
+        require_writable(picture, "--picture", overwrite=overwrite)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
         inspection = look(
             source, meaning, reader=reader, pattern=class_pattern, fps=fps, progress=report

@@ -134,7 +134,7 @@ def _schema(experiment: Experiment) -> Mapping[str, object]:
 def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
     """Print every fault of a file; raise DataError where there are any."""
     from starcli.cli import console
-    from starcli.errors import DataError
+    from starcli.errors import DataError, one_line
     from starcli.text import descriptions
 
     actions, classes = descriptions.read(file), experiment.source.classes
@@ -154,7 +154,7 @@ def _check(experiment: Experiment, file: Path, as_json: bool) -> None:
         print_document({**(error.document() if faults else {"ok": True}), "faults": faults})
         raise typer.Exit(error.exit_code if faults else 0)
     for fault in faults:
-        print(console.one_line(fault))
+        print(one_line(fault))
     if faults:
         raise error
     console.note(f"{file}: {len(classes)} classes with {', '.join(needed)}, nothing wrong")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DATA, TEXT, BACKBONE, METHOD = "Data", "Text", "Backbone", "Method"
 FILES, WHERE = "Poses in files", "Where and how"
-OPTIONS = "Options"
-PANELS = (OPTIONS, DATA, FILES, TEXT, BACKBONE, METHOD, WHERE)
+OPTIONS, EVENTS = "Options", "Events"
+PANELS = (OPTIONS, EVENTS, DATA, FILES, TEXT, BACKBONE, METHOD, WHERE)
 """Groups of options in the order of the help."""
 EVERYWHERE = frozenset({"quiet", "verbose"})
 """Options of the program that are also taken after the name of a command."""
@@ -91,7 +91,7 @@ def _meaning(parameter: Parameter, text: str) -> str:
     from starcli.settings.schema import PLUGIN_SECTIONS
 
     meaning, bracket, default = text.partition("  [")
-    default = re.sub(r"^default: \((.*)\)\]$", r"default: \1]", default)
+    default = re.sub(r"^default: \((.*?)\)(?=[;\]])", r"default: \1", default)
     kind = PLUGIN_SECTIONS.get(str(parameter.name))
     if kind is not None and not meaning.endswith("."):
         meaning += f": {', '.join(entry.name for entry in registry.entries(kind))}."

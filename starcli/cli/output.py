@@ -6,12 +6,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from starcli.contracts import Progress
+from starcli.errors import ErrorFields
 
 if TYPE_CHECKING:
     from starcli.benchmark.outlook import Outlook
@@ -144,6 +145,19 @@ def _note_results(stage: str, results: Mapping[str, Artifact], ran: Sequence[str
         if step in ran or step == stage:
             for line in results[step].summary.get("notes", ()):
                 console.warn(f"warning: {line}")
+
+
+def end_left_out(warnings: Iterable[str], bad: Sequence[ErrorFields]) -> None:
+    """Say what to beware of, and end with a code of its own where recordings were left out."""
+    from starcli.cli import console
+
+    for line in warnings:
+        console.note(f"warning: {line}")
+    for fault in bad:
+        place = f"{fault['file']}: " if fault["file"] else ""
+        console.note(f"left out: {place}{fault['message']}; {fault['fix']}")
+    if bad:
+        raise typer.Exit(SKIPPED)
 
 
 def end_skipped(prepared: Artifact) -> None:

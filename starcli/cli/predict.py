@@ -6,18 +6,31 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from starcli.cli.events import (
+    Enter,
+    Leave,
+    Out,
+    Streaming,
+    Stride,
+    Windows,
+    answer_stream,
+    require_fit,
+    tell_events,
+)
 from starcli.cli.options import (
     Config,
     Device,
     Json,
     LayoutName,
     Mirrored,
+    Overwrite,
     People,
     Rate,
     Reader,
@@ -31,11 +44,14 @@ from starcli.cli.options import (
 from starcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from starcli import api
     from starcli.prediction.answer import Predicted
+    from starcli.prediction.model import TrainedModel
     from starcli.prediction.predictor import Prediction, ToldCandidate
+    from starcli.prediction.question import PlanOptions, Said
 
 Sources = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="SOURCE",
         parser=path,
@@ -67,7 +83,10 @@ Describer = Annotated[
     str | None,
     typer.Option(help="What describes new actions; default the run's own, or else lexicon."),
 ]
-Top = Annotated[int, typer.Option(min=1, help="How many actions to print for each clip.")]
+Top = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many actions to print for each clip.", show_default="3"),
+]
 
 Reasons = Annotated[
     bool,
@@ -78,13 +97,20 @@ Reasons = Annotated[
 
 
 def predict(
-    sources: Sources,
+    sources: Sources = None,
     run: Run = None,
     actions: Actions = None,
     among: Among = None,
     describer: Describer = None,
-    top: Top = 3,
+    top: Top = None,
     reasons: Reasons = False,
+    windows: Windows = None,
+    stride: Stride = None,
+    enter: Enter = None,
+    leave: Leave = None,
+    stream: Streaming = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     reader: Reader = None,
     layout: LayoutName = None,
     up: UpAxis = None,
@@ -103,41 +129,68 @@ def predict(
     Example: starcli predict clips --run general --actions "wave, squat"
     """
     from starcli import api
-    from starcli.cli import console
-    from starcli.cli.output import SKIPPED, print_document
+    from starcli.prediction import event_files
 
-    _refuse_old_order(sources, run, store, config)
-    with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
-        model = api.open_model(run, store=store, config=config, device=device)
-        predicted = api.predict(
-            model,
-            sources,
-            actions=actions,
-            among=among,
-            describer=describer,
-            top=top,
+    own: dict[str, object] = {
+        "SOURCE": sources or None,
+        "--reader": reader,
+        "--fps": fps,
+        "--people": people,
+        "--top": top,
+        "--reasons": reasons,
+    }
+    own |= {"--stride": stride, "--enter": enter, "--leave": leave}
+    own |= {"--out": out, "--overwrite": overwrite}
+    require_fit(own, stream=stream, windows=windows is not None)
+    if out is not None:
+        event_files.require_writable(out, overwrite=overwrite)
+    _refuse_old_order(sources or (), run, store, config)
+    open_model = partial(api.open_model, run, store=store, config=config, device=device)
+    said: Said = {
+        "actions": actions,
+        "among": among,
+        "describer": describer,
+        "layout": layout,
+        "up": up,
+        "unit": unit,
+        "mirrored": mirrored,
+        "swap_sides": swap_sides,
+    }
+    plan: PlanOptions = {"windows": windows, "stride": stride, "enter": enter, "leave": leave}
+    if stream:
+        answer_stream(open_model, {**said, **plan})
+    elif windows is not None:
+        tell_events(open_model, sources or (), reader, fps, {**said, **plan}, out, as_json)
+    else:
+        name = partial(
+            api.predict,
+            top=top or 3,
             reasons=reasons,
             reader=reader,
-            layout=layout,
-            up=up,
-            unit=unit,
             fps=fps,
             people=people,
-            mirrored=mirrored,
-            swap_sides=swap_sides,
-            progress=progress,
+            **said,
         )
+        _name_clips(open_model, sources or (), name, as_json)
+
+
+def _name_clips(
+    open_model: Callable[[], api.Run | TrainedModel],
+    sources: Sequence[Path],
+    name: Callable[..., Predicted],
+    as_json: bool,
+) -> None:
+    """Name each clip."""
+    from starcli.cli import console
+    from starcli.cli.output import end_left_out, print_document
+
+    with console.progress() as progress, contextlib.redirect_stdout(sys.stderr):
+        predicted = name(open_model(), sources, progress=progress)
     if as_json:
         print_document(predicted)
     else:
         _print(predicted)
-    for line in (*predicted["notes"], *predicted["warnings"]):
-        console.warn(f"warning: {line}")
-    for fault in predicted["bad"]:
-        place = f"{fault['file']}: " if fault["file"] else ""
-        console.warn(f"left out: {place}{fault['message']}; {fault['fix']}")
-    if predicted["bad"]:
-        raise typer.Exit(SKIPPED)
+    end_left_out((*predicted["notes"], *predicted["warnings"]), predicted["bad"])
 
 
 def _refuse_old_order(
@@ -147,8 +200,8 @@ def _refuse_old_order(
     from starcli.exporting.shipped import shipped
     from starcli.store import runs
 
-    name, *rest = map(str, sources)
-    if run is not None or os.path.exists(name):
+    name, *rest = map(str, sources or ("",))
+    if not name or run is not None or os.path.exists(name):
         return
     root = store_of(store, config)
     is_run = name == "latest" or name in runs.names(root)

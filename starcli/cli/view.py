@@ -106,12 +106,12 @@ def view(
 
 def _target(out: Path | None, place: str, overwrite: bool) -> Path:
     """The file that is to be written."""
-    from starcli.viewing.files import require_free
+    from starcli.viewing.files import require_writable
 
     if out is None:
         name = os.path.basename(os.path.abspath(place)) or "view"
         out = Path(f"{Path(name).stem if os.path.isfile(place) else name}.html")
-    require_free(out, "--out", overwrite=overwrite)
+    require_writable(out, "--out", overwrite=overwrite)
     return out
 
 

@@ -68,7 +68,7 @@ def export(
         MissingError: The ONNX tools are not installed.
         OutputError: It cannot be written.
     """
-    require_free(folder, overwrite)
+    require_folder(folder, overwrite=overwrite)
     if onnx:
         require_tools()
     judged = bool(experiment.unseen)
@@ -90,7 +90,7 @@ def export(
     return [folder / name for name in NAMES if name != ONNX or onnx]
 
 
-def require_free(folder: Path, overwrite: bool) -> None:
+def require_folder(folder: Path, *, overwrite: bool) -> None:
     """Refuse to write over anything but, where that is meant, an exported model.
 
     Args:
@@ -104,10 +104,7 @@ def require_free(folder: Path, overwrite: bool) -> None:
         return
     if not folder.is_dir() or folder.is_symlink():
         raise UsageError("is not a folder", "name another", file=folder)
-    if not overwrite:
-        raise UsageError(
-            "already exists", "replace it with --overwrite, or name another", file=folder
-        )
+    files.require_free(folder, overwrite=overwrite)
     others = sorted({path.name for path in folder.iterdir()} - {*NAMES})
     if others:
         raise UsageError(

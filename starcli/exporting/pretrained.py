@@ -16,7 +16,7 @@ from pathlib import Path
 from starcli import files
 from starcli.errors import RemoteError
 from starcli.exporting.config import NAMES, read_config
-from starcli.exporting.folder import require_free
+from starcli.exporting.folder import require_folder
 from starcli.prediction.model import TrainedModel
 
 OFFLINE = "without a network, copy the folder and use starcli.load(FOLDER)"
@@ -88,7 +88,7 @@ class PretrainedModel(TrainedModel):
             OutputError: It cannot be written.
         """
         folder = Path(folder)
-        require_free(folder, overwrite)
+        require_folder(folder, overwrite=overwrite)
         read_config(self.folder)
         names = [name for name in NAMES if (self.folder / name).is_file()]
 

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from starcli.contracts import Progress
-from starcli.data.importing.options import meaning
-from starcli.errors import ErrorFields
-from starcli.poses import Unit, Up
-from starcli.prediction.actions import read_actions
+from starcli.errors import ErrorFields, StarError
+from starcli.prediction import question as asked
 from starcli.prediction.predictor import Prediction, Predictor, ToldCandidate, predict
-from starcli.prediction.reader import Form
+from starcli.prediction.question import EventOptions, Question
+from starcli.prediction.reader import Form, Reader
+from starcli.prediction.stream import Stream
+from starcli.prediction.timeline import FoundEvent, timeline
 
 if TYPE_CHECKING:
     from starcli.prediction.model import TrainedModel
 
 Joints = npt.NDArray[np.floating | np.integer]
 Recordings = str | Path | Joints | Sequence[str | Path | Joints]
+Places = str | Path | Sequence[str | Path]
 
 
-class Question(TypedDict, total=False):
-    """What may be said of recordings and of the answer, as `starcli.predict` explains it."""
-
-    actions: str | Path | Sequence[str] | None
-    among: Literal["all", "seen", "unseen"] | None
-    describer: str | None
-    top: int
-    reasons: bool
-    reader: str | None
-    layout: str | None
-    up: Up | None
-    unit: Unit | None
-    fps: float | None
-    people: str | None
-    mirrored: bool
-    swap_sides: bool
-
-
-class Predicted(TypedDict):
-    """What `predict --json` prints."""
+class Answered(TypedDict):
+    """What `predict --json` prints, whatever it was asked."""
 
     ok: bool
     run: str
@@ -52,8 +36,19 @@ class Predicted(TypedDict):
     warnings: list[str]
     candidates: list[ToldCandidate]
     gamma: float
-    predictions: list[Prediction]
     bad: list[ErrorFields]
+
+
+class Predicted(Answered):
+    """What `predict --json` prints."""
+
+    predictions: list[Prediction]
+
+
+class Events(Answered):
+    """What `predict --windows --json` prints."""
+
+    events: list[FoundEvent]
 
 
 def answer(
@@ -71,21 +66,10 @@ def answer(
         DataError: No recording could be read.
         UsageError: The method names only the classes that it was trained with.
     """
-    meant = meaning(
-        question.get("layout"),
-        up=question.get("up"),
-        unit=question.get("unit"),
-        people=question.get("people"),
-        mirrored=question.get("mirrored", False),
-        swap_sides=question.get("swap_sides", False),
-    )
-    form = Form(meant, question.get("reader"), question.get("fps"))
-    given = question.get("actions")
-    actions = None if given is None else read_actions(given, model.bank.classes)
-    predictor = Predictor(
-        model, actions, question.get("among"), question.get("describer"), progress
-    )
-    predicted = predict(
+    meaning = asked.meaning(question, question.get("people"))
+    form = Form(meaning, question.get("reader"), question.get("fps"))
+    predictor = asked.predictor(model, question, progress)
+    found = predict(
         predictor,
         _each(recordings),
         question.get("top", 3),
@@ -93,19 +77,65 @@ def answer(
         progress,
         reasons=question.get("reasons", False),
     )
+    return {**_answered(predictor, found.warnings, found.bad), "predictions": found.clips}
+
+
+def events(
+    model: TrainedModel,
+    places: Places,
+    form: Form,
+    options: EventOptions,
+    progress: Progress,
+    *,
+    alone: bool = False,
+) -> Events:
+    """What is done in recordings, and when.
+
+    Args:
+        model: What names it; it stays as it is.
+        places: Files, folders and zips, one or several.
+        form: How files are to be read.
+        options: What may be done, and how recordings are cut.
+        progress: Told about every recording.
+        alone: Refuse several recordings before any is answered.
+
+    Raises:
+        DataError: No recording could be read.
+        UsageError: There are several, or a window has too few frames.
+    """
+    plan, predictor = asked.plan(options), asked.predictor(model, options, progress)
+    files = [Path(places)] if isinstance(places, str | Path) else map(Path, places)
+    found = timeline(predictor, plan, files, form, progress, alone=alone)
+    return {**_answered(predictor, found.warnings, found.bad), "events": found.events}
+
+
+def stream(model: TrainedModel, options: EventOptions, progress: Progress) -> Stream:
+    """What names what people do while their frames come.
+
+    Args:
+        model: What names it; it stays as it is.
+        options: What may be done, and how the stream is cut.
+        progress: Told about every step that is made before.
+
+    Raises:
+        UsageError: A window cannot be so long.
+    """
+    plan, form = asked.plan(options), Form(asked.meaning(options))
+    reader = Reader(model.source, model.normalise, model.persons, form)
+    return Stream(asked.predictor(model, options, progress), plan, reader)
+
+
+def _answered(predictor: Predictor, warnings: list[str], bad: Sequence[StarError]) -> Answered:
+    """What is told of any recordings that were read."""
     return {
         "ok": True,
-        "run": model.name,
-        "warning": model.warning,
+        "run": predictor.model.name,
+        "warning": predictor.model.warning,
         "notes": predictor.notes,
-        "warnings": predicted.warnings,
-        "candidates": [
-            {"name": predictor.names[c], "role": predictor.role(c), **predictor.told(c)}
-            for c in predictor.candidates
-        ],
+        "warnings": warnings,
+        "candidates": predictor.described(),
         "gamma": predictor.gamma,
-        "predictions": predicted.clips,
-        "bad": [error.document()["error"] for error in predicted.bad],
+        "bad": [error.document()["error"] for error in bad],
     }
 
 

@@ -25,7 +25,8 @@ from starcli.prediction.actions import Actions, Described
 from starcli.stages.extract import encode_clips
 
 if TYPE_CHECKING:
-    from starcli.prediction.answer import Predicted, Question, Recordings
+    from starcli.prediction.answer import Predicted, Recordings
+    from starcli.prediction.question import Question
 
 Describe = Callable[[Actions, str | None, Progress], Described]
 """Describes and encodes actions by a describer; None for the one that the run had."""

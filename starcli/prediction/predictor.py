@@ -142,9 +142,16 @@ class Predictor:
             return "new"
         return "unseen" if candidate in self.model.unseen else "seen"
 
-    def told(self, candidate: int) -> Told:
-        """Whether the model learned from clips of an action, recorded or made up."""
-        return told_of(self.names[candidate], self.model.learned)
+    def described(self) -> list[ToldCandidate]:
+        """Every candidate, with what the model was told of it, recorded or made up."""
+        return [
+            {
+                "name": self.names[c],
+                "role": self.role(c),
+                **told_of(self.names[c], self.model.learned),
+            }
+            for c in self.candidates
+        ]
 
     @torch.inference_mode()
     def scores(self, clips: Sequence[Incoming]) -> Tensor:
@@ -171,13 +178,31 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        return (self.scores(clips) / self.model.temperature).softmax(dim=1)
+        return self._shares(self.scores(clips))
+
+    def sure(self, clips: Sequence[Incoming]) -> Tensor:
+        """The same, but 0 for all candidates where none of them is meant, float32 [N, C].
+
+        Args:
+            clips: As many as fit in memory.
+
+        Raises:
+            NumericalError: A score is not finite.
+        """
+        scores, threshold = self.scores(clips), self.model.threshold
+        shares = self._shares(scores)
+        if threshold is not None:
+            shares[scores.amax(1) < threshold] = 0
+        return shares
+
+    def _shares(self, scores: Tensor) -> Tensor:
+        return (scores / self.model.temperature).softmax(dim=1)
 
     def answers(self, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
         """For each clip its best candidates; of equal ones the first first."""
         scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)
-        shares = (scores / self.model.temperature).softmax(dim=1)
-        rows = zip(scores.tolist(), shares.tolist(), order[:, :top].tolist(), strict=True)
+        shares = self._shares(scores).tolist()
+        rows = zip(scores.tolist(), shares, order[:, :top].tolist(), strict=True)
         for own, likely, ranks in rows:
             chosen = [self.candidates[rank] for rank in ranks]
             actions: list[Action] = [
@@ -280,7 +305,7 @@ def predict(
             named.append((replace(clip, joints=clip.joints[:0]), prediction))
         progress.update("predict", len(named), 0)
     if not named:
-        raise _nothing(bad)
+        raise nothing(bad)
     sound, refused = _sound([clip for clip, _ in named])
     predictions: list[Prediction] = [
         {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
@@ -345,7 +370,7 @@ def _sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
     return warnings, refused
 
 
-def _nothing(bad: Sequence[StarError]) -> StarError:
+def nothing(bad: Sequence[StarError]) -> StarError:
     """Why no clip could be named."""
     if not bad:
         return DataError("there are no clips in these recordings", "name others")

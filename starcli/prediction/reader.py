@@ -29,17 +29,20 @@ from starcli.data.body_frame import is_hip_centred
 from starcli.data.imported import Imported
 from starcli.data.importing import checks, reading, sources
 from starcli.data.importing.conversion import Meaning
+from starcli.data.importing.index import Entry
 from starcli.data.importing.inspection import Known
 from starcli.data.importing.labels import Labelled, labelled
 from starcli.data.importing.options import as_imported
 from starcli.data.importing.sources import Source
 from starcli.data.normalise import NORMALISATIONS, Joints, PersonFiller, checked, grounded
-from starcli.data.rates import at_rate
+from starcli.data.rates import Times, at_rate, at_times
 from starcli.errors import LEAVE_OUT, DataError, StarError, UsageError
-from starcli.poses import PoseFile, UnnamedJoints, Up
+from starcli.poses import KINECT, PoseFile, Poses, UnnamedJoints, Up
 
 Array = npt.NDArray[np.generic]
 Named = Iterator[tuple[str, Joints] | StarError]
+ARRAYS = "arrays"
+"""The format whose files say as little of their joints as a stream."""
 TRAIN = "train on such recordings: starcli data import NAME {}, then starcli train --dataset NAME"
 
 
@@ -56,6 +59,27 @@ class Form:
     meaning: Meaning = field(default_factory=Meaning)
     reader: str | None = None
     fps: float | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recording as a reader gives it, before it becomes what the run has learned from.
+
+    Args:
+        place: The file, folder or zip that was given.
+        name: What tells it from the other recordings there.
+        entry: What is said of it.
+        poses: Its people.
+        meaning: How its joints are meant.
+        format: Name of its reader.
+    """
+
+    place: Path
+    name: str
+    entry: Entry
+    poses: Poses
+    meaning: Meaning
+    format: str
 
 
 @dataclass(frozen=True)
@@ -109,9 +133,56 @@ class Reader:
                 yield from self._foreign(place)
                 return
             for source in own:
-                yield source if isinstance(source, StarError) else self._incoming(place, *source)
+                yield (source if isinstance(source, StarError) else self._incoming(place, *source))
         except (DataError, UsageError) as error:
             yield error
+
+    def recordings(self, place: Path) -> Iterator[Recorded | StarError]:
+        """The same before they become what the run has learned from, to be cut.
+
+        Args:
+            place: As `read` takes it.
+        """
+        try:
+            _require_there(place)
+            own = self._own(place)
+            if own is None:
+                yield from self._recordings(place)
+                return
+            for source in own:
+                yield source if isinstance(source, StarError) else self._known(place, *source)
+        except (DataError, UsageError) as error:
+            yield error
+
+    def _known(self, place: Path, name: str, joints: Joints) -> Recorded:
+        """A clip as the data set reads it."""
+        source = self.source
+        there = joints.any((2, 3), keepdims=True)
+        poses = Poses(
+            np.where(there, joints.astype(np.float64), np.nan),
+            source.layout.name,
+            fps=source.fps if isinstance(source, KnownRate) else None,
+            unit="m",
+            axes=KINECT,
+        )
+        meaning = Meaning(layout=source.layout, target=source.layout)
+        return Recorded(place, name, Entry(name), poses, meaning, "")
+
+    def streamed(self, name: str) -> Recorded:
+        """What is said of frames that come one by one: by the user, else metres with y up.
+
+        Args:
+            name: What they are called in messages.
+        """
+        source, given = self.source, self.form.meaning
+        layout = given.layout or source.layout
+        meaning = replace(given, layout=layout, target=source.layout, usual_up="y", usual_unit="m")
+        if isinstance(source, Imported):
+            meaning = replace(meaning, flat=source.flat)
+            if given.layout is None and self._has_learned_from(ARRAYS):
+                meaning = _as_imported(meaning, source)
+        poses = Poses(np.empty((0, 1, len(layout.joints), 3)), layout.name)
+        return Recorded(Path(name), name, Entry(name), poses, meaning, ARRAYS)
 
     def read_array(self, array: Array, name: str) -> Iterator[Incoming | StarError]:
         """The clip of an array, as of the file that `numpy.save` makes of it.
@@ -163,6 +234,11 @@ class Reader:
 
     def _foreign(self, place: Path) -> Iterator[Incoming | StarError]:
         """The clips of a place through the readers of pose files."""
+        for recorded in self._recordings(place):
+            yield recorded if isinstance(recorded, StarError) else self.convert(recorded)
+
+    def _recordings(self, place: Path) -> Iterator[Recorded | StarError]:
+        """The recordings of a place as the readers of pose files give them."""
         with sources.unpacked(place) as folder:
             name = partial(_named, folder=folder, place=place)
             try:
@@ -173,12 +249,12 @@ class Reader:
             self._warn(f"{name(file)}: of no known format" for file in unknown)
             usual = reading.agreed([item.source for item in items], self.form.meaning)
             for parts in reading.by_file(items).values():
-                for clip in self._recorded(parts, usual):
-                    if isinstance(clip, StarError):
-                        clip.file = name(clip.file or "")
-                        yield clip
+                for recorded in self._recorded(place, parts, usual):
+                    if isinstance(recorded, StarError):
+                        recorded.file = name(recorded.file or "")
+                        yield recorded
                     else:
-                        yield self._converted(place, name(clip.entry.name), clip)
+                        yield replace(recorded, name=name(recorded.entry.name))
 
     def _items(self, folder: Path, place: Path) -> tuple[list[Labelled], list[str]]:
         """The recordings of a place; arrays of no known shape are in the run's joints."""
@@ -195,24 +271,34 @@ class Reader:
             raise
 
     def _recorded(
-        self, parts: Sequence[Labelled], usual: Meaning
-    ) -> Iterator[reading.Clip | StarError]:
-        """The clips of a file, an error in place of each bad one."""
+        self, place: Path, parts: Sequence[Labelled], usual: Meaning
+    ) -> Iterator[Recorded | StarError]:
+        """The recordings of a file, an error in place of one that cannot be read."""
         source, meaning = self._as_learned(parts[0].source, usual)
         parts = [replace(part, source=source) for part in parts]
         try:
             for entry, poses in reading.recordings(parts, self.form.fps):
-                try:
-                    clip = reading.clip_of(entry, poses, meaning, source.format)
-                    if poses.centred and not self._has_learned_from(source.format):
-                        clip = replace(clip, joints=grounded(clip.joints, clip.layout))
-                    yield clip
-                except (DataError, UsageError) as error:  # of this one, not of those after it
-                    error.file = error.file or entry.name
-                    yield error
+                yield Recorded(place, entry.name, entry, poses, meaning, source.format)
         except (DataError, UsageError) as error:
             error.file = error.file or parts[0].entry.name
             yield error
+
+    def convert(self, recorded: Recorded, times: Times | None = None) -> Incoming | StarError:
+        """A recording, or a part of one, as the data set would have it; an error of a bad one.
+
+        Args:
+            recorded: The recording.
+            times: float64 [frames], seconds; None for those of its frame rate.
+        """
+        entry, poses = recorded.entry, recorded.poses
+        try:
+            clip = reading.clip_of(entry, poses, recorded.meaning, recorded.format)
+            if poses.centred and not self._has_learned_from(recorded.format):
+                clip = replace(clip, joints=grounded(clip.joints, clip.layout))
+        except (DataError, UsageError) as error:
+            error.file = recorded.name
+            return error
+        return self._converted(recorded, clip, times)
 
     def _as_learned(self, file: Source, usual: Meaning) -> tuple[Source, Meaning]:
         """A file and what is said of it: by the user, else as of those that were imported.
@@ -251,9 +337,12 @@ class Reader:
     def _warn(self, lines: Iterable[str]) -> None:
         self.warnings += [line for line in lines if line not in self.warnings]
 
-    def _converted(self, place: Path, name: str, clip: reading.Clip) -> Incoming | StarError:
+    def _converted(
+        self, recorded: Recorded, clip: reading.Clip, times: Times | None
+    ) -> Incoming | StarError:
         """A clip that a reader has read as the data set would have it."""
         source, facts = self.source, clip.facts
+        place, name = recorded.place, recorded.name
         if facts.body.flat and not (isinstance(source, Imported) and source.flat):
             return DataError(
                 "has two axes, the run learned from three", TRAIN.format(place), file=name
@@ -266,7 +355,10 @@ class Reader:
                 return Incoming(str(place), name, clip.joints, known, impossible)
             return error
         wanted = source.fps if isinstance(source, KnownRate) else None
-        joints = at_rate(joints, facts.fps, wanted)
+        if times is None:
+            joints = at_rate(joints, facts.fps, wanted)
+        else:
+            joints = at_times(joints, times, wanted)
         if isinstance(source, PersonFiller):
             joints = source.fill_persons(joints)
         return self._incoming(place, name, joints, known)

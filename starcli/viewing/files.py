@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from starcli.errors import UsageError
+from starcli import files
 from starcli.files import save_text, save_whole
 from starcli.viewing.skeletons import Shown
 
 ENDINGS = (".html", ".png", ".gif")
 
 
-def require_free(file: Path, option: str, *, overwrite: bool) -> None:
+def require_writable(file: Path, option: str, *, overwrite: bool) -> None:
     """Refuse a file that clips cannot be shown in, before anything is read.
 
     Args:
@@ -24,20 +24,7 @@ def require_free(file: Path, option: str, *, overwrite: bool) -> None:
     Raises:
         UsageError: Its ending says no form, it is a folder, or it is there.
     """
-    if file.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"expected a file {', '.join(ENDINGS)}, got '{file.suffix}'",
-            f"name another with {option}",
-            file=file,
-        )
-    if file.is_dir():
-        raise UsageError("is a folder", f"name a file with {option}", file=file)
-    if file.exists() and not overwrite:
-        raise UsageError(
-            "already exists",
-            f"replace it with --overwrite, or name another with {option}",
-            file=file,
-        )
+    files.require_file(file, ENDINGS, option, overwrite=overwrite)
 
 
 def save(

@@ -15,7 +15,7 @@ from typer.main import get_group
 from starcli import registry
 from starcli.cli import completion
 from starcli.cli.app import app
-from starcli.cli.help import OPTIONS, PANELS
+from starcli.cli.help import EVENTS, FILES, OPTIONS, PANELS
 from starcli.settings.resolve import Settings
 from tests import stores
 from tests.conftest import Outcome
@@ -63,7 +63,7 @@ def panels(text: str) -> dict[str, str]:
 
 def test_options_are_in_groups_with_defaults_and_choices(cli: Cli) -> None:
     shown = panels(cli("train", "--help").out)
-    assert list(shown) == [panel for panel in PANELS if panel not in (OPTIONS, "Poses in files")]
+    assert list(shown) == [panel for panel in PANELS if panel not in (OPTIONS, EVENTS, FILES)]
     for panel, option, default, choice in (
         ("Data", "--dataset", "simulated", "utd-mhad"),
         ("Text", "--encoder", "minilm", "word2vec"),
@@ -76,6 +76,15 @@ def test_options_are_in_groups_with_defaults_and_choices(cli: Cli) -> None:
         text = " ".join(shown[panel].partition(f"  {option} ")[2].partition("\n  --")[0].split())
         assert f"[default: {default}]" in text, option
         assert choice in text, option
+
+
+def test_what_is_done_when_is_a_group_of_its_own(cli: Cli) -> None:
+    shown = panels(cli("predict", "--help").out)
+    assert list(shown) == ["Arguments", OPTIONS, EVENTS, FILES, "Where and how"]
+    own = ["--windows", "--stride", "--enter", "--leave", "--stream", "--out"]
+    assert re.findall(r"^  (--\w+)", shown[EVENTS], re.MULTILINE) == own
+    assert "[default: half a window]" in shown[EVENTS]
+    assert "[default: 3; x>=1]" in shown[OPTIONS]
 
 
 def test_defaults_are_those_of_the_settings() -> None:

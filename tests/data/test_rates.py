@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from starcli.data.normalise import Joints, grounded
-from starcli.data.rates import at_rate
+from starcli.data.rates import at_rate, at_times
 from starcli_plugins.layouts import KINECT_V2
 from tests.bodies import body
 
@@ -48,3 +48,19 @@ def test_who_is_there_stands_on_the_floor() -> None:
     np.testing.assert_allclose(found[:, 0, ankles, 1].min(1), 0, atol=1e-6)
     np.testing.assert_array_equal(found[..., [0, 2]], joints[..., [0, 2]])
     assert not found[:, 1].any()
+
+
+def test_frames_at_any_times_come_at_the_rate() -> None:
+    """A camera that leaves out frames, and one of another rate, see the same walk."""
+    walk = line(61, 1 / 30)
+    times = np.arange(61) / 30
+    kept = np.delete(np.arange(61), [3, 4, 5, 30])
+    np.testing.assert_allclose(at_times(walk[kept], times[kept], 30.0), walk, atol=1e-5)
+    np.testing.assert_allclose(at_times(walk, times, 15.0), line(31, 1 / 15), atol=1e-5)
+    np.testing.assert_allclose(at_times(walk, times, 15.0), at_rate(walk, 30.0, 15.0), atol=1e-6)
+
+
+def test_frames_that_come_at_the_rate_are_left_alone() -> None:
+    walk, times = line(9, 0.1), 5.0 + np.arange(9) / 30
+    assert at_times(walk, np.round(times, 3), 30.0) is walk
+    assert at_times(walk, times, None) is walk

@@ -26,7 +26,7 @@ from starcli.exporting.config import CARD, ONNX, Config, _seal
 from starcli.exporting.config import NAMES as EVERY_NAME
 from starcli.exporting.folder import halved
 from starcli.exporting.pretrained import PretrainedModel
-from starcli.prediction.answer import Question
+from starcli.prediction.question import Question
 from starcli.prediction.stored import open_stored
 from starcli.weights.exported import CONFIG, TENSORS
 from starcli.weights.matching import TrainedOn, read_weights

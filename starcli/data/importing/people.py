@@ -64,7 +64,7 @@ def followed(
         slot = int(there.any(0).argmax())
         return Followed(joints[:, [slot]], (names[slot],))
     slots = np.full(there.shape, -1)
-    tracks = _Tracks(_reach(joints), named=names is not None)
+    tracks = Tracks(reach(joints), named=names is not None)
     relinked = 0
     for row, number in enumerate(frames):
         present = np.flatnonzero(there[row])
@@ -95,7 +95,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _reach(joints: Values) -> float:
+def reach(joints: Values) -> float:
     """How far somebody may be from the last pose: a third of the extent of a body."""
     with np.errstate(all="ignore"):
         extent = np.nanmax(joints, 2, initial=-np.inf) - np.nanmin(joints, 2, initial=np.inf)
@@ -104,7 +104,7 @@ def _reach(joints: Values) -> float:
     return float(np.median(size)) / 3 if len(size) else np.inf
 
 
-class _Tracks:
+class Tracks:
     """People as they were last seen.
 
     Args:
