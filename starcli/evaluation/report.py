@@ -72,8 +72,8 @@ class EvaluationReport(_Part):
         calibrator: What uses it.
         gamma: Gamma as chosen on validation.
         confidence: What turns scores at the gamma in use into probabilities, fitted on validation;
-            None for a gate.
-        trust: How far they can be trusted on the test clips; None for a gate.
+            None for a gate, and in runs that are older than it.
+        trust: How far they can be trusted on the test clips; None likewise.
         zsl: Accuracies among unseen classes.
         gzsl: Accuracies among all classes at the gamma in use.
         oracle: Gamma as the test clips would choose it, never a result.
@@ -86,8 +86,8 @@ class EvaluationReport(_Part):
     selection: Selection
     calibrator: Stacking | Gate = Field(discriminator="name")
     gamma: GammaChoice
-    confidence: Confidence | None
-    trust: Trust | None
+    confidence: Confidence | None = None
+    trust: Trust | None = None
     zsl: ZeroShot
     gzsl: Generalized
     oracle: GammaChoice

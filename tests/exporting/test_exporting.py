@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
+from safetensors.torch import load_file, save_file
 
 import starcli
 from starcli import pipeline, registry
@@ -26,6 +28,7 @@ from starcli.exporting.config import CARD, ONNX, Config, _seal
 from starcli.exporting.config import NAMES as EVERY_NAME
 from starcli.exporting.folder import halved
 from starcli.exporting.pretrained import PretrainedModel
+from starcli.exporting.shipped import shipped
 from starcli.prediction.question import Question
 from starcli.prediction.stored import open_stored
 from starcli.weights.exported import CONFIG, TENSORS
@@ -268,11 +271,22 @@ def test_a_folder_gives_its_backbone(run: starcli.Run, copied: Path, tmp_path: P
         starcli.pretrain(**options)
 
 
-def test_a_folder_that_does_not_say_what_it_saw_is_not_believed() -> None:
+def test_a_folder_that_does_not_say_what_it_saw_is_not_believed(copied: Path) -> None:
     """Such as those that were exported before it was written into them."""
-    from starcli.exporting.shipped import shipped
+    tensors = copied / TENSORS
+    save_file(load_file(tensors), tensors)
 
-    assert read_weights(shipped()["general"]).trained_on is None
+    def resealed(config: dict[str, Any]) -> None:
+        config["digests"][TENSORS] = hashlib.sha256(tensors.read_bytes()).hexdigest()
+
+    change(copied, resealed)
+    assert read_weights(copied).trained_on is None
+
+
+def test_the_shipped_model_says_what_it_saw() -> None:
+    trained_on = read_weights(shipped()["general"]).trained_on
+    assert trained_on is not None
+    assert (trained_on.dataset, "wave" in trained_on.classes) == ("movements", True)
 
 
 @pytest.mark.slow
