@@ -268,7 +268,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("arguments", "code", "kind", "message", "fix"), WRONG, ids=[" ".join(w[0][:3]) for w in WRONG]
 )
-def test_errors_g31(
+def test_errors_c02_g15_g31(
     cli: Cli, tmp_path: Path, arguments: list[str], code: int, kind: str, message: str, fix: str
 ) -> None:
     """Two lines for people, one document for programs, and nothing is written."""

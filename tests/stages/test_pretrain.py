@@ -314,11 +314,20 @@ def test_the_command_says_how_good_the_backbone_is(cli: Cli) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+    ],
+    ids=["cpu", "cuda", "python"],
+)
 def test_memory_that_runs_out_names_the_setting_to_lower_g10_g11(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def exhausted(*args: Any, **more: Any) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        raise error
 
     monkeypatch.setattr(Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:
