@@ -69,7 +69,7 @@ def test_nothing_is_followed_out_of_a_result_e09(tmp_path: Path) -> None:
 def test_files_of_an_index_that_lie_elsewhere_are_told_e09(cli: Cli, tmp_path: Path) -> None:
     for folder in ("here", "elsewhere"):
         (tmp_path / folder).mkdir()
-    body = sample("kinect-v2", 1, 1).joints[:, 0]
+    body = sample("kinect-v2", 3, 1).joints[:, 0]
     for file in ("here/a.npy", "here/b.npy", "elsewhere/c.npy", "elsewhere/d.npy"):
         np.save(tmp_path / file, body)
     rows = ("a.npy,bow", "b.npy,wave", "../elsewhere/c.npy,bow", f"{tmp_path}/elsewhere/d.npy,wave")
