@@ -127,7 +127,7 @@ def test_every_setting_of_a_table_exists(name: str) -> None:
         *(
             (
                 COLUMN + ROWS.replace("first", f'"{label}"'),
-                f"{read!r} is not a title or row's label",
+                f"{shown!r} is not a title or row's label",
             )
             for label, shown in (
                 ("\\u001b[31mred", "\x1b[31mred"),
