@@ -33,6 +33,7 @@ def test_nothing_is_ever_asked_for_g32() -> None:
     assert asking == set()
 
 
+@pytest.mark.slow
 def test_steps_whose_gradients_overflow_are_left_out_g14() -> None:
     """The scale that half precision needs begins far too high here, and is halved."""
     scales: list[float] = []
