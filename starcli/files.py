@@ -106,28 +106,6 @@ def save_text(path: Path, text: str, option: str = "--store") -> None:
     save_whole(path, write, option)
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes the beginning of a formula for."""
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """A table as CSV, in which no spreadsheet takes a text for a formula.
-
-    Args:
-        columns: The columns; what rows have beside them is left out.
-        rows: Column -> value.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_inert(row[column]) for column in columns] for row in rows)
-    return out.getvalue()
-
-
-def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
 def holds(path: Path, text: str) -> bool:
     """Whether a file is there and has this text."""
     try:
@@ -270,3 +248,25 @@ def text(path: Path, wrong: type[StarError] = DataError) -> str:
         ) from error
     except OSError as error:
         raise wrong(f"cannot be read ({error.strerror})", "check the path", file=path) from error
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes the beginning of a formula for."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A table as CSV, in which no spreadsheet takes a text for a formula.
+
+    Args:
+        columns: The columns; what rows have beside them is left out.
+        rows: Column -> value.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_inert(row[column]) for column in columns] for row in rows)
+    return out.getvalue()
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
