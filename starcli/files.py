@@ -6,14 +6,16 @@ that were killed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import platform
 import re
 import shutil
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -285,3 +287,25 @@ def text(path: Path, wrong: type[StarError] = DataError) -> str:
         ) from error
     except OSError as error:
         raise wrong(f"cannot be read ({error.strerror})", "check the path", file=path) from error
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes the beginning of a formula for."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A table as CSV, in which no spreadsheet takes a text for a formula.
+
+    Args:
+        columns: The columns; what rows have beside them is left out.
+        rows: Column -> value.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_inert(row[column]) for column in columns] for row in rows)
+    return out.getvalue()
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

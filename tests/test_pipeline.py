@@ -133,7 +133,7 @@ def test_unseen_classes_reach_neither_backbone_nor_head(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_backbone_that_saw_an_unseen_class_is_refused(tmp_path: Path) -> None:
+def test_a_backbone_that_saw_an_unseen_class_is_refused_c06(tmp_path: Path) -> None:
     experiment = tiny(tmp_path)
     results, _ = pipeline.run_steps(experiment, "pretrain")
     meta = results["pretrain"].path / "meta.json"
@@ -235,7 +235,7 @@ def test_a_second_identical_run_says_that_there_is_nothing_to_do(cli: Cli, copie
 
 
 @pytest.mark.slow
-def test_a_run_keeps_its_recordings_and_refuses_changed_texts(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_keeps_its_recordings_and_refuses_changed_texts_c18(cli: Cli, tmp_path: Path) -> None:
     assert cli("train", *TRAIN, "--run", "mine").code == 0
     assert cli("evaluate", "mine").code == 0
     texts = next(Path("starcli-store/describe").glob("*/data.json"))

@@ -264,7 +264,7 @@ def test_processes_that_train_end_with_their_launcher(start: Callable[..., Comma
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_a_training_with_a_message(
+def test_a_killed_process_ends_a_training_with_a_message_g18(
     start: Callable[..., Command], tmp_path: Path
 ) -> None:
     command = start(*FOREVER)

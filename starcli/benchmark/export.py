@@ -5,8 +5,6 @@ Written by hand: a library would save the joins of cells, not what must be escap
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,7 @@ from starcli.benchmark import grid
 from starcli.benchmark.results import MEASURES, Document, Value
 from starcli.errors import ErrorFields
 from starcli.figures import style
-from starcli.files import save_text
+from starcli.files import csv_text, save_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +35,6 @@ OF_NAMING = {
     "top5": "top-5",
     "frequent": "most frequent",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes the beginning of a formula for."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +290,6 @@ def _of_latex(text: str) -> str:
 
 def table_of_values(document: Document) -> str:
     """One line of CSV for every value, as fractions."""
-    out = io.StringIO()
     keys = (
         "row",
         "dataset",
@@ -307,17 +302,7 @@ def table_of_values(document: Document) -> str:
         "best",
         "warning",
     )
-    writer = csv.DictWriter(out, keys, lineterminator="\n")
-    writer.writeheader()
-    for value in document["values"]:
-        fields: Mapping[str, object] = value
-        writer.writerow({key: _of_csv(fields[key]) for key in keys})
-    return out.getvalue()
-
-
-def _of_csv(value: object) -> object:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return csv_text(keys, document["values"])
 
 
 def draw(document: Document) -> Figure:

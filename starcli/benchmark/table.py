@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+LONGEST = 200
+"""Letters of a title or of a row's label."""
 CLIPS = "clips"
 """What stands in the place of a target's protocol: all of its clips are named."""
 OF_TARGETS = ("top1", "by_class", "top5", "frequent")
@@ -230,13 +232,20 @@ def _table(path: Path, content: _File) -> Table:
 
 
 def _checked(table: Table) -> Table:
-    """The table, unless it measures nothing, or something twice."""
+    """The table, unless it measures nothing, or something twice, or cannot be printed."""
     if not table.columns:
         raise UsageError(
             "columns: there are none", "add [[columns]], [[targets]] or published", file=table.path
         )
     if table.targets and len(table.columns) > len(table.targets) * len(OF_TARGETS):
         raise UsageError("a table has columns or targets, not both", "use two", file=table.path)
+    for name in (table.title, *table.rows):
+        if not name.strip() or not name.isprintable() or len(name) > LONGEST:
+            raise UsageError(
+                f"{name[:LONGEST]!r} is not a title or row's label of one line",
+                f"write plain characters, at most {LONGEST}",
+                file=table.path,
+            )
     cells = [f"columns {', '.join(c)}" for c in table.columns]
     cells += [f"splits {s} in column {', '.join(c)}" for c in table.columns for s in splits(c)]
     cells += [f"rows with settings {canonical(row)}" for row in table.rows.values()]

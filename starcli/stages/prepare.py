@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +23,7 @@ from starcli.data.reading import (
 )
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import FINAL, Experiment
-from starcli.files import save_text
+from starcli.files import csv_text, save_text
 from starcli.stages.job import Job
 
 SKIP = "leave out what cannot be read with --skip-bad"
@@ -145,11 +143,7 @@ def _store(job: Job, source: DatasetSource, every: Sequence[Group]) -> None:
 
 def _refuse(bad: Sequence[BadRow], listed: Path) -> None:
     """Name the first bad recording, and where all are listed."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, BAD_COLUMNS, extrasaction="ignore")
-    table.writeheader()
-    table.writerows(bad)
-    save_text(listed, text.getvalue())
+    save_text(listed, csv_text(BAD_COLUMNS, bad))
     first, more = bad[0], len(bad) - 1
     also = f" (and {more} more, listed in {listed})" if more else ""
     fix = SKIP if first["fix"] in ("", LEAVE_OUT) else f"{first['fix']}, or {SKIP}"

@@ -232,7 +232,7 @@ def test_a_column_without_a_papers_number_has_none_beside_it() -> None:
     assert not any("paper" in note for note in notes(found))
 
 
-def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_names_are_shown_as_they_are_g24(tmp_path: Path) -> None:
     name = "=cmd() | `a`_b $x$ [/foo] & \\ 50% 走"
     table = replace(TABLE, rows={name: {}, "second": {}}, title="a_b $ | *")
     found = document(

@@ -124,9 +124,23 @@ def test_every_setting_of_a_table_exists(name: str) -> None:
         (COLUMN + COLUMN + ROWS, "duplicate cells: two columns simulated, xsub"),
         (COLUMN.replace("fold1", "fold0") + ROWS, "duplicate cells: two splits fold0"),
         (COLUMN + ROWS.replace(", method.gamma = 0.2", ""), "duplicate cells: two rows"),
+        *(
+            (
+                COLUMN + ROWS.replace("first", f'"{label}"'),
+                f"{shown!r} is not a title or row's label",
+            )
+            for label, shown in (
+                ("\\u001b[31mred", "\x1b[31mred"),
+                ("a\\nb", "a\nb"),
+                ("a\\u202eb", "a\u202eb"),
+                (" ", " "),
+                ("x" * 201, "x" * 200),
+            )
+        ),
+        ('title = "a\\tb"\n' + COLUMN + ROWS, "'a\\tb' is not a title"),
     ],
 )
-def test_a_file_that_is_no_table_is_named_with_the_key(
+def test_a_file_that_is_no_table_is_named_with_the_key_g24(
     tmp_path: Path, text: str, told: str
 ) -> None:
     path = write(tmp_path, text)

@@ -268,7 +268,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("arguments", "code", "kind", "message", "fix"), WRONG, ids=[" ".join(w[0][:3]) for w in WRONG]
 )
-def test_errors(
+def test_errors_c02_g15_g31(
     cli: Cli, tmp_path: Path, arguments: list[str], code: int, kind: str, message: str, fix: str
 ) -> None:
     """Two lines for people, one document for programs, and nothing is written."""
@@ -323,7 +323,7 @@ def test_several_seeds_have_a_plan_each(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bug_is_reported_without_secrets_or_traceback(
+def test_a_bug_is_reported_without_secrets_or_traceback_g33(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_sesame")
@@ -429,7 +429,7 @@ class Stop:
 
 
 @pytest.mark.slow
-def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_and_the_same_command_again_f06(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted in the nested run, again in the reported one, then continued to the end."""
     command = ["pretrain", *TINY, "--set", "pretrain.epochs=3", "--json", "--store"]
     stop = Stop(monkeypatch)
@@ -456,7 +456,7 @@ def test_ctrl_c_and_the_same_command_again(cli: Cli, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: int) -> None:
+def test_signals_end_a_run_with_their_code_f05_f06(tmp_path: Path, number: int, code: int) -> None:
     command = ["pretrain", *TINY, "--set", "pretrain.epochs=100000", "--store", "store"]
     process = forks.begin(forks.starcli(*command), tmp_path)
     try:
@@ -483,7 +483,7 @@ def test_signals_end_a_run_with_their_code(tmp_path: Path, number: int, code: in
         pytest.param(["train", "--show-settings"], marks=pytest.mark.slow),
     ],
 )
-def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_reader_that_left_is_no_error_g23(tmp_path: Path, arguments: list[str]) -> None:
     """`starcli ... | head -0`."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -511,7 +511,7 @@ def shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (">/dev/full", ["plugins", "--json"], 6, "error: cannot print: No space left on device"),
     ],
 )
-def test_closed_and_full_streams_are_no_bug(
+def test_closed_and_full_streams_are_no_bug_g23(
     redirected: str, arguments: list[str], code: int, said: str
 ) -> None:
     done = shell(redirected, "-m", "starcli", *arguments)
@@ -535,7 +535,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     sys.getfilesystemencoding() != "utf-8", reason="arguments here cannot have every character"
 )
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_narrow_stdout_replaces_characters(tmp_path: Path, encoding: str) -> None:
+def test_a_narrow_stdout_replaces_characters_g22(tmp_path: Path, encoding: str) -> None:
     narrow = {"env": {"PYTHONIOENCODING": encoding}, "cwd": tmp_path}
     done = starcli("plugins", **narrow)
     assert done.returncode == 0, done.stderr
@@ -549,7 +549,7 @@ def test_a_narrow_stdout_replaces_characters(tmp_path: Path, encoding: str) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
-def test_pipes_get_plain_text(tmp_path: Path, env: dict[str, str]) -> None:
+def test_pipes_get_plain_text_g21(tmp_path: Path, env: dict[str, str]) -> None:
     done = starcli("plugins", env=env, cwd=tmp_path)
     assert "\x1b" not in done.stdout + done.stderr
     assert "\x1b" not in starcli("trian", env=env, cwd=tmp_path).stderr
@@ -572,7 +572,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -> None:
+def test_text_is_shown_as_it_is_g24(capsys: pytest.CaptureFixture[str], text: str) -> None:
     console.table(text, ("name", "other"), [(text, "end")])
     title, *_, row, _ = capsys.readouterr().out.rstrip("\n").splitlines()
     assert title.strip() == text
@@ -588,7 +588,7 @@ def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "\x1b]0;title\x07", "one\ntwo", "a\r b", "a\x9bb"])
-def test_control_characters_do_not_reach_the_terminal(
+def test_control_characters_do_not_reach_the_terminal_g24(
     capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     console.table("t", ("name",), [(text,)])

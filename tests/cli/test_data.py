@@ -137,7 +137,7 @@ def test_a_complete_folder_passes(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_what_is_missing_unreadable_or_too_much_is_named(cli: Cli, tmp_path: Path) -> None:
+def test_what_is_missing_unreadable_or_too_much_is_named_b19(cli: Cli, tmp_path: Path) -> None:
     extra = ClipName(1, 1, 2, 1, 1)
     raw = write(tmp_path / "raw", [*NAMES[:4], extra])
     bad = raw / f"{NAMES[1]}.skeleton"

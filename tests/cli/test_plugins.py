@@ -80,7 +80,7 @@ def test_check(tmp_path: Path, source: str, status: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("source", [HANG, SPAWNING], ids=["hangs", "starts another that hangs"])
-def test_an_import_that_hangs_is_given_up(tmp_path: Path, source: str) -> None:
+def test_an_import_that_hangs_is_given_up_g06(tmp_path: Path, source: str) -> None:
     install(tmp_path, "acme", describer("talker"), source)
     found = verdict(tmp_path, 1.5)
     assert found["status"] == "broken"
@@ -109,7 +109,7 @@ def test_types_of_settings_are_told_as_they_are_written() -> None:
     ]
 
 
-def test_an_import_that_hangs_is_named_while_it_hangs(
+def test_an_import_that_hangs_is_named_while_it_hangs_g06(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading

@@ -38,7 +38,7 @@ def test_what_is_no_file_has_no_content_and_is_not_opened_a23(
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_files_are_known_by_their_names_and_bytes(workers: int, tmp_path: Path) -> None:
+def test_files_are_known_by_their_names_and_bytes_f17(workers: int, tmp_path: Path) -> None:
     files = [tmp_path / "b", tmp_path / "a", tmp_path / "c"]
     for path in files:
         path.write_bytes(path.name.encode())

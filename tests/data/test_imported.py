@@ -276,7 +276,7 @@ def test_unseen_classes_are_named_by_flag_or_file(folder: Path) -> None:
         (["a="], "no class ''"),
     ],
 )
-def test_impossible_splits_are_refused(unseen: list[str], said: str) -> None:
+def test_impossible_splits_are_refused_c04(unseen: list[str], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         options.splits(unseen, ("bow", "jump"), [0, 1])
     assert said in caught.value.message
@@ -568,7 +568,7 @@ def test_file_names_of_any_kind_f18(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["x.npy", "a/b/c/x.npy"])
-def test_clips_outside_the_folders_of_classes_are_named(folder: Path, path: str) -> None:
+def test_clips_outside_the_folders_of_classes_are_named_c01(folder: Path, path: str) -> None:
     place = folder / "clips" / path
     place.parent.mkdir(parents=True, exist_ok=True)
     np.save(place, clip())

@@ -242,7 +242,7 @@ def test_names_that_say_nothing_to_a_text_encoder(
 
 
 @pytest.mark.parametrize("numbers", ["0123", ("A001", "A002", "A003", "A004")])
-def test_numbers_of_classes_become_names(store: Store, numbers: Sequence[str]) -> None:
+def test_numbers_of_classes_become_names_c17(store: Store, numbers: Sequence[str]) -> None:
     store.save(one, list(numbers))
     (store.root / "names.txt").write_text("bow\nkick\nsit down\nwave\n")
     made = store.make(classes=store.root / "names.txt")

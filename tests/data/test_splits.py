@@ -71,12 +71,12 @@ def test_one_subject_alone_is_divided_by_clips() -> None:
     assert any(one.labels[i] in task.seen for i in task.test)
 
 
-def test_overlap_of_seen_and_unseen_is_refused() -> None:
+def test_overlap_of_seen_and_unseen_is_refused_c03() -> None:
     with pytest.raises(DataError, match=r"\[2\] are both seen and unseen"):
         final_task(index(4, 3), "xsub", (0, 1, 2), (2, 3))
 
 
-def test_training_clip_of_an_unseen_class_is_a_leak() -> None:
+def test_training_clip_of_an_unseen_class_is_a_leak_c05() -> None:
     clips = index(4, 3)
     unseen_clip = clips.labels.index(3)
     with pytest.raises(DataError, match=f"leak: training clip '{clips.names[unseen_clip]}'"):
@@ -88,7 +88,7 @@ def test_clip_on_both_sides_is_a_leak() -> None:
         _task(index(4, 3), (0, 1), (3,), [0, 1], [1, 3])
 
 
-def test_split_without_test_clips_of_unseen_classes_is_refused() -> None:
+def test_split_without_test_clips_of_unseen_classes_is_refused_c08() -> None:
     clips = index(4, 2)
     with pytest.raises(DataError, match="no test clip of an unseen class"):
         final_task(clips, "xsub", (0, 1, 2), (3,))

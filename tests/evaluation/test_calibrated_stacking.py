@@ -136,7 +136,7 @@ def test_adding_to_all_seen_scores_moves_gamma_by_as_much(
         np.testing.assert_allclose(other.area, one.area)
 
 
-def test_flat_curve_is_marked_and_takes_its_smallest_breakpoint() -> None:
+def test_flat_curve_is_marked_and_takes_its_smallest_breakpoint_c11() -> None:
     best = choose(sweep(judged([[0.1, 0.5, 0.4, 0.2], [0.4, 0.3, 0.1, 0.2]], [0, 2])))
     assert not best.identifiable
     assert best.gamma == pytest.approx(0.1)
@@ -150,12 +150,12 @@ def test_a_gamma_that_is_best_without_end_takes_the_finite_end() -> None:
     assert both.harmonic_mean == 0.0
 
 
-def test_harmonic_mean_of_nothing_is_zero() -> None:
+def test_harmonic_mean_of_nothing_is_zero_c09() -> None:
     assert harmonic_mean(0.0, 0.0) == 0.0
     assert harmonic_mean(0.5, 1.0) == pytest.approx(2 / 3)
 
 
-def test_equal_scores_go_to_the_lowest_class() -> None:
+def test_equal_scores_go_to_the_lowest_class_c10() -> None:
     assert predict(judged([[1, 1, 1, 1]], [0]), 0.0).tolist() == [0]
     assert predict(judged([[1, 1, 1, 1]], [0]), 0.1).tolist() == [2]
 
@@ -170,7 +170,7 @@ def test_confusion_counts_rows_of_truth() -> None:
     assert matrix.tolist() == [[1, 1], [0, 1]]
 
 
-def test_scores_that_are_not_finite_name_the_first_clip() -> None:
+def test_scores_that_are_not_finite_name_the_first_clip_c13() -> None:
     scores = np.array([[0.0, 1.0], [np.nan, 0.0], [np.inf, 0.0]])
     with pytest.raises(NumericalError, match="2 clips are not finite, first of 'b'"):
         require_finite(scores, ["a", "b", "c"])
@@ -251,7 +251,7 @@ def test_a_class_without_clips_does_not_count_in_the_class_mean() -> None:
     assert class_mean([None]) is None
 
 
-def test_doubts() -> None:
+def test_doubts_c12() -> None:
     good = choose(sweep(EXAMPLE))
     assert caveats(EXAMPLE, gaps(EXAMPLE), good.gamma, good) == []
     high, low = (caveats(EXAMPLE, gaps(EXAMPLE), gamma, None) for gamma in (0.5, -1.0))

@@ -57,7 +57,7 @@ def test_measure_with_another_choice() -> None:
     assert gate.gzsl.gamma == gate.gamma.gamma == gate.calibrator.gamma
 
 
-def test_a_class_without_test_clips_is_left_out_of_the_class_mean() -> None:
+def test_a_class_without_test_clips_is_left_out_of_the_class_mean_c07() -> None:
     found = measure(
         model([NESTED]), judged([[1, 0, 0, 0], [0, 0, 1, 0]], [0, 2]), Choice(), 4, 0.05
     )
@@ -65,12 +65,12 @@ def test_a_class_without_test_clips_is_left_out_of_the_class_mean() -> None:
     assert found.gzsl.class_mean_accuracy == 1.0
 
 
-def test_without_test_clips_of_seen_classes_zsl_is_still_said() -> None:
+def test_without_test_clips_of_seen_classes_zsl_is_still_said_c08() -> None:
     with pytest.raises(DataError, match=r"GZSL needs both; ZSL accuracy is 50\.0 %"):
         measure(model([NESTED]), judged([[0, 0, 1, 0], [0, 0, 1, 0]], [2, 3]), Choice(), 4, 0.05)
 
 
-def test_constant_scores_are_said_to_be() -> None:
+def test_constant_scores_are_said_to_be_c10() -> None:
     constant = judged([[1, 1, 1, 1]] * 2, [0, 2])
     found = measure(model([constant]), constant, Choice(), 4, 0.05)
     assert found.gzsl.harmonic_mean == 0.0

@@ -133,7 +133,7 @@ def test_a_folder_is_as_sure_as_its_run(run: starcli.Run, model: Path) -> None:
     assert opened.temperature != 1 and not opened.notes
 
 
-def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said(
+def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said_e07(
     copied: Path, clips: Any
 ) -> None:
     def earlier(config: dict[str, Any]) -> None:
@@ -471,7 +471,7 @@ def test_what_every_result_must_admit_is_on_the_card(
 # ---- what cannot be ------------------------------------------------------------------------------
 
 
-def test_a_folder_that_is_there_is_replaced_only_where_that_is_meant(
+def test_a_folder_that_is_there_is_replaced_only_where_that_is_meant_f11(
     cli: Cli, run: starcli.Run, copied: Path
 ) -> None:
     (copied / TENSORS).write_bytes(b"old")
@@ -488,7 +488,7 @@ def test_a_folder_that_is_there_is_replaced_only_where_that_is_meant(
     assert {path.name for path in copied.iterdir()} == {*NAMES, "notes.txt"}
 
 
-def test_places_that_cannot_be_written(cli: Cli, run: starcli.Run, tmp_path: Path) -> None:
+def test_places_that_cannot_be_written_f12(cli: Cli, run: starcli.Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     outcomes = {
         name: cli("export", name, "--overwrite", *store_of(run)) for name in ("file", "file/model")
@@ -545,7 +545,7 @@ def edited(path: Path) -> None:
         (lambda f: shutil.rmtree(f), 3, "copied: the exported model has no", "export"),
     ],
 )
-def test_bad_folders(
+def test_bad_folders_e07(
     cli: Cli,
     copied: Path,
     spoil: Callable[[Path], None],
@@ -593,7 +593,7 @@ ELSEWHERE = {"distribution": "star-extras", "version": "1.2"}
         ),
     ],
 )
-def test_plugins_that_are_not_there(copied: Path, how: Change, message: str, fix: str) -> None:
+def test_plugins_that_are_not_there_e08(copied: Path, how: Change, message: str, fix: str) -> None:
     change(copied, how)
     with pytest.raises(MissingError) as caught:
         starcli.load(copied)

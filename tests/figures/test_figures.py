@@ -528,7 +528,7 @@ def test_what_runs_admit_stands_above_once() -> None:
     assert fine.texts == []
 
 
-def test_names_are_shown_as_they_are_and_missing_characters_are_said(tmp_path: Path) -> None:
+def test_names_are_shown_as_they_are_and_missing_characters_are_said_g25(tmp_path: Path) -> None:
     def draw() -> Figure:
         figure = Figure()
         figure.text(0.5, 0.5, "punch $x$_{ 動作 </svg>")

@@ -349,14 +349,14 @@ def test_tokens_may_stay_as_they_are() -> None:
     assert (head.std == 1).all()
 
 
-def test_tokens_of_another_layout_or_width_are_refused() -> None:
+def test_tokens_of_another_layout_or_width_are_refused_c18() -> None:
     head = make_head()
     for shape in ((2, 4, 25, 9), (2, 4, 20, 8)):
         with pytest.raises(DataError, match=f"tokens of {shape[2]} joints and width {shape[3]}"):
             head.score(torch.zeros(shape))
 
 
-def test_a_text_bank_of_other_parts_is_refused() -> None:
+def test_a_text_bank_of_other_parts_is_refused_c18() -> None:
     problem = make_problem(6)
     with pytest.raises(DataError, match=r"facets name, head.*the method reads name, upper"):
         Star(Star.Settings(), replace(problem, parts=KINECT_V1.parts[2]), 0)

@@ -171,7 +171,9 @@ def test_presets_and_shipped_models_are_there_beside_what_is_broken(tmp_path: Pa
         (GOOD.replace("class Settings(BaseModel): pass", "Settings = dict"), "Settings"),
     ],
 )
-def test_a_broken_plugin_is_named_with_the_reason(tmp_path: Path, source: str, reason: str) -> None:
+def test_a_broken_plugin_is_named_with_the_reason_g01_g02_g05_g09(
+    tmp_path: Path, source: str, reason: str
+) -> None:
     install(tmp_path, "acme", describer("talker"), source)
     answer, _ = load(tmp_path, "describer", "talker")
     assert answer.get("exit_code") == 4, answer
@@ -190,7 +192,9 @@ def test_a_broken_plugin_is_named_with_the_reason(tmp_path: Path, source: str, r
     ],
     ids=["entry points", "no name"],
 )
-def test_malformed_metadata_hides_nothing_else(tmp_path: Path, points: str, metadata: str) -> None:
+def test_malformed_metadata_hides_nothing_else_g03(
+    tmp_path: Path, points: str, metadata: str
+) -> None:
     install(tmp_path, "acme", points, metadata=metadata)
     done = python(tmp_path, "-m", "starcli", "plugins", "--json")
     assert done.returncode == 0, done.stderr
@@ -211,7 +215,7 @@ def test_malformed_metadata_does_not_stop_pydantic(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("Settings\n", "")
 
 
-def test_what_a_plugin_prints_at_import_stays_out_of_stdout(tmp_path: Path) -> None:
+def test_what_a_plugin_prints_at_import_stays_out_of_stdout_g08(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("talker"), "print('hello there')" + GOOD)
     answer, errors = load(tmp_path, "describer", "talker")
     assert answer == {"module": "acme", "name": "Talker"}
@@ -242,7 +246,7 @@ def test_threads_that_import_at_once_leave_stdout_as_it_is() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_plugin_prints_at_work_stays_out_of_stdout(tmp_path: Path) -> None:
+def test_what_a_plugin_prints_at_work_stays_out_of_stdout_g08(tmp_path: Path) -> None:
     source = GOOD.replace(
         "return []", "print('hello there'); return [dict.fromkeys(parts, a) for a in actions]"
     )
@@ -304,7 +308,7 @@ def test_facts_are_read_without_what_computes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_computes_is_checked_when_it_is_loaded(
+def test_what_computes_is_checked_when_it_is_loaded_g05(
     tmp_path: Path, talking: str, reason: str
 ) -> None:
     install(tmp_path, "acme", describer("talker", member="Facts"), FACTS)
@@ -324,14 +328,14 @@ def test_what_computes_can_be_a_plugin_itself_and_be_inherited(tmp_path: Path) -
     assert load(tmp_path, "describer", "shouter")[0] == {"module": "bolt", "name": "Shouter"}
 
 
-def test_our_names_are_ours(tmp_path: Path) -> None:
+def test_our_names_are_ours_g04(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("names"))
     assert load(tmp_path, "describer", "names")[0]["module"] == "starcli_plugins.describers.names"
     assert load(tmp_path, "describer", "acme:names")[0]["module"] == "acme"
 
 
 @pytest.mark.slow
-def test_two_third_parties_with_one_name(tmp_path: Path) -> None:
+def test_two_third_parties_with_one_name_g04(tmp_path: Path) -> None:
     install(tmp_path, "acme", describer("talker"))
     install(tmp_path, "bolt", describer("talker", "bolt"))
     answer, _ = load(tmp_path, "describer", "talker")

@@ -49,7 +49,7 @@ def message(flags: dict[str, Any], config: Path | None = None) -> str:
     ],
 )
 @pytest.mark.parametrize(("section", "owner"), [("pretrain", ""), ("method", "star.")])
-def test_precedence(
+def test_precedence_g27(
     monkeypatch: pytest.MonkeyPatch, sources: int, value: Any, origin: str, section: str, owner: str
 ) -> None:
     """Each source outranks those before it, for our settings and for a plugin's own."""
@@ -71,7 +71,7 @@ def test_precedence(
     assert (key, str(value), origin) in loaded.rows()
 
 
-def test_every_setting_is_shown_once_with_an_origin() -> None:
+def test_every_setting_is_shown_once_with_an_origin_g27() -> None:
     rows = load({"seed": 3}).rows()
     names = [name for name, _, _ in rows]
     assert len(names) == len(set(names))
@@ -204,7 +204,7 @@ def test_wrong_values(key: str, value: Any, reason: str) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_named_at_once_g26(monkeypatch: pytest.MonkeyPatch) -> None:
     write("[pretrain]\nepochs = 'ten'\n")
     monkeypatch.setenv("STARCLI_SEED", "x")
     said = message({"text.part": "x"})
@@ -247,7 +247,7 @@ def test_faults_of_plugins_and_numbers_are_named_with_the_others() -> None:
         ("cuda:", ""),
     ],
 )
-def test_what_is_no_device_is_told_the_right_word(name: str, hint: str) -> None:
+def test_what_is_no_device_is_told_the_right_word_g15(name: str, hint: str) -> None:
     said = message({"run.device": name})
     assert f"run.device: '{name}' is not auto, cpu, cuda, cuda:N or mps{hint} (from flag)" in said
 
@@ -269,7 +269,7 @@ def test_an_empty_path_is_not_the_current_folder(key: str, path: str) -> None:
         (b"\x00\x01", "1: not readable TOML"),
     ],
 )
-def test_broken_toml_is_named_with_its_line(content: bytes, reason: str) -> None:
+def test_broken_toml_is_named_with_its_line_g26(content: bytes, reason: str) -> None:
     Path("starcli.toml").write_bytes(content)
     assert message({}).startswith(f"starcli.toml:{reason}")
 

@@ -99,7 +99,7 @@ def test_published_validation_classes_are_one_fold() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
-def test_oracle_is_said_everywhere(cli: Cli, two: tuple[Path, list[str]], command: str) -> None:
+def test_oracle_is_said_everywhere_c14(cli: Cli, two: tuple[Path, list[str]], command: str) -> None:
     arguments = (command, "two", "--select", "oracle", "--store", str(two[0]))
     document = json.loads(cli(*arguments, "--json").out)
     assert document["selection"] == "oracle"

@@ -132,7 +132,7 @@ def test_shards_of_another_size_are_not_gone_on_with(
 
 
 @pytest.mark.slow
-def test_too_little_space_is_found_before_any_work(
+def test_too_little_space_is_found_before_any_work_f07(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.run_steps(tiny(tmp_path), "pretrain")

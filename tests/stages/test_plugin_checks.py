@@ -38,7 +38,7 @@ CASES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("option", "group", "source", "end", "who", "what"), CASES)
-def test_a_wrong_answer_names_the_plugin(
+def test_a_wrong_answer_names_the_plugin_g07(
     tmp_path: Path,
     cli: Cli,
     monkeypatch: pytest.MonkeyPatch,

@@ -107,7 +107,7 @@ def test_every_setting_of_the_training_changes_the_weights(
     assert not torch.equal(first["fc.weight"], other["fc.weight"])
 
 
-def test_half_precision_on_the_cpu_is_refused() -> None:
+def test_half_precision_on_the_cpu_is_refused_g16() -> None:
     with pytest.raises(UsageError, match="fp16 does not train on the CPU"):
         pretrain._precision("fp16", torch.device("cpu"))
     assert pretrain._precision("auto", torch.device("cpu")) == "fp32"
@@ -177,7 +177,7 @@ def test_the_bytes_of_given_weights_make_the_key(trained: Path, tmp_path: Path) 
     assert key() != first
 
 
-def test_weights_that_saw_an_unseen_class_are_refused(trained: Path, tmp_path: Path) -> None:
+def test_weights_that_saw_an_unseen_class_are_refused_c06(trained: Path, tmp_path: Path) -> None:
     path = weights_file(trained, tmp_path)
     changed = tiny(tmp_path, backbone__weights=path, dataset__split="fold1")
     unseen = changed.source.classes[changed.unseen[0]]
@@ -298,7 +298,7 @@ def test_results_of_a_pretrained_backbone_carry_no_warning(cli: Cli) -> None:
         (["--set", "backbone.trained_on=5"], 2, "backbone.trained_on"),
     ],
 )
-def test_bad_input(cli: Cli, arguments: list[str], code: int, said: str) -> None:
+def test_bad_input_g13_g16(cli: Cli, arguments: list[str], code: int, said: str) -> None:
     settings = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
     outcome = cli("pretrain", *settings, "--set", "pretrain.epochs=20", *arguments)
     assert outcome.code == code, outcome.err
@@ -314,11 +314,20 @@ def test_the_command_says_how_good_the_backbone_is(cli: Cli) -> None:
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_names_the_setting_to_lower(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+    ],
+    ids=["cpu", "cuda", "python"],
+)
+def test_memory_that_runs_out_names_the_setting_to_lower_g10_g11(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def exhausted(*args: Any, **more: Any) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        raise error
 
     monkeypatch.setattr(Views, "augmented", exhausted)
     with pytest.raises(OutOfMemoryError) as caught:

@@ -90,7 +90,7 @@ def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_again_and_again_the_head_ends_with_the_same_bytes_f01(tmp_path: Path) -> None:
     for _ in range(2):
         assert forks.end(killed, tmp_path) == (-signal.SIGKILL, "")
     code, said = forks.end(killed, tmp_path)
@@ -101,7 +101,7 @@ def test_killed_again_and_again_the_head_ends_with_the_same_bytes(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_other_settings_do_not_continue_an_interrupted_training(
+def test_other_settings_do_not_continue_an_interrupted_training_e13(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has a folder of its own, and both end as if nothing had been interrupted."""
@@ -242,7 +242,7 @@ for folder in sys.argv[1:]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc of Linux")
-def test_memory_does_not_grow_with_the_tokens(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_tokens_g12(tmp_path: Path) -> None:
     """Eight times the tokens, in the same memory beside the page cache."""
     folders = {shards: tmp_path / str(shards) for shards in (8, 64)}
     for shards, folder in folders.items():

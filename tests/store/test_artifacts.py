@@ -146,7 +146,7 @@ def test_an_interruption_leaves_the_checkpoint_only(store: Store) -> None:
     assert [p for p in (store.root / "unfinished").iterdir() if p.is_dir()] == []
 
 
-def test_an_array_without_metadata_is_no_result(store: Store) -> None:
+def test_an_array_without_metadata_is_no_result_f04(store: Store) -> None:
     path = make(store, "good")
     (path / "meta.json").unlink()
     assert store.get("embed", key_of(RECIPE)) is None
@@ -157,7 +157,7 @@ def test_an_array_without_metadata_is_no_result(store: Store) -> None:
     assert artifact.data() == "better"
 
 
-def test_only_one_process_writes_a_result(store: Store, holder: subprocess.Popen[str]) -> None:
+def test_only_one_process_writes_a_result_f13(store: Store, holder: subprocess.Popen[str]) -> None:
     with pytest.raises(OutputError) as caught, store.writing("embed", RECIPE):
         raise AssertionError("entered")
     assert caught.value.exit_code == 6
@@ -169,7 +169,7 @@ def test_only_one_process_writes_a_result(store: Store, holder: subprocess.Popen
     assert holder.poll() is None
 
 
-def test_a_killed_process_leaves_nothing_visible(
+def test_a_killed_process_leaves_nothing_visible_f14(
     store: Store, holder: subprocess.Popen[str]
 ) -> None:
     holder.kill()
@@ -185,7 +185,7 @@ def test_a_killed_process_leaves_nothing_visible(
     assert artifact.data() == "whole"
 
 
-def test_a_file_in_place_of_the_store(store: Store) -> None:
+def test_a_file_in_place_of_the_store_f12(store: Store) -> None:
     store.root.write_text("I was here first")
     record = partial(save_run, store.root, "a", RUN)
     for attempt in (store.check_writable, partial(make, store), record):
@@ -206,7 +206,7 @@ def test_a_file_in_place_of_the_store(store: Store) -> None:
     ],
 )
 @pytest.mark.parametrize("moment", ["check", "json", "tensors", "commit", "record"])
-def test_the_systems_refusals(
+def test_the_systems_refusals_f09(
     monkeypatch: pytest.MonkeyPatch, store: Store, number: int, fix: str, moment: str
 ) -> None:
     make(store, "old")
@@ -238,7 +238,7 @@ def test_the_systems_refusals(
     assert [a.data() for a in store.all("embed")] == ["old"]
 
 
-def test_safetensors_own_error_of_a_full_disk(
+def test_safetensors_own_error_of_a_full_disk_f08(
     monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     from safetensors import SafetensorError
@@ -252,7 +252,7 @@ def test_safetensors_own_error_of_a_full_disk(
     assert store.all("embed") == []
 
 
-def test_a_lock_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+def test_a_lock_that_cannot_be_made_f15(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     def refuse(*args: Any, **more: Any) -> None:
         raise PermissionError(errno.EACCES, "no", "the-lock")
 
@@ -414,7 +414,7 @@ def test_a_folder_that_cannot_be_replaced_stays(
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
-def test_files_follow_the_umask(store: Store, mask: int, mode: int) -> None:
+def test_files_follow_the_umask_f16(store: Store, mask: int, mode: int) -> None:
     before = os.umask(mask)
     try:
         with store.writing("embed", RECIPE) as draft:

@@ -158,12 +158,12 @@ def survives(
 
 
 @pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 12)])
-def test_prepare(commands: Commands, fault: Fault, most: int) -> None:
+def test_prepare_f07(commands: Commands, fault: Fault, most: int) -> None:
     survives(commands, stage("prepare"), ["prepare"], fault, most)
 
 
 @pytest.mark.parametrize(("fault", "most"), [("kill", 24), ("full", 6)])
-def test_a_stage_of_several_shards(commands: Commands, fault: Fault, most: int) -> None:
+def test_a_stage_of_several_shards_f03(commands: Commands, fault: Fault, most: int) -> None:
     final = next(
         path
         for path in (commands.folder / "whole" / "extract").iterdir()
@@ -174,7 +174,7 @@ def test_a_stage_of_several_shards(commands: Commands, fault: Fault, most: int) 
 
 
 @pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 5)])
-def test_a_stage_of_one_file(commands: Commands, fault: Fault, most: int) -> None:
+def test_a_stage_of_one_file_f02(commands: Commands, fault: Fault, most: int) -> None:
     survives(commands, stage("embed"), ["embed"], fault, most)
 
 

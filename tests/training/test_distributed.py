@@ -109,7 +109,7 @@ def assert_alike(first: Path, second: Path, within: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_failure_of_all_processes_is_said_once_with_its_code(tmp_path: Path) -> None:
+def test_a_failure_of_all_processes_is_said_once_with_its_code_g13(tmp_path: Path) -> None:
     done = starcli(
         "pretrain",
         *SETTINGS,
@@ -138,7 +138,7 @@ def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch
     assert fails_first(), "where nobody can be asked, a process speaks"
 
 
-def test_another_number_of_processes_than_asked_for_is_refused(
+def test_another_number_of_processes_than_asked_for_is_refused_g19(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():

@@ -239,7 +239,7 @@ def test_continued_inside_an_epoch_equals_undisturbed(
     assert len(continued.seen) == 12 - steps
 
 
-def test_a_damaged_last_checkpoint_leaves_the_one_before(
+def test_a_damaged_last_checkpoint_leaves_the_one_before_e14(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     Problem().train(TrainingCallbacks(epochs=2, checkpoint=tmp_path))

@@ -69,7 +69,7 @@ def test_nothing_recorded_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_tracker_that_dies_is_warned_of_once(
+def test_a_tracker_that_dies_is_warned_of_once_f20(
     tmp_path: Path, fake: list[Fake], caplog: pytest.LogCaptureFixture
 ) -> None:
     told = Journal(tmp_path / "c", Tracker("wandb", "train-x", tmp_path / "wandb"))

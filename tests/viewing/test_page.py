@@ -110,7 +110,7 @@ def test_of_long_clips_every_nth_frame_is_in_the_page(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(unpacked(made, (4, 1, 6, 3)), joints(10)[::3], atol=5e-4)
 
 
-def test_names_are_texts_and_nothing_else() -> None:
+def test_names_are_texts_and_nothing_else_g24() -> None:
     shown = Shown(EVIL, joints(), STICK, EVIL, 10, (EVIL,))
     text = page(EVIL, [shown])
     reader = read(text)

@@ -67,7 +67,7 @@ def test_a_file_becomes_a_page_beside_it(cli: Cli, body: Values) -> None:
     assert "<title>wave.npy</title>" in Path("wave.html").read_text("utf-8")
 
 
-def test_a_file_that_is_there_is_not_replaced_unasked(cli: Cli, body: Values) -> None:
+def test_a_file_that_is_there_is_not_replaced_unasked_f11(cli: Cli, body: Values) -> None:
     np.save("wave.npy", body)
     Path("wave.html").write_text("mine")
     outcome = cli("view", "wave.npy")

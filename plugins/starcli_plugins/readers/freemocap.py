@@ -15,7 +15,7 @@ from starcli.contracts import NoSettings
 from starcli.errors import DataError
 from starcli.poses import Z_UP, PoseFile, Poses
 from starcli_plugins.layouts import MEDIAPIPE_33
-from starcli_plugins.readers.cells import is_number, lines_of
+from starcli_plugins.readers.cells import lines_of
 from starcli_plugins.readers.joint_names import Values, fit
 from starcli_plugins.readers.tables import heading, recordings
 from starcli_plugins.readers.writing import as_written, every_frame, write_table
@@ -105,7 +105,9 @@ def _is_table(file: PoseFile) -> bool:
 
 
 def _value(cell: str) -> float:
-    return float(cell) if cell and is_number(cell) and "," not in cell else np.nan
+    with suppress(ValueError):
+        return float(cell)
+    return np.nan
 
 
 def _from_array(file: PoseFile) -> Poses:

@@ -77,11 +77,14 @@ class Ultralytics:
     def read(self, files: Sequence[PoseFile]) -> Iterator[Poses]:
         """The recording of all files of single frames, or of each file of frames."""
         if all(self.frame_of(file) for file in files):
-            read = _labels if _is_labels(files[0]) else _objects
-            yield _finished([frame for file in files for frame in read(file, self.frame_of(file))])
+            yield _finished([frame for file in files for frame in self._frames(file)])
         else:
             for file in files:
                 yield _finished(_objects(file, None) if file.is_json else _cells(file))
+
+    def _frames(self, file: PoseFile) -> list[Frame]:
+        read = _labels if _is_labels(file) else _objects
+        return list(read(file, self.frame_of(file)))
 
     def write_sample(self, poses: Poses, path: Path) -> Sequence[Path]:
         """Write label files with confidence and tracks, one a frame."""
@@ -101,7 +104,7 @@ class Ultralytics:
 
 
 def _is_labels(file: PoseFile) -> bool:
-    first = file.opening.split("\n", 1)[0].split()
+    first = next((line.split() for line in file.opening.splitlines() if line.strip()), [])
     try:
         return len(first) in WIDTHS and all(map(np.isfinite, map(float, first)))
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypedDict
 
 from starcli.contracts import Progress, silent
@@ -121,7 +121,17 @@ def notes(clips: Sequence[Known], unknown: Sequence[str]) -> list[str]:
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         noted.append(f"of no known format: {', '.join(unknown[:NAMED])}{more}")
+    if outside := [known.entry.name for known in clips if _leads_out(known.entry.name)]:
+        files = "file lies" if len(outside) == 1 else "files lie"
+        noted.append(
+            f"{len(outside)} {files} outside the folder of the index, the first is {outside[0]}"
+        )
     return noted
+
+
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts
 
 
 def summary(clips: Sequence[Known], warnings: list[str]) -> Inspection:

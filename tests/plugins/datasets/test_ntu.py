@@ -233,7 +233,7 @@ def test_a_lone_person_of_120_is_there_twice_in_every_other_form(tmp_path: Path)
     np.testing.assert_array_equal(SIXTY.fill_persons(absent), absent)
 
 
-def test_labels_that_the_data_set_has_not_are_bad_rows(tmp_path: Path) -> None:
+def test_labels_that_the_data_set_has_not_are_bad_rows_c19(tmp_path: Path) -> None:
     joints = np.ones((3, 1, 25, 3), np.float32)
     path = tmp_path / "NTU60_CS.npz"
     ctr_npz.write(path, [(60, joints), (59, joints)], [(0, joints)], classes=120)

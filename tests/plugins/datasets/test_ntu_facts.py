@@ -51,8 +51,8 @@ def test_a_name_is_written_and_read() -> None:
         "S001C002P003R002A\uff1013",
     ],
 )
-def test_names_of_another_form(name: str) -> None:
-    """A25, and the digits of A19."""
+def test_names_of_another_form_a25(name: str) -> None:
+    """And digits of other scripts."""
     with pytest.raises(DataError) as caught:
         NTU120.parse(name, "zip/x.skeleton")
     assert "zip/x.skeleton" in str(caught.value)
@@ -74,8 +74,7 @@ def test_names_of_another_form(name: str) -> None:
         (NTU120, "S001C001P001R001A000", "A000 is not in ntu120, which has A001 to A120"),
     ],
 )
-def test_numbers_out_of_range(facts: Facts, name: str, said: str) -> None:
-    """A26."""
+def test_numbers_out_of_range_a26(facts: Facts, name: str, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
         facts.parse(name, f"raw/{name}.skeleton")
     assert caught.value.file == f"raw/{name}.skeleton"
@@ -86,8 +85,8 @@ def test_numbers_out_of_range(facts: Facts, name: str, said: str) -> None:
 # Which clips there are.
 
 
-def test_missing_clips_are_the_published_ones(shared: Path) -> None:
-    """A10: clips without a body are known by name."""
+def test_missing_clips_are_the_published_ones_a10(shared: Path) -> None:
+    """Clips without a body are known by name."""
     ours = {str(clip) for clip in without_skeleton()}
     for facts, number in ((NTU60, 302), (NTU120, 535)):
         lines = (shared / "data" / "ntu" / f"missing_{facts.name}.txt").read_text("utf-8").split()

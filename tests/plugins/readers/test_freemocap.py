@@ -83,6 +83,17 @@ def test_pixels_with_depth_are_not_millimetres(tmp_path: Path) -> None:
     assert Arrays(NoSettings()).recognises(array(tmp_path, pixels))
 
 
+@pytest.mark.parametrize("cell", ["null", "NA", "inf"])
+def test_cells_that_say_that_there_is_no_number(tmp_path: Path, cell: str) -> None:
+    places = PLACES.copy()
+    places[0, 3, 1] = 987.625
+    file = table(tmp_path, places)
+    file.path.write_text(file.path.read_text().replace("987.625", cell))
+    joints = read(PoseFile(file.path, file.name)).joints[:, 0]
+    assert np.isnan(joints[0, 3, 1])
+    np.testing.assert_array_equal(joints[1], PLACES[1])
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     file = table(tmp_path, PLACES)
     lines = file.path.read_text().splitlines()

@@ -32,7 +32,7 @@ def cases(suffix: str = "") -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "layout"), cases())
-def test_files_are_recognised_by_their_own_reader_only(
+def test_files_are_recognised_by_their_own_reader_only_b20(
     tmp_path: Path, name: str, layout: str
 ) -> None:
     plugin = registry.load("reader", name)

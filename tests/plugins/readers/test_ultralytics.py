@@ -121,6 +121,7 @@ def test_damaged_label_files(tmp_path: Path) -> None:
         made(tmp_path, "words.txt", "a " * 56),
         made(tmp_path, "empty.txt", ""),
         made(tmp_path, "hand.txt", "0 0.5 0.5 0.2 0.2 " + "0.1 0.2 0.9 " * 21),
+        made(tmp_path, "broken.txt", good[:1] + "\r" + good[1:]),
     )
 
 
