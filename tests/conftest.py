@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, wraps
+from inspect import unwrap
 from pathlib import Path
 
 import hypothesis
@@ -134,6 +135,39 @@ def _no_word_of_slow_imports() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("starcli.registry.PATIENCE_SECONDS", 600.0)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_performs_twice() -> Iterator[None]:
+    """A simulated performance is made once: to make them takes a quarter of a tiny training.
+
+    `made_anew` has them made each time.
+    """
+    from starcli.contracts import Clip, Recording
+    from starcli_plugins.datasets.simulated.source import Simulated
+
+    made = Simulated.clips
+
+    @cache
+    def once(settings: Simulated.Settings, name: str) -> tuple[Clip, ...]:
+        return tuple(made(Simulated(settings), Recording(name, Path())))
+
+    @wraps(made)
+    def clips(self: Simulated, recording: Recording) -> Iterator[Clip]:
+        for clip in once(self.settings, recording.name):
+            yield replace(clip, joints=clip.joints.copy())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Simulated, "clips", clips)
+        yield
+
+
+@pytest.fixture
+def made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes simulated performances is itself tested."""
+    from starcli_plugins.datasets.simulated.source import Simulated
+
+    monkeypatch.setattr(Simulated, "clips", unwrap(Simulated.clips))
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,13 @@ from tests import encoders
 
 CYCLES = {
     "epochs": 3,
-    "steps": 100,
-    "lr": 3e-3,
+    "steps": 40,
+    "lr": 0.01,
     "latent": 16,
     "text_codes": 30,
     "classifier_lr": 0.05,
     "classifier_epochs": 50,
+    "judge_every": 3,
 }
 """Of the methods that train in cycles."""
 QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
@@ -45,28 +46,30 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "part-pure"): {"width": 8, "dim": 12, "stride": 10},
     ("method", "star"): {
-        "attributes": 16,
+        "attributes": 8,
         "width": 24,
         "heads": 2,
         "hidden": 32,
-        "epochs": 12,
+        "epochs": 8,
         "batch": 32,
+        "lr": 3e-3,
         "inference": 0.5,
         "augment": True,
     },
     ("method", "cada-vae"): {
-        "epochs": 30,
+        "epochs": 20,
         "lr": 3e-3,
         "text_codes": 30,
         "clip_codes": 15,
         "classifier_epochs": 10,
+        "judge_every": 20,
     },
-    ("method", "devise"): {"lr": 0.01},
-    ("method", "jpose"): {"epochs": 25, "lr": 0.05, "embedding": 16},
+    ("method", "devise"): {"epochs": 20, "lr": 0.03},
+    ("method", "jpose"): {"epochs": 10, "lr": 0.1, "batch": 32, "embedding": 16},
     ("method", "msf"): CYCLES,
-    ("method", "relation-net"): {"epochs": 60, "lr": 3e-3, "hidden": 64},
-    ("method", "revise"): {"epochs": 20, "lr": 5e-3},
-    ("method", "smie"): {"lr": 3e-3, "hidden": (64, 32), "batch": 32},
+    ("method", "relation-net"): {"epochs": 25, "lr": 0.01, "hidden": 64},
+    ("method", "revise"): {"epochs": 8, "lr": 0.01},
+    ("method", "smie"): {"epochs": 30, "lr": 0.01, "hidden": (64, 32), "batch": 32},
     ("method", "synse"): CYCLES,
 }
 """Settings that make the tests quick; without an entry a plugin is tested with its defaults."""
@@ -160,6 +163,7 @@ def sample(
     return written
 
 
+@pytest.mark.usefixtures("made_anew")
 @pytest.mark.parametrize(("kind", "name", "rule"), cases())
 def test_our_plugins_conform(
     kind: Kind,

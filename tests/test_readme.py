@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from starcli import registry
 from starcli.contracts import KINDS
+from starcli_plugins.datasets.utd_mhad import UtdMhad
 from starcli_plugins.layouts import COCO_17, H36M_17
 from tests.bodies import body, pixels
 from tests.conftest import ROOT
@@ -83,13 +83,16 @@ def test_every_command_is_in_one_of_the_tests() -> None:
     assert OWN
 
 
+def test_the_tutorial_has_the_commands_on_real_recordings() -> None:
+    """With all recordings: tests/test_docs_commands.py."""
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    assert set(REAL) <= set(commands(tutorial))
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
-def test_commands_on_real_recordings_run(cli: Cli, shared: Path, tmp_path: Path) -> None:
-    archive = shared / "data" / "utd_mhad" / "Skeleton.zip"
-    if not archive.exists():
-        pytest.skip(f"no {archive}")
-    shutil.copy(archive, tmp_path / "Skeleton.zip")
+def test_commands_on_recordings_as_they_are_distributed_run(cli: Cli, tmp_path: Path) -> None:
+    UtdMhad(UtdMhad.Settings()).write_sample(tmp_path)
     run(cli, REAL)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired
 
@@ -351,7 +352,8 @@ def _seal(meta: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("starcli", "torch", "numpy", "safetensors")}

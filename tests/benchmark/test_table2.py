@@ -19,7 +19,7 @@ from tests.test_pipeline import TINY
 
 Cli = Callable[..., Outcome]
 SMALL = {
-    **{k: v for k, v in TINY.items() if k.startswith(("backbone.", "pretrain."))},
+    **{k: v for k, v in TINY.items() if k.startswith(("backbone.", "encoder.", "pretrain."))},
     "method.epochs": 2,
     "method.star.attributes": 4,
     "method.star.width": 16,

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def text(rows: Rows) -> str:
     return "".join(" " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in rows)
 
 
+@cache
+def good() -> str:
+    """The file of a video without a second person."""
+    return text(video())
+
+
 def listed(*train: str, test: str = "0009-L") -> str:
     return f"Training videos:\n{', '.join(train)}\nValidation videos:\n{test}"
 
@@ -51,7 +58,7 @@ def data_set(
 ) -> Path:
     """A data set of one video, as distributed for phase 1."""
     files: dict[str, str | bytes] = {
-        f"{SKELETONS}/{name}.txt": skeleton or text(video()),
+        f"{SKELETONS}/{name}.txt": skeleton or good(),
         f"{LABELS}/{name}.txt": labels,
         f"{LIST}/cross-subject.txt": listed(name),
     }
@@ -217,7 +224,7 @@ def test_layout_of_the_text_does_not_matter_a19_a20(
     change: Callable[[str], str], tmp_path: Path
 ) -> None:
     plain = clips(data_set(tmp_path / "a", "1,1,10,2\n2,11,20,2\n"))
-    other = clips(data_set(tmp_path / "b", change("1,1,10,2\n2,11,20,2\n"), change(text(video()))))
+    other = clips(data_set(tmp_path / "b", change("1,1,10,2\n2,11,20,2\n"), change(good())))
     for one, two in zip(plain, other, strict=True):
         np.testing.assert_array_equal(one.joints, two.joints)
 
@@ -305,11 +312,19 @@ def test_list_may_be_called_either_way_but_not_be_two(tmp_path: Path) -> None:
 # Where files lie.
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sample of each phase in a folder of its own."""
+    root = tmp_path_factory.mktemp("samples")
+    for phase in (1, 2):
+        (root / f"v{phase}").mkdir()
+        source(phase).write_sample(root / f"v{phase}")
+    return root
+
+
 @pytest.mark.slow
-def test_sample_reads_back_from_folders_and_zips(tmp_path: Path) -> None:
-    loose = tmp_path / "loose"
-    loose.mkdir()
-    source().write_sample(loose)
+def test_sample_reads_back_from_folders_and_zips(samples: Path, tmp_path: Path) -> None:
+    loose = samples / "v1"
     plain = clips(loose)
 
     assert Counter(c.label for c in plain) == dict.fromkeys(range(51), 9)
@@ -349,9 +364,8 @@ def zipped(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
-    source(2).write_sample(tmp_path)
-    found = clips(tmp_path, phase=2)
+def test_sample_of_phase_2_reads_back(samples: Path) -> None:
+    found = clips(samples / "v2", phase=2)
     assert set(range(51)) - {c.label for c in found} == set(source(2).missing_classes)
     assert Counter(c.label for c in found) == dict.fromkeys({c.label for c in found}, 9)
     assert {c.subject for c in found} == {"N02", "N03", "N04"}
@@ -359,12 +373,10 @@ def test_sample_of_phase_2_reads_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_phases_side_by_side_do_not_mix(tmp_path: Path) -> None:
-    for phase in (1, 2):
-        (tmp_path / f"v{phase}").mkdir()
-        source(phase).write_sample(tmp_path / f"v{phase}")
-    assert {c.name[0] for c in clips(tmp_path, 1)} == {"0"}
-    assert {c.name[0] for c in clips(tmp_path, 2)} == {"A"}
+@pytest.mark.parametrize("phase", [1, 2])
+def test_phases_side_by_side_do_not_mix(samples: Path, phase: int) -> None:
+    both, alone = (source(phase).recordings(raw) for raw in (samples, samples / f"v{phase}"))
+    assert both and [each.name for each in both] == [each.name for each in alone]
 
 
 @pytest.mark.parametrize("names", [("one", "two"), ("labels/skeleton", "skeleton/labels")])
@@ -424,7 +436,7 @@ def test_list_alone_is_no_data_set(tmp_path: Path) -> None:
 
 def row(number: int, change: Callable[[list[str]], list[str]]) -> str:
     """Good skeleton text with another line `number`, from 1."""
-    lines = text(video()).splitlines(keepends=True)
+    lines = good().splitlines(keepends=True)
     lines[number - 1] = " ".join(change(lines[number - 1].split())) + "\n"
     return "".join(lines)
 
@@ -436,9 +448,9 @@ def row(number: int, change: Callable[[list[str]], list[str]]) -> str:
         (row(7, lambda t: [*t, "0.0"]), 7, "got 151"),
         (row(3, lambda t: []), 3, "0 values"),
         (row(1, lambda t: t[:75]), 1, "got 75"),
-        (text(video()).replace(" ", ","), 1, "values"),
-        (text(video())[:-300], FRAMES, "expected 150 values"),
-        (text(video()).replace("\n", "\r"), 1, "values"),
+        (good().replace(" ", ","), 1, "values"),
+        (good()[:-300], FRAMES, "expected 150 values"),
+        (good().replace("\n", "\r"), 1, "values"),
         (row(4, lambda t: [*t[:3], "nan", *t[4:]]), 4, "'nan' of joint spine mid"),
         (row(4, lambda t: [*t[:78], "-INF", *t[79:]]), 4, "'-INF' of joint spine mid"),
         (row(9, lambda t: [*t[:149], "1_0"]), 9, "'1_0' of joint right thumb"),
@@ -599,7 +611,7 @@ def test_a_video_in_other_case_is_read_and_its_twin_told_a28(
 ) -> None:
     raw = data_set(tmp_path)
     (want,) = clips(raw)
-    (raw / SKELETONS / f"{VIDEO.lower()}.txt").write_text(text(video()))
+    (raw / SKELETONS / f"{VIDEO.lower()}.txt").write_text(good())
     assert [clip.name for clip in clips(raw)] == [want.name]
     assert f"{VIDEO.lower()}.txt, a copy of" in caplog.text
     (raw / SKELETONS / f"{VIDEO}.txt").unlink()

@@ -30,6 +30,7 @@ from starcli_plugins.datasets.simulated.source import (
 )
 from starcli_plugins.layouts import KINECT_V2
 
+pytestmark = pytest.mark.usefixtures("made_anew")
 JSON = Path(starcli_plugins.describers.__file__).parent / "descriptions" / "simulated.json"
 Claim = Callable[[Array], np.bool_]
 SUBSETS = ("train", "test")

@@ -32,33 +32,36 @@ from tests import toy_problem as toy
 from tests.progress import Watching
 from tests.test_pipeline import TINY
 
+CYCLES = {
+    "epochs": 3,
+    "steps": 100,
+    "lr": 0.01,
+    "latent": 16,
+    "text_codes": 30,
+    "classifier_lr": 0.05,
+    "classifier_epochs": 60,
+    "judge_every": 3,
+}
+"""Of the methods that train in cycles."""
 SMALL: dict[str, dict[str, Any]] = {
-    "cada-vae": {"lr": 1e-3, "text_codes": 40, "clip_codes": 20, "classifier_epochs": 10},
+    "cada-vae": {
+        "epochs": 40,
+        "lr": 2e-3,
+        "batch": 80,
+        "text_codes": 20,
+        "clip_codes": 10,
+        "classifier_epochs": 20,
+        "judge_every": 40,
+    },
     "cosine": {},
     "devise": {"lr": 0.01},
     "eszsl": {},
-    "jpose": {"lr": 0.05, "embedding": 16},
-    "msf": {
-        "epochs": 3,
-        "steps": 300,
-        "lr": 3e-3,
-        "latent": 16,
-        "text_codes": 30,
-        "classifier_lr": 0.05,
-        "classifier_epochs": 100,
-    },
+    "jpose": {"epochs": 40, "lr": 0.1, "batch": 32, "embedding": 16},
+    "msf": CYCLES,
     "relation-net": {"epochs": 150, "lr": 3e-3, "hidden": 64},
-    "revise": {"epochs": 100, "lr": 3e-3},
-    "smie": {"lr": 3e-3, "hidden": (64, 32), "batch": 32},
-    "synse": {
-        "epochs": 3,
-        "steps": 300,
-        "lr": 3e-3,
-        "latent": 16,
-        "text_codes": 30,
-        "classifier_lr": 0.05,
-        "classifier_epochs": 100,
-    },
+    "revise": {"epochs": 30, "lr": 0.01},
+    "smie": {"epochs": 40, "lr": 0.01, "hidden": (64, 32), "batch": 32},
+    "synse": CYCLES,
 }
 """Settings that suit the toy problem."""
 TRANSDUCTIVE = {"cada-vae", "msf", "synse"}
