@@ -283,5 +283,6 @@ def _draw_matrix(axes: Axes, shares: Shares, classes: Sequence[tuple[str, int]])
             va="center",
             fontsize=size,
             color="white" if value > 55 else "black",
+            in_layout=False,  # inside of its cell: a layout need not measure it
         )
     return image

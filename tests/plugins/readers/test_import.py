@@ -22,7 +22,10 @@ from tests.bodies import body, pixels
 from tests.scores import require_same_as_evaluate
 from tests.test_pipeline import TINY
 
-SMALL = {key: value for key, value in TINY.items() if not key.startswith("dataset.")}
+SMALL = {
+    **{key: value for key, value in TINY.items() if not key.startswith(("dataset.", "method."))},
+    "method.name": "eszsl",
+}
 OURS = [e.name for e in registry.entries("reader") if e.distribution == registry.OURS]
 CLASSES = ("bow", "kick")
 SIX = (*CLASSES, "sit down", "wave", "clap", "jump")
