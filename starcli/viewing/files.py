@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from starcli.errors import UsageError
+from starcli.errors import OutputError, UsageError
 from starcli.files import save_text, save_whole
 from starcli.viewing.skeletons import Shown
 
 ENDINGS = (".html", ".png", ".gif")
 
 
-def require_free(file: Path, option: str, *, overwrite: bool) -> None:
-    """Refuse a file that clips cannot be shown in, before anything is read.
+def require_free(
+    file: Path, option: str, endings: Sequence[str] = ENDINGS, *, overwrite: bool
+) -> None:
+    """Refuse a file that nothing can be shown in, before anything is read.
 
     Args:
         file: The file that is to be written.
         option: What names it.
+        endings: The endings that it may have.
         overwrite: Whether one that is there may be replaced.
 
     Raises:
         UsageError: Its ending says no form, it is a folder, or it is there.
+        OutputError: Its folder cannot be written into.
     """
-    if file.suffix.lower() not in ENDINGS:
+    if file.suffix.lower() not in endings:
         raise UsageError(
-            f"expected a file {', '.join(ENDINGS)}, got '{file.suffix}'",
+            f"expected a file {', '.join(endings)}, got '{file.suffix}'",
             f"name another with {option}",
             file=file,
         )
@@ -38,6 +43,9 @@ def require_free(file: Path, option: str, *, overwrite: bool) -> None:
             f"replace it with --overwrite, or name another with {option}",
             file=file,
         )
+    place = next(each for each in file.absolute().parents if each.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise OutputError("cannot write into it", f"name another with {option}", file=place)
 
 
 def save(
