@@ -304,6 +304,14 @@ class PromptFeatures(Protocol):
         """Class ids [C'] -> features of their texts [C', F, W], the class's name first."""
 
 
+@runtime_checkable
+class PartScores(Protocol):
+    """A method that tells how well each part of a clip matches its texts, which a report shows."""
+
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> scores [B, K, C] of every part for all classes."""
+
+
 VIEWS = ("plain", "augmented", "motion-masked")
 """The views of a clip that `extract` makes tokens of."""
 

@@ -333,6 +333,12 @@ class Star(StarFacts, nn.Module):
         return self._mixed(tokens, self.semantic(self._all_classes()), [self.share])[0]
 
     @torch.no_grad()
+    def part_scores(self, tokens: Tensor) -> Tensor:
+        """How alike every part and its texts are: [B, L, V, D] -> [B, K, C]."""
+        parts, _ = self.semantic(self._all_classes())
+        return similarity(self.visual(tokens), parts, self.settings.similarity).transpose(0, 1)
+
+    @torch.no_grad()
     def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
         """Joint tokens [B, L, V, D] and texts [C, F, E], read without prompts -> scores [B, C]."""
         projected = self._projected(texts[:, 1:].transpose(0, 1), texts[:, 0])

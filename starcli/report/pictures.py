@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starcli.figures import confusion, gamma_curve, reliability, training
+from starcli.figures import confusion, gamma_curve, reliability, space, training
 from starcli.figures.inline import inline
 from starcli.figures.style import Columns, save
 from starcli.report.reported import Reported
@@ -82,6 +82,16 @@ def _pictures(run: Reported) -> Iterator[Picture]:
         spans=(2,),
         large=True,
     )
+    if not isinstance(laid := run.space, str):
+        yield Picture(
+            "space",
+            "t-SNE by cosine of test clips and of texts of the unseen classes, without prompts on "
+            "the left and with them on the right. The silhouette says how far classes are apart, "
+            "measured on the features: 1 is far.",
+            lambda columns: space.draw(laid, run.name, found.warning),
+            spans=(2,),
+            large=True,
+        )
     if (trust := found.trust) is not None:
         yield Picture(
             "reliability",

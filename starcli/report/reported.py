@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
 
+from starcli.errors import DataError, UsageError
 from starcli.evaluation.gzsl import Choice
 from starcli.evaluation.metrics import ScoredClips, best_of
 from starcli.evaluation.model_selection import open_scored
@@ -18,8 +19,11 @@ from starcli.store.artifacts import Artifact
 from starcli.training.tracking import Measures, measured
 
 if TYPE_CHECKING:
-    from starcli.figures import confusion
+    from starcli.figures import confusion, space
+    from starcli.report.parts import PartMatches
 
+CLIPS = 50
+"""At most so many clips of a class are laid out in the plane."""
 NEAREST = 3
 """Classes with the nearest texts that are named."""
 TRAINED = ("pretrain", "train")
@@ -131,6 +135,25 @@ class Reported:
             for step, artifact in self.results.items()
             if step.partition("/")[0] in TRAINED and (rows := measured(artifact.path))
         }
+
+    @cached_property
+    def space(self) -> space.Numbers | str:
+        """Clips and texts of the unseen classes without and with prompts, or why there is none."""
+        from starcli.figures import space
+
+        try:
+            space.require_drawable(self.experiment, self.name)
+            chosen = space.choose_classes(self.experiment, [])
+            return space.numbers(self.experiment, self.results, chosen, CLIPS)
+        except (DataError, UsageError) as error:
+            return error.message
+
+    @cached_property
+    def parts(self) -> PartMatches | None:
+        """What each part matches by itself; None where the method does not tell."""
+        from starcli.report.parts import part_matches
+
+        return part_matches(self.experiment, self.results)
 
     @property
     def made(self) -> list[Made]:
