@@ -28,12 +28,17 @@ Figures = Annotated[
     Path | None,
     typer.Option(parser=path, help="Folder for every figure as PNG, SVG and PDF, for papers."),
 ]
+Clips = Annotated[
+    int,
+    typer.Option(min=0, help="So many test clips of unseen classes as moving skeletons, in all."),
+]
 
 
 def report(
     runs: Runs = None,
     out: Out = None,
     figures: Figures = None,
+    clips: Clips = 20,
     overwrite: Overwrite = False,
     store: StorePath = None,
     config: Config = None,
@@ -60,7 +65,7 @@ def report(
         Reported(name, experiment, execute(experiment, "calibrate")[0])
         for name, experiment in unique.items()
     ]
-    save_text(target, page(reported), "--out")
+    save_text(target, page(reported, clips), "--out")
     files = [target]
     if figures is not None:
         for run in reported:

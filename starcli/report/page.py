@@ -17,6 +17,7 @@ from starcli.report.document import MEASURES
 from starcli.report.paired import Paired, paired
 from starcli.report.pictures import pictures
 from starcli.report.reported import Reported
+from starcli.viewing.page import allowed, script, skeleton_style, skeletons
 
 NAMES = {
     "ZSL": "clips of unseen classes, named among the unseen ones",
@@ -27,11 +28,12 @@ NAMES = {
 """What the accuracies are of."""
 
 
-def page(runs: Sequence[Reported]) -> str:
+def page(runs: Sequence[Reported], clips: int = 0) -> str:
     """The page of one or several runs.
 
     Args:
         runs: Runs with their results, each once.
+        clips: So many test clips of unseen classes, of all runs together, as moving skeletons.
 
     Raises:
         UsageError: Two of them are the same.
@@ -43,7 +45,10 @@ def page(runs: Sequence[Reported]) -> str:
         .get_template("report.html")
         .render(
             title=", ".join(documents),
-            style=Markup(_part("report.css")),
+            style=Markup(_part("report.css") + skeleton_style()),
+            script=Markup(script()),
+            allowed=allowed(script()),
+            skeletons={run.name: _skeletons(run, clips // len(runs)) for run in runs},
             version=__version__,
             runs=runs,
             names=NAMES,
@@ -75,6 +80,12 @@ def _environment() -> Environment:
 
 def _part(name: str) -> str:
     return (files("starcli") / "report" / "templates" / name).read_text("utf-8")
+
+
+def _skeletons(run: Reported, most: int) -> Markup | None:
+    """Moving skeletons of a run's test clips; None without any."""
+    shown = run.shown(most)
+    return Markup(skeletons(shown)) if shown else None
 
 
 def _pairs(runs: Sequence[Reported]) -> list[tuple[str, str, Paired]]:

@@ -50,7 +50,7 @@ def part_matches(experiment: Experiment, results: Mapping[str, Artifact]) -> Par
     assert isinstance(method, PartScores)
     scores = score_parts(method, tokens, experiment.device).double().numpy()
     parts = experiment.source.layout.parts[experiment.settings.parts]
-    return PartMatches(tuple(parts), right_by_part(scores, np.array(tokens.labels), unseen))
+    return PartMatches(tuple(parts), right_by_part(scores, tokens.labels.numpy(), unseen))
 
 
 def right_by_part(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
 
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.gzsl import Choice
@@ -17,6 +19,7 @@ from starcli.report.document import calibration_document, evaluation_document
 from starcli.report.paired import Bools
 from starcli.store.artifacts import Artifact
 from starcli.training.tracking import Measures, measured
+from starcli.viewing.skeletons import Shown, spread
 
 if TYPE_CHECKING:
     from starcli.figures import confusion, space
@@ -154,6 +157,36 @@ class Reported:
         from starcli.report.parts import part_matches
 
         return part_matches(self.experiment, self.results)
+
+    def shown(self, most: int) -> list[Shown]:
+        """Test clips of unseen classes to look at, with what they are taken for.
+
+        Args:
+            most: At most so many, from all over them.
+        """
+        from starcli.viewing.places import Wanted, look
+
+        scored, classes = self.scored, self.evaluation.classes.names
+        among_unseen = best_of(scored.scores, scored.unseen)
+        among_all = self.evaluation.calibrator.predict(scored)
+        rows = np.flatnonzero(scored.is_unseen)
+        chosen = {self.clips[rows[n]]: rows[n] for n in spread(len(rows), most)}
+        if not chosen:
+            return []
+        store = self.experiment.store.root
+        found = look(self.name, Wanted(clips=list(chosen)), store)
+        return [
+            replace(
+                clip,
+                facts=(
+                    f"among unseen classes taken for: {classes[among_unseen[row]]}",
+                    f"among all classes taken for: {classes[among_all[row]]}",
+                    *clip.facts,
+                ),
+            )
+            for clip in found.clips
+            for row in (chosen[clip.name],)
+        ]
 
     @property
     def made(self) -> list[Made]:

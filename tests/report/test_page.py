@@ -107,12 +107,13 @@ def test_an_inline_figure_has_words_and_ids_of_its_own() -> None:
 @pytest.mark.slow
 def test_the_page_of_runs(cli: Cli, store: Path) -> None:
     """All that a reader needs is there, and nothing that needs anything else."""
-    outcome = cli("report", "first", "second", "--store", str(store))
+    outcome = cli("report", "first", "second", "--clips", "4", "--store", str(store))
     assert (outcome.code, outcome.out) == (0, "report.html\n"), outcome.err
     found = Reader(Path("report.html").read_text("utf-8"))
     assert len(found.ids) == len(set(found.ids))
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in found.links)
-    assert {*found.tags} & {"script", "link", "iframe", "object", "form"} == set()
+    assert found.tags.count("script") == 3  # clips of both runs, and what moves them
+    assert {*found.tags} & {"link", "iframe", "object", "form"} == set()
     assert found.tags.count("svg") >= 10
     shown = [text.strip() for text in found.texts]
     document = json.loads(cli("evaluate", "second", "--json", "--store", str(store)).out)
@@ -121,6 +122,10 @@ def test_the_page_of_runs(cli: Cli, store: Path) -> None:
         assert f"{100 * value:.1f} %" in shown
     for name in document["classes"]["names"]:
         assert shown.count(name) > 4  # in its row, and in both matrices of both runs
+    moving = [json.loads(text) for text in shown if text.startswith('{"skeletons":')]
+    assert [len(each["clips"]) for each in moving] == [2, 2]
+    facts = moving[0]["clips"][0]["facts"]
+    assert facts[0].startswith("among unseen classes taken for: ")
     assert {document["selected_by"], "method.alpha", "Run by run, clip by clip"} <= {*shown}
 
 
@@ -137,9 +142,9 @@ def test_names_and_texts_are_never_part_of_the_page(run: Reported) -> None:
     named = classes.model_copy(update={"names": [HOSTILE] * len(classes.names)})
     evaluation = run.evaluation.model_copy(update={"classes": named, "caveats": [HOSTILE]})
     vars(run).update(classes=rows, evaluation=evaluation)
-    text = page([run])
+    text = page([run], clips=2)
     found = Reader(text)
-    assert "script" not in found.tags
+    assert found.tags.count("script") == 2
     assert "\x1b" not in text
     assert sum(printable(HOSTILE) in each for each in found.texts) > 3 * len(rows)
 
