@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from starcli.contracts import PartScores
 from starcli.data.clips import ClipSet
 from starcli.evaluation.metrics import Floats, Ints, best_of, per_class_accuracy

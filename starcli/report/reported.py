@@ -164,7 +164,7 @@ class Reported:
         Args:
             most: At most so many, from all over them.
         """
-        from starcli.viewing.places import Wanted, look
+        from starcli.viewing.places import Wanted, look_at_run
 
         scored, classes = self.scored, self.evaluation.classes.names
         among_unseen = best_of(scored.scores, scored.unseen)
@@ -173,8 +173,8 @@ class Reported:
         chosen = {self.clips[rows[n]]: rows[n] for n in spread(len(rows), most)}
         if not chosen:
             return []
-        store = self.experiment.store.root
-        found = look(self.name, Wanted(clips=list(chosen)), store)
+        key, wanted = self.results["prepare"].key, Wanted(clips=list(chosen))
+        found = look_at_run(self.experiment, self.name, key, wanted)
         return [
             replace(
                 clip,
