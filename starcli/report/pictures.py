@@ -50,10 +50,11 @@ def pictures(run: Reported) -> dict[str, Picture]:
     Args:
         run: A run with its results.
     """
-    return {picture.name: picture for picture in _pictures(run)}
+    return {picture.name: picture for picture in (*_results(run), *_model(run))}
 
 
-def _pictures(run: Reported) -> Iterator[Picture]:
+def _results(run: Reported) -> Iterator[Picture]:
+    """How good it is, and what it takes for what."""
     found, calibration = run.evaluation, run.calibration
     yield Picture(
         "gamma",
@@ -82,6 +83,11 @@ def _pictures(run: Reported) -> Iterator[Picture]:
         spans=(2,),
         large=True,
     )
+
+
+def _model(run: Reported) -> Iterator[Picture]:
+    """What its features and probabilities are like, and how it was trained."""
+    found = run.evaluation
     if not isinstance(laid := run.space, str):
         yield Picture(
             "space",
