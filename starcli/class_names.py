@@ -12,8 +12,22 @@ from starcli.errors import DataError, UsageError, suggest
 
 HUMPS = re.compile(r"[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
 """A name such as `SitDown` or `sitDown`."""
+CONTROL = {"Cc", "Cs"}
+"""Categories of characters that no picture and no page can hold."""
 QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,(.*))?', re.DOTALL)
 """A name in quotes at the beginning of a list, and what comes after its comma."""
+
+
+def printable(text: str) -> str:
+    """A text for pictures and pages, in which control characters and half letters are replaced.
+
+    Args:
+        text: Any text, such as the name of a class.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if c != "\n" and unicodedata.category(c) in CONTROL else c
+        for c in text
+    )
 
 
 def casefolded(name: str) -> str:

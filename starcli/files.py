@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from starcli.errors import DataError, StarError, UsageError, writes_to
+from starcli.errors import DataError, OutputError, StarError, UsageError, writes_to
 
 HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 """This machine: only here does the number of a process say whether it is alive."""
@@ -117,6 +117,7 @@ def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: 
 
     Raises:
         UsageError: Its ending says no form, it is a folder, or it is there.
+        OutputError: Its folder cannot be written into.
     """
     if file.suffix.lower() not in endings:
         raise UsageError(
@@ -127,6 +128,9 @@ def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: 
     if file.is_dir():
         raise UsageError("is a folder", f"name a file with {option}", file=file)
     require_free(file, overwrite=overwrite)
+    place = next(each for each in file.absolute().parents if each.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise OutputError("cannot write into it", f"name another with {option}", file=place)
 
 
 def require_free(place: Path, *, overwrite: bool) -> None:

@@ -18,6 +18,7 @@ from starcli.cli.figure import figure
 from starcli.cli.help import COMMANDS, WHERE, Command, Group
 from starcli.cli.plugins import plugins
 from starcli.cli.predict import predict
+from starcli.cli.report import report
 from starcli.cli.runs import runs
 from starcli.cli.stages import extract, prepare, pretrain, train
 from starcli.cli.store import store
@@ -55,6 +56,7 @@ for _command, _panel in (
     (extract, STAGES),
     (calibrate, STAGES),
     (export, RESULTS),
+    (report, RESULTS),
     (benchmark, RESULTS),
     (doctor, CARE),
 ):

@@ -228,6 +228,41 @@ def draw(numbers: Numbers) -> Figure:
     return figure
 
 
+def draw_unseen(numbers: Numbers) -> Figure:
+    """What the unseen classes are taken for among themselves, of the first run.
+
+    Args:
+        numbers: What it shows.
+    """
+    classes = _counted(numbers["classes"], numbers["clips"])
+    return _draw_one(classes, numbers["runs"][0]["confusion"], 0)
+
+
+def draw_all(every: AllConfusion) -> Figure:
+    """What all classes are taken for, the unseen ones last.
+
+    Args:
+        every: What it shows.
+    """
+    classes = _counted(every["classes"], every["clips"])
+    return _draw_one(classes, every["confusion"], every["seen"])
+
+
+def _draw_one(classes: Sequence[tuple[str, int]], shares: Shares, seen: int) -> Figure:
+    """One matrix alone, with a line between so many classes and the others."""
+    from matplotlib.figure import Figure
+
+    side = _side(len(classes))
+    figure = Figure(figsize=(side + 2.6, side + 2), layout="constrained")
+    axes = figure.subplots()
+    image = _draw_matrix(axes, shares, classes)
+    if 0 < seen < len(classes):
+        _part(axes, seen)
+    axes.set_ylabel("true class (clips)")
+    figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02).set_label("% of the class's clips")
+    return figure
+
+
 def _counted(names: Sequence[str], clips: Sequence[int]) -> list[tuple[str, int]]:
     return [(label(name), count) for name, count in zip(names, clips, strict=True)]
 

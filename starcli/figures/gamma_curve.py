@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from starcli.evaluation.report import Calibration
-from starcli.figures.style import BELOW, COLOURS, admit
+from starcli.figures.style import BELOW, COLOURS, SPAN, Columns, admit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,25 +31,31 @@ USED = {
 CLIPS: tuple[Clips, ...] = ("validation", "test")
 
 
-def draw(runs: Sequence[Calibration]) -> Figure:
+def draw(runs: Sequence[Calibration], columns: Columns = 2) -> Figure:
     """S, U and H over gamma, a row per run: on its validation clips, and on its test clips.
 
     Args:
         runs: What the calibration of each found.
+        columns: Columns of the page that it spans; in one, the panels of a run are stacked.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 0.5 + 2.7 * len(runs)), layout="constrained")
-    grid = figure.subplots(len(runs), 2, sharex="row", sharey=True, squeeze=False)
+    rows = len(runs) * len(CLIPS) // columns
+    figure = Figure(figsize=(SPAN[columns], 0.5 + 2.7 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex="row", sharey=True, squeeze=False)
+    grid = panels.reshape(len(runs), len(CLIPS))
     for row, run in zip(grid, runs, strict=True):
         for axes, clips in zip(row, CLIPS, strict=True):
             _draw_curves(axes, run, clips)
-        row[0].set(title=f"{run.run}\n{_title(run, 'validation')}", ylabel="accuracy, %")
+        row[0].set(title=f"{run.run}\n{_title(run, 'validation')}")
         row[1].set(title=_title(run, "test"))
-    for axes in grid[-1]:
+    for axes in panels[:, 0]:
+        axes.set_ylabel("accuracy, %")
+    for axes in panels[-1]:
         axes.set_xlabel("gamma")
     seen, unseen, harmonic, used, oracle = grid[0, 1].get_legend_handles_labels()[0]
-    figure.legend(handles=[seen, used, unseen, oracle, harmonic], ncols=3, **BELOW)
+    handles = [seen, used, unseen, oracle, harmonic]
+    figure.legend(handles=handles, ncols=1 if columns == 1 else 3, **BELOW)
     admit(figure, {run.run: run.warning for run in runs})
     return figure
 

@@ -7,31 +7,36 @@ from typing import TYPE_CHECKING
 
 from starcli.evaluation.reliability import Reliability
 from starcli.evaluation.report import Evaluation
-from starcli.figures.style import BELOW, COLOURS, admit
+from starcli.figures.style import BELOW, COLOURS, SPAN, Columns, admit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def draw(runs: Sequence[Evaluation]) -> Figure:
+def draw(runs: Sequence[Evaluation], columns: Columns = 2) -> Figure:
     """Accuracy over probability, a row per run: clips of unseen classes, and all test clips.
 
     Args:
         runs: How good each is.
+        columns: Columns of the page that it spans; in one, the panels of a run are stacked.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 0.5 + 3.4 * len(runs)), layout="constrained")
-    grid = figure.subplots(len(runs), 2, sharex=True, sharey=True, squeeze=False)
+    rows = len(runs) * 2 // columns
+    figure = Figure(figsize=(SPAN[columns], 0.5 + 3.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    grid = panels.reshape(len(runs), 2)
     for row, run in zip(grid, runs, strict=True):
         assert run.trust is not None  # which only a gate lacks
         _draw_bins(row[0], run.trust.zsl, f"{run.run}\nunseen clips among unseen classes (ZSL)")
         _draw_bins(row[1], run.trust.gzsl, "all test clips among all classes (GZSL)")
-        row[0].set_ylabel("named right, %")
-    for axes in grid[-1]:
+    for axes in panels[:, 0]:
+        axes.set_ylabel("named right, %")
+    for axes in panels[-1]:
         axes.set_xlabel("probability, %")
-    figure.legend(*grid[0, 1].get_legend_handles_labels(), ncols=3, **BELOW)
+    legend = grid[0, 1].get_legend_handles_labels()
+    figure.legend(*legend, ncols=1 if columns == 1 else 3, **BELOW)
     admit(figure, {run.run: run.warning for run in runs})
     return figure
 

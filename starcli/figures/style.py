@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from starcli.class_names import printable
 from starcli.files import save_whole
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ STYLE: Mapping[Any, object] = {  # whose keys are literals that matplotlib does 
     "svg.fonttype": "none",  # text that can be searched and edited
     "pdf.fonttype": 42,  # TrueType, embedded: journals refuse the default's bitmaps of letters
 }
+Columns = Literal[1, 2]
+SPAN: Mapping[Columns, float] = {1: 3.4, 2: 7.1}
+"""Inches of a figure that spans one column of a page, or two."""
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Kind of a file -> what must not be in it, so that equal figures are equal files."""
 
@@ -64,17 +69,28 @@ def save(draw: Callable[[], Figure], *paths: Path) -> str:
     Raises:
         OutputError: A file cannot be written.
     """
+    with drawing(draw) as figure:
+        for path in paths:
+            kind = path.suffix[1:]
+            write = partial(figure.savefig, format=kind, metadata=METADATA[kind])
+            save_whole(path, write, option="--out")
+        return _lacking(figure)
+
+
+@contextmanager
+def drawing(draw: Callable[[], Figure]) -> Iterator[Figure]:
+    """A figure in the style of all, which holds only inside.
+
+    Args:
+        draw: Draws it.
+    """
     import matplotlib
 
     with matplotlib.rc_context(dict(STYLE)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure = draw()
         fit_titles(figure)
-        for path in paths:
-            kind = path.suffix[1:]
-            write = partial(figure.savefig, format=kind, metadata=METADATA[kind])
-            save_whole(path, write, option="--out")
-        return _lacking(figure)
+        yield figure
 
 
 def fit_titles(figure: Figure) -> None:
@@ -124,9 +140,11 @@ def admit(figure: Figure, admitted: Mapping[str, str | None]) -> None:
         for warning, own in runs.items()
     ]
     if lines:
-        figure.text(0.5, 1.01, "\n".join(lines), ha="center", va="bottom", color=COLOURS[1])
+        figure.text(
+            0.5, 1.01, printable("\n".join(lines)), ha="center", va="bottom", color=COLOURS[1]
+        )
 
 
 def label(name: str) -> str:
-    """A name that leaves room for the figure."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    """A name that leaves room for the figure, and can be written into any file."""
+    return printable(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")

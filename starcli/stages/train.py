@@ -17,6 +17,7 @@ from torch import Tensor
 
 from starcli.contracts import (
     Method,
+    PartScores,
     Problem,
     TokenSet,
     TrainingCallbacks,
@@ -114,6 +115,17 @@ def score_variants(method: Method, tokens: TokenSet, device: torch.device) -> Te
     of = method.score_variants
     scores = _scores(lambda x: of(x).transpose(0, 1), tokens, device)
     return scores.transpose(0, 1).contiguous()
+
+
+def score_parts(method: PartScores, tokens: TokenSet, device: torch.device) -> Tensor:
+    """Scores [N, K, C] of every part of all clips of a set.
+
+    Raises:
+        NumericalError: Some are not finite.
+    """
+    # Clips first, along which batches are put together.
+    of = method.part_scores
+    return _scores(lambda x: of(x).transpose(0, 1), tokens, device)
 
 
 @torch.inference_mode()

@@ -1,10 +1,11 @@
 """Losses of a training run, epoch by epoch: a file beside its result, and an optional tracker.
 
-Both are for people. Nothing reads them again, so neither changes what a recipe determines.
+Both are for people. No stage reads them again, so neither changes what a recipe determines.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -122,3 +123,19 @@ class Journal:
         with writes_to(folder):
             text = "".join(f"{rows[epoch]}\n" for epoch in sorted(rows))
             (folder / NAME).write_text(text, "utf-8")
+
+
+def measured(folder: Path) -> list[Measures]:
+    """What was measured in each epoch of a training; nothing where that was not kept.
+
+    Args:
+        folder: Folder of its result; lines that are damaged are left out.
+    """
+    rows: list[Measures] = []
+    with contextlib.suppress(OSError):
+        for line in (folder / NAME).read_text("utf-8", "replace").splitlines():
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and {"epoch", "loss"} <= row.keys():
+                    rows.append({key: float(value) for key, value in row.items()})
+    return rows

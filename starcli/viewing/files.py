@@ -19,10 +19,12 @@ def require_writable(file: Path, option: str, *, overwrite: bool) -> None:
     Args:
         file: The file that is to be written.
         option: What names it.
+        endings: The endings that it may have.
         overwrite: Whether one that is there may be replaced.
 
     Raises:
         UsageError: Its ending says no form, it is a folder, or it is there.
+        OutputError: Its folder cannot be written into.
     """
     files.require_file(file, ENDINGS, option, overwrite=overwrite)
 

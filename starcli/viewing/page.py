@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -62,15 +62,39 @@ def page(title: str, clips: Sequence[Shown]) -> str:
         title: What stands above them; like all names, any text.
         clips: One or more.
     """
-    script, style = _part("skeleton.js"), _colours() + _part("page.css")
+    style = _part("page.css") + skeleton_style()
     return Template(_part("page.html")).substitute(
-        policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'",
+        policy=f"default-src 'none'; script-src '{allowed(script())}'; "
+        f"style-src '{allowed(style)}'",
         title=html.escape(title),
         style=style,
-        script=script,
+        script=script(),
+        skeletons=skeletons(clips, keys="page"),
+    )
+
+
+def skeletons(clips: Sequence[Shown], keys: Literal["page", "own"] = "own") -> str:
+    """Clips as an element of a page that has `script` after it, and `skeleton_style`.
+
+    Args:
+        clips: One or more.
+        keys: Whether keys are for it wherever in the page they are pressed.
+    """
+    return Template(_part("skeletons.html")).substitute(
+        keys=keys,
         data=_json(_document(clips)),
         stills="\n".join(_stills(clip) for clip in clips),
     )
+
+
+def script() -> str:
+    """What moves all skeletons of a page."""
+    return _part("skeleton.js")
+
+
+def skeleton_style() -> str:
+    """How skeletons look; the page has the variables of `page.css`."""
+    return _colours() + _part("skeletons.css")
 
 
 @cache
@@ -78,7 +102,7 @@ def _part(name: str) -> str:
     return (files("starcli") / "viewing" / name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def allowed(text: str) -> str:
     """What lets a browser run this script, or use this style, and no other."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 

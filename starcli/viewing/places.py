@@ -110,7 +110,7 @@ def look(place: str, wanted: Wanted, store: Path | None = None, config: Path | N
         _require_plain(place, "run", wanted)
         name, recorded = runs.load_run(root, None if place == "latest" else place)
         experiment = Experiment(load_recorded(recorded["settings"], section), recorded)
-        return _run(experiment, name, recorded["steps"]["prepare"], wanted)
+        return look_at_run(experiment, name, recorded["steps"]["prepare"], wanted)
     if os.path.lexists(place) or os.path.basename(place) != place or "." in place:
         return look_at_files(Path(place), wanted)
     names = [*(entry.name for entry in registry.entries("dataset")), *imported.names(root), *known]
@@ -218,8 +218,19 @@ def _of_recording(source: DatasetSource, recording: Recording) -> Iterator[Shown
         yield Shown(clip.name, clip.joints, source.layout, label, fps, facts)
 
 
-def _run(experiment: Experiment, name: str, key: str, wanted: Wanted) -> Seen:
-    """Test clips with their true classes."""
+def look_at_run(experiment: Experiment, name: str, key: str, wanted: Wanted) -> Seen:
+    """The test clips of a run with their true classes.
+
+    Args:
+        experiment: Its settings and plugins.
+        name: What the store knows it by.
+        key: Key of its prepared clips.
+        wanted: Which clips.
+
+    Raises:
+        UsageError: There is no such clip.
+        DataError: They are gone.
+    """
     artifact = experiment.store.get("prepare", key)
     if artifact is None:
         raise DataError(

@@ -297,7 +297,8 @@
     part.names.addEventListener("change", draw);
     part.follow.addEventListener("change", () => { measure(); draw(); });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    document.addEventListener("keydown", (event) => {
+    // In a page with more than this, keys are its own only where the focus is inside.
+    (root.dataset.keys === "page" ? document : root).addEventListener("keydown", (event) => {
       const busy = event.target.closest("select, button, [type=checkbox]");
       if (!keys[event.key] || busy || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();

@@ -138,3 +138,14 @@ def test_the_papers_optimiser_and_schedule(monkeypatch: pytest.MonkeyPatch) -> N
     group = optimizer.param_groups[0]
     assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 5e-4)
     assert rates == pytest.approx([1e-3] * 20 + [1e-4] * 10 + [1e-5] * 10)
+
+
+def test_the_score_of_parts_alone_is_their_mean() -> None:
+    head, tokens = make_head(inference="parts"), random_tokens()
+    by_part = head.part_scores(tokens)
+    torch.testing.assert_close(by_part.mean(0), head.score(tokens))
+    assert by_part.shape[0] == len(head.groups)
+    other = tokens.clone()
+    other[:, :, list(head.groups[0])] += 1
+    moved = (head.part_scores(other) - by_part).abs().amax((1, 2)) > 1e-6
+    assert moved.tolist() == [True] + [False] * (len(head.groups) - 1)
