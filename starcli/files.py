@@ -127,26 +127,26 @@ def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: 
         )
     if file.is_dir():
         raise UsageError("is a folder", f"name a file with {option}", file=file)
-    require_free(file, overwrite=overwrite)
+    require_free(file, option, overwrite=overwrite)
     place = next(each for each in file.absolute().parents if each.exists())
     if not (place.is_dir() and os.access(place, os.W_OK)):
         raise OutputError("cannot write into it", f"name another with {option}", file=place)
 
 
-def require_free(place: Path, *, overwrite: bool) -> None:
+def require_free(place: Path, option: str = "", *, overwrite: bool) -> None:
     """Refuse a file or folder that is there, unless it may be replaced.
 
     Args:
         place: The file or folder that is to be written.
+        option: What names it; empty for an argument.
         overwrite: Whether one that is there may be replaced.
 
     Raises:
         UsageError: It is there.
     """
     if os.path.lexists(place) and not overwrite:
-        raise UsageError(
-            "already exists", "replace it with --overwrite, or name another", file=place
-        )
+        another = f"name another with {option}" if option else "name another"
+        raise UsageError("already exists", f"replace it with --overwrite, or {another}", file=place)
 
 
 def holds(path: Path, text: str) -> bool:
