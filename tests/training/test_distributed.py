@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def test_one_of_several_failing_processes_speaks(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MASTER_PORT", str(meeting.port))
     assert [fails_first(), fails_first(), fails_first()] == [True, False, False]
     del meeting
+    monkeypatch.setattr("starcli.training.distributed.MEETING", timedelta(seconds=0.5))
     assert fails_first(), "where nobody can be asked, a process speaks"
 
 
