@@ -262,7 +262,7 @@ def _health(store: Path, problems: list[StarError]) -> Health:
             runs.load_run(store, name)
         except DataError as error:
             faults.append(error)
-    writable = os.access(_there(store), os.W_OK)
+    writable = (store.is_dir() or not store.exists()) and os.access(_there(store), os.W_OK)
     if not writable:
         problems.append(OutputError("cannot write here", "name another with --store", file=store))
     problems += faults

@@ -153,7 +153,6 @@ class Predictor:
             for c in self.candidates
         ]
 
-    @torch.inference_mode()
     def scores(self, clips: Sequence[Incoming]) -> Tensor:
         """Scores of the candidates, gamma taken from seen ones, float32 [N, C].
 
@@ -163,8 +162,16 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
+        return self._scored(self._tokens(clips), clips)
+
+    def _tokens(self, clips: Sequence[Incoming]) -> Tensor:
+        """Joint tokens on the device [N, L, V, D]."""
         tokens = self.model.encode(clip_set(clips, self.model.persons))
-        scores: Tensor = self.method.score(tokens.float().to(self.model.device)).cpu()
+        return tokens.float().to(self.model.device)
+
+    @torch.inference_mode()
+    def _scored(self, tokens: Tensor, clips: Sequence[Incoming]) -> Tensor:
+        scores: Tensor = self.method.score(tokens).cpu()
         require_finite(scores.double().numpy(), [clip.name for clip in clips])
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
         return scores[:, self.candidates] - shift
@@ -198,36 +205,53 @@ class Predictor:
     def _shares(self, scores: Tensor) -> Tensor:
         return (scores / self.model.temperature).softmax(dim=1)
 
-    def answers(self, clips: Sequence[Incoming], top: int) -> Iterator[Answer]:
-        """For each clip its best candidates; of equal ones the first first."""
-        scores, order = self.scores(clips).sort(dim=1, descending=True, stable=True)
+    def answers(
+        self, clips: Sequence[Incoming], top: int, *, reasons: bool = False
+    ) -> Iterator[Answer]:
+        """For each clip its best candidates; of equal ones the first first.
+
+        Args:
+            clips: As many as fit in memory.
+            top: How many candidates are told.
+            reasons: Whether to say what speaks for the best one.
+
+        Raises:
+            NumericalError: A score is not finite.
+            UsageError: The method compares no parts.
+        """
+        if reasons:
+            self._require_parts()
+        tokens = self._tokens(clips)
+        scores, order = self._scored(tokens, clips).sort(dim=1, descending=True, stable=True)
         shares = self._shares(scores).tolist()
-        rows = zip(scores.tolist(), shares, order[:, :top].tolist(), strict=True)
-        for own, likely, ranks in rows:
+        best = [self.candidates[rank] for rank in order[:, 0].tolist()]
+        why = self._reasons(tokens, best) if reasons else repeat(None)
+        ranked = order[:, :top].tolist()
+        for own, likely, ranks, reason in zip(scores.tolist(), shares, ranked, why, strict=False):
             chosen = [self.candidates[rank] for rank in ranks]
             actions: list[Action] = [
                 {"name": self.names[c], "role": self.role(c), "score": score, "probability": p}
                 for c, score, p in zip(chosen, own[:top], likely[:top], strict=True)
             ]
             margin = likely[0] - likely[1]
-            yield {"actions": actions, "margin": margin, "none": self._too_low(own[0])}
+            answer: Answer = {
+                "actions": actions,
+                "margin": margin,
+                "none": self._too_low(own[0]),
+            }
+            yield answer if reason is None else {**answer, "reasons": reason}
 
     @torch.inference_mode()
-    def reasons(self, clips: Sequence[Incoming]) -> Iterator[list[Reason]]:
+    def _reasons(self, tokens: Tensor, best: Sequence[int]) -> list[list[Reason]]:
         """For each clip what speaks for its best candidate, the likest part first.
 
         Args:
-            clips: As many as fit in memory.
-
-        Raises:
-            UsageError: The method compares no parts.
+            tokens: Joint tokens of the clips [N, L, V, D].
+            best: Positions in `names` of their best candidates.
         """
-        method = self._require_parts()
-        best = self.scores(clips).argmax(dim=1).tolist()
-        tokens = self.model.encode(clip_set(clips, self.model.persons))
-        parts = method.part_scores(tokens.float().to(self.model.device)).cpu()
-        for row, rank in enumerate(best):
-            chosen = self.candidates[rank]
+        parts = self._require_parts().part_scores(tokens).cpu()
+        every: list[list[Reason]] = []
+        for row, chosen in enumerate(best):
             alike = parts[:, row, chosen].tolist()
             _, *names = self.model.bank.facets
             _, *texts = self.texts[chosen]
@@ -235,7 +259,8 @@ class Predictor:
                 {"part": part, "text": text, "similarity": value}
                 for part, text, value in zip(names, texts, alike, strict=True)
             ]
-            yield sorted(reasons, key=lambda reason: -reason["similarity"])
+            every.append(sorted(reasons, key=lambda reason: -reason["similarity"]))
+        return every
 
     def _require_parts(self) -> PartScores:
         if not isinstance(self.method, PartScores):
@@ -319,14 +344,9 @@ def _answers(
 ) -> Iterator[Answer]:
     """What clips are named; those of nobody are not scored."""
     possible = [clip for clip in clips if clip.impossible is None]
-    answers = predictor.answers(possible, top) if possible else iter(())
-    why = predictor.reasons(possible) if possible and reasons else repeat(None)
+    answers = predictor.answers(possible, top, reasons=reasons) if possible else iter(())
     for clip in clips:
-        if clip.impossible is not None:
-            yield _nobody(clip.impossible)
-            continue
-        answer, reason = next(answers), next(why)
-        yield answer if reason is None else {**answer, "reasons": reason}
+        yield next(answers) if clip.impossible is None else _nobody(clip.impossible)
 
 
 def _nobody(reason: str) -> Answer:

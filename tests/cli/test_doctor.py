@@ -122,6 +122,11 @@ def test_a_store_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
     assert found(cli, 6)["store"]["writable"] is False
 
 
+def test_a_file_where_the_store_should_be(cli: Cli) -> None:
+    Path("store").write_text("mine")
+    assert found(cli, 6)["store"]["writable"] is False
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12 MB"), (4e12, "4.0 TB")],

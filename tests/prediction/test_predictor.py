@@ -92,13 +92,13 @@ def test_probabilities_are_the_softmax_at_the_temperature(
 def test_batches_are_bounded(
     run: starcli.Run, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes, original = [], Predictor.scores
+    sizes, original = [], Predictor._tokens
 
-    def scores(self: Predictor, batch: Sequence[Any]) -> torch.Tensor:
+    def tokens(self: Predictor, batch: Sequence[Any]) -> torch.Tensor:
         sizes.append(len(batch))
         return original(self, batch)
 
-    monkeypatch.setattr(Predictor, "scores", scores)
+    monkeypatch.setattr(Predictor, "_tokens", tokens)
     starcli.predict(run, clips)
     limit = run.experiment.settings.extract.batch
     assert sizes == [limit] * (90 // limit) + [90 % limit]
