@@ -56,13 +56,6 @@ def test_a_part_depends_on_its_own_joints_only() -> None:
         assert differs.tolist() == [n == number for n in range(6)]
 
 
-def test_scores_of_parts_are_what_a_score_of_parts_alone_is_the_mean_of() -> None:
-    head, tokens = make_head(6, 0, inference=1.0), random_tokens()
-    found = head.part_scores(tokens)
-    assert found.shape == (6, 3, 4)
-    torch.testing.assert_close(found.mean(0), head.score(tokens))
-
-
 @pytest.mark.parametrize("settings", [{}, {"initial": "published"}, {"ablate": ["spp"]}])
 def test_a_further_class_is_read_without_a_prompt(settings: dict[str, object]) -> None:
     """It scores as a class of the same text whose prompt is zero; the others score as before."""
