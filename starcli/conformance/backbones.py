@@ -16,6 +16,7 @@ from starcli.contracts import (
     PartPure,
     PretrainRecipes,
     PublishedWeights,
+    tokens_of,
 )
 
 FRAMES = 32
@@ -83,11 +84,11 @@ def close(got: Tensor, expected: Tensor, what: str) -> None:
 
 @torch.no_grad()
 def tokens_have_the_promised_shape(plugin: type[Backbone], settings: BaseModel) -> None:
-    """[B, 3, T, V, M] -> float32 [B, T // stride, V, dim], on any layout."""
+    """[B, 3, T, V, M] -> float32 [B, T // stride, V, dim], on any layout; V + 1 if `WholeBody`."""
     for layout in (CHAIN, STAR):
         net = network(plugin, settings, layout)
         tokens = net(clips(layout=layout))
-        expected = (3, FRAMES // net.stride, len(layout.joints), net.dim)
+        expected = (3, FRAMES // net.stride, tokens_of(net, layout), net.dim)
         assert tuple(tokens.shape) == expected, (
             f"expected {expected} as promised, got {tuple(tokens.shape)}"
         )

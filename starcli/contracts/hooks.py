@@ -221,6 +221,15 @@ class PartPure(Protocol):
         those next to them, and those that tell the way of the whole body."""
 
 
+@runtime_checkable
+class WholeBody(Protocol):
+    """A backbone that may give a token of the whole body, after those of the joints."""
+
+    @property
+    def whole_body(self) -> bool:
+        """Whether it does: its tokens are [B, L, V + 1, D] then."""
+
+
 # ---- of methods ----------------------------------------------------------------------------------
 
 
@@ -322,6 +331,12 @@ VIEWS = ("plain", "augmented", "motion-masked")
 def facets_of(plugin: object) -> tuple[str, ...] | None:
     """The facets that a describer or method class names in place of the parts; None without."""
     return plugin.facets if isinstance(plugin, Faceted) else None
+
+
+def tokens_of(backbone: object, layout: Layout) -> int:
+    """The tokens of a step: V, and one more where the backbone has one of the whole body."""
+    more = isinstance(backbone, WholeBody) and backbone.whole_body
+    return len(layout.joints) + more
 
 
 def unkeyed_of(plugin: object) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from starcli.contracts import Backbone, TokenSet
+from starcli.contracts import Backbone, TokenSet, tokens_of
 from starcli.data.clips import ClipSet
 from starcli.data.splits import Task, refuse_leak
 from starcli.errors import NumericalError
@@ -69,7 +69,8 @@ def forecast_bytes(e: Experiment, prepared: Artifact, role: str) -> int:
 
 
 def _clip_bytes(e: Experiment, backbone: Backbone) -> int:
-    return 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * _joints(e)
+    tokens = tokens_of(backbone, e.source.layout)
+    return 2 * (e.settings.pretrain.frames // backbone.stride) * backbone.dim * tokens
 
 
 def run(job: Job) -> None:
@@ -106,10 +107,13 @@ def run(job: Job) -> None:
     for shard in shards:
         job.draft.adopt(_path(job, shard), f"{shard.file}.safetensors")
     job.draft.json({"clips": wanted})
-    shape = [len(wanted["plain"]), e.settings.pretrain.frames // backbone.stride, _joints(e)]
+    steps, count = (
+        e.settings.pretrain.frames // backbone.stride,
+        tokens_of(backbone, e.source.layout),
+    )
     job.draft.summary = {
         "axes": "N L V D",
-        "shape": [*shape, backbone.dim],
+        "shape": [len(wanted["plain"]), steps, count, backbone.dim],
         "views": list(wanted),
         "backbone_saw": job.inputs["weights"].summary["classes"],
     }
@@ -125,10 +129,6 @@ def _refuse_leak(job: Job, task: Task) -> None:
         e.source.classes,
         allow_unknown=e.settings.backbone.allow_unknown_classes,
     )
-
-
-def _joints(e: Experiment) -> int:
-    return len(e.source.layout.joints)
 
 
 def frozen(e: Experiment, weights: Artifact) -> Backbone:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from starcli import registry
-from starcli.contracts import Backbone, Kind
+from starcli.contracts import Backbone, Kind, tokens_of
 from starcli.errors import IncompatibleError
 from starcli.experiment import Experiment
 from starcli.settings.schema import PLUGIN_SECTIONS
@@ -54,6 +54,7 @@ def new_backbone(e: Experiment) -> Backbone:
     clip = torch.zeros(1, 3, e.settings.pretrain.frames, joints, PERSONS)
     with torch.inference_mode():
         tokens = made.eval()(clip)
-    promised = (1, clip.shape[2] // made.stride, joints, made.dim)
+    count = tokens_of(made, e.source.layout)
+    promised = (1, clip.shape[2] // made.stride, count, made.dim)
     require_floats(e, "backbone", tokens, "[B, L, V, D]", promised)
     return made.train()

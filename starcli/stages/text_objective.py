@@ -1,8 +1,9 @@
 """The objective `texts` of pretraining: a part's token is to be like what its sentence says.
 
-Compared by cosine are the vectors of the parts with their sentences, and their normalised mean with
-that of the class's name and sentences; the loss is `starcli.training.text_alignment`. Texts of
-seen classes only are read, and those of their copies in a mirror.
+Compared by cosine are the vectors of the parts with their sentences, and that of the whole clip
+with the normalised mean of the class's name and sentences; the loss is
+`starcli.training.text_alignment`. Texts of seen classes only are read, and those of their copies in
+a mirror.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from starcli.training.text_alignment import (
     Targets,
     alignment_loss,
     class_vectors,
+    clip_vectors,
     kept_apart,
-    part_vectors,
     similarities,
 )
 
@@ -38,7 +39,7 @@ SCALE, LOG_SCALE = 1.5, 2.3
 class TextAligner(nn.Module):
     """A backbone whose parts are compared with texts, with the learned scale of the cosines.
 
-    Shapes: [B, 3, T, V, M] -> vectors of parts [B, K, D], of length 1.
+    Shapes: [B, 3, T, V, M] -> vectors of whole clips and parts [B, 1 + K, D], of length 1.
 
     Args:
         backbone: The backbone.
@@ -75,8 +76,8 @@ class TextAligner(nn.Module):
         self.register_buffer("apart", torch.stack(apart), persistent=False)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Clips [B, 3, T, V, M] -> vectors of their parts [B, K, D]."""
-        return part_vectors(self.backbone(clips), self.parts)
+        """Clips [B, 3, T, V, M] -> vectors of these and their parts [B, 1 + K, D]."""
+        return clip_vectors(self.backbone(clips), self.parts)
 
     def loss(
         self, vectors: Tensor, targets: Tensor, foreign: Tensor | None = None
@@ -84,16 +85,16 @@ class TextAligner(nn.Module):
         """The terms of the loss.
 
         Args:
-            vectors: Of parts [B, K, D].
+            vectors: Of clips and parts [B, 1 + K, D].
             targets: Classes [B] among those learned; of mirrored clips, S more.
             foreign: What is taken off the logits of classes of other data sets [B, S].
         """
-        of_whole, *of_parts = (
+        each = [
             Targets(texts, targets, self._lowered(apart, targets, foreign))
             for texts, apart in zip(self.texts, self.apart, strict=True)
-        )
+        ]
         scale = SCALE * self.log_scale.exp()
-        return alignment_loss(vectors, of_whole, of_parts, scale, self.smoothing)
+        return alignment_loss(vectors, each, scale, self.smoothing)
 
     def _lowered(self, apart: Tensor, targets: Tensor, foreign: Tensor | None) -> Tensor:
         """What is taken off the logits of the learned classes, and of their mirrored copies."""
@@ -116,7 +117,7 @@ class TextAligner(nn.Module):
         clips are made up.
 
         Args:
-            vectors: Of parts [A + B, K, D], the A clips of the data set first.
+            vectors: Of clips and parts [A + B, 1 + K, D], the A clips of the data set first.
             targets: Classes [A], as in `loss`.
             lesson: The B made-up clips.
             foreign: As in `loss`, of the A clips.
@@ -139,7 +140,7 @@ class TextAligner(nn.Module):
                 )
             )
         scale = SCALE * self.log_scale.exp()
-        return alignment_loss(vectors, columns[0], columns[1:], scale, self.smoothing)
+        return alignment_loss(vectors, columns, scale, self.smoothing)
 
     def classify(self, clips: Tensor) -> Tensor:
         """Clips [B, 3, T, V, M] -> scores of the learned classes [B, S]."""

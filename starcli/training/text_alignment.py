@@ -1,8 +1,9 @@
 """Clips beside texts: vectors of parts, their cosines, and the loss that brings them together.
 
-A clip has a vector for each part, and as a whole the normalised mean of these. What it is to be
-like is given by `Targets`, one for the whole and one for each part, so that texts may be those of
-classes or any others, in other numbers for each part.
+A clip has a vector as a whole and one for each part: the mean of its tokens; the whole's is that of
+the token of the whole body where there is one, else of the parts. What it is to be like is given by
+`Targets`, one for the whole and one for each part, so that texts may be those of classes or any
+others, in other numbers for each part.
 """
 
 from __future__ import annotations
@@ -21,22 +22,26 @@ NAME = "name"
 """The facet of the whole class."""
 
 
-def part_vectors(tokens: Tensor, parts: Mapping[str, tuple[int, ...]]) -> Tensor:
-    """The mean token of each part, of length 1.
+def clip_vectors(tokens: Tensor, parts: Mapping[str, tuple[int, ...]]) -> Tensor:
+    """The vectors of clips and their parts, of length 1.
 
     Args:
-        tokens: Joint tokens [B, L, V, D].
-        parts: Part name -> joint indices, K of them.
+        tokens: Joint tokens [B, L, V, D], or [B, L, V + 1, D] with one of the whole body last.
+        parts: Part name -> joint indices, K parts that have all V joints.
 
     Returns:
-        [B, K, D].
+        [B, 1 + K, D], the whole clip first.
     """
     means = [tokens[:, :, joints].mean((1, 2)) for joints in parts.values()]
-    return normalize(torch.stack(means, 1), dim=2)
+    each = normalize(torch.stack(means, 1), dim=2)
+    joints = sum(map(len, parts.values()))
+    has_body = tokens.shape[2] > joints
+    first = normalize(tokens[:, :, joints].mean(1), dim=1) if has_body else whole(each)
+    return torch.cat([first[:, None], each], 1)
 
 
 def whole(parts: Tensor) -> Tensor:
-    """The vector of a clip [B, D], or class, from those of its parts [B, K, D]."""
+    """The normalised mean [B, D] of the vectors of clips' or classes' parts [B, K, D]."""
     return normalize(parts.mean(1), dim=1)
 
 
@@ -64,16 +69,16 @@ def class_vectors(bank: TextBank, parts: Sequence[str]) -> tuple[Tensor, Tensor]
     return whole(chosen), chosen[:, 1:].contiguous()
 
 
-def similarities(parts: Tensor, classes: tuple[Tensor, Tensor]) -> Tensor:
+def similarities(clips: Tensor, classes: tuple[Tensor, Tensor]) -> Tensor:
     """Cosine of the whole plus the mean of the parts' cosines: [B, C].
 
     Args:
-        parts: Vectors of clips' parts [B, K, D], of length 1.
+        clips: What `clip_vectors` gives [B, 1 + K, D].
         classes: What `class_vectors` gives.
     """
     names, sentences = classes
-    mean = torch.einsum("bkd,ckd->bc", parts, sentences) / parts.shape[1]
-    return whole(parts) @ names.T + mean
+    mean = torch.einsum("bkd,ckd->bc", clips[:, 1:], sentences) / sentences.shape[1]
+    return clips[:, 0] @ names.T + mean
 
 
 def kept_apart(texts: Tensor, limit: float) -> Tensor:
@@ -127,24 +132,21 @@ def contrast(vectors: Tensor, targets: Targets, scale: Tensor, smoothing: float 
 
 
 def alignment_loss(
-    parts: Tensor,
-    of_whole: Targets,
-    of_parts: Sequence[Targets],
+    clips: Tensor,
+    targets: Sequence[Targets],
     scale: Tensor,
     smoothing: float = 0.0,
 ) -> dict[str, Tensor]:
     """The terms of the loss of a batch: of the whole clips, and the mean of their parts'.
 
     Args:
-        parts: Vectors of clips' parts [B, K, D], of length 1.
-        of_whole: What the clips are to be like.
-        of_parts: What each of the K parts is to be like.
+        clips: What `clip_vectors` gives [B, 1 + K, D].
+        targets: What the clips, and each of their K parts, are to be like.
         scale: What cosines are multiplied by.
         smoothing: As in `contrast`.
     """
-    each = [
-        contrast(vectors, targets, scale, smoothing)
-        for vectors, targets in zip(parts.unbind(1), of_parts, strict=True)
-    ]
-    loss = contrast(whole(parts), of_whole, scale, smoothing)
-    return {"whole": loss, "parts": torch.stack(each).mean()}
+    of_whole, *of_parts = (
+        contrast(vectors, each, scale, smoothing)
+        for vectors, each in zip(clips.unbind(1), targets, strict=True)
+    )
+    return {"whole": of_whole, "parts": torch.stack(of_parts).mean()}

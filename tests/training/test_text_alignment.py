@@ -15,9 +15,9 @@ from starcli.training.text_alignment import (
     Targets,
     alignment_loss,
     class_vectors,
+    clip_vectors,
     contrast,
     kept_apart,
-    part_vectors,
     similarities,
     whole,
 )
@@ -40,10 +40,21 @@ def test_the_vector_of_a_part_is_its_mean_token() -> None:
     tokens[0, 0, 0] = torch.tensor([3.0, 0.0])
     tokens[0, 1, 1] = torch.tensor([0.0, 3.0])
     tokens[0, :, 2, 1] = 7
-    found = part_vectors(tokens, {"hand": (0, 1), "head": (2,)})
+    found = clip_vectors(tokens, {"hand": (0, 1), "head": (2,)})
     half = math.sqrt(0.5)
-    torch.testing.assert_close(found, torch.tensor([[[half, half], [0, 1]]]))
-    torch.testing.assert_close(whole(found).norm(dim=1), torch.ones(1))
+    parts = torch.tensor([[[half, half], [0, 1]]])
+    torch.testing.assert_close(found[:, 1:], parts)
+    torch.testing.assert_close(found[:, 0], whole(parts))
+    torch.testing.assert_close(found.norm(dim=2), torch.ones(1, 3))
+
+
+def test_the_vector_of_a_clip_is_the_token_of_the_whole_body_where_there_is_one() -> None:
+    tokens = unit(3, 2, 3, 4)
+    body = torch.tensor([[[[3.0, 0, 0, 0]], [[0, 0, 4.0, 0]]]]).expand(3, 2, 1, 4)
+    parts = {"hand": (0, 1), "head": (2,)}
+    found = clip_vectors(torch.cat([tokens, body], 2), parts)
+    torch.testing.assert_close(found[:, 1:], clip_vectors(tokens, parts)[:, 1:])
+    assert found[:, 0].tolist() == [pytest.approx([0.6, 0, 0.8, 0])] * 3
 
 
 def test_classes_are_all_their_texts_and_parts_in_the_order_asked_for() -> None:
@@ -58,12 +69,12 @@ def test_classes_are_all_their_texts_and_parts_in_the_order_asked_for() -> None:
 
 
 def test_similarity_is_that_of_the_whole_and_the_mean_of_the_parts() -> None:
-    parts, names, sentences = unit(2, 3, 4), unit(5, 4, seed=1), unit(5, 3, 4, seed=2)
-    found = similarities(parts, (names, sentences))
+    clips, names, sentences = unit(2, 4, 4), unit(5, 4, seed=1), unit(5, 3, 4, seed=2)
+    found = similarities(clips, (names, sentences))
     for clip in range(2):
         for label in range(5):
-            own = sum(float(parts[clip, k] @ sentences[label, k]) for k in range(3)) / 3
-            want = float(whole(parts)[clip] @ names[label]) + own
+            own = sum(float(clips[clip, 1 + k] @ sentences[label, k]) for k in range(3)) / 3
+            want = float(clips[clip, 0] @ names[label]) + own
             assert float(found[clip, label]) == pytest.approx(want, abs=1e-5)
 
 
@@ -102,17 +113,17 @@ def test_a_lowered_text_is_less_wrong() -> None:
 
 def test_the_loss_is_of_the_whole_and_the_mean_of_the_parts() -> None:
     """Parts may have texts in other numbers, with right ones of their own."""
-    parts = unit(2, 2, 4)
-    of_whole = plain(unit(3, 4, seed=1), torch.tensor([0, 2]))
-    of_parts = [
+    clips = unit(2, 3, 4)
+    targets = [
+        plain(unit(3, 4, seed=1), torch.tensor([0, 2])),
         plain(unit(5, 4, seed=2), torch.tensor([4, 1])),
         plain(unit(2, 4, seed=3), torch.tensor([0, 1])),
     ]
-    found = alignment_loss(parts, of_whole, of_parts, 2 * ONE)
+    found = alignment_loss(clips, targets, 2 * ONE)
     assert set(found) == {"whole", "parts"}
-    each = [contrast(parts[:, k], of_parts[k], 2 * ONE) for k in range(2)]
+    whole_clip, *each = (contrast(clips[:, k], targets[k], 2 * ONE) for k in range(3))
     torch.testing.assert_close(found["parts"], (each[0] + each[1]) / 2)
-    torch.testing.assert_close(found["whole"], contrast(whole(parts), of_whole, 2 * ONE))
+    torch.testing.assert_close(found["whole"], whole_clip)
 
 
 def test_gradients_are_finite_where_texts_are_kept_out() -> None:

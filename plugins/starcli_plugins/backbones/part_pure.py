@@ -72,6 +72,13 @@ def _joints(layout: Layout, names: Sequence[str]) -> tuple[int, ...]:
     return tuple(n for n, joint in enumerate(layout.joints) if joint in wanted)
 
 
+class Body(Part):
+    """What the network of the whole body reads: all joints, the body's path, and the ankles."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__("lower body", range(len(layout.joints)), layout)
+
+
 class PartNetwork(nn.Module):
     """Three temporal convolutions, mean and maximum over a stretch of time, and a map.
 
@@ -79,12 +86,13 @@ class PartNetwork(nn.Module):
 
     Args:
         channels: Channels in.
-        settings: Width, dropout and stride.
+        width: Channels of its layers.
+        settings: Dropout, stride and width of a token.
     """
 
-    def __init__(self, channels: int, settings: PartPureFacts.Settings) -> None:
+    def __init__(self, channels: int, width: int, settings: PartPureFacts.Settings) -> None:
         super().__init__()
-        width, self.stride = settings.width, settings.stride
+        self.stride = settings.stride
         self.layers = nn.Sequential(
             nn.Conv1d(channels, width, 5, 2, 2, bias=False),
             nn.BatchNorm1d(width),
@@ -116,7 +124,11 @@ class PartPure(PartPureFacts, nn.Module):
 
     Of a clip's length in seconds nothing is known here: velocities are per share of the clip.
 
-    Shapes: [B, 3, T, V, M] -> [B, T // stride, V, dim], the mean over persons who are present.
+    With a `body_width` one more network reads all joints: its token, the last one, can be compared
+    with what is said of the whole clip.
+
+    Shapes: [B, 3, T, V, M] -> [B, T // stride, V or V + 1, dim], the mean over persons who are
+    present.
 
     Args:
         settings: Size of the networks.
@@ -126,16 +138,25 @@ class PartPure(PartPureFacts, nn.Module):
     def __init__(self, settings: PartPureFacts.Settings, layout: Layout) -> None:
         super().__init__()
         self.dim, self.stride = settings.dim, settings.stride
+        self.whole_body = settings.body_width > 0
         finest = layout.parts[max(layout.parts)]
         self.parts = [Part(name, own, layout) for name, own in finest.items()]
         self.reads = {name: p.reads for name, p in zip(finest, self.parts, strict=True)}
         self.path = body_path(layout)
-        self.networks = nn.ModuleList(PartNetwork(p.channels, settings) for p in self.parts)
+        widths = [settings.width] * len(finest)
         of = {joint: n for n, own in enumerate(finest.values()) for joint in own}
-        self.part_of = [of[joint] for joint in range(len(layout.joints))]
+        self.network_of = [of[joint] for joint in range(len(layout.joints))]
+        if self.whole_body:
+            self.network_of.append(len(self.parts))
+            self.parts.append(Body(layout))
+            widths.append(settings.body_width)
+        self.networks = nn.ModuleList(
+            PartNetwork(part.channels, width, settings)
+            for part, width in zip(self.parts, widths, strict=True)
+        )
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Clips [B, 3, T, V, M] -> joint tokens [B, T // stride, V, dim].
+        """Clips [B, 3, T, V, M] -> tokens [B, T // stride, V or V + 1, dim].
 
         Raises:
             UsageError: The clips have fewer frames than a token stands for.
@@ -150,7 +171,7 @@ class PartPure(PartPureFacts, nn.Module):
         present = (skeletons != 0).flatten(2).any(2)
         each = self._of_everybody if torch.compiler.is_exporting() else self._of_present
         tokens = each(skeletons, present).sum(1) / present.sum(1).clamp_min(1)[:, None, None, None]
-        return tokens[:, :, self.part_of]
+        return tokens[:, :, self.network_of]
 
     def _of_present(self, skeletons: Tensor, present: Tensor) -> Tensor:
         """Tokens [B, M, L, K, dim] of skeletons [B, M, 3, T, V], zeros where nobody is."""

@@ -144,6 +144,11 @@ class PartPureFacts:
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         width: int = Field(96, ge=1, description="channels of a part's network")
+        body_width: int = Field(
+            0,
+            ge=0,
+            description="channels of a network of the whole body, for method cosine; 0: none",
+        )
         dim: int = Field(384, ge=1, description="width of a token; 384 as MiniLM's texts")
         stride: int = Field(
             32, ge=4, description="frames of a token; 10 of 32: one for start, middle and end each"

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from starcli.contracts import NoSettings, Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import UsageError
-from starcli.training.text_alignment import class_vectors, part_vectors, similarities
+from starcli.training.text_alignment import class_vectors, clip_vectors, similarities
 from starcli_plugins.methods.settings import CosineFacts
 
 
@@ -15,8 +15,9 @@ class Cosine(CosineFacts, nn.Module):
     """The cosine of the whole clip and a class, plus the mean of their parts' cosines.
 
     Nothing is learned: tokens come from a backbone that was pretrained to be like the texts. The
-    vector of a part is its mean token, that of a clip the normalised mean of its parts'; that of a
-    class the normalised mean of its name's and its sentences'.
+    vector of a part is its mean token, that of a clip the token of the whole body where the
+    backbone has one, else the normalised mean of its parts'; that of a class the normalised mean of
+    its name's and its sentences'.
 
     Args:
         settings: None.
@@ -57,20 +58,20 @@ class Cosine(CosineFacts, nn.Module):
     @torch.no_grad()
     def score(self, tokens: Tensor) -> Tensor:
         """Joint tokens [B, L, V, D] -> scores of all classes [B, C]."""
-        parts = part_vectors(tokens.to(self.names), self.parts)
-        return similarities(parts, (self.names, self.sentences))
+        clips = clip_vectors(tokens.to(self.names), self.parts)
+        return similarities(clips, (self.names, self.sentences))
 
     def score_texts(self, tokens: Tensor, texts: Tensor) -> Tensor:
         """Joint tokens [B, L, V, D] and texts [C, F, E], facets as in the bank -> scores [B, C]."""
         bank = TextBank((), self.facets, texts)
         return similarities(
-            part_vectors(tokens, self.parts), class_vectors(bank, tuple(self.parts))
+            clip_vectors(tokens, self.parts), class_vectors(bank, tuple(self.parts))
         )
 
     @torch.no_grad()
     def part_scores(self, tokens: Tensor) -> Tensor:
         """Joint tokens [B, L, V, D] -> cosines of parts and their sentences [K, B, C]."""
-        parts = part_vectors(tokens.to(self.names), self.parts)
+        parts = clip_vectors(tokens.to(self.names), self.parts)[:, 1:]
         return torch.einsum("bkd,ckd->kbc", parts, self.sentences)
 
     def extend(self, bank: TextBank) -> None:

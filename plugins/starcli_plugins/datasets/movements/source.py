@@ -90,6 +90,7 @@ class Movements:
             "dataset.movements.clips": 4,
             "dataset.movements.layout": "openni-15",
             "backbone.name": "part-pure",
+            "backbone.body_width": 160,
             "method.name": "cosine",
             "describer.name": "movements",
             "prepare.normalise": ("floor", "body"),
