@@ -44,7 +44,7 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("backbone", "st-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "ctr-gcn"): {"widths": (8, 12), "strides": (1, 2)},
     ("backbone", "shift-gcn"): {"widths": (8, 12), "strides": (1, 2)},
-    ("backbone", "part-pure"): {"width": 8, "dim": 12, "stride": 10},
+    ("backbone", "part-pure"): {"width": 8, "body_width": 8, "dim": 12, "stride": 10},
     ("method", "star"): {
         "attributes": 8,
         "width": 24,

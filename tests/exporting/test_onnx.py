@@ -113,7 +113,7 @@ SMALL = {
     "st-gcn": {"widths": (8, 8), "strides": (1, 2)},
     "ctr-gcn": {"widths": (8,), "strides": (2,)},
     "shift-gcn": {"widths": (8,), "strides": (2,)},
-    "part-pure": {"width": 4, "dim": 8, "stride": 8},
+    "part-pure": {"width": 4, "body_width": 4, "dim": 8, "stride": 8},
 }
 
 

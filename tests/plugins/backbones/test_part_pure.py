@@ -65,6 +65,18 @@ def test_all_joints_of_a_part_carry_its_token() -> None:
     assert len(tokens[0, 0].unique(dim=0)) == 6
 
 
+def test_the_last_token_is_of_the_whole_body_and_changes_no_other() -> None:
+    plain, net, x = network(), network(body_width=4), clips()
+    net.load_state_dict(plain.state_dict(), strict=False)
+    tokens = net(x)
+    assert tokens.shape[2] == 21
+    torch.testing.assert_close(tokens[:, :, :20], plain(x))
+    for joint in range(20):
+        moved = x.clone()
+        moved[:, :, 8:, joint] += 1.0
+        assert not torch.allclose(net(moved)[:, 1, 20], tokens[:, 1, 20], atol=1e-4), joint
+
+
 def test_features_by_hand() -> None:
     layout = Layout(
         "six",
