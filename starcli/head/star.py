@@ -146,7 +146,7 @@ class Star(StarFacts, nn.Module):
             raise DataError(
                 f"tokens of {tokens.shape[2]} joints and width {tokens.shape[3]}; the method "
                 f"learned from {self.joints} and {len(self.mean)}",
-                "use the data set and backbone that it was trained with, and no backbone.body_width",
+                "use the data set and backbone it was trained with, and no backbone.body_width",
             )
         parts = zip(self.branches, self._part_tokens(tokens), strict=True)
         return torch.stack([branch(part) for branch, part in parts])
