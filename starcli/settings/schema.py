@@ -149,6 +149,12 @@ class PretrainSection(Section):
         le=1,
         description="a clip is drawn by the size of its class to minus this; 0: all once an epoch",
     )
+    own_share: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="share of the first of several data sets, with unseen classes, in a batch",
+    )
     frames: int = Field(64, ge=4, description="T, frames that the backbone reads")
     epochs: int = Field(30, ge=1, description="passes over the training clips")
     batch: int = Field(16, ge=1, description="clips per step, over all processes")

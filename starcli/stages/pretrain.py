@@ -286,14 +286,21 @@ def _of_sources(e: Experiment) -> dict[str, object]:
     }
 
 
-def shares(targets: Tensor, balance: float) -> Tensor:
+def shares(
+    targets: Tensor, balance: float, own: Tensor | None = None, own_share: float = 1.0
+) -> Tensor:
     """Upper ends, in [0, 1], of the shares of draws that clips have by the sizes of their classes.
 
     Args:
         targets: Classes of the clips [N].
         balance: A clip's share is as the size of its class to minus this.
+        own: Clips, bool [N], that have a share together; None for none.
+        own_share: This share.
     """
     weights = targets.bincount()[targets].double() ** -balance
+    if own is not None and not own.all():
+        for group, share in ((own, own_share), (~own, 1 - own_share)):
+            weights[group] *= share / weights[group].sum()
     return weights.cumsum(0) / weights.sum()
 
 
@@ -312,7 +319,8 @@ def further_draws(draws: Tensor, count: int) -> Tensor:
 class _Examples:
     """The training clips of a task at random, some of them mirrored where that is asked for.
 
-    Clips of small classes come more often where `pretrain.balance` says so.
+    Clips of small classes come more often where `pretrain.balance` says so, and those of the first
+    of several data sets where it has unseen classes.
     """
 
     def __init__(self, e: Experiment, clips: ClipSet, task: Task) -> None:
@@ -322,19 +330,23 @@ class _Examples:
         self.may_turn: Tensor | None = None
         if e.settings.pretrain.mirror:
             self.may_turn = mirrored_is_new(e.source.classes, task)[self.targets]
-        self.balance, self.off = e.settings.pretrain.balance, e.settings.pretrain.foreign
-        self.shares = shares(self.targets, self.balance)
+        self.off = e.settings.pretrain.foreign
         self.members: Tensor | None = None
+        own: Tensor | None = None
         if isinstance(source := e.source, Joined):
             names = [clips.index.names[i] for i in task.train]
             self.members = torch.tensor([source.member_of(name) for name in names])
+            own = self.members == 0 if e.unseen else None
             self.has: Tensor = torch.tensor(
                 [[c in source.has(m) for c in task.seen] for m in range(len(source.members))]
             )
+        balance, share = e.settings.pretrain.balance, e.settings.pretrain.own_share
+        self.shares = shares(self.targets, balance, own, share)
+        self.drawn_by_share = balance > 0 or own is not None
 
     def drawn(self, ids: Tensor, draws: Tensor) -> Tensor:
         """The clips that are taken in the place of clips [B], by their draws [B, 8]."""
-        if not self.balance:
+        if not self.drawn_by_share:
             return ids
         drawn = torch.searchsorted(self.shares, draws[:, CLIP_DRAW].double(), right=True)
         return drawn.clamp(max=len(self.shares) - 1)

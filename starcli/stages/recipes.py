@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from starcli.contracts import VIEWS, facets_of, is_in_text_space, views_of
 from starcli.errors import MissingError, UsageError
 from starcli.experiment import FINAL, Experiment
-from starcli.settings.resolve import Settings
 from starcli.settings.schema import PretrainSection
 from starcli.stages.describe import facets
 from starcli.text.equivalences import fingerprint
@@ -77,7 +76,7 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
             "trained_on": settings.backbone.trained_on,
             "frames": settings.pretrain.frames,
         }
-    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_unused(settings)})
+    training = settings.pretrain.model_dump(mode="json", exclude={"recipe", *_unused(experiment)})
     taught = experiment.teacher_recipe()
     if taught:
         taught["lessons"] = LESSONS
@@ -88,12 +87,14 @@ def pretrain(experiment: Experiment, role: str) -> dict[str, object]:
     return {**common, "pretrain": training, "seed": settings.seed, **taught}
 
 
-def _unused(settings: Settings) -> tuple[str, ...]:
+def _unused(experiment: Experiment) -> tuple[str, ...]:
     """The settings of what is not chosen, and newer ones at their defaults: they are in no key."""
+    settings = experiment.settings
     taught = tuple(key for key in type(settings.pretrain).model_fields if key.startswith("teacher"))
     objective = ("objective", "mirror") if settings.pretrain.objective == "classes" else ()
     newer = [key for key in NEWER if getattr(settings.pretrain, key) == FIELDS[key].default]
-    return (*objective, *newer, *(() if settings.pretrain.teacher else taught))
+    alone = () if experiment.joined and experiment.unseen else ("own_share",)
+    return (*objective, *newer, *alone, *(() if settings.pretrain.teacher else taught))
 
 
 def extract(experiment: Experiment, role: str) -> dict[str, object]:

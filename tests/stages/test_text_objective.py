@@ -109,7 +109,7 @@ def test_logits_of_classes_of_other_data_sets_are_lowered() -> None:
 def test_clips_of_small_classes_come_more_often() -> None:
     """Four clips of one class and one of another: half as often each, by the root of four."""
     examples = object.__new__(pretrain._Examples)
-    examples.targets, examples.balance = torch.tensor([0, 0, 0, 0, 1]), 0.5
+    examples.targets, examples.drawn_by_share = torch.tensor([0, 0, 0, 0, 1]), True
     examples.shares = pretrain.shares(examples.targets, 0.5)
     torch.testing.assert_close(
         examples.shares, torch.tensor([1, 2, 3, 4, 6], dtype=torch.float64) / 6
@@ -117,8 +117,20 @@ def test_clips_of_small_classes_come_more_often() -> None:
     draws = torch.zeros(3, 8)
     draws[:, 7] = torch.tensor([0.0, 0.5, 0.999])
     assert examples.drawn(torch.tensor([4, 4, 4]), draws).tolist() == [0, 3, 4]
-    examples.balance = 0.0
+    examples.drawn_by_share = False
     assert examples.drawn(torch.tensor([4, 2]), draws).tolist() == [4, 2]
+
+
+def test_the_first_of_several_data_sets_has_its_share_of_a_batch() -> None:
+    """Of five clips two are its own: together 0.7, by their classes among themselves."""
+    targets, own = torch.tensor([0, 0, 0, 0, 1]), torch.tensor([True, False, False, False, True])
+    ends = pretrain.shares(targets, 0.5, own, 0.7)
+    each = ends.diff(prepend=torch.zeros(1))
+    torch.testing.assert_close(
+        each, torch.tensor([0.7 / 3, 0.1, 0.1, 0.1, 1.4 / 3], dtype=torch.float64)
+    )
+    alone = pretrain.shares(targets, 0.0, torch.ones(5, dtype=torch.bool), 0.7)
+    torch.testing.assert_close(alone, torch.arange(1, 6, dtype=torch.float64) / 5)
 
 
 def test_mirrored_texts_that_say_the_same_are_not_wrong() -> None:
