@@ -17,6 +17,8 @@ from starcli.api.runs import (
     evaluate,
     evaluation,
     export,
+    fuse,
+    fusion,
     open_run,
 )
 from starcli.api.stages import (
@@ -47,6 +49,8 @@ __all__ = [
     "events",
     "export",
     "extract",
+    "fuse",
+    "fusion",
     "load",
     "load_options",
     "open_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -12,7 +13,7 @@ from starcli.training.distributed import size
 
 if TYPE_CHECKING:
     from starcli.evaluation.gzsl import Calibrator, Choice, Select
-    from starcli.evaluation.report import Calibration, Document, Evaluation
+    from starcli.evaluation.report import Calibration, Document, Evaluation, Fused
     from starcli.experiment import Experiment
 
 
@@ -120,6 +121,47 @@ def evaluation(run: Run, choice: Choice, progress: Progress = silent) -> Evaluat
     document = evaluation_document(run.name, run.experiment, results, choice)
     others = replicates.other_folds(run.experiment, choice)
     return document.model_copy(update={"other_folds": others})
+
+
+def fuse(
+    runs: Sequence[Run],
+    *,
+    gamma: float | None = None,
+    select: Select = "validation",
+    calibrator: Calibrator = "stacking",
+    progress: Progress = silent,
+) -> Document:
+    """Several runs as one, a weighted sum of their scores, as `evaluate --fuse --json` has it.
+
+    Args:
+        runs: Trained runs of the same data set, protocol, split and seed, such as those of joints,
+            bones and motions.
+        gamma: Fixes gamma.
+        select: What gamma is chosen on otherwise; `oracle`, the test clips, is never a result.
+        calibrator: Take gamma from seen scores, or decide on seen or unseen first.
+        progress: Told about every step.
+
+    Raises:
+        UsageError: There is one run only, or they have other clips or classes.
+    """
+    from starcli.evaluation.gzsl import Choice
+
+    return fusion(runs, Choice(gamma, select, calibrator), progress).document()
+
+
+def fusion(runs: Sequence[Run], choice: Choice, progress: Progress = silent) -> Fused:
+    """What `fuse` gives as JSON.
+
+    Args:
+        runs: Trained runs.
+        choice: How seen and unseen classes are balanced.
+        progress: Told about every step.
+    """
+    from starcli import pipeline
+    from starcli.report.fused import fused_document
+
+    made = {run.name: pipeline.run_steps(run.experiment, "calibrate", progress)[0] for run in runs}
+    return fused_document({run.name: run.experiment for run in runs}, made, choice)
 
 
 def calibrate(

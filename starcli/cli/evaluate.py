@@ -40,6 +40,10 @@ Runs = Annotated[
 
 def evaluate(
     runs: Runs = None,
+    fuse: Annotated[
+        bool,
+        typer.Option("--fuse", help="Add the scores of several runs of the same split and seed."),
+    ] = False,
     gamma: Gamma = None,
     select: Select = "validation",
     calibrator: Calibrator = "stacking",
@@ -65,6 +69,9 @@ def evaluate(
         for name in names
     ]
     opened = {run.name: run for run in each}
+    if fuse:
+        _fuse([*opened.values()], choice, as_json)
+        return
     if len(opened) > 1:
         _compare(opened, choice, as_json)
         return
@@ -177,6 +184,21 @@ def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None
         results, _ = execute(run.experiment, "calibrate")
         documents[name] = evaluation_document(name, run.experiment, results, choice)
     _show_summary(documents, differ, as_json)
+
+
+def _fuse(runs: Sequence[api.Run], choice: Choice, as_json: bool) -> None:
+    """Evaluate several runs as one and print it beside them."""
+    from starcli import api
+    from starcli.cli import console
+    from starcli.report import fused
+    from starcli.report.document import MEASURES
+
+    with working("evaluate", runs[0].experiment) as progress:
+        document = api.fusion(runs, choice, progress)
+    if as_json:
+        print_document(document.document())
+        return
+    console.table(fused.title(document), ("run", "weight", *MEASURES), fused.rows(document))
 
 
 def _show_summary(

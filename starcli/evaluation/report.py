@@ -171,6 +171,43 @@ class Evaluation(_Part):
     other_folds: list[OtherFold] = []
 
 
+class FusedRun(_Part):
+    """One of several runs whose scores are added: its weight, and its accuracies alone."""
+
+    run: str
+    weight: float
+    ZSL: float
+    S: float
+    U: float
+    H: float
+
+
+class Fused(_Part):
+    """How good several runs are as one: what `evaluate --fuse --json` prints.
+
+    Args:
+        ok: Whether all went well.
+        runs: The runs; their weights sum to 1.
+
+    The rest is as in `Evaluation`.
+    """
+
+    ok: bool = True
+    runs: list[FusedRun]
+    dataset: str
+    protocol: str
+    split: str
+    seed: int
+    selection: Selection
+    selected_by: str
+    validation_folds: int
+    warning: str | None
+    caveats: list[str] = Field(alias="doubts")
+    calibrator: Stacking | Gate = Field(discriminator="name")
+    zsl: ZeroShot
+    gzsl: GeneralizedWithOracle
+
+
 class Calibration(_Part):
     """What calibration finds: what `calibrate --json` prints of a run.
 

@@ -195,6 +195,25 @@ def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str
     assert table.out.count("│ a ") == table.out.count("│ c ") == 1
 
 
+@pytest.mark.slow
+def test_runs_of_one_split_and_seed_are_one_where_their_scores_are_added(
+    cli: Cli, store: str
+) -> None:
+    found = cli("evaluate", "a", "c", "--fuse", "--store", store, "--json")
+    assert found.code == 0, found.err
+    document = json.loads(found.out)
+    weights = {run["run"]: run["weight"] for run in document["runs"]}
+    assert sum(weights.values()) == 1 and weights.keys() == {"a", "c"}
+    assert document["runs"][0]["ZSL"] == evaluated(cli, store, "a")["zsl"]["accuracy"]
+    table = cli("evaluate", "a", "c", "--fuse", "--store", store)
+    assert f"│ {100 * document['gzsl']['harmonic_mean']:.1f} %" in table.out
+    assert table.out.count("│ fused") == 1
+    other = cli("evaluate", "a", "b", "--fuse", "--store", store)
+    assert other.code == 2 and "b has other clips or classes than a" in other.err
+    alone = cli("evaluate", "a", "--fuse", "--store", store)
+    assert alone.code == 2 and "name two or more" in alone.err
+
+
 def test_the_range_of_several_folds() -> None:
     folds = [
         OtherFold(run="a", split="fold1", seed=0, ZSL=zsl, S=0, U=0, H=0.3)
