@@ -208,7 +208,8 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
     numerics = Numerics(e.device.type, _precision(options.precision, e.device))
     average = moving_average(model, options.ema) if options.ema else None
     taught = lessons(e, task, job.inputs["bank"], clips.persons) if e.learns_texts else None
-    loss = _loss(e, model, _Examples(e, clips, task), taught)
+    examples = _Examples(e, clips, task)
+    loss = _loss(e, model, examples, taught)
 
     def after_epoch(epoch: int) -> float | None:
         if job.role == FINAL:
@@ -222,7 +223,7 @@ def _train(job: Job, model: Model, clips: ClipSet, task: Task, seed: int, judge:
         loss,
         _optimizer(model, options),
         what=_what(job),
-        size=len(task.train),
+        size=examples.size,
         batch=options.batch if taught is None else options.own_batch,
         epochs=options.epochs,
         seed=seed,
@@ -343,6 +344,8 @@ class _Examples:
         balance, share = e.settings.pretrain.balance, e.settings.pretrain.own_share
         self.shares = shares(self.targets, balance, own, share)
         self.drawn_by_share = balance > 0 or own is not None
+        # An epoch is a pass over the first data set's clips, whose share of it is given.
+        self.size = len(task.train) if own is None else round(int(own.sum()) / share)
 
     def drawn(self, ids: Tensor, draws: Tensor) -> Tensor:
         """The clips that are taken in the place of clips [B], by their draws [B, 8]."""

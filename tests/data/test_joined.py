@@ -212,3 +212,28 @@ def _require_exported(e: Experiment, folder: Path) -> None:
     model = open_exported(folder / "model", "cpu")
     assert model.seen == tuple(range(17)) and model.gamma == 0.0
     assert model.source.layout.joints == OPENNI_15.joints
+
+
+def test_an_epoch_is_a_pass_over_the_first_data_set_where_it_has_unseen_classes(
+    recordings: Path, tmp_path: Path
+) -> None:
+    sizes = {}
+    for split, share in (("all", 0.5), ("fold0", 0.5), ("fold0", 0.25)):
+        protocol = "all" if split == "all" else "xsub"
+        e = experiment(
+            run__raw=recordings,
+            run__store=tmp_path / "store",
+            dataset__split=split,
+            dataset__protocol=protocol,
+            pretrain__own_share=share,
+            **TINY,
+        )
+        clips = ClipSet.open(pipeline.run_steps(e, "prepare")[0]["prepare"])
+        task = e.task(clips.index, "final")
+        own = sum(clips.index.names[i].startswith("florence3d/") for i in task.train)
+        sizes[split, share] = pretrain._Examples(e, clips, task).size, own, len(task.train)
+    size, own, every = sizes["all", 0.5]
+    assert size == every > own
+    for share in (0.5, 0.25):
+        size, own, every = sizes["fold0", share]
+        assert size == own / share and own < every
