@@ -1,8 +1,8 @@
 """Clips beside texts: vectors of parts, their cosines, and the loss that brings them together.
 
-A clip has a vector as a whole and one for each part: the mean of its tokens; the whole's is that of
-the token of the whole body where there is one, else of the parts. What it is to be like is given by
-`Targets`, one for the whole and one for each part, so that texts may be those of classes or any
+A clip has a vector for each part, the mean of its tokens, and one as a whole: the normalised mean of
+these, and of that and the token of the whole body where there is one. What it is to be like is given
+by `Targets`, one for the whole and one for each part, so that texts may be those of classes or any
 others, in other numbers for each part.
 """
 
@@ -36,7 +36,10 @@ def clip_vectors(tokens: Tensor, parts: Mapping[str, tuple[int, ...]]) -> Tensor
     each = normalize(torch.stack(means, 1), dim=2)
     joints = sum(map(len, parts.values()))
     has_body = tokens.shape[2] > joints
-    first = normalize(tokens[:, :, joints].mean(1), dim=1) if has_body else whole(each)
+    first = whole(each)
+    if has_body:
+        body = normalize(tokens[:, :, joints].mean(1), dim=1)
+        first = whole(torch.stack([first, body], 1))
     return torch.cat([first[:, None], each], 1)
 
 

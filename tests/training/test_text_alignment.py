@@ -48,13 +48,15 @@ def test_the_vector_of_a_part_is_its_mean_token() -> None:
     torch.testing.assert_close(found.norm(dim=2), torch.ones(1, 3))
 
 
-def test_the_vector_of_a_clip_is_the_token_of_the_whole_body_where_there_is_one() -> None:
-    tokens = unit(3, 2, 3, 4)
-    body = torch.tensor([[[[3.0, 0, 0, 0]], [[0, 0, 4.0, 0]]]]).expand(3, 2, 1, 4)
+def test_the_vector_of_a_clip_is_half_that_of_the_whole_body_where_there_is_one() -> None:
+    tokens = torch.zeros(1, 1, 3, 4)
+    tokens[..., 1] = 5.0
+    body = torch.tensor([[[[3.0, 0, 4.0, 0]]]])
     parts = {"hand": (0, 1), "head": (2,)}
     found = clip_vectors(torch.cat([tokens, body], 2), parts)
     torch.testing.assert_close(found[:, 1:], clip_vectors(tokens, parts)[:, 1:])
-    assert found[:, 0].tolist() == [pytest.approx([0.6, 0, 0.8, 0])] * 3
+    half = math.sqrt(0.5)  # of 0.6, 1, 0.8, which has length the root of 2
+    assert found[0, 0].tolist() == pytest.approx([0.6 * half, half, 0.8 * half, 0])
 
 
 def test_classes_are_all_their_texts_and_parts_in_the_order_asked_for() -> None:
