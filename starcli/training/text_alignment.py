@@ -1,9 +1,9 @@
 """Clips beside texts: vectors of parts, their cosines, and the loss that brings them together.
 
-A clip has a vector for each part, the mean of its tokens, and one as a whole: the normalised mean of
-these, and of that and the token of the whole body where there is one. What it is to be like is given
-by `Targets`, one for the whole and one for each part, so that texts may be those of classes or any
-others, in other numbers for each part.
+A clip has a vector for each part, the mean of its tokens, and one as a whole: the normalised mean
+of these, and of that and the token of the whole body where there is one. What it is to be like is
+given by `Targets`, one for the whole and one for each part, so that texts may be those of classes
+or any others, in other numbers for each part.
 """
 
 from __future__ import annotations

@@ -165,8 +165,8 @@ def test_a_table_that_is_not_there(cli: Cli) -> None:
     error = json.loads(outcome.out)["error"]
     assert (outcome.code, error["message"]) == (2, "no table 'tabel2'")
     assert error["fix"].startswith(
-        "did you mean 'table2'? there are: real, real-ablations, real-sources, real-teacher, real-texts, "
-        "simulated-ablations, table2"
+        "did you mean 'table2'? there are: real, real-ablations, real-sources, real-teacher, "
+        "real-texts, simulated-ablations, table2"
     )
     assert "there are: real" in cli("benchmark").err
     assert cli("benchmark", "missing.toml").code == 2

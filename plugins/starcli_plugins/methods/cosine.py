@@ -15,9 +15,9 @@ class Cosine(CosineFacts, nn.Module):
     """The cosine of the whole clip and a class, plus the mean of their parts' cosines.
 
     Nothing is learned: tokens come from a backbone that was pretrained to be like the texts. The
-    vector of a part is its mean token, that of a clip the normalised mean of its parts', and of this
-    and the token of the whole body where the backbone has one; that of a class the normalised mean
-    of its name's and its sentences'.
+    vector of a part is its mean token, that of a clip the normalised mean of its parts', and of
+    this and the token of the whole body where the backbone has one; that of a class the normalised
+    mean of its name's and its sentences'.
 
     Args:
         settings: None.
