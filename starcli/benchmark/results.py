@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Literal, NotRequired, TypedDict, final
+from typing import Annotated, Literal, NotRequired, TypedDict, TypeVar, final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from starcli import files
 from starcli.benchmark.grid import Names, title
@@ -105,11 +105,11 @@ class About(TypedDict):
     """What was compared, and the paper's numbers [rows, columns] as fractions."""
 
     ok: bool
-    table: str
-    title: str
+    table: Annotated[Line, Field(pattern=r"^[^/\\]+$")]
+    title: Line
     recipe: str
     seeds: list[int]
-    rows: list[str]
+    rows: list[Line]
     columns: list[ColumnFields]
     paper: list[list[float | None]]
 
@@ -298,18 +298,31 @@ def _differences(part: Mapping[str, object], about: Mapping[str, object]) -> lis
     return [key for key in OF_TABLE if part[key] != about[key]]
 
 
+Words = TypeVar("Words", bound=Sequence[str])
+
+
+def _printable(text: Words) -> Words:
+    """A text, or several, that terminals and tables can take as they are."""
+    if "".join(text).isprintable():
+        return text
+    raise ValueError("is not one line of plain characters")
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+
+
 class _Run(BaseModel):
-    row: str
-    dataset: str
-    protocol: str
-    split: str
+    row: Line
+    dataset: Line
+    protocol: Line
+    split: Line
     seed: int
 
 
 class _Done(_Run):
     status: Literal["done"]
     recordings: str
-    warning: str | None
+    warning: Line | None
     ZSL: float
     S: float
     U: float
@@ -319,12 +332,12 @@ class _Done(_Run):
 class _Transferred(_Run):
     status: Literal["done"]
     recordings: str
-    warning: str | None
+    warning: Line | None
     top1: float
     by_class: float
     top5: float
     frequent: float
-    most_frequent: str
+    most_frequent: Line
 
 
 class _NotDone(_Run):
@@ -336,12 +349,12 @@ class _Part(BaseModel):
     """What is read of a file to merge."""
 
     ok: bool
-    table: str
-    title: str
+    table: Annotated[Line, Field(pattern=r"^[^/\\]+$")]
+    title: Line
     recipe: str
     seeds: list[int]
-    rows: list[str]
-    columns: list[Column]
+    rows: list[Line]
+    columns: list[Annotated[Column, AfterValidator(_printable)]]
     paper: list[list[float | None]]
     cells: list[_Done | _Transferred | _NotDone]
 

@@ -292,6 +292,8 @@ def _parsed(place: Path, inode: int, size: int, changed: int) -> type[Imported]:
         digest = hashlib.sha256(data).hexdigest()
         members = _members(content, path)
         shards = {shard["file"]: shard["sha256"] for shard in content["shards"]}
+        if odd := [name for name in shards if not unfinished.SHARD.fullmatch(name)]:
+            raise ValueError(f"'{odd[0]}' is not the name of a file of clips")
         members["shards"] = _placed(path, digest, shards)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
         raise DataError(f"is damaged ({error!r})", AGAIN, file=path) from error

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NotRequired
 from starcli import files
 from starcli.errors import DataError, OutputError, writes_to
 from starcli.store import verification
-from starcli.store.recipe_key import Recipe, canonical, key_of
+from starcli.store.recipe_key import KEY, Recipe, canonical, key_of
 from starcli.store.unfinished import folder, working
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Store:
             DataError: What describes it is damaged.
         """
         path = self.root / stage / key
-        if not (path / "meta.json").is_file():
+        if not KEY.fullmatch(key) or not (path / "meta.json").is_file():
             return None
         return Artifact(path, key, _read_meta(path / "meta.json"))
 
@@ -341,9 +341,13 @@ def _read_json(path: Path) -> Any:  # as json.loads
 def _read_meta(path: Path) -> Meta:
     """What describes an artifact; earlier versions did not seal it."""
     meta: Meta = _read_json(path)
-    if isinstance(meta, dict) and meta.keys() >= META and meta.get("seal") in (None, _seal(meta)):
-        return meta
-    raise DataError("is damaged: it is not what was written", _again(path.parent), file=path)
+    whole = isinstance(meta, dict) and meta.keys() >= META
+    if not whole or meta.get("seal") not in (None, _seal(meta)):
+        raise DataError("is damaged: it is not what was written", _again(path.parent), file=path)
+    for name in meta["files"]:
+        if name != os.path.basename(name):
+            raise DataError(f"names a file elsewhere: {name}", _again(path.parent), file=path)
+    return meta
 
 
 def _seal(meta: Mapping[str, object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from starcli.errors import DataError, UsageError
 from starcli.store import runs
 from starcli.store.artifacts import Artifact, Store
+from starcli.store.recipe_key import KEY
 
 NO_STAGES = frozenset({"runs", "datasets", "unfinished", "locks", "logs"})
 """Folders of a store that have no results."""
@@ -61,7 +61,7 @@ def results(root: Path) -> list[Stored]:
     store, found = Store(root), list[Stored]()
     for path in root.glob("*/*/meta.json"):
         stage, key = path.parent.parent.name, path.parent.name
-        if stage not in NO_STAGES and re.fullmatch("[0-9a-f]{16}", key):
+        if stage not in NO_STAGES and KEY.fullmatch(key):
             found.append(_stored(store, stage, key, path.parent))
     return sorted(found, key=lambda each: (-each.created, each.stage, each.key))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 
 Recipe = Mapping[str, object]
+KEY = re.compile("[0-9a-f]{16}")
+"""What names a result, and nothing else does: keys are read from files, and become folders."""
 
 
 def canonical(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 from starcli.errors import DataError, UsageError, suggest, writes_to
 from starcli.files import save_text
 from starcli.store import unfinished
+from starcli.store.recipe_key import KEY
 
 LONGEST = 200
 """Bytes of the name of a run; file names have at most 255."""
@@ -176,6 +177,9 @@ def _read(path: Path) -> Run:
         for key, value in (("settings", run["settings"]), ("steps", run["steps"])):
             if not isinstance(value, dict):
                 raise TypeError(f"'{key}' is not an object")
+        odd = [step for step, key in run["steps"].items() if not KEY.fullmatch(key)]
+        if odd:  # keys become folders
+            raise ValueError(f"'{odd[0]}' is not of a key")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"is damaged ({error!r})", FIX, file=path) from error
     return run

@@ -19,10 +19,13 @@ from pathlib import Path
 
 from starcli.errors import OutputError, writes_to
 from starcli.files import sync
+from starcli.store.recipe_key import KEY
 
 SWEEP = "sweep.lock"
 DATASET = "dataset.json"
 """What describes an imported data set, and names its shards."""
+SHARD = re.compile(r"clips-\d{5}\.safetensors")
+"""How these are called."""
 
 
 def folder(store: Path, stage: str, key: str) -> Path:
@@ -130,9 +133,9 @@ def prune_dataset(place: Path) -> None:
     for path in place.glob("*"):
         if path.name in named:
             continue
-        if re.fullmatch("[0-9a-f]{16}", path.name):
+        if KEY.fullmatch(path.name):
             shutil.rmtree(path)
-        elif re.fullmatch(r"clips-\d{5}\.safetensors", path.name):
+        elif SHARD.fullmatch(path.name):
             path.unlink()
     with contextlib.suppress(OSError):  # not empty, or not there
         place.rmdir()

@@ -110,7 +110,7 @@ def look(place: str, wanted: Wanted, store: Path | None = None, config: Path | N
         _require_plain(place, "run", wanted)
         name, recorded = runs.load_run(root, None if place == "latest" else place)
         experiment = Experiment(load_recorded(recorded["settings"], section), recorded)
-        return look_at_run(experiment, name, recorded["steps"]["prepare"], wanted)
+        return look_at_run(experiment, name, recorded["steps"].get("prepare", ""), wanted)
     if os.path.lexists(place) or os.path.basename(place) != place or "." in place:
         return look_at_files(Path(place), wanted)
     names = [*(entry.name for entry in registry.entries("dataset")), *imported.names(root), *known]

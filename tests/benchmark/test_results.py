@@ -320,6 +320,12 @@ def test_parts_together_are_the_whole(tmp_path: Path) -> None:
         ({"cells": 5}, "1.json: is not a result of starcli benchmark, see cells"),
         ({"cells": [{}]}, "1.json: is not a result of starcli benchmark, see cells.0"),
         ({"cells": [result("first", "b", 1, 0.5) | {"H": None}]}, "see cells.0"),
+        ({"table": "../../x"}, "1.json: is not a result of starcli benchmark, see table"),
+        ({"title": "a\x1b[2J"}, "1.json: is not a result of starcli benchmark, see title"),
+        (
+            {"columns": [["a", "b", "\n", "d"]]},
+            "1.json: is not a result of starcli benchmark, see columns.0",
+        ),
         ({"columns": [["a"]]}, "1.json: is not a result of starcli benchmark, see columns.0"),
     ],
 )

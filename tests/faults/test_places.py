@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from starcli import files
 from starcli.conformance.bodies import sample
+from starcli.errors import DataError
 from starcli.store.artifacts import Store
 from starcli_plugins.datasets.ntu import sample as ntu
 from tests import stores
@@ -59,11 +60,44 @@ def test_nothing_is_followed_out_of_a_result_e09(tmp_path: Path) -> None:
     name = "rows-../../../../secret.safetensors"
     content["files"][name] = files.digest(secret)
     meta.write_text(json.dumps(content), "utf-8")
-    artifact = store.get("embed", key)
-    assert artifact is not None
-    with pytest.raises(Exception, match=r"rows-\.\./") as caught:
-        artifact.shards("rows")
-    assert type(caught.value).__name__ == "DataError"
+    with pytest.raises(DataError, match=r"a file elsewhere: rows-\.\./"):
+        store.get("embed", key)
+
+
+def test_keys_and_names_in_files_lead_nowhere_else_e09(cli: Cli, tmp_path: Path) -> None:
+    """A sound result beside the store is what each of them asks for."""
+    root = tmp_path / "store"
+    key = stores.put(tmp_path / "x" / "y", "prepare")
+    stores.run(root, "mine")
+    record = root / "runs" / "mine" / "run.json"
+    run = json.loads(record.read_text("utf-8"))
+    elsewhere = f"../../x/y/prepare/{key}"
+    assert (root / "prepare" / elsewhere / "meta.json").is_file()
+    assert Store(root).get("prepare", elsewhere) is None
+    for damaged in (elsewhere, str(tmp_path / elsewhere), "", 7, None):
+        record.write_text(json.dumps({**run, "steps": {"prepare": damaged}}), "utf-8")
+        for command in (("view", "mine"), ("evaluate", "mine"), ("runs", "show", "mine")):
+            done = cli(*command, "--store", "store")
+            assert done.code == 3, (command, damaged, done.err)
+            assert "run.json" in done.err
+
+
+def test_a_data_set_reads_its_own_files_only_e09(cli: Cli, tmp_path: Path) -> None:
+    for name in ("bow", "wave"):
+        (tmp_path / "poses" / name).mkdir(parents=True)
+        np.save(tmp_path / "poses" / name / "1.npy", sample("kinect-v2", 3, 1).joints[:, 0])
+        np.save(tmp_path / "poses" / name / "2.npy", sample("kinect-v2", 3, 1).joints[:, 0])
+    assert cli("data", "import", "mine", "poses", "--store", "store").code == 0
+    described = tmp_path / "store" / "datasets" / "mine" / "dataset.json"
+    content = json.loads(described.read_text("utf-8"))
+    (shard,) = described.parent.glob("*/clips-00000.safetensors")
+    shard.rename(tmp_path / "clips-00000.safetensors")
+    for elsewhere in ("../../../clips-00000.safetensors", f"{tmp_path}/clips-00000.safetensors"):
+        content["shards"][0]["file"] = elsewhere
+        described.write_text(json.dumps(content), "utf-8")
+        done = cli("data", "show", "mine", "--store", "store")
+        assert done.code == 3
+        assert "is not the name of a file of clips" in done.err
 
 
 def test_files_of_an_index_that_lie_elsewhere_are_told_e09(cli: Cli, tmp_path: Path) -> None:
