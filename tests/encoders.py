@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from starcli.errors import MissingError
@@ -124,3 +126,15 @@ def save_words(folder: Path, **special: str) -> int:
     )
     made.save_pretrained(folder)
     return len(vocabulary)
+
+
+def save_code(folder: Path) -> Path:
+    """A model that brings code, for whatever may be asked of it; the file that the code leaves."""
+    kinds = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoTokenizer")
+    config = {"model_type": "own", "auto_map": dict.fromkeys(kinds, "own.Own")}
+    for name in ("config.json", "tokenizer_config.json"):
+        (folder / name).write_text(json.dumps(config))
+    save_file({"x": torch.ones(1)}, folder / "model.safetensors")
+    ran = folder / "ran"
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Own: pass\n")
+    return ran

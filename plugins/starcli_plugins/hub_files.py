@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from starcli.errors import MissingError
 
 MODEL_FILES = frozenset({".json", ".safetensors", ".txt"})
+ON_DISK = {"local_files_only": True, "trust_remote_code": False}
+"""How transformers opens a folder: without a network, and without running, or asking whether to
+run, the code that comes with some."""
 
 
 class Kind(NamedTuple):
@@ -163,10 +166,9 @@ def load(kind: Any, folder: Path, unused: str = "", **options: Any) -> Any:
 
     model, info = kind.from_pretrained(
         folder,
-        local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,
-        **{"dtype": torch.float32, **options},
+        **{**ON_DISK, "dtype": torch.float32, **options},
     )
     missing = sorted(k for k in info["missing_keys"] if not (unused and k.startswith(unused)))
     if missing:

@@ -14,7 +14,7 @@ from starcli.contracts import DescriberContext
 from starcli.errors import MissingError
 from starcli_plugins.describers.llm.ask import Reply, ask_all, collect
 from starcli_plugins.describers.llm.prompts import Message, Mode, Question, questions
-from starcli_plugins.hub_files import LANGUAGE, find, load, opening
+from starcli_plugins.hub_files import LANGUAGE, ON_DISK, find, load, opening
 
 
 class Local:
@@ -125,7 +125,7 @@ class Generator:
         with opening(folder, LANGUAGE):
             from transformers import AutoModelForCausalLM, AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **ON_DISK)
             model = load(AutoModelForCausalLM, folder, dtype="auto")
         return tokenizer, model.to(self.settings.device)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from starcli_plugins.encoders.transformer import Transformer
-from starcli_plugins.hub_files import load
+from starcli_plugins.hub_files import ON_DISK, load
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class HuggingFace(Transformer):
     def _open(self, folder: Path) -> Any:
         from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
 
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, **ON_DISK)
         if hasattr(config, "vision_config"):
             raise ValueError("it reads pictures as well; for a CLIP there is `--encoder clip`")
         kind = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from starcli_plugins.hub_files import find, fingerprint, opening, require_same_words
+from starcli_plugins.hub_files import ON_DISK, find, fingerprint, opening, require_same_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,9 +55,7 @@ class Transformer(ABC):
 
         with opening(self._folder):
             model = self._open(self._folder)
-            tokenizer = AutoTokenizer.from_pretrained(
-                self._folder, local_files_only=True, padding_side="right"
-            )
+            tokenizer = AutoTokenizer.from_pretrained(self._folder, padding_side="right", **ON_DISK)
             if tokenizer.pad_token is None:
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
             require_same_words(tokenizer, model)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from starcli_plugins.encoders.hugging_face import HuggingFace, pool
-from tests.encoders import TEXTS, keeps_the_rules, refused, save_clip, save_words
+from tests.encoders import TEXTS, keeps_the_rules, refused, save_clip, save_code, save_words
 
 TOKENS = torch.arange(24.0).reshape(2, 4, 3)
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
@@ -171,6 +171,19 @@ def test_d18_words_that_the_vocabulary_cannot_spell(tmp_path: Path) -> None:
     own = encoder(save(bert, tmp_path))
     assert own.unknown("The 手 rises, 👋 Qwerty") == ["手", "👋", "Qwerty"]
     assert own.unknown(TEXTS[1]) == []
+
+
+def test_code_of_a_model_does_not_run_e01(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody is asked whether it may; where the folder is trusted, it runs."""
+    from transformers import AutoConfig
+
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail(prompt))
+    ran = save_code(tmp_path)
+    refused(HuggingFace, model=tmp_path)
+    assert not ran.exists()
+    with pytest.raises(AttributeError):
+        AutoConfig.from_pretrained(tmp_path, trust_remote_code=True)
+    assert ran.exists()
 
 
 def test_clip_is_pointed_to_its_own_encoder(tmp_path: Path) -> None:

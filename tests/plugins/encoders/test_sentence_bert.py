@@ -220,6 +220,24 @@ def test_damaged_description_of_the_model(folder: Path, name: str) -> None:
     refused(folder)
 
 
+@pytest.mark.parametrize("kind", ["own.Own", "sentence_transformers.models.Dense"])
+def test_layers_of_a_model_are_those_of_the_package_e01(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Also one that names a function, which would be called."""
+    ran = encoders.save_code(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    layer = {"idx": 0, "name": "0", "path": "0_Own", "type": kind}
+    (tmp_path / "modules.json").write_text(json.dumps([layer]))
+    (tmp_path / "0_Own").mkdir()
+    dense = {"in_features": 2, "out_features": 2, "activation_function": "own.Own"}
+    (tmp_path / "0_Own" / "config.json").write_text(json.dumps(dense))
+    save_file({"linear.weight": torch.ones(2, 2)}, tmp_path / "0_Own" / WEIGHTS)
+
+    refused(tmp_path)
+    assert not ran.exists()
+
+
 @pytest.mark.slow
 def test_d23_tokenizer_of_another_model(folder: Path) -> None:
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
