@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+from starcli.array_files import MAX_BYTES
 from starcli.errors import DataError, MissingError
 from starcli.poses import PoseFile
 
@@ -40,11 +42,27 @@ def opened(file: PoseFile, extra: str) -> Iterator[Any]:
         ) from error
     try:
         with h5py.File(file.path, "r") as content:
+            if fault := content.visititems_links(partial(_fault, content)):
+                raise file.wrong(*fault)
             yield content
     except (DataError, MissingError):
         raise
     except Exception as error:  # h5py raises whatever the damage leads it to
         raise file.wrong(f"cannot be read ({error})", "export it again") from error
+
+
+def _fault(content: Any, name: str, link: Any) -> tuple[str, str] | None:
+    """What is wrong with one that leads to another file, of any format, or claims too much."""
+    kind = type(link).__name__
+    found = content[name] if kind == "HardLink" else None
+    outside = getattr(found, "external", None) or getattr(found, "is_virtual", False)
+    if kind == "ExternalLink" or outside:
+        return f"'{name}' lies in another file", "export it again, as one file"
+    claimed = getattr(found, "nbytes", 0)
+    if claimed > MAX_BYTES:
+        what = f"'{name}' claims {claimed:,} bytes, at most {MAX_BYTES:,} are read"
+        return what, "cut it into clips"
+    return None
 
 
 def has(file: PoseFile, *paths: str) -> bool:

@@ -139,7 +139,9 @@ def _unpack(archive: Path, folder: Path) -> None:
                         file=archive,
                     )
                 file.extract(info, folder)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise whatever the damage leads to
         raise DataError(
             f"cannot be read ({error})", "make the archive again", file=archive
         ) from error

@@ -24,6 +24,35 @@ TRACKS = np.arange(1.0, 5 * 2 * 17 * 2 + 1).reshape(5, 2, 17, 2)
 SCORES = np.linspace(0, 1, 5 * 2 * 17).reshape(5, 2, 17)
 
 
+@pytest.mark.parametrize("way", ["link", "bytes", "view"])
+def test_nothing_of_another_file_is_read_e09(tmp_path: Path, way: str) -> None:
+    """HDF5 has three ways to lead to one; by the second, any file is numbers."""
+    secret, shape = tmp_path / "secret.h5", TRACKS.T.shape
+    with h5py.File(secret, "w") as file:
+        file["tracks"] = TRACKS.T
+    file = write(tmp_path, tracks=None)
+    with h5py.File(file.path, "a") as open_file:
+        if way == "link":
+            open_file["tracks"] = h5py.ExternalLink(secret, "tracks")
+        elif way == "bytes":
+            open_file.create_dataset("tracks", shape, "u1", external=[(secret, 0, TRACKS.size)])
+        else:
+            seen = h5py.VirtualLayout(shape, "f8")
+            seen[...] = h5py.VirtualSource(secret, "tracks", shape)
+            open_file.create_virtual_dataset("tracks", seen)
+    with pytest.raises(DataError, match="'tracks' lies in another file"):
+        list(READER.read([file]))
+
+
+def test_what_claims_too_much_is_refused_before_memory_is_asked_for_b12(tmp_path: Path) -> None:
+    file = write(tmp_path, tracks=None)
+    with h5py.File(file.path, "a") as open_file:
+        open_file.create_dataset("tracks", (2, 2, 17, 2**40), "f4", chunks=(1, 1, 17, 2**10))
+    assert file.path.stat().st_size < 2**16
+    with pytest.raises(DataError, match="'tracks' claims 299,067,162,755,072 bytes"):
+        list(READER.read([file]))
+
+
 @conforms("reader", Sleap)
 def test_rules(rule: Callable[[], None]) -> None:
     rule()

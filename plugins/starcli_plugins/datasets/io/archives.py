@@ -208,5 +208,7 @@ def _open(path: Path, size: int, changed: int, process: int) -> zipfile.ZipFile:
 def _damage_named(where: str | Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, KeyError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise whatever the damage leads to
         raise DataError(f"cannot be read ({error})", "download it again", file=where) from error
