@@ -79,12 +79,11 @@ def delete_run(store: Path, name: str) -> None:
         OutputError: It cannot be removed.
     """
     _require(store, name)
-    was_latest = latest(store) == name
-    if not unfinished.remove(store, "runs", name):
-        _require(store, name)
-    if was_latest:
+    if latest(store) == name:  # before it goes: in between, whatever was recorded last is
         with writes_to(store / "runs"):
             (store / "runs" / "latest").unlink(missing_ok=True)
+    if not unfinished.remove(store, "runs", name):
+        _require(store, name)
 
 
 def rename_run(store: Path, old: str, new: str) -> None:
@@ -104,11 +103,10 @@ def rename_run(store: Path, old: str, new: str) -> None:
     with unfinished.working(store, "runs", new, "renaming", wait=True):
         if folder(store, new).exists():
             raise UsageError(f"there is a run '{new}'", f"delete it: starcli runs delete {new}")
-        is_latest = latest(store) == old
+        if latest(store) == old:  # before it is: in between, whatever was recorded last is
+            save_text(store / "runs" / "latest", new + "\n")
         with writes_to(folder(store, old)):
             os.rename(folder(store, old), folder(store, new))
-        if is_latest:
-            save_text(store / "runs" / "latest", new + "\n")
 
 
 def _require(store: Path, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from starcli.contracts import NoSettings
 from starcli.data import imported
+from starcli.store import runs, unfinished
 from starcli_plugins.layouts import COCO_17
 from tests.bodies import body, pixels
 from tests.faults_at import Commands, Fault
@@ -26,6 +28,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="counts changes by /proc"),
     pytest.mark.slow,
 ]
+MOST = int(os.environ.get("PYTEST_KILLS", "0"))
+"""Changes of each command that are tried; 0 for a few. All are: `PYTEST_KILLS=1000`."""
 STORE = ["--store", "store"]
 IMPORT = ["data", "import", "poses", "poses", "--layout", "coco-17"]
 AGAIN = ["data", "import", "poses", "few", "--layout", "coco-17", "--overwrite"]
@@ -135,14 +139,20 @@ def survives(
     fault: Fault,
     most: int,
     between: Callable[[], None] = lambda: None,
+    *,
+    over: int = 0,
 ) -> None:
-    """Disturb a command at its changes, at most so many, and run it again."""
+    """Disturb a command at its changes, at most so many, and run it again.
+
+    Where it had come to its end all the same, it may then say so with an exit code of its own.
+    """
     folder = commands.folder
     fresh(folder, without)
     undisturbed = commands.run(*command)
     assert undisturbed.code == 0, undisturbed.said
     wanted = content(folder)
-    points = np.linspace(1, undisturbed.changes, min(most, undisturbed.changes)).round()
+    most = min(MOST or most, undisturbed.changes)
+    points = np.linspace(1, undisturbed.changes, most).round()
     print(len(points), "of", undisturbed.changes)
     for at in map(int, points):
         fresh(folder, without)
@@ -151,7 +161,8 @@ def survives(
         assert disturbed.code in codes, (at, disturbed.said)
         between()
         again = commands.run(*command)
-        assert again.code == 0, (at, disturbed.said, again.said)
+        assert again.code in (0, over), (at, disturbed.said, again.said)
+        unfinished.sweep(folder / "store")
         found = content(folder)
         assert found.keys() == wanted.keys(), at
         assert found == wanted, at
@@ -217,3 +228,42 @@ def test_export(commands: Commands, fault: Fault, most: int) -> None:
 def test_prune(commands: Commands, fault: Fault, most: int) -> None:
     """Half of a result is nowhere, and what is left in between is removed."""
     survives(commands, ["store", "prune", "--unused", *STORE], ["runs"], fault, most)
+
+
+OUT = ["--overwrite", *STORE]
+WINDOWS = ["--layout", "coco-17", "--fps", "30", "--windows", "0.2"]
+EVENTS = ["predict", "poses/action 0", *WINDOWS]
+ONE = ["predict", "poses/action 0/a/1.npy", *WINDOWS]
+WRITTEN = {
+    "report": ["report", "--out", "out/page.html", "--figures", "out/figures", *OUT],
+    "figures": ["figure", "gamma", "--out", "out", *STORE],
+    "page": ["view", "poses", "--clips", "2", "--out", "out/page.html", *OUT],
+    "sheet": ["view", "poses", "--clips", "2", "--out", "out/sheet.png", *OUT],
+    "gif": ["view", "poses", "--clips", "1", "--out", "out/clip.gif", *OUT],
+    "jsonl": [*EVENTS, "--out", "out/events.jsonl", *OUT],
+    "csv": [*EVENTS, "--out", "out/events.csv", *OUT],
+    "vtt": [*ONE, "--out", "out/events.vtt", *OUT],
+    "eaf": [*ONE, "--out", "out/events.eaf", *OUT],
+    "onnx": ["export", "out/model", "--onnx", *OUT],
+    "gate": ["calibrate", "--calibrator", "gate", *STORE],
+}
+"""What writes files that are made of results, or a result that takes no time."""
+
+
+@pytest.mark.parametrize("fault", ["kill", "full"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_files_that_are_made_of_results_f02_f07(
+    commands: Commands, name: str, fault: Fault
+) -> None:
+    if not MOST and name != "page":
+        pytest.skip("computes for long; PYTEST_KILLS=1000 tries it")
+    survives(commands, WRITTEN[name], [], fault, 2)
+
+
+@pytest.mark.parametrize("fault", ["kill", "full"])
+@pytest.mark.parametrize("change", [["rename", "new"], ["delete"]], ids=["rename", "delete"])
+def test_runs_are_changed_whole_or_not_at_all_f02_f07(
+    commands: Commands, change: list[str], fault: Fault
+) -> None:
+    (name,) = runs.names(commands.folder / "whole")
+    survives(commands, ["runs", change[0], name, *change[1:], *STORE], [], fault, 2, over=2)
