@@ -216,7 +216,10 @@ def _recordings(
             axes=IMAGE,
             image_size=size.pop() if len(size) == 1 else None,
         )
-        layout, joints = COMMON[poses.joints.shape[2]]
+        count = poses.joints.shape[2]
+        if order and max(order) >= count:
+            raise file.wrong(f"{count} joints are fewer than the category names", AGAIN)
+        layout, joints = COMMON[count]
         yield mapped(poses, "coco-17" if order else layout, order or joints)
 
 

@@ -164,6 +164,10 @@ def test_damaged_files(tmp_path: Path) -> None:
     bad([item(1, PEOPLE[0]), item(3, PEOPLE[0][:, :2])], "34 numbers are not rows of 3", 3)
     bad([item(1, PEOPLE[0]), {"image_id": 3}], "item 2 has no image_id and keypoints")
     bad([item(1, np.zeros((17, 3)))], "nobody is in any frame")
+    bad(
+        {**annotated(), "annotations": [item(1, points(14, 3))]},
+        "14 joints are fewer than the category names",
+    )
     text = json.dumps([item(1, PEOPLE[0]), item(2, PEOPLE[1])])
     bad(text[: len(text) * 2 // 3], "not readable JSON")
     nulls = json.loads(text)

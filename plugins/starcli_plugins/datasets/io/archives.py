@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
