@@ -77,6 +77,8 @@ def _poses(file: PoseFile) -> Poses:
     names = _names(lines[3].split("\t"))
     if not names:
         raise file.wrong("expected Frame#, Time and names of markers", AGAIN, line=4)
+    if len(names) < sum(bool(cell.strip()) for cell in lines[3].split("\t")[2:]):
+        raise file.wrong("two markers have one name", "rename one", line=4)
     numbers, points = _rows(lines, names, file)
     _check_count(facts, len(numbers), file)
     joints = require(list(names), file)

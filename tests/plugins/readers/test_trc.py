@@ -140,6 +140,11 @@ def test_other_line_ends(tmp_path: Path, end: str) -> None:
         (trc([row(1, 22).replace("1", "x", 1)]), "'x' is not a number", 6),
         (trc([row(1, 22)], units="furlong"), "unit 'furlong' is not known", 3),
         (trc([row(1, 22)], names=POSE2SIM.replace("LKnee", "Tail")), "left knee", None),
+        (
+            trc([row(1, 22)], names=POSE2SIM.replace("LWrist", "Hip")),
+            "two markers have one name",
+            4,
+        ),
         (trc([]), "has no rows below its heading", None),
         ("PathFileType\t4\n", "ends in its heading", 1),
     ],
