@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -12,15 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starcli.errors import MissingError, one_line
-from starcli.files import require_file, save_text, save_whole
+from starcli.files import csv_text, require_file, save_text, save_whole
 from starcli.prediction.events import Event, json_line
 
 if TYPE_CHECKING:
     from starcli.prediction.timeline import FoundEvent
 
 COLUMNS = ("clip", "person", "start", "end", "name", "probability")
-COMPUTED = ("=", "+", "-", "@")
-"""What a cell begins with that spreadsheets compute."""
 ELAN = ".eaf"
 ONE_RECORDING = (".vtt", ELAN)
 """Forms whose times are those of one recording."""
@@ -33,15 +29,7 @@ def json_lines(events: Sequence[FoundEvent]) -> str:
 
 def table(events: Sequence[FoundEvent]) -> str:
     """Events as CSV, in whose texts spreadsheets find nothing to compute."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for event in events:
-        writer.writerow(
-            f"'{cell}" if isinstance(cell, str) and cell.startswith(COMPUTED) else cell
-            for cell in cells(event)
-        )
-    return out.getvalue()
+    return csv_text(COLUMNS, [dict(zip(COLUMNS, cells(event), strict=True)) for event in events])
 
 
 def cells(event: FoundEvent) -> tuple[str | float | None, ...]:
