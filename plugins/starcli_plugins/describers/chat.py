@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -65,6 +66,13 @@ class Chat:
             if parts.username or parts.password or parts.query or parts.fragment:
                 raise ValueError("expected no user, password or query; a key goes into a variable")
             return value.rstrip("/")
+
+        @field_validator("key_variable")
+        @classmethod
+        def _variable(cls, value: str) -> str:
+            if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):  # such as the key itself
+                raise ValueError("expected the name of a variable, not a key")
+            return value
 
     api: ClassVar[int] = 1
     revision: ClassVar[int] = 1

@@ -593,6 +593,30 @@ def test_g28_the_key_is_in_no_output(server: Server, cli: Cli, tmp_path: Path) -
     assert not any(KEY.encode() in path.read_bytes() for path in files)
 
 
+def test_g28_a_key_that_the_server_repeats_is_not_kept(server: Server, tmp_path: Path) -> None:
+    server.answers(completion(f"The arm of {KEY} bends."))
+    found = ask(server, tmp_path, actions=["bow"], parts=["arm"])
+    assert found == [{"arm": "The arm of *** bends."}]
+    assert KEY not in (tmp_path / "answers.jsonl").read_text()
+    server.answers(lambda body: Response(status=302, headers={"location": f"http://{KEY}.x/"}))
+    assert "redirects to ***.x" in refused(server).message
+    server.answers(failure(404, KEY))
+    server.http.expect_request("/v1/models").respond_with_json(
+        {"object": "list", "data": [{"id": KEY}]}
+    )
+    assert refused(server).fix == "there are: ***"
+
+
+def test_g28_a_key_in_place_of_its_variable_is_not_shown(cli: Cli, tmp_path: Path) -> None:
+    chosen = ["--describer", "chat", "--set", "describer.model=tiny"]
+    for more in ((), ("--json",), ("--verbose",)):
+        done = cli("describe", *chosen, "--set", f"describer.key_variable={KEY}", *more)
+        assert done.code == 2
+        assert "expected the name of a variable, not a key" in done.out + done.err
+        assert KEY not in done.out + done.err
+    assert not list(tmp_path.rglob("*.log"))
+
+
 def test_d13_a_run_that_is_interrupted_keeps_what_came(
     server: Server, cli: Cli, tmp_path: Path
 ) -> None:

@@ -152,7 +152,7 @@ class Endpoint:
         self.pause(usual if wait is None else wait)
 
     def _reply(self, data: bytes) -> Reply:
-        raw = data.decode("utf-8", "replace")
+        raw = self._without_key(data.decode("utf-8", "replace"))
         try:
             completion = _Completion.model_validate_json(raw)
         except ValidationError as error:
@@ -176,7 +176,8 @@ class Endpoint:
                 f"{url} {what} ({status})", f"check the variable {self.settings.key_variable}"
             )
         if 300 <= status < 400:
-            target = urlsplit(error.response.headers.get("location", "")).netloc or "elsewhere"
+            header = self._without_key(error.response.headers.get("location", ""))
+            target = urlsplit(header).netloc or "elsewhere"
             return RemoteError(
                 f"{url} redirects to {clean(target)[:SHOWN]}, which is not followed",
                 "check describer.base_url",
@@ -194,16 +195,20 @@ class Endpoint:
     def _message(self, error: APIStatusError) -> str:
         """A server's complaint, without the key."""
         text = clean(str(error.body if error.body is not None else error.response.text))
-        if self._key is not None:
-            text = text.replace(self._key.get_secret_value(), "***")
-        return " ".join(text.split())[:SHOWN]
+        return " ".join(self._without_key(text).split())[:SHOWN]
+
+    def _without_key(self, text: str) -> str:
+        """What a server says; some repeat what they were sent."""
+        return text if self._key is None else text.replace(self._key.get_secret_value(), "***")
 
     def _models(self) -> str:
         """The models that there are, as far as the server says."""
         from openai import OpenAIError
 
         try:
-            models = [clean(model.id) for model in self._client.models.list().data]
+            models = [
+                self._without_key(clean(model.id)) for model in self._client.models.list().data
+            ]
         except (OpenAIError, json.JSONDecodeError, AttributeError, TypeError):
             return "check describer.model and describer.base_url, which usually ends in /v1"
         return f"there are: {', '.join(sorted(models)[:20])}"
