@@ -138,7 +138,8 @@ TEXTS: dict[str, tuple[str, Callable[[Path], object]]] = {
     ),
     "part.json": (
         '{"ok": true, "table": "a", "title": "A", "recipe": "b", "seeds": [0], "rows": ["r"], '
-        '"columns": [["kard", "xsub", "fold0", "ZSL"]], "paper": [[null]], "cells": []}',
+        '"columns": [{"dataset": "kard", "protocol": "xsub", "split": "fold0", "measure": "zsl"}], '
+        '"paper": [[null]], "cells": []}',
         lambda path: results.merged([path]),
     ),
     "lines.jsonl": (LINE, _answers),

@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated, Literal, NotRequired, TypedDict, TypeVar, final
+from typing import Annotated, Literal, NotRequired, Self, TypedDict, final
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from starcli import files
 from starcli.benchmark.grid import Names, title
@@ -298,12 +298,9 @@ def _differences(part: Mapping[str, object], about: Mapping[str, object]) -> lis
     return [key for key in OF_TABLE if part[key] != about[key]]
 
 
-Words = TypeVar("Words", bound=Sequence[str])
-
-
-def _printable(text: Words) -> Words:
-    """A text, or several, that terminals and tables can take as they are."""
-    if "".join(text).isprintable():
+def _printable(text: str) -> str:
+    """A text that terminals and tables can take as it is."""
+    if text.isprintable():
         return text
     raise ValueError("is not one line of plain characters")
 
@@ -345,6 +342,13 @@ class _NotDone(_Run):
     error: dict[str, object]
 
 
+class _Column(BaseModel):
+    dataset: Line
+    protocol: Line
+    split: Line
+    measure: Line
+
+
 class _Part(BaseModel):
     """What is read of a file to merge."""
 
@@ -354,9 +358,17 @@ class _Part(BaseModel):
     recipe: str
     seeds: list[int]
     rows: list[Line]
-    columns: list[Annotated[Column, AfterValidator(_printable)]]
+    columns: list[_Column]
     paper: list[list[float | None]]
     cells: list[_Done | _Transferred | _NotDone]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        measures = all(column.measure in MEASURES for column in self.columns)
+        lengths = [len(row) for row in self.paper]
+        if measures and lengths == [len(self.columns)] * len(self.rows):
+            return self
+        raise ValueError("its measures are not known, or its paper is of other rows and columns")
 
 
 def _part(path: Path) -> Document:

@@ -323,9 +323,10 @@ def test_parts_together_are_the_whole(tmp_path: Path) -> None:
         ({"table": "../../x"}, "1.json: is not a result of starcli benchmark, see table"),
         ({"title": "a\x1b[2J"}, "1.json: is not a result of starcli benchmark, see title"),
         (
-            {"columns": [["a", "b", "\n", "d"]]},
+            {"columns": [["made-up", "xsub", "a", "zsl"], ["made-up", "xsub", "b", "zsl"]]},
             "1.json: is not a result of starcli benchmark, see columns.0",
         ),
+        ({"paper": [[None]]}, "1.json: is not a result of starcli benchmark, see it"),
         ({"columns": [["a"]]}, "1.json: is not a result of starcli benchmark, see columns.0"),
     ],
 )
