@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from starcli.processes import share_cores
+from tests import forks
 from tests.conftest import Outcome
 from tests.registry.test_registry import describer, install
 from tests.training.test_distributed import SETTINGS
@@ -348,6 +349,46 @@ def test_a_checked_plugin_ends_with_the_check(
     command.running(lambda: (tmp_path / "started").exists())
     command.process.kill()
     command.ends(-signal.SIGKILL)
+
+
+WAITING = {
+    "stream": ("starcli.cli.events._lines", "predict --stream --run general --layout kinect-v2"),
+    "windows": ("starcli.prediction.answer.timeline", "predict x.npy --run general --windows 1"),
+    "report": ("starcli.api.open_run", "report"),
+    "transfer": ("starcli.benchmark.grid.cells", "benchmark transfer"),
+}
+"""Function of a command that waits in its place -> the command."""
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), zip(WAITING, (signal.SIGHUP, signal.SIGTERM) * 2, strict=True)
+)
+def test_what_waits_for_others_ends_at_once_f05(tmp_path: Path, name: str, number: int) -> None:
+    """In a fork, which reads from a pipe that nobody writes to and nobody closes."""
+    place, command = WAITING[name]
+    reading, writing = os.pipe()
+
+    def wait(*arguments: object, **options: object) -> None:
+        (tmp_path / "works").touch()
+        os.read(reading, 1)
+
+    def work() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(place, wait)
+            forks.starcli(*command.split())()
+
+    process = forks.begin(work, tmp_path)
+    end = time.monotonic() + PATIENCE
+    while not (tmp_path / "works").exists():
+        assert time.monotonic() < end and process.is_alive(), (tmp_path / forks.ERR).read_text()
+        time.sleep(0.02)
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    process.join(PATIENCE)
+    os.close(writing)
+    os.close(reading)
+    assert process.exitcode == 128 + number
+    assert "stopped" in (tmp_path / forks.ERR).read_text("utf-8")
 
 
 def test_waiting_threads_leave_their_core_unless_somebody_says_how(

@@ -68,7 +68,7 @@ def read_only_and_closed() -> None:
     os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = os.path.abspath("home")
     os.close(0)
     os.close(1)
-    sys.stdin = sys.stdout = None  # type: ignore[assignment]
+    sys.stdin = sys.stdout = None
 
 
 SURROUNDINGS = (bare_and_narrow, read_only_and_closed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from starcli.errors import MissingError
 from starcli_plugins.encoders.transformer import unknown_words
-from starcli_plugins.hub_files import ON_DISK, find, fingerprint, load, opening, require_same_words
+from starcli_plugins.hub_files import find, fingerprint, load, opening, require_same_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,7 +84,6 @@ class SentenceBert:
     def _model(self) -> Any:
         folder = self._folder()
         with opening(folder):
-            _require_own_modules(folder / "modules.json")
             import torch
             from sentence_transformers import SentenceTransformer
             from transformers import AutoModel
@@ -93,23 +91,13 @@ class SentenceBert:
             model = SentenceTransformer(
                 str(folder),
                 device="cpu",
-                **ON_DISK,
+                local_files_only=True,
+                trust_remote_code=False,
                 model_kwargs={"dtype": torch.float32, "use_safetensors": True},
             )
             load(AutoModel, folder, "pooler.")  # only says whether a weight is missing
             require_same_words(model.tokenizer, model[0].auto_model)
         return model
-
-
-def _require_own_modules(path: Path) -> None:
-    """Refuse a model one of whose layers is code of its own: not all releases of the package do.
-
-    Raises:
-        ValueError: It is.
-    """
-    for layer in json.loads(path.read_text("utf-8")) if path.is_file() else ():
-        if not layer["type"].startswith("sentence_transformers."):
-            raise ValueError(f"holds code, refused: {layer['type']}")
 
 
 class MiniLM(SentenceBert):
