@@ -203,11 +203,15 @@ def _poses(reader: Reader, path: Path) -> None:
 
 
 def _of_dataset(name: str) -> Parser:
-    """The first recording of a sample, read with all that lies beside it."""
+    """The first recording of a sample, out of its zip, read with all that lies beside it."""
     plugin = registry.load("dataset", name)
     source = plugin(plugin.Settings())
     raw = tempfile.TemporaryDirectory(prefix="fuzz-")
     source.write_sample(Path(raw.name))
+    for packed in Path(raw.name).glob("*.zip"):
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(raw.name)
+        packed.unlink()
     first = source.recordings(Path(raw.name))[0].file
     return Parser(first.name, first.read_bytes(), partial(_clips, source, raw, first))
 

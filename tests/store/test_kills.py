@@ -17,6 +17,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from starcli import registry
+from starcli.conformance.readers import people_of, write
 from starcli.contracts import NoSettings
 from starcli.data import imported
 from starcli.store import runs, unfinished
@@ -192,6 +194,21 @@ def test_a_stage_of_one_file_f02(commands: Commands, fault: Fault, most: int) ->
 @pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 6)])
 def test_import(commands: Commands, fault: Fault, most: int) -> None:
     survives(commands, [*AGAIN, *STORE], ["datasets"], fault, most)
+
+
+@pytest.mark.skipif(not MOST, reason="PYTEST_KILLS=1000 tries it; arrays are tried above")
+@pytest.mark.parametrize("fault", ["kill", "full"])
+@pytest.mark.parametrize("name", [e.name for e in registry.entries("reader")])
+def test_import_by_any_reader_f02_f07(commands: Commands, name: str, fault: Fault) -> None:
+    plugin = registry.load("reader", name)
+    layout = next(iter(plugin.layouts))
+    place = commands.folder / name
+    for take in ("bow/ann", "bow/bob", "wave/ann", "wave/bob"):
+        (place / take).mkdir(parents=True, exist_ok=True)
+        write(plugin(NoSettings()), people_of(plugin, layout), place / take)
+    given = ["--layout", layout] if name == "arrays" else []
+    command = ["data", "import", "others", name, "--reader", name, *given, "--overwrite"]
+    survives(commands, [*command, *STORE], [], fault, 2)
 
 
 @pytest.mark.parametrize(("fault", "most"), [("kill", 60), ("full", 9)])
