@@ -353,7 +353,7 @@ def test_a_checked_plugin_ends_with_the_check(
 
 WAITING = {
     "stream": ("starcli.cli.events._lines", "predict --stream --run general --layout kinect-v2"),
-    "windows": ("starcli.prediction.answer.timeline", "predict x.npy --run general --windows 1"),
+    "windows": ("starcli.api.open_model", "predict x.npy --run general --windows 1"),
     "report": ("starcli.api.open_run", "report"),
     "transfer": ("starcli.benchmark.grid.cells", "benchmark transfer"),
 }

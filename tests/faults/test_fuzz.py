@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starcli import class_names
 from tests import fuzzed
 
-EXAMPLES = int(os.environ.get("PYTEST_FUZZ", "12"))
+EXAMPLES = int(os.environ.get("PYTEST_FUZZ", "8"))
 """Per parser; a longer search is `PYTEST_FUZZ=5000 pytest tests/faults/test_fuzz.py`."""
 TOKENS = [
     *(b"nan", b"-1", b"1e999", b"0", b"9" * 400, b"null", b"[]", b"{}", b'""', b'"'),

@@ -267,13 +267,12 @@ WRITTEN = {
 """What writes files that are made of results, or a result that takes no time."""
 
 
+@pytest.mark.skipif(not MOST, reason="takes minutes; PYTEST_KILLS=1000 tries it")
 @pytest.mark.parametrize("fault", ["kill", "full"])
 @pytest.mark.parametrize("name", WRITTEN)
 def test_files_that_are_made_of_results_f02_f07(
     commands: Commands, name: str, fault: Fault
 ) -> None:
-    if not MOST and name != "page":
-        pytest.skip("computes for long; PYTEST_KILLS=1000 tries it")
     survives(commands, WRITTEN[name], [], fault, 2)
 
 
