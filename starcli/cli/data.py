@@ -106,11 +106,11 @@ def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
     from starcli.data import imported
     from starcli.errors import StarError
     from starcli.experiment import make_source
-    from starcli.settings.resolve import load
+    from starcli.settings.resolve import load_defaults
 
     for name in [entry.name for entry in registry.entries("dataset")] + imported.names(store):
         try:
-            yield name, make_source(load({"dataset.name": name, "run.store": store}))
+            yield name, make_source(load_defaults({"dataset.name": name, "run.store": store}))
         except StarError as error:
             yield name, error
 

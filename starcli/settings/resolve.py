@@ -187,7 +187,20 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     Raises:
         UsageError: A file, key or value that cannot be used, each named with its origin.
     """
-    sources = _sources(flags, config)
+    return _load(_sources(flags, config))
+
+
+def load_defaults(flags: Mapping[str, object]) -> Loaded:
+    """What plugins have by default, whatever variables and `starcli.toml` say.
+
+    Args:
+        flags: Dotted setting -> value, such as the names of the plugins.
+    """
+    return _load({"flag": dict(flags)})
+
+
+def _load(sources: dict[str, dict[str, object]]) -> Loaded:
+    """The settings of sources, and the presets that these choose."""
     merged, _ = _merge(sources)
     if purpose := str(merged.get("preset", "")):
         values = _preset(purpose)
