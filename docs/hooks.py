@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from starcli import errors, registry
 from starcli.cli.app import app
+from starcli.cli.help import parameter_row
 from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.registry.diagnostics import DECLARED, settings_of
@@ -67,7 +68,7 @@ def commands() -> Iterator[str]:
     """Every command with its arguments and options."""
     for name, command in walk("starcli", get_command(app)):
         yield f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n"
-        records = [p.get_help_record(typer.Context(command)) for p in command.params]
+        records = [parameter_row(p, typer.Context(command)) for p in command.params]
         rows = [(code(names), escaped(meaning)) for names, meaning in filter(None, records)]
         if rows:
             yield from table(("argument or option", "meaning"), rows)

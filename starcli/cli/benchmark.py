@@ -40,7 +40,9 @@ Root = Annotated[
         parser=path, help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
     ),
 ]
-Seeds = Annotated[str | None, typer.Option(help="In place of the table's, as 0,1,2.")]
+Seeds = Annotated[
+    str | None, typer.Option(metavar="N,N", help="In place of the table's, as 0,1,2.")
+]
 Rows = Annotated[list[str] | None, typer.Option("--only", help="A row; repeatable.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="A data set; repeatable.")]
 Set = Annotated[
@@ -53,7 +55,10 @@ Set = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time.")]
 Shard = Annotated[
-    str | None, typer.Option(help="Only a part of the runs, as 2/8: its JSON, to be merged.")
+    str | None,
+    typer.Option(
+        metavar="N/COUNT", help="Only a part of the runs, as 2/8: its JSON, to be merged."
+    ),
 ]
 Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
 ByFold = Annotated[

@@ -111,7 +111,7 @@ def table(
         )
     # A file or pipe has no width of its own: leave rows whole there.
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(Text(one_line(title), "italic"), soft_wrap=True)
+    console.print(Text(one_line(title), "italic"))
     console.print(out)
 
 

@@ -284,15 +284,17 @@ def import_(
         ),
     ] = None,
     train_subjects: Annotated[
-        str | None, typer.Option(help="Subjects that train, a,b,c; default every other one.")
+        str | None,
+        typer.Option(metavar="A,B", help="Subjects that train; default every other one."),
     ] = None,
     train_views: Annotated[
-        str | None, typer.Option(help="Views that train, a,b,c; default every other one.")
+        str | None, typer.Option(metavar="A,B", help="Views that train; default every other one.")
     ] = None,
     unseen: Annotated[
         list[str] | None,
         typer.Option(
-            help="Unseen classes, NAME=class,class, repeatable, or a .toml or .json; default folds."
+            metavar="SPLIT=A,B",
+            help="A split and its unseen classes; repeatable; or a .toml or .json; default folds.",
         ),
     ] = None,
     up: UpAxis = None,

@@ -191,11 +191,14 @@ def prune(
         bool, typer.Option("--unused", help="Remove all results that no run needs.")
     ] = False,
     older_than: Annotated[
-        str | None, typer.Option(help="Of these, only those of such an age: 12h, 30d, 2w.")
+        str | None,
+        typer.Option(metavar="AGE", help="Of these, only those of such an age: 12h, 30d, 2w."),
     ] = None,
     max_size: Annotated[
         str | None,
-        typer.Option(help="Of these, the oldest, until all results fit in: 500MB, 20GB."),
+        typer.Option(
+            metavar="SIZE", help="Of these, the oldest, until all results fit in: 500MB, 20GB."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, and stop.")
