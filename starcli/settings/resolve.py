@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -396,6 +397,11 @@ def _read(
             if item["type"] == "extra_forbidden":
                 parent = key.rpartition(".")[0]
                 reason = "no such setting; " + suggest(key, _known(model, prefix, parent))
+            elif item["type"] == "literal_error":
+                choices = re.findall("'([^']*)'", item["ctx"]["expected"])
+                reason = (
+                    f"'{item['input']}' is none of these; {suggest(str(item['input']), choices)}"
+                )
             faults.setdefault(key, reason)
     return made, {key: f"{key}: {reason}{_origin(key, origins)}" for key, reason in faults.items()}
 

@@ -148,7 +148,8 @@ def check_run_name(name: str) -> None:
     """
     odd = name != name.strip() or not name.isprintable() or "/" in name or name[:1] in ("-", ".")
     if name in ("", "latest") or odd or len(name.encode()) > LONGEST:
-        raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
+        fix = "a name is printable, has no '/', and does not begin with '-' or '.'; see --run"
+        raise UsageError(f"a run cannot be called '{name}'", fix)
 
 
 def latest(store: Path) -> str | None:

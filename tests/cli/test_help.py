@@ -122,6 +122,7 @@ def test_defaults_are_those_of_the_settings() -> None:
         (["train", "--sedd", "3"], "did you mean --seed, "),
         (["evaluate", "--select", "valdation"], "did you mean 'validation'? there are: oracle"),
         (["train", "--nothing-like-it"], "see the options with: starcli train --help"),
+        (["store", "list", "--stage", "trian"], "did you mean 'train'? there are: calibrate"),
         (["data", "imprt"], "see the options with: starcli data --help"),
         (["train", "--set", "pretrain.epocs=3"], "see every setting"),
     ],
@@ -130,6 +131,13 @@ def test_mistyped_words(cli: Cli, words: list[str], fix: str) -> None:
     done = cli(*words)
     assert done.code == 2
     assert done.err.splitlines()[1].startswith(f"fix: {fix}")
+
+
+def test_a_mistyped_choice_of_a_plugin_is_known(cli: Cli) -> None:
+    said = cli("train", "--ablate", "vpa", "--dry-run").err.splitlines()[0]
+    assert "'vpa' is none of these; did you mean 'vap'? there are: attention, gce" in said
+    said = cli("evaluate", "--select", "valdation").err.splitlines()[0]
+    assert "Value error" not in said
 
 
 def context(**given: object) -> Context:
