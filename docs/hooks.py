@@ -2,7 +2,7 @@
 
 A page has a marker, such as `<!-- from the code: commands -->`, where one of the functions below
 writes Markdown. Equations are TeX in the pages and MathML in the site, which browsers show without
-a script.
+a script, in the font of `fonts/math.css`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _mathml(found: re.Match[str]) -> str:
     display = "block" if found[1] == "div" else "inline"
-    return convert(html.unescape(found[2]), display=display)
+    # The converter sets numbers of equations beside the last letter.
+    tex = re.sub(r"\\tag\{(\w+)\}", r"\\qquad\\qquad(\1)", html.unescape(found[2]))
+    return convert(tex, display=display)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

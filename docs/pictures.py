@@ -30,7 +30,7 @@ DOCS = Path(__file__).resolve().parent
 COLUMNS = 80
 LARGEST = 60_000
 """Bytes of a picture."""
-WIDEST = 1400
+WIDEST = 1000
 """Pixels of a picture."""
 SMALL = {
     "DATASET__SUBJECTS": "6",
@@ -69,6 +69,9 @@ PICTURES: Mapping[str, Picture] = {
             "pip install -e ./my-net",
             "starcli plugins show backbone my-net",
         ]
+    ),
+    "clusters": Picture(
+        ["starcli benchmark table2 --only smie --only star --dry-run"], small=False
     ),
     "compare": Picture(
         [
@@ -226,7 +229,7 @@ def save(made: Path, kept: Path) -> None:
         with Image.open(made) as picture:
             shown = picture.convert("RGB")
             shown.thumbnail((WIDEST, WIDEST))
-            shown.quantize(32, dither=Image.Dither.NONE).save(kept, optimize=True)
+            shown.quantize(20, dither=Image.Dither.NONE).save(kept, optimize=True)
     else:
         shutil.copyfile(made, kept)
 
