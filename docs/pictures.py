@@ -206,6 +206,8 @@ def make(page: str, picture: Picture, store: Path) -> Path:
     for name in picture.needs:
         AT_HAND.get(name, lambda _: None)(Path(name))
     printed = ""
+    if any("--dry-run" in command for command in picture.commands):
+        store = Path("new-store")  # what other pages left would be in the plan
     for command in picture.commands:
         printed = run(command, {"STARCLI_RUN__STORE": str(store), **small(picture, command)})
     kept = DOCS / "pictures" / f"{page}{Path(picture.file or 'x.svg').suffix}"

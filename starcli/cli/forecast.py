@@ -66,10 +66,10 @@ def print_forecast(
 
 
 def _is_unknown(row: Forecast | NotDone) -> bool:
-    """Whether nobody can plan a run, or nothing similar ever ran."""
+    """Whether nobody can plan a run, or nothing similar to one of its steps ever ran."""
     if row["status"] == "absent":
         return True
-    return row["status"] == "run" and row["seconds"] is None
+    return row["status"] == "run" and row["unknown_steps"] > 0
 
 
 def published(table: Table) -> Published:
