@@ -83,10 +83,9 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Value]]) 
         name = _name(document, values[0])
         best |= {(row, len(head)) for row, value in enumerate(values) if value["best"]}
         head.append(name)
-        columns.append([_text(value, marks) for value in values])
-        if any(value["paper"] is not None for value in values):
-            head.append(f"{name} in the paper")
-            columns.append([_percent(value["paper"]) for value in values])
+        columns.append([_beside_paper(value, marks) for value in values])
+    if any(value["paper"] is not None for values in measures for value in values):
+        title = f"{title}, ours (the paper's)"
     return Block(title, tuple(head), tuple(zip(*columns, strict=True)), frozenset(best))
 
 
@@ -113,6 +112,12 @@ def _text(value: Value, marks: Mapping[str, int]) -> str:
     return f"{text} [{marks[value['warning']]}]" if value["warning"] else text
 
 
+def _beside_paper(value: Value, marks: Mapping[str, int]) -> str:
+    """A value, and in brackets the paper's."""
+    text, paper = _text(value, marks), value["paper"]
+    return text if paper is None else f"{text} ({_percent(paper)})"
+
+
 def _marks(document: Document) -> dict[str, int]:
     """What values must admit -> number of its note."""
     admitted = dict.fromkeys(v["warning"] for v in document["values"] if v["warning"])
@@ -134,7 +139,7 @@ def notes(document: Document) -> list[str]:
     ):
         lines += [f"{what}: {', '.join(sorted(used))}."] if used else []
     if any(number is not None for row in document["paper"] for number in row):
-        lines.append("In the paper: as published, with its own backbone, texts and training.")
+        lines.append("The paper's: as published, with its own backbone, texts and training.")
     lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
     return lines + missing(document)
 
@@ -290,18 +295,7 @@ def _of_latex(text: str) -> str:
 
 def table_of_values(document: Document) -> str:
     """One line of CSV for every value, as fractions."""
-    keys = (
-        "row",
-        "dataset",
-        "protocol",
-        "split",
-        "measure",
-        "mean",
-        "std",
-        "paper",
-        "best",
-        "warning",
-    )
+    keys = "row dataset protocol split measure mean std paper best warning".split()
     return csv_text(keys, document["values"])
 
 
