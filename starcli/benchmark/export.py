@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starcli.benchmark import grid
+from starcli.benchmark.paper import Column
 from starcli.benchmark.results import MEASURES, Document, Value
 from starcli.errors import ErrorFields
 from starcli.figures import style
@@ -295,7 +296,7 @@ def _of_latex(text: str) -> str:
 
 def table_of_values(document: Document) -> str:
     """One line of CSV for every value, as fractions."""
-    keys = "row dataset protocol split measure mean std paper best warning".split()
+    keys = ("row", *Column._fields, "mean", "std", "paper", "best", "warning")
     return csv_text(keys, document["values"])
 
 
