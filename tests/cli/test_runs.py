@@ -139,6 +139,13 @@ def test_when_the_latest_is_deleted_the_newest_of_the_others_is(cli: Cli, root: 
     assert list(root.glob("train/*"))  # results stay
 
 
+def test_a_mistyped_run_leaves_the_others(cli: Cli, root: Path) -> None:
+    assert cli("runs", "delete", "first", "secnd", "--store", "store").code == 2
+    assert runs.names(root) == ["first", "second"]
+    assert document(cli, "delete", "first", "first")["deleted"] == ["first"]
+    assert runs.names(root) == ["second"]
+
+
 def test_a_damaged_run_is_listed_and_can_be_deleted(cli: Cli, root: Path) -> None:
     (root / "runs" / "first" / "run.json").write_text("{")
     assert "is damaged" in document(cli, "list")["runs"][0]["fault"]
