@@ -2,7 +2,7 @@
 
 A page has a marker, such as `<!-- from the code: commands -->`, where one of the functions below
 writes Markdown. Equations are TeX in the pages and MathML in the site, which browsers show without
-a script.
+a script, in the font of `fonts/math.css`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from starcli import errors, registry
 from starcli.cli.app import app
+from starcli.cli.help import parameter_row
 from starcli.cli.output import SKIPPED
 from starcli.contracts import KINDS, Kind
 from starcli.registry.diagnostics import DECLARED, settings_of
@@ -46,7 +47,9 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _mathml(found: re.Match[str]) -> str:
     display = "block" if found[1] == "div" else "inline"
-    return convert(html.unescape(found[2]), display=display)
+    # The converter sets numbers of equations beside the last letter.
+    tex = re.sub(r"\\tag\{(\w+)\}", r"\\qquad\\qquad(\1)", html.unescape(found[2]))
+    return convert(tex, display=display)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -67,7 +70,7 @@ def commands() -> Iterator[str]:
     """Every command with its arguments and options."""
     for name, command in walk("starcli", get_command(app)):
         yield f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n"
-        records = [p.get_help_record(typer.Context(command)) for p in command.params]
+        records = [parameter_row(p, typer.Context(command)) for p in command.params]
         rows = [(code(names), escaped(meaning)) for names, meaning in filter(None, records)]
         if rows:
             yield from table(("argument or option", "meaning"), rows)

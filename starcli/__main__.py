@@ -202,6 +202,7 @@ def _usage_error(message: str, path: str) -> UsageError:
     fix = f"see the options with: {command} --help"
     if options := re.search(r" \(Possible options: (.*)\)$", message):
         return UsageError(message[: options.start()], f"did you mean {options[1]}? {fix}")
+    message = message.replace("Value error, ", "")
     if choices := re.search(r"'([^']*)' is not one of (.*)$", message):
         return UsageError(message, f"{suggest(choices[1], CHOICE.findall(choices[2]))}; {fix}")
     return UsageError(message, fix)

@@ -20,7 +20,7 @@ from starcli import registry
 from starcli.contracts import Fingerprinted
 from starcli.data import imported
 from starcli.data.reading import cores
-from starcli.errors import DataError, ErrorFields, MissingError, OutputError, StarError
+from starcli.errors import ErrorFields, MissingError, OutputError, StarError
 from starcli.registry import diagnostics
 from starcli.store import inventory, runs
 
@@ -257,11 +257,7 @@ def _health(store: Path, problems: list[StarError]) -> Health:
     """What a store has; descriptions and records are read, and no other files."""
     every = inventory.results(store)
     faults = [each.fault for each in every if each.fault is not None]
-    for name in runs.names(store):
-        try:
-            runs.load_run(store, name)
-        except DataError as error:
-            faults.append(error)
+    faults += inventory.faulty_runs(store, every)
     writable = (store.is_dir() or not store.exists()) and os.access(_there(store), os.W_OK)
     if not writable:
         problems.append(OutputError("cannot write here", "name another with --store", file=store))
@@ -274,5 +270,5 @@ def _health(store: Path, problems: list[StarError]) -> Health:
         "runs": len(runs.names(store)),
         "datasets": len(imported.names(store)),
         "unfinished": len(list((store / "unfinished").glob("*"))),
-        "damaged": [str(fault.file) for fault in faults],
+        "damaged": [str(fault.file or fault) for fault in faults],
     }

@@ -199,7 +199,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     close = close or [other for other in known if name.strip() and name.strip() in other]
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}there are: {', '.join(known)}"
+    return f"{hint}there are: {', '.join(known)}" if known else "there are none"
 
 
 @contextmanager

@@ -22,6 +22,9 @@ from starcli.store.runs import Run, save_run
 from starcli.store.unfinished import sweep
 from starcli.training import tracking
 
+LONGEST, MOST = 100, 4
+"""Letters of a difference that is told whole, and how many are told of a step."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -164,7 +167,16 @@ def _reason(
     stored = experiment.store.all(step.stage, damaged=True)
     reasons = [differences(dict(flatten(artifact.meta["recipe"])), now) for artifact in stored]
     reasons.sort(key=len)
-    return "; ".join(reasons[0]) if reasons else "never run"
+    return _brief(reasons[0]) if reasons else "never run"
+
+
+def _brief(changed: Sequence[str]) -> str:
+    """The first differences in a line; of long values, such as all classes, that they differ."""
+    short = [
+        each if len(each) <= LONGEST else f"{each.partition(':')[0]} differ" for each in changed
+    ]
+    more = [f"{len(short) - MOST} more"] if len(short) > MOST else []
+    return "; ".join(short[:MOST] + more)
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from fontTools.ttLib import TTFont
 from typer.main import get_command
 
 import starcli
@@ -182,6 +184,32 @@ def test_equations_are_mathml(site: Path) -> None:
     assert page.count('display="block"') == source.count("\n$$\n") / 2 > 20
     assert "arithmatex" not in page
     assert not re.findall(r"\\[a-z]+|\$", page), "TeX is left"
+
+
+def test_every_how_to_page_has_a_picture_that_its_commands_make() -> None:
+    """`python docs/pictures.py` makes them anew."""
+    made = runpy.run_path(str(DOCS / "pictures.py"))
+    pages = {page.stem: page.read_text("utf-8") for page in (DOCS / "how-to").glob("*.md")}
+    files = {file.stem: file for file in (DOCS / "pictures").iterdir()}
+    assert set(pages) == set(made["PICTURES"]) == set(files)
+    for name, picture in made["PICTURES"].items():
+        assert f"](../pictures/{files[name].name})" in pages[name]
+        assert files[name].stat().st_size <= made["LARGEST"]
+        lines = pages[name].splitlines()
+        assert [command for command in picture.commands if command not in lines] == []
+        assert str(Path.home()) not in files[name].read_bytes().decode("latin-1")
+
+
+def test_equations_have_a_font_of_their_own(site: Path) -> None:
+    """With the table that says how large sums, roots and brackets are."""
+    page = (site / "method.html").read_text("utf-8")
+    assert 'href="fonts/math.css"' in page
+    assert "starcli-math.woff" in (site / "fonts/math.css").read_text("utf-8")
+    with TTFont(site / "fonts/starcli-math.woff") as font:
+        assert "MATH" in font
+        letters = set(font.getBestCmap())
+    equations = "".join(re.findall(r"<math.*?</math>", page, re.DOTALL))
+    assert {letter for letter in plain(equations) if ord(letter) not in letters} <= {"\n"}
 
 
 def test_data_sets_and_splits_of_the_table_exist() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starcli.benchmark import grid
+from starcli.benchmark.paper import Column
 from starcli.benchmark.results import MEASURES, Document, Value
 from starcli.errors import ErrorFields
 from starcli.figures import style
@@ -83,10 +84,9 @@ def _block(document: Document, title: str, measures: Sequence[Sequence[Value]]) 
         name = _name(document, values[0])
         best |= {(row, len(head)) for row, value in enumerate(values) if value["best"]}
         head.append(name)
-        columns.append([_text(value, marks) for value in values])
-        if any(value["paper"] is not None for value in values):
-            head.append(f"{name} in the paper")
-            columns.append([_percent(value["paper"]) for value in values])
+        columns.append([_beside_paper(value, marks) for value in values])
+    if any(value["paper"] is not None for values in measures for value in values):
+        title = f"{title}, ours (the paper's)"
     return Block(title, tuple(head), tuple(zip(*columns, strict=True)), frozenset(best))
 
 
@@ -113,6 +113,12 @@ def _text(value: Value, marks: Mapping[str, int]) -> str:
     return f"{text} [{marks[value['warning']]}]" if value["warning"] else text
 
 
+def _beside_paper(value: Value, marks: Mapping[str, int]) -> str:
+    """A value, and in brackets the paper's."""
+    text, paper = _text(value, marks), value["paper"]
+    return text if paper is None else f"{text} ({_percent(paper)})"
+
+
 def _marks(document: Document) -> dict[str, int]:
     """What values must admit -> number of its note."""
     admitted = dict.fromkeys(v["warning"] for v in document["values"] if v["warning"])
@@ -134,7 +140,7 @@ def notes(document: Document) -> list[str]:
     ):
         lines += [f"{what}: {', '.join(sorted(used))}."] if used else []
     if any(number is not None for row in document["paper"] for number in row):
-        lines.append("In the paper: as published, with its own backbone, texts and training.")
+        lines.append("The paper's: as published, with its own backbone, texts and training.")
     lines += [f"[{number}] {warning}" for warning, number in _marks(document).items()]
     return lines + missing(document)
 
@@ -290,18 +296,7 @@ def _of_latex(text: str) -> str:
 
 def table_of_values(document: Document) -> str:
     """One line of CSV for every value, as fractions."""
-    keys = (
-        "row",
-        "dataset",
-        "protocol",
-        "split",
-        "measure",
-        "mean",
-        "std",
-        "paper",
-        "best",
-        "warning",
-    )
+    keys = ("row", *Column._fields, "mean", "std", "paper", "best", "warning")
     return csv_text(keys, document["values"])
 
 

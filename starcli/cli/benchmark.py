@@ -22,10 +22,8 @@ from starcli.cli.options import Config, Device, Json, StorePath, path
 from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:
-    from starcli.benchmark.forecast import CostFields, Forecast
     from starcli.benchmark.grid import Cell
-    from starcli.benchmark.results import Document, NotDone, Result
-    from starcli.benchmark.runner import Runner
+    from starcli.benchmark.results import Document, Result
     from starcli.benchmark.table import Table
 
 Names = Annotated[
@@ -42,7 +40,9 @@ Root = Annotated[
         parser=path, help="Folder of recordings: those of utd-mhad in its utd-mhad or utd_mhad."
     ),
 ]
-Seeds = Annotated[str | None, typer.Option(help="In place of the table's, as 0,1,2.")]
+Seeds = Annotated[
+    str | None, typer.Option(metavar="N,N", help="In place of the table's, as 0,1,2.")
+]
 Rows = Annotated[list[str] | None, typer.Option("--only", help="A row; repeatable.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="A data set; repeatable.")]
 Set = Annotated[
@@ -55,7 +55,10 @@ Set = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time.")]
 Shard = Annotated[
-    str | None, typer.Option(help="Only a part of the runs, as 2/8: its JSON, to be merged.")
+    str | None,
+    typer.Option(
+        metavar="N/COUNT", help="Only a part of the runs, as 2/8: its JSON, to be merged."
+    ),
 ]
 Merge = Annotated[bool, typer.Option("--merge", help="Put the JSON of all parts together.")]
 ByFold = Annotated[
@@ -96,7 +99,7 @@ def benchmark(
     Example: starcli benchmark real --dataset-root recordings --seeds 0,1,2
     """
     from starcli.benchmark import grid, results
-    from starcli.benchmark.runner import Runner
+    from starcli.cli.forecast import print_forecast
 
     unused = (
         dataset_root,
@@ -130,7 +133,7 @@ def benchmark(
     identity = grid.recipe(every, table, config)
     chosen = grid.shard(every, shard)
     if dry_run:
-        _print_forecast(table, chosen, Runner(config), as_json)
+        print_forecast(table, chosen, config, as_json)
         return
     document = results.document(table, identity, _run(chosen, config, jobs))
     if shard is None:
@@ -239,43 +242,3 @@ def _end(document: Document, not_run: int) -> None:
     if missing := " and ".join(f"{count} {what}" for what, count in counts.items() if count):
         console.note(f"of the runs {missing}; the others are kept, only these run again")
         raise typer.Exit(SKIPPED)
-
-
-def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_json: bool) -> None:
-    """Print what is cached, what runs, and about how long and large it is."""
-    from starcli.benchmark import export, forecast
-    from starcli.benchmark.grid import NAMES
-    from starcli.cli import console
-    from starcli.cli.output import print_document
-
-    rows, total = forecast.forecast(chosen, runner.open)
-    if as_json:
-        print_document({"ok": True, "table": table.name, "cells": rows, "total": total.document()})
-        return
-    lines = [(*_named(row), row["status"], *_left(row)) for row in rows]
-    lines.append((*[""] * len(NAMES), "all", *_cost(total.document())))
-    console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
-    errors = [r["error"] for r in rows if r["status"] == "failed" or r["status"] == "absent"]
-    for reason in sorted(set(map(export.reason, errors))):
-        print(one_line(reason))
-
-
-def _named(row: Forecast | NotDone) -> tuple[str, ...]:
-    return row["row"], row["dataset"], row["protocol"], row["split"], str(row["seed"])
-
-
-def _left(row: Forecast | NotDone) -> tuple[str, str, str]:
-    return _cost(row) if row["status"] == "run" or row["status"] == "cached" else ("", "", "")
-
-
-def _cost(cost: CostFields) -> tuple[str, str, str]:
-    """Steps that are counted here, their time and size; a step like none before is not known."""
-    if not cost["steps"]:
-        return "", "", ""
-    seconds, size = cost["seconds"], cost["bytes"]
-    if seconds is None or size is None:
-        return str(cost["steps"]), "unknown", "unknown"
-    more = f" + {cost['unknown_steps']} unknown" if cost["unknown_steps"] else ""
-    minutes = seconds / 60
-    time = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
-    return str(cost["steps"]), time + more, f"{size / 1e6:.1f} MB{more}"

@@ -99,7 +99,7 @@ def table(
         rows: The cells.
         bold: Row and column of the cells that stand out.
     """
-    out = Table(title=Text(one_line(title)), title_justify="left")
+    out = Table()
     for column in columns:
         out.add_column(column, overflow="fold")
     for r, row in enumerate(rows):
@@ -110,7 +110,9 @@ def table(
             )
         )
     # A file or pipe has no width of its own: leave rows whole there.
-    Console(width=None if sys.stdout.isatty() else 160).print(out)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(Text(one_line(title), "italic"))
+    console.print(out)
 
 
 class ShownProgress(Progress):

@@ -106,11 +106,11 @@ def _every(store: Path) -> Iterator[tuple[str, DatasetSource | StarError]]:
     from starcli.data import imported
     from starcli.errors import StarError
     from starcli.experiment import make_source
-    from starcli.settings.resolve import load
+    from starcli.settings.resolve import load_defaults
 
     for name in [entry.name for entry in registry.entries("dataset")] + imported.names(store):
         try:
-            yield name, make_source(load({"dataset.name": name, "run.store": store}))
+            yield name, make_source(load_defaults({"dataset.name": name, "run.store": store}))
         except StarError as error:
             yield name, error
 
@@ -284,15 +284,17 @@ def import_(
         ),
     ] = None,
     train_subjects: Annotated[
-        str | None, typer.Option(help="Subjects that train, a,b,c; default every other one.")
+        str | None,
+        typer.Option(metavar="A,B", help="Subjects that train; default every other one."),
     ] = None,
     train_views: Annotated[
-        str | None, typer.Option(help="Views that train, a,b,c; default every other one.")
+        str | None, typer.Option(metavar="A,B", help="Views that train; default every other one.")
     ] = None,
     unseen: Annotated[
         list[str] | None,
         typer.Option(
-            help="Unseen classes, NAME=class,class, repeatable, or a .toml or .json; default folds."
+            metavar="SPLIT=A,B",
+            help="A split and its unseen classes; repeatable; or a .toml or .json; default folds.",
         ),
     ] = None,
     up: UpAxis = None,

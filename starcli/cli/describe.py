@@ -49,7 +49,10 @@ Check = Annotated[
 ]
 Compare = Annotated[
     tuple[str, str] | None,
-    typer.Option(help="Print two sources, files or describers, side by side, and stop."),
+    typer.Option(
+        metavar="ONE OTHER",
+        help="Print two sources, files or describers, side by side, and stop.",
+    ),
 ]
 Schema = Annotated[
     bool, typer.Option("--schema", help="Print the JSON schema of such a file, and stop.")

@@ -13,7 +13,7 @@ from starcli.cli.options import Config, Device, Json, Run, StorePath, path, stor
 from starcli.errors import UsageError
 
 Second = Annotated[
-    str | None, typer.Argument(metavar="DIR", help="Folder to write, which is always named.")
+    str | None, typer.Argument(metavar="DIR", help="Folder to write; a single word is this one.")
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an exported model that is there.")

@@ -165,10 +165,13 @@ def confusion(
     _show("confusion", folder, numbers, lambda: confusion.draw(numbers), as_json)
 
 
-@figure.command()
+@figure.command(cls=Command)
 def reliability(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="Runs; default the latest.")
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN", help="Runs; default the latest.", autocompletion=completion.runs
+        ),
     ] = None,
     out: Out = None,
     store: StorePath = None,

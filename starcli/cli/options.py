@@ -51,6 +51,7 @@ Config = Annotated[
     Path | None,
     typer.Option(
         parser=path,
+        metavar="FILE",
         help="Settings file; default starcli.toml if there.",
         rich_help_panel=WHERE,
     ),
@@ -59,6 +60,7 @@ StorePath = Annotated[
     Path | None,
     typer.Option(
         "--store",
+        metavar="FOLDER",
         parser=path,
         help="Folder of all results.",
         show_default="starcli-store",
@@ -117,7 +119,11 @@ Seed = Annotated[
 ]
 Seeds = Annotated[
     str | None,
-    typer.Option(help="Several, as 0,1,2: runs each and prints their mean.", rich_help_panel=WHERE),
+    typer.Option(
+        metavar="N,N",
+        help="Several, as 0,1,2: runs each and prints their mean.",
+        rich_help_panel=WHERE,
+    ),
 ]
 Encoder = Annotated[
     str | None,
@@ -163,7 +169,8 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Any setting: section.key=value; repeatable.",
+        metavar="KEY=VALUE",
+        help="Any setting, as pretrain.epochs=20; repeatable.",
         rich_help_panel=WHERE,
         autocompletion=completion.settings,
     ),
@@ -172,6 +179,7 @@ Weights = Annotated[
     Path | None,
     typer.Option(
         parser=path,
+        metavar="FILE",
         help="Backbone checkpoint to use in place of pretraining.",
         rich_help_panel=BACKBONE,
     ),
@@ -278,12 +286,18 @@ UpAxis = Annotated[
 ]
 UnitName = Annotated[
     Literal["m", "dm", "cm", "mm", "inch", "cmu", "pixel", "image"] | None,
-    typer.Option("--unit", help="Unit of files.", rich_help_panel=FILES),
+    typer.Option(
+        "--unit",
+        metavar="UNIT",
+        help="Unit of files: m, dm, cm, mm, inch, cmu, pixel or image.",
+        rich_help_panel=FILES,
+    ),
 ]
 Pattern = Annotated[
     str | None,
     typer.Option(
         "--class-pattern",
+        metavar="REGEX",
         help="Class in names: a regular expression such as 'take_(?P<class>[a-z]+)'.",
         rich_help_panel=FILES,
     ),

@@ -77,7 +77,7 @@ def show(
         return
     settings = facts.pop("settings", [])
     rows = [(key, _shown(value)) for key, value in facts.items() if value]
-    console.table(f"{kind} {name}", ("", ""), rows)
+    console.table(f"{kind} {name}", ("what", "value"), rows)
     if settings:
         columns = tuple(settings[0])
         console.table("settings", columns, [list(row.values()) for row in settings])

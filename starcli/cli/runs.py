@@ -186,12 +186,14 @@ def delete(
     Example: starcli runs delete better
     """
     from starcli.cli import console
-    from starcli.store.runs import delete_run
+    from starcli.store.runs import delete_run, require_run
 
-    root = store_of(store, config)
-    for name in names:
+    root, different = store_of(store, config), list(dict.fromkeys(names))
+    for name in different:  # first, so that a mistyped one leaves the others
+        require_run(root, name)
+    for name in different:
         delete_run(root, name)
         console.note(f"run '{name}' is deleted")
     if as_json:
-        print_document({"ok": True, "deleted": names})
+        print_document({"ok": True, "deleted": different})
     console.note("results that no run needs are removed by: starcli store prune --unused")

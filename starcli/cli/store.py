@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +10,7 @@ from starcli.cli.help import Command, Group
 from starcli.cli.options import Config, Json, StorePath, store_of
 from starcli.cli.output import print_document, size
 from starcli.cli.runs import when
-from starcli.errors import DataError, StarError, UsageError
+from starcli.errors import DataError, StarError, UsageError, suggest
 
 if TYPE_CHECKING:
     from starcli.report.recorded import Explained
@@ -51,6 +49,7 @@ def list_(
 
     root = store_of(place, config)
     every = inventory.results(root)
+    _require_stage(stage, {each.stage for each in every})
     needed = inventory.users(root, every, damaged=True)
     shown = [each for each in every if stage in (None, each.stage)]
     rows = [{**_row(each), "needed_by": needed.get(each.key, [])} for each in shown]
@@ -70,6 +69,15 @@ def list_(
     ]
     title = f"{len(shown)} results in {root}, {size(total)}"
     console.table(title, ("stage", "key", "made", "size", "needed by"), lines)
+
+
+def _require_stage(stage: str | None, there: set[str]) -> None:
+    """Refuse a word that is no stage; one without results is none the less a stage."""
+    from starcli.pipeline import steps
+
+    known = there | {step.stage for step in steps()}
+    if stage is not None and stage not in known:
+        raise UsageError(f"no stage '{stage}'", suggest(stage, known))
 
 
 def _row(each: Stored) -> dict[str, object]:
@@ -112,7 +120,7 @@ def verify(
         for number, each in enumerate(chosen, 1):
             faults += _fault(each)
             progress.update("verify", number, len(chosen))
-    faults += [] if keys else _lost(root, every)
+    faults += [] if keys else inventory.faulty_runs(root, every)
     if as_json:
         errors = [fault.document()["error"] for fault in faults]
         more = {"error": errors[0]} if errors else {}
@@ -132,24 +140,6 @@ def _fault(each: Stored) -> list[StarError]:
     except DataError as error:
         return [error]
     return []
-
-
-def _lost(root: Path, every: Sequence[Stored]) -> list[StarError]:
-    """The runs whose records are damaged, or that lack a result."""
-    from starcli.store import runs
-
-    there, faults = {each.key for each in every}, list[StarError]()
-    for name in runs.names(root):
-        try:
-            steps = runs.load_run(root, name)[1]["steps"]
-        except DataError as error:
-            faults.append(error)
-            continue
-        lost = [step for step, key in steps.items() if key not in there]
-        if lost:
-            fix = f"make it again with: starcli evaluate '{name}'"
-            faults.append(DataError(f"run '{name}' lost its {', '.join(lost)}", fix))
-    return faults
 
 
 @store.command(cls=Command)
@@ -191,11 +181,14 @@ def prune(
         bool, typer.Option("--unused", help="Remove all results that no run needs.")
     ] = False,
     older_than: Annotated[
-        str | None, typer.Option(help="Of these, only those of such an age: 12h, 30d, 2w.")
+        str | None,
+        typer.Option(metavar="AGE", help="Of these, only those of such an age: 12h, 30d, 2w."),
     ] = None,
     max_size: Annotated[
         str | None,
-        typer.Option(help="Of these, the oldest, until all results fit in: 500MB, 20GB."),
+        typer.Option(
+            metavar="SIZE", help="Of these, the oldest, until all results fit in: 500MB, 20GB."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, and stop.")

@@ -40,7 +40,9 @@ Place = Annotated[
         "whose test clips are shown; ./NAME is a folder that is called like one of these.",
     ),
 ]
-Clips = Annotated[int, typer.Option(min=1, help="At most so many clips, from all over the place.")]
+Clips = Annotated[
+    int, typer.Option(min=1, help="At most so many clips, evenly from all there are.")
+]
 Names = Annotated[list[str] | None, typer.Option("--clip", help="Name of a clip; repeatable.")]
 Frames = Annotated[int, typer.Option(min=1, help="Frames of each clip in a .png.")]
 Out = Annotated[

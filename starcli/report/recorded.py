@@ -10,7 +10,7 @@ from typing import TypedDict
 from starcli.errors import DataError, StarError, UsageError
 from starcli.pipeline import differences
 from starcli.report.document import Measures, measures
-from starcli.settings.resolve import flatten, load
+from starcli.settings.resolve import flatten, load_defaults
 from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.stages.calibrate import open_report
 from starcli.store import inventory, runs
@@ -249,7 +249,7 @@ def _chosen(settings: Mapping[str, object], root: Path) -> dict[str, object]:
     named = {f"{section}.name" for section in PLUGIN_SECTIONS} & settings.keys()
     names = {key: settings[key] for key in named}
     try:
-        usual = dict(load({**names, "run.store": root}).values())
+        usual = dict(load_defaults({**names, "run.store": root}).values())
     except StarError:  # a plugin is gone: all settings are told
         usual = {}
     return {k: v for k, v in settings.items() if k in named or k not in usual or v != usual[k]}

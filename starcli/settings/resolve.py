@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -187,7 +188,20 @@ def load(flags: Mapping[str, object], config: Path | None = None) -> Loaded:
     Raises:
         UsageError: A file, key or value that cannot be used, each named with its origin.
     """
-    sources = _sources(flags, config)
+    return _load(_sources(flags, config))
+
+
+def load_defaults(flags: Mapping[str, object]) -> Loaded:
+    """What plugins have by default, whatever variables and `starcli.toml` say.
+
+    Args:
+        flags: Dotted setting -> value, such as the names of the plugins.
+    """
+    return _load({"flag": dict(flags)})
+
+
+def _load(sources: dict[str, dict[str, object]]) -> Loaded:
+    """The settings of sources, and the presets that these choose."""
     merged, _ = _merge(sources)
     if purpose := str(merged.get("preset", "")):
         values = _preset(purpose)
@@ -383,6 +397,11 @@ def _read(
             if item["type"] == "extra_forbidden":
                 parent = key.rpartition(".")[0]
                 reason = "no such setting; " + suggest(key, _known(model, prefix, parent))
+            elif item["type"] == "literal_error":
+                choices = re.findall("'([^']*)'", item["ctx"]["expected"])
+                reason = (
+                    f"'{item['input']}' is none of these; {suggest(str(item['input']), choices)}"
+                )
             faults.setdefault(key, reason)
     return made, {key: f"{key}: {reason}{_origin(key, origins)}" for key, reason in faults.items()}
 

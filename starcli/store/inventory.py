@@ -139,6 +139,27 @@ def users(root: Path, every: Iterable[Stored], *, damaged: bool = False) -> dict
     return needed
 
 
+def faulty_runs(root: Path, every: Iterable[Stored]) -> list[DataError]:
+    """What is wrong with runs: damaged records, and results that are gone.
+
+    Args:
+        root: The store.
+        every: Its results.
+    """
+    there, faults = {each.key for each in every}, list[DataError]()
+    for name in runs.names(root):
+        try:
+            steps = runs.load_run(root, name)[1]["steps"]
+        except DataError as error:
+            faults.append(error)
+            continue
+        lost = [step for step, key in steps.items() if key not in there]
+        if lost:
+            fix = f"make it again with: starcli evaluate '{name}'"
+            faults.append(DataError(f"run '{name}' lost its {', '.join(lost)}", fix))
+    return faults
+
+
 def _below(key: str, made_of: Mapping[str, list[str]]) -> Iterator[str]:
     """All that was made of a result, and of that."""
     for each in made_of.get(key, ()):

@@ -61,7 +61,7 @@ def load_run(store: Path, name: str | None) -> tuple[str, Run]:
         name = latest(store)
     if name is None:
         raise UsageError(f"no run yet in {store}", "make one with: starcli train")
-    _require(store, name)
+    require_run(store, name)
     return name, _read(folder(store, name) / "run.json")
 
 
@@ -78,12 +78,12 @@ def delete_run(store: Path, name: str) -> None:
         UsageError: There is none.
         OutputError: It cannot be removed.
     """
-    _require(store, name)
+    require_run(store, name)
     if latest(store) == name:  # before it goes: in between, whatever was recorded last is
         with writes_to(store / "runs"):
             (store / "runs" / "latest").unlink(missing_ok=True)
     if not unfinished.remove(store, "runs", name):
-        _require(store, name)
+        require_run(store, name)
 
 
 def rename_run(store: Path, old: str, new: str) -> None:
@@ -99,7 +99,7 @@ def rename_run(store: Path, old: str, new: str) -> None:
         OutputError: It cannot be renamed.
     """
     check_run_name(new)
-    _require(store, old)
+    require_run(store, old)
     with unfinished.working(store, "runs", new, "renaming", wait=True):
         if folder(store, new).exists():
             raise UsageError(f"there is a run '{new}'", f"delete it: starcli runs delete {new}")
@@ -109,7 +109,12 @@ def rename_run(store: Path, old: str, new: str) -> None:
             os.rename(folder(store, old), folder(store, new))
 
 
-def _require(store: Path, name: str) -> None:
+def require_run(store: Path, name: str) -> None:
+    """Refuse a run that does not exist.
+
+    Raises:
+        UsageError: It does not.
+    """
     known = names(store)
     if name not in known:
         fix = suggest(name, known) if known else "make one with: starcli train"
@@ -147,7 +152,9 @@ def check_run_name(name: str) -> None:
     """
     odd = name != name.strip() or not name.isprintable() or "/" in name or name[:1] in ("-", ".")
     if name in ("", "latest") or odd or len(name.encode()) > LONGEST:
-        raise UsageError(f"a run cannot be called '{name}'", "name another with --run")
+        rule = "is printable, has no '/', is not 'latest', does not begin with '-' or '.'"
+        fix = f"choose one that {rule}; see --run"
+        raise UsageError(f"a run cannot be called '{name}'", fix)
 
 
 def latest(store: Path) -> str | None:

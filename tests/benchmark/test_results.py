@@ -114,7 +114,8 @@ def test_by_fold_every_split_stands_before_the_mean() -> None:
         ("second", "40.0 ± 14.1", "40.0 ± 14.1", "40.0 ± 14.1"),
     )
     assert zsl.best == {(1, 1), (0, 2), (1, 3)}
-    assert h.head == ("method", "a", "b", "mean", "mean in the paper")
+    assert h.head == ("method", "a", "b", "mean")
+    assert [row[3][-7:] for row in h.rows] == [" (50.0)", "0 ± 7.1"]
     assert (found["cells"], found["not_run"]) == (whole["cells"], [])
     lines = table_of_values(found).splitlines()
     assert [line.split(",")[:5] for line in lines[1:3]] == [
@@ -191,18 +192,18 @@ def test_what_must_admit_something_is_marked_and_never_best() -> None:
 def test_tables_show_percent_beside_the_papers_with_the_best_bold() -> None:
     found = document(TABLE, "recipe", results())
     (block,) = blocks(found)
-    assert block.title == "made-up, xsub, mean of a, b"
-    assert block.head == ("method", "ZSL", "H", "H in the paper")
+    assert block.title == "made-up, xsub, mean of a, b, ours (the paper's)"
+    assert block.head == ("method", "ZSL", "H")
     assert block.rows == (
-        ("first", "35.0 ± 21.2", "17.5 ± 10.6", "50.0"),
-        ("second", "40.0 ± 14.1", "20.0 ± 7.1", "-"),
+        ("first", "35.0 ± 21.2", "17.5 ± 10.6 (50.0)"),
+        ("second", "40.0 ± 14.1", "20.0 ± 7.1"),
     )
     assert block.best == {(1, 1), (1, 2)}
-    assert "| second | **40.0 ± 14.1** | **20.0 ± 7.1** | - |" in markdown(found)
+    assert "| second | **40.0 ± 14.1** | **20.0 ± 7.1** |" in markdown(found)
     told = " ".join(notes(found))
     assert "over seeds 0, 1" in told
     assert "Chosen on validation." in told
-    assert "In the paper: as published" in told
+    assert "The paper's: as published" in told
 
 
 def test_latex_has_a_heading_for_each_split_and_says_once_what_is_the_papers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from starcli import __version__, doctor, registry
 from starcli.cli.output import size
 from starcli.errors import MissingError
 from starcli.store.artifacts import Store
-from tests import forks
+from tests import forks, stores
 from tests.conftest import Outcome
 from tests.faults.rights import give_up
 
@@ -88,6 +89,15 @@ def test_a_store_with_a_damaged_result_and_a_damaged_run(cli: Cli, tmp_path: Pat
     done = cli("doctor", "--store", "store")
     assert done.code == 3
     assert done.err.startswith("problem: store/embed/")
+
+
+def test_a_run_that_lost_a_result(cli: Cli, tmp_path: Path) -> None:
+    stores.run(tmp_path / "store", "first")
+    (pretrained,) = (tmp_path / "store").glob("pretrain/*")
+    shutil.rmtree(pretrained)
+    answer = found(cli, 3)
+    assert answer["store"]["damaged"] == ["run 'first' lost its pretrain"]
+    assert answer["problems"][0]["fix"] == "make it again with: starcli evaluate 'first'"
 
 
 def test_a_plugin_that_cannot_be_imported(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

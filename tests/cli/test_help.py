@@ -78,13 +78,25 @@ def test_options_are_in_groups_with_defaults_and_choices(cli: Cli) -> None:
         assert choice in text, option
 
 
+def test_values_have_words_in_place_of_types(cli: Cli) -> None:
+    """Of Python's types nobody needs to know; what must be there has no brackets."""
+    for words in COMMANDS:
+        text = cli(*words, "--help").out
+        assert not re.findall(r"<(?:str|int|float|Path|list|\w+ range)\b", text), words
+        assert "{" not in text.splitlines()[0], words
+    shown = panels(cli("train", "--help").out)
+    assert "--set KEY=VALUE " in shown["Where and how"]
+    assert "--weights FILE " in shown["Backbone"]
+    assert "--parts N " in shown["Method"]
+
+
 def test_what_is_done_when_is_a_group_of_its_own(cli: Cli) -> None:
     shown = panels(cli("predict", "--help").out)
     assert list(shown) == ["Arguments", OPTIONS, EVENTS, FILES, "Where and how"]
     own = ["--windows", "--stride", "--enter", "--leave", "--stream", "--out"]
     assert re.findall(r"^  (--\w+)", shown[EVENTS], re.MULTILINE) == own
     assert "[default: half a window]" in shown[EVENTS]
-    assert "[default: 3; x>=1]" in shown[OPTIONS]
+    assert "[default: 3; x>=1]" in " ".join(shown[OPTIONS].split())
 
 
 def test_defaults_are_those_of_the_settings() -> None:
@@ -110,6 +122,7 @@ def test_defaults_are_those_of_the_settings() -> None:
         (["train", "--sedd", "3"], "did you mean --seed, "),
         (["evaluate", "--select", "valdation"], "did you mean 'validation'? there are: oracle"),
         (["train", "--nothing-like-it"], "see the options with: starcli train --help"),
+        (["store", "list", "--stage", "trian"], "did you mean 'train'? there are: calibrate"),
         (["data", "imprt"], "see the options with: starcli data --help"),
         (["train", "--set", "pretrain.epocs=3"], "see every setting"),
     ],
@@ -118,6 +131,13 @@ def test_mistyped_words(cli: Cli, words: list[str], fix: str) -> None:
     done = cli(*words)
     assert done.code == 2
     assert done.err.splitlines()[1].startswith(f"fix: {fix}")
+
+
+def test_a_mistyped_choice_of_a_plugin_is_known(cli: Cli) -> None:
+    said = cli("train", "--ablate", "vpa", "--dry-run").err.splitlines()[0]
+    assert "'vpa' is none of these; did you mean 'vap'? there are: attention, gce" in said
+    said = cli("evaluate", "--select", "valdation").err.splitlines()[0]
+    assert "Value error" not in said
 
 
 def context(**given: object) -> Context:

@@ -69,6 +69,17 @@ def test_what_a_run_was_made_of(cli: Cli, root: Path) -> None:
     assert "ZSL 50.0, S 50.0, U 25.0, H 33.3" in cli("runs", "show", "--store", "store").out
 
 
+def test_what_a_run_was_told_does_not_depend_on_where_it_is_shown(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    """Neither the settings of this folder nor variables are the defaults of plugins."""
+    told = document(cli, "show", "first")["set"]
+    assert "dataset.subjects" not in told
+    (tmp_path / "starcli.toml").write_text("seed = 0\n[dataset]\nsubjects = 2\n")
+    assert document(cli, "show", "second")["set"]["seed"] == 1
+    assert document(cli, "show", "first")["set"] == told
+
+
 def test_a_run_that_lost_a_result(cli: Cli, root: Path) -> None:
     step = next(s for s in document(cli, "show", "first")["steps"] if s["step"] == "pretrain")
     shutil.rmtree(root / "pretrain" / step["key"])
@@ -126,6 +137,13 @@ def test_when_the_latest_is_deleted_the_newest_of_the_others_is(cli: Cli, root: 
         "make one with: starcli train"
     )
     assert list(root.glob("train/*"))  # results stay
+
+
+def test_a_mistyped_run_leaves_the_others(cli: Cli, root: Path) -> None:
+    assert cli("runs", "delete", "first", "secnd", "--store", "store").code == 2
+    assert runs.names(root) == ["first", "second"]
+    assert document(cli, "delete", "first", "first")["deleted"] == ["first"]
+    assert runs.names(root) == ["second"]
 
 
 def test_a_damaged_run_is_listed_and_can_be_deleted(cli: Cli, root: Path) -> None:

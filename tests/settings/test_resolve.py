@@ -189,7 +189,11 @@ def test_a_section_variable_that_is_no_section(
         ("pretrain.weight_decay", float("inf"), "pretrain.weight_decay: Input should be"),
         ("method.alpha", float("nan"), "method.alpha: Input should be"),
         ("method.lr", float("inf"), "method.lr: Input should be"),
-        ("method.similarity", "euclid", "method.similarity: Input should be 'cosine' or 'dot'"),
+        (
+            "method.similarity",
+            "euclid",
+            "method.similarity: 'euclid' is none of these; there are: cosine, dot",
+        ),
         ("method.heads", 5, "is not a multiple of heads 5"),
         ("dataset.noise", "loud", "dataset.noise: Input should be a valid number"),
         ("dataset.split", 5, "dataset.split: Input should be a valid string"),
