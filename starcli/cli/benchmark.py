@@ -22,9 +22,9 @@ from starcli.cli.options import Config, Device, Json, StorePath, path
 from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:
+    from starcli.benchmark.fields import Document, NotDone, Result
     from starcli.benchmark.forecast import CostFields, Forecast
     from starcli.benchmark.grid import Cell
-    from starcli.benchmark.results import Document, NotDone, Result
     from starcli.benchmark.runner import Runner
     from starcli.benchmark.table import Table
 
@@ -198,7 +198,7 @@ def _ended(result: Result) -> str:
 
 def _show(document: Document, out: Path | None, as_json: bool) -> None:
     """Print and write a result; where runs are missing that could be there, end with 9."""
-    from starcli.benchmark import export
+    from starcli.benchmark import blocks, export
     from starcli.cli import console
     from starcli.cli.output import print_document
 
@@ -207,9 +207,9 @@ def _show(document: Document, out: Path | None, as_json: bool) -> None:
         print_document({**document, "files": [str(file) for file in files]})
     else:
         print(one_line(document["title"]))
-        for block in export.blocks(document):
-            console.table(block.title, block.head, block.rows, block.best)
-        for line in (*export.notes(document), *map(str, files)):
+        for block in blocks.blocks(document):
+            console.table(block.title, block.head, block.rows, block.bold)
+        for line in (*blocks.notes(document), *map(str, files)):
             print(one_line(line))
     _end(document, len(document["not_run"]))
 
@@ -243,7 +243,7 @@ def _end(document: Document, not_run: int) -> None:
 
 def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_json: bool) -> None:
     """Print what is cached, what runs, and about how long and large it is."""
-    from starcli.benchmark import export, forecast
+    from starcli.benchmark import blocks, forecast
     from starcli.benchmark.grid import NAMES
     from starcli.cli import console
     from starcli.cli.output import print_document
@@ -256,7 +256,7 @@ def _print_forecast(table: Table, chosen: Sequence[Cell], runner: Runner, as_jso
     lines.append((*[""] * len(NAMES), "all", *_cost(total.document())))
     console.table(table.title, (*NAMES, "status", "steps", "time", "disk"), lines)
     errors = [r["error"] for r in rows if r["status"] == "failed" or r["status"] == "absent"]
-    for reason in sorted(set(map(export.reason, errors))):
+    for reason in sorted(set(map(blocks.reason, errors))):
         print(one_line(reason))
 
 
