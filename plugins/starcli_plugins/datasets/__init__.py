@@ -17,12 +17,15 @@ SMALL: Mapping[str, Any] = {
     "method.star.batch": 32,
     "method.star.augment": True,
     "method.cada-vae.judge_every": 20,
+    "method.flora.lr": 1e-3,
+    "method.flora.width": 128,
+    "method.flora.heads": 4,
     "method.relation-net.epochs": 30,
     "method.relation-net.lr": 1e-3,
     "method.smie.epochs": 30,
     "method.smie.lr": 1e-3,
     **{
-        f"method.{name}.{key}": value for name in ("msf", "synse") for key, value in _CYCLES.items()
+        f"method.{name}.{key}": value for name in ("msf", "sa-dvae", "synse") for key, value in _CYCLES.items()
     },
 }
 """Preset for data sets of a few hundred training clips.
