@@ -67,7 +67,7 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("method", "devise"): {"epochs": 20, "lr": 0.03},
     ("method", "jpose"): {"epochs": 10, "lr": 0.1, "batch": 32, "embedding": 16},
     ("method", "msf"): CYCLES,
-    ("method", "flora"): {"epochs": 3, "steps": 40, "lr": 3e-3, "width": 32, "heads": 2},
+    ("method", "flora"): {"epochs": 3, "steps": 20, "lr": 5e-3, "width": 32, "heads": 2},
     ("method", "sa-dvae"): {
         "epochs": 2,
         "steps": 60,

@@ -54,7 +54,9 @@ class Flow(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.heads = heads
+        self.attention = nn.Linear(width, 3 * width)
+        self.attended = nn.Linear(width, width)
         self.network = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
@@ -70,10 +72,17 @@ class Flow(nn.Module):
         condition = functional.silu(self.time(_waves(time, codes.shape[-1])))
         shifts = self.modulation(condition)[:, None].chunk(8, dim=-1)
         x = self._scaled(codes, *shifts[:2])
-        x = codes + shifts[2] * self.attention(x, x, x, need_weights=False)[0]
+        x = codes + shifts[2] * self._attend(x)
         x = x + shifts[5] * self.network(self._scaled(x, *shifts[3:5]))
         velocity: Tensor = self.out(self._scaled(x, *shifts[6:]))
         return velocity
+
+    def _attend(self, x: Tensor) -> Tensor:
+        """Self-attention of tokens [B, F, d]."""
+        of_heads = self.attention(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        found = functional.scaled_dot_product_attention(*of_heads)
+        attended: Tensor = self.attended(found.transpose(1, 2).flatten(2))
+        return attended
 
     def _scaled(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         scaled: Tensor = self.norm(x) * (1 + scale) + shift
