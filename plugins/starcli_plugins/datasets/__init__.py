@@ -37,6 +37,6 @@ The sizes of `star` come from an early exploration on test clips of UTD-MHAD, wh
 four times as long and named hardly more. Methods whose learning rates were published for a hundred
 times as many clips learn nothing in as many epochs: schedules, learning rates and augmentation were
 compared on nested runs of UTD-MHAD and NW-UCLA, with pseudo-unseen classes
-(`docs/results-measured.md`). `sa-dvae` has the cycles of `synse`, on which it is built, and the rate
-of `flora` is the better of two on one nested run: both were tried less than the others.
+(`docs/results-measured.md`). `sa-dvae` has the cycles of `synse`, on which it is built, and the
+rate of `flora` is the better of two on one nested run: both were tried less than the others.
 """
