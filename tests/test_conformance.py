@@ -67,6 +67,16 @@ QUICK: Mapping[tuple[Kind, str], Mapping[str, Any]] = {
     ("method", "devise"): {"epochs": 20, "lr": 0.03},
     ("method", "jpose"): {"epochs": 10, "lr": 0.1, "batch": 32, "embedding": 16},
     ("method", "msf"): CYCLES,
+    ("method", "flora"): {"epochs": 3, "steps": 20, "lr": 5e-3, "width": 32, "heads": 2},
+    ("method", "sa-dvae"): {
+        "epochs": 1,
+        "steps": 60,
+        "lr": 0.02,
+        "latent": 16,
+        "text_codes": 20,
+        "classifier_lr": 0.05,
+        "classifier_epochs": 40,
+    },
     ("method", "relation-net"): {"epochs": 25, "lr": 0.01, "hidden": 64},
     ("method", "revise"): {"epochs": 8, "lr": 0.01},
     ("method", "smie"): {"epochs": 30, "lr": 0.01, "hidden": (64, 32), "batch": 32},
@@ -87,7 +97,18 @@ SLOW = {
     ("dataset", "pku-mmd"),
     *(
         ("method", name)
-        for name in ("cada-vae", "jpose", "msf", "relation-net", "revise", "smie", "star", "synse")
+        for name in (
+            "cada-vae",
+            "flora",
+            "jpose",
+            "msf",
+            "relation-net",
+            "revise",
+            "sa-dvae",
+            "smie",
+            "star",
+            "synse",
+        )
     ),
 }
 """Plugins that take a second or more to learn, or write, what the rules ask for."""

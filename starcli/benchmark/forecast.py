@@ -7,8 +7,8 @@ from statistics import mean
 from typing import Literal, NamedTuple, TypedDict
 
 from starcli import pipeline
+from starcli.benchmark.fields import NotDone
 from starcli.benchmark.grid import Cell, Names
-from starcli.benchmark.results import NotDone
 from starcli.benchmark.runner import failure
 from starcli.errors import StarError
 from starcli.experiment import Experiment

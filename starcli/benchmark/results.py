@@ -8,124 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Annotated, Literal, NotRequired, Self, TypedDict, final
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from starcli import files
+from starcli.benchmark.fields import MEASURES, About, ColumnFields, Document, Place, Result, Value
 from starcli.benchmark.grid import Names, title
 from starcli.benchmark.paper import Column
-from starcli.benchmark.table import OF_TARGETS, Table
-from starcli.errors import DataError, ErrorFields
-from starcli.evaluation.naming import Naming
-from starcli.report.document import Measures
-
-MEASURES: Mapping[str, str] = {
-    **{"zsl": "ZSL", "S": "S", "U": "U", "H": "H"},
-    **{name: name for name in OF_TARGETS},
-}
-"""Measure of a column -> the same in results."""
-
-
-@final
-class Done(Names, Measures):
-    """How good a cell is, how that was chosen, and what it must admit."""
-
-    status: Literal["done"]
-    run: str
-    key: str
-    recordings: str
-    backbone: str
-    encoder: str
-    describer: str
-    method: str
-    parts: int
-    selected_by: str
-    epochs: int
-    gamma: float
-    warning: str | None
-
-
-@final
-class Transferred(Names, Naming):
-    """How well a target's clips are named, by what was learned from which sources without what."""
-
-    status: Literal["done"]
-    run: str
-    key: str
-    recordings: str
-    sources: list[str]
-    left_out: list[str]
-    left_out_movements: list[str]
-    backbone: str
-    encoder: str
-    describer: str
-    method: str
-    parts: int
-    selected_by: str
-    warning: str | None
-
-
-class Failure(TypedDict):
-    """Why a cell has no result: it failed, or its recordings are absent."""
-
-    status: Literal["failed", "absent"]
-    error: ErrorFields
-
-
-class NotDone(Names, Failure):
-    """A cell that has no result."""
-
-
-Result = Done | Transferred | NotDone
-
-
-class ColumnFields(TypedDict):
-    """A `Column`."""
-
-    dataset: str
-    protocol: str
-    split: str
-    measure: str
-
-
-class Value(ColumnFields):
-    """What a row has in a column, as fractions, and whether no other row has more."""
-
-    row: str
-    mean: float | None
-    std: float | None
-    best: bool
-    warning: str | None
-    paper: float | None
-
-
-class About(TypedDict):
-    """What was compared, and the paper's numbers [rows, columns] as fractions."""
-
-    ok: bool
-    table: Annotated[Line, Field(pattern=r"^[^/\\]+$")]
-    title: Line
-    recipe: str
-    seeds: list[int]
-    rows: list[Line]
-    columns: list[ColumnFields]
-    paper: list[list[float | None]]
-
-
-class Document(About):
-    """The result of a benchmark, with its values row by row."""
-
-    values: list[Value]
-    cells: list[Result]
-    not_run: list[Names]
-    by_fold: NotRequired[bool]
-
+from starcli.benchmark.statistics import Comparison
+from starcli.benchmark.table import Table
+from starcli.errors import DataError
+from starcli.evaluation.statistics import clips
 
 OF_TABLE = tuple(About.__annotations__)
-Cells = Mapping[tuple[str, str, str, str, int], Result]
-"""Results by row, data set, protocol, split and seed."""
 
 
 def document(table: Table, recipe: str, results: Iterable[Result]) -> Document:
@@ -159,8 +55,16 @@ def _fields(column: Column) -> ColumnFields:
     }
 
 
-def summarised(about: About, results: Iterable[Result]) -> Document:
-    """A document whose values come from these results."""
+def summarised(
+    about: About, results: Iterable[Result], overall: list[Value] | None = None
+) -> Document:
+    """A document whose values come from these results.
+
+    Args:
+        about: What was compared.
+        results: Of its cells, or of some of them.
+        overall: Means over all columns, where they are known.
+    """
     cells = {_place(result): result for result in results}
     expected = [
         Names(row=row, dataset=dataset, protocol=protocol, split=split, seed=seed)
@@ -168,12 +72,7 @@ def summarised(about: About, results: Iterable[Result]) -> Document:
         for seed in about["seeds"]
         for row in about["rows"]
     ]
-    values = [
-        _value(about, cells, row, Column(**column), about["paper"][i][j])
-        for i, row in enumerate(about["rows"])
-        for j, column in enumerate(about["columns"])
-    ]
-    _mark_best(values)
+    comparison = Comparison(about, cells)
     return {
         "ok": about["ok"],
         "table": about["table"],
@@ -183,7 +82,8 @@ def summarised(about: About, results: Iterable[Result]) -> Document:
         "rows": about["rows"],
         "columns": about["columns"],
         "paper": about["paper"],
-        "values": values,
+        "values": comparison.values(),
+        "overall": comparison.overall() if overall is None else overall,
         "cells": [cells[_place(names)] for names in expected if _place(names) in cells],
         "not_run": [names for names in expected if _place(names) not in cells],
     }
@@ -200,10 +100,10 @@ def by_fold(document: Document) -> Document:
     about = document.copy()
     about["columns"] = [_fields(column) for column in columns]
     about["paper"] = [list(row) for row in zip(*columns.values(), strict=True)]
-    return {**summarised(about, document["cells"]), "by_fold": True}
+    return {**summarised(about, document["cells"], document["overall"]), "by_fold": True}
 
 
-def _place(cell: Names | Result) -> tuple[str, str, str, str, int]:
+def _place(cell: Names | Result) -> Place:
     return cell["row"], cell["dataset"], cell["protocol"], cell["split"], cell["seed"]
 
 
@@ -215,51 +115,6 @@ def _places(about: About) -> list[tuple[str, str, str]]:
             for split in c["split"].split("+")
         )
     ]
-
-
-def _value(about: About, cells: Cells, row: str, column: Column, paper: float | None) -> Value:
-    """Mean over splits, then mean and deviation over seeds; none unless every cell is done."""
-    splits = column.split.split("+")
-    by_seed = [
-        [cells.get((row, column.dataset, column.protocol, split, seed)) for split in splits]
-        for seed in about["seeds"]
-    ]
-    done = [[cell for cell in one if cell and cell["status"] == "done"] for one in by_seed]
-    warnings = {cell["warning"] for one in done for cell in one if cell["warning"]}
-    means = []
-    if all(len(one) == len(splits) for one in done):
-        means = [mean(_measured(cell, column.measure) for cell in one) for one in done]
-    return {
-        "row": row,
-        **_fields(column),
-        "mean": mean(means) if means else None,
-        "std": stdev(means) if len(means) > 1 else None,
-        "best": False,
-        "warning": "; ".join(sorted(warnings)) or None,
-        "paper": paper,
-    }
-
-
-def _measured(cell: Done | Transferred, measure: str) -> float:
-    fields: Mapping[str, object] = cell
-    value = fields[MEASURES[measure]]
-    assert isinstance(value, float)
-    return value
-
-
-def _mark_best(values: Sequence[Value]) -> None:
-    """Mark the highest of every column; what must admit something competes with nothing."""
-    columns: dict[Column, list[tuple[float, Value]]] = {}
-    for value in values:
-        if value["mean"] is None or value["measure"] == "frequent":
-            continue
-        if value["warning"] is None:
-            column = Column(value["dataset"], value["protocol"], value["split"], value["measure"])
-            columns.setdefault(column, []).append((value["mean"], value))
-    for competing in columns.values():
-        highest = max(accuracy for accuracy, _ in competing)
-        for accuracy, value in competing:
-            value["best"] = accuracy == highest
 
 
 def merged(paths: Sequence[Path]) -> Document:
@@ -274,7 +129,7 @@ def merged(paths: Sequence[Path]) -> Document:
     """
     parts = [(path, _part(path)) for path in paths]
     first, about = parts[0]
-    results: dict[tuple[str, str, str, str, int], Result] = {}
+    results: dict[Place, Result] = {}
     for path, part in parts:
         if different := _differences(part, about):
             raise DataError(
@@ -316,10 +171,24 @@ class _Run(BaseModel):
     seed: int
 
 
+_Digits = Annotated[dict[str, Annotated[str, Field(pattern="^[01]+$")]], Field(min_length=1)]
+
+
+class _OfClasses(BaseModel):
+    zsl: _Digits
+    gzsl: _Digits
+
+
+class _OfNames(BaseModel):
+    top1: _Digits
+    top5: _Digits
+
+
 class _Done(_Run):
     status: Literal["done"]
     recordings: str
     warning: Line | None
+    right: _OfClasses
     ZSL: float
     S: float
     U: float
@@ -330,6 +199,7 @@ class _Transferred(_Run):
     status: Literal["done"]
     recordings: str
     warning: Line | None
+    right: _OfNames
     top1: float
     by_class: float
     top5: float
@@ -387,11 +257,15 @@ def _part(path: Path) -> Document:
 
 def _require_same_recordings(results: Iterable[Result]) -> None:
     known: dict[str, str] = {}
+    tested: dict[tuple[str, str, str], object] = {}
     for result in results:
-        if result["status"] == "done":
-            there = known.setdefault(result["dataset"], result["recordings"])
-            if there != result["recordings"]:
-                raise DataError(
-                    f"the parts read different recordings of {result['dataset']}",
-                    "run them on the same ones",
-                )
+        if result["status"] != "done":
+            continue
+        place = result["dataset"], result["protocol"], result["split"]
+        own = clips(result["right"])
+        same = known.setdefault(result["dataset"], result["recordings"]) == result["recordings"]
+        if not same or tested.setdefault(place, own) != own:
+            raise DataError(
+                f"the parts read different recordings of {result['dataset']}",
+                "run them on the same ones",
+            )

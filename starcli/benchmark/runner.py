@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from starcli import pipeline, processes
+from starcli.benchmark.fields import Done, Failure, Result, Transferred
 from starcli.benchmark.grid import Cell, groups
-from starcli.benchmark.results import Done, Failure, Result, Transferred
 from starcli.contracts import Progress, silent
 from starcli.data.joined import SEPARATOR
 from starcli.data.reading import cores
 from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
+from starcli.evaluation.model_selection import open_scored
+from starcli.evaluation.statistics import right
 from starcli.experiment import Experiment
 from starcli.report.document import evaluation_document, measures, warning
 from starcli.settings.resolve import load
@@ -136,6 +138,7 @@ def _done(cell: Cell, name: str, experiment: Experiment, results: Mapping[str, A
     """How good a cell is, how that was chosen, and what it must admit."""
     document = evaluation_document(name, experiment, results)
     warnings = [document.warning] if document.warning else []
+    scored = open_scored(results["evaluate"])
     if skipped := results["prepare"].summary["skipped"]:
         warnings.append(f"{len(skipped)} recordings could not be read and are left out")
     return {
@@ -153,6 +156,7 @@ def _done(cell: Cell, name: str, experiment: Experiment, results: Mapping[str, A
         "epochs": document.epochs,
         "gamma": document.gzsl.gamma,
         "warning": "; ".join(warnings) or None,
+        "right": right(scored, document.calibrator.predict(scored), document.classes.names),
         **measures(document),
     }
 

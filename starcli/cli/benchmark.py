@@ -22,8 +22,8 @@ from starcli.cli.options import Config, Device, Json, StorePath, path
 from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:
+    from starcli.benchmark.fields import Document, Result
     from starcli.benchmark.grid import Cell
-    from starcli.benchmark.results import Document, Result
     from starcli.benchmark.table import Table
 
 Names = Annotated[
@@ -201,7 +201,7 @@ def _ended(result: Result) -> str:
 
 def _show(document: Document, out: Path | None, as_json: bool) -> None:
     """Print and write a result; where runs are missing that could be there, end with 9."""
-    from starcli.benchmark import export
+    from starcli.benchmark import blocks, export
     from starcli.cli import console
     from starcli.cli.output import print_document
 
@@ -210,9 +210,9 @@ def _show(document: Document, out: Path | None, as_json: bool) -> None:
         print_document({**document, "files": [str(file) for file in files]})
     else:
         print(one_line(document["title"]))
-        for block in export.blocks(document):
-            console.table(block.title, block.head, block.rows, block.best)
-        for line in (*export.notes(document), *map(str, files)):
+        for block in blocks.blocks(document):
+            console.table(block.title, block.head, block.rows, block.bold)
+        for line in (*blocks.notes(document), *map(str, files)):
             print(one_line(line))
     _end(document, len(document["not_run"]))
 

@@ -25,7 +25,7 @@ from starcli.errors import UsageError
 if TYPE_CHECKING:
     from starcli import api
     from starcli.evaluation.gzsl import Choice
-    from starcli.evaluation.report import Evaluation
+    from starcli.report.differences import Answers
     from starcli.settings.resolve import Loaded
 
 Runs = Annotated[
@@ -138,9 +138,10 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
     """
     from starcli import pipeline
     from starcli.experiment import Experiment
+    from starcli.report.differences import answers
     from starcli.report.document import evaluation_document
 
-    documents, skipped = {}, []
+    answered, skipped = {}, []
     for loaded in many:
         experiment = Experiment(loaded)
         results, ran = execute(experiment, "train")
@@ -148,8 +149,9 @@ def train_seeds(many: Sequence[Loaded], run: str | None, as_json: bool) -> None:
         name = pipeline.record(experiment, results, named)
         skipped += [results["prepare"]] if "prepare" in ran else []
         results, _ = execute(experiment, "calibrate")
-        documents[name] = evaluation_document(name, experiment, results)
-    _show_summary(documents, {}, as_json)
+        document = evaluation_document(name, experiment, results)
+        answered[name] = answers(document, results["evaluate"])
+    _show_summary(answered, {}, as_json)
     for artifact in skipped:
         end_skipped(artifact)
 
@@ -176,14 +178,16 @@ def parse_seeds(text: str) -> list[int]:
 def _compare(runs: Mapping[str, api.Run], choice: Choice, as_json: bool) -> None:
     """Evaluate several runs and print them side by side."""
     from starcli.report import replicates
+    from starcli.report.differences import answers
     from starcli.report.document import evaluation_document
 
     differ = replicates.differing({name: run.experiment.identity for name, run in runs.items()})
-    documents = {}
+    answered = {}
     for name, run in runs.items():
         results, _ = execute(run.experiment, "calibrate")
-        documents[name] = evaluation_document(name, run.experiment, results, choice)
-    _show_summary(documents, differ, as_json)
+        document = evaluation_document(name, run.experiment, results, choice)
+        answered[name] = answers(document, results["evaluate"])
+    _show_summary(answered, differ, as_json)
 
 
 def _fuse(runs: Sequence[api.Run], choice: Choice, as_json: bool) -> None:
@@ -202,16 +206,20 @@ def _fuse(runs: Sequence[api.Run], choice: Choice, as_json: bool) -> None:
 
 
 def _show_summary(
-    documents: Mapping[str, Evaluation], differ: Mapping[str, Sequence[object]], as_json: bool
+    answered: Mapping[str, Answers], differ: Mapping[str, Sequence[object]], as_json: bool
 ) -> None:
-    """Print runs side by side, with their means where they differ in seed and fold alone."""
+    """Print runs side by side, and their means, or how they differ beside seed and fold."""
     from starcli.cli import console
-    from starcli.report import replicates
+    from starcli.report import differences, replicates
     from starcli.report.document import MEASURES
 
-    summary = replicates.summary(documents, differ)
+    summary = replicates.summary(answered, differ)
     if as_json:
         print_document(summary)
         return
     columns = ("run", *MEASURES)
+    documents = {name: run.document for name, run in answered.items()}
     console.table(replicates.title(documents, summary), columns, replicates.rows(summary))
+    if found := summary["differences"]:
+        heads = ("", "difference", "interval")
+        console.table(differences.title(found), heads, differences.rows(found))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from starcli.errors import one_line
 
 if TYPE_CHECKING:
+    from starcli.benchmark.fields import NotDone
     from starcli.benchmark.forecast import CostFields, Forecast
     from starcli.benchmark.grid import Cell
-    from starcli.benchmark.results import NotDone
     from starcli.benchmark.table import Table
 
 Published = dict[str, dict[str, dict[str, float | None]]]
@@ -31,7 +31,7 @@ def print_forecast(
         config: A settings file; None for `starcli.toml` where there is one.
         as_json: Print one JSON document.
     """
-    from starcli.benchmark import export, forecast
+    from starcli.benchmark import blocks, forecast
     from starcli.benchmark.magnitude import magnitude
     from starcli.benchmark.runner import Runner
     from starcli.cli import console
@@ -61,7 +61,7 @@ def print_forecast(
     if rough is not None:
         _print_rough(rough, f"{len(unlike)} of {len(rows)}")
     errors = [r["error"] for r in rows if r["status"] == "failed" or r["status"] == "absent"]
-    for reason in sorted(set(map(export.reason, errors))):
+    for reason in sorted(set(map(blocks.reason, errors))):
         print(one_line(reason))
 
 
@@ -90,7 +90,7 @@ def published(table: Table) -> Published:
 
 
 def _measure(name: str) -> str:
-    from starcli.benchmark.results import MEASURES
+    from starcli.benchmark.fields import MEASURES
 
     return MEASURES[name]
 

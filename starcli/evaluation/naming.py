@@ -7,19 +7,21 @@ from typing import TypedDict
 import numpy as np
 
 from starcli.evaluation.metrics import Floats, Ints, class_mean, per_class_accuracy
+from starcli.evaluation.statistics import Right, by_class
 
 TOP = 5
 """Names of highest scores, among which the right one may be."""
 
 
 class Naming(TypedDict):
-    """Shares of clips that are named right, and of those with the most frequent name."""
+    """Shares of clips that are named right, which those are, and the most frequent name's share."""
 
     top1: float
     by_class: float
     top5: float
     frequent: float
     most_frequent: str
+    right: Right
 
 
 def naming(scores: Floats, labels: Ints, names: tuple[str, ...]) -> Naming:
@@ -33,11 +35,13 @@ def naming(scores: Floats, labels: Ints, names: tuple[str, ...]) -> Naming:
     order = np.argsort(-scores, axis=1, kind="stable")
     best: Ints = order[:, 0]
     given = np.bincount(best, minlength=len(names))
-    by_class = class_mean(per_class_accuracy(best, labels, len(names)))
+    mean = class_mean(per_class_accuracy(best, labels, len(names)))
+    hits = {"top1": best == labels, "top5": (order[:, :TOP] == labels[:, None]).any(1)}
     return {
-        "top1": float((best == labels).mean()),
-        "by_class": float(by_class or 0.0),
-        "top5": float((order[:, :TOP] == labels[:, None]).any(1).mean()),
+        "top1": float(hits["top1"].mean()),
+        "by_class": float(mean or 0.0),
+        "top5": float(hits["top5"].mean()),
         "frequent": float(given.max() / len(labels)),
         "most_frequent": names[int(given.argmax())],
+        "right": {what: by_class(each, labels, names) for what, each in hits.items()},
     }

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starcli import __version__
 from starcli.class_names import printable
 from starcli.report import replicates, tables
+from starcli.report.differences import answers
 from starcli.report.document import MEASURES
 from starcli.report.paired import Paired, paired
 from starcli.report.pictures import pictures
@@ -39,6 +40,7 @@ def page(runs: Sequence[Reported], clips: int = 0) -> str:
         UsageError: Two of them are the same.
     """
     documents = {run.name: run.evaluation for run in runs}
+    answered = {run.name: answers(run.evaluation, run.results["evaluate"]) for run in runs}
     differ = replicates.differing({run.name: run.experiment.identity for run in runs})
     return (
         _environment()
@@ -52,7 +54,7 @@ def page(runs: Sequence[Reported], clips: int = 0) -> str:
             version=__version__,
             runs=runs,
             names=NAMES,
-            summary=replicates.summary(documents, differ),
+            summary=replicates.summary(answered, differ),
             pairs=_pairs(runs),
             pictures={run.name: pictures(run) for run in runs},
         )

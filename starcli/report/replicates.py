@@ -13,6 +13,7 @@ from starcli.evaluation.report import Evaluation, OtherFold
 from starcli.experiment import Experiment
 from starcli.pipeline import plan
 from starcli.report import tables
+from starcli.report.differences import Answers, Difference, differences
 from starcli.report.document import (
     MEASURES,
     Measure,
@@ -69,6 +70,8 @@ class Summary(TypedDict):
     over: str | None
     mean: dict[Measure, float] | None
     std: dict[Measure, float | None] | None
+    std_seeds: dict[Measure, float | None] | None
+    differences: list[Difference]
 
 
 def _common(identity: Identity) -> dict[str, object]:
@@ -108,42 +111,81 @@ def differing(identities: Mapping[str, Identity]) -> dict[str, list[object]]:
     }
 
 
-def summary(documents: Mapping[str, Evaluation], differ: Differences) -> Summary:
+def variants(runs: Mapping[str, Answers], differ: Differences) -> dict[str, list[Answers]]:
+    """Runs by what they differ in beside seed and fold.
+
+    Args:
+        runs: Name of a run -> what it answered.
+        differ: What they differ in, as `differing` gives it.
+
+    Returns:
+        What a setting is called, a single run by its name -> its runs, in the order of the runs.
+    """
+    by_values: dict[str, list[str]] = {}
+    for run, *values in zip(runs, *differ.values(), strict=True):
+        by_values.setdefault(", ".join(map(str, values)), []).append(run)
+    return {
+        values if len(own) > 1 else own[0]: [runs[run] for run in own]
+        for values, own in by_values.items()
+    }
+
+
+def summary(runs: Mapping[str, Answers], differ: Differences) -> Summary:
     """Several runs side by side; where they differ in seed and fold alone, with their means.
 
     Args:
-        documents: Name of a run -> its document.
+        runs: Name of a run -> its document and what it answered.
         differ: What they differ in beside, as `differing` gives it.
 
     Returns:
         `runs`; `differ`; `folds`, mean and deviation over the seeds of each; `over`, what `mean`
         and `std` (sample standard deviation) are over: `seeds`, `folds`, or `folds and seeds`,
-        each fold with the mean over its seeds. Runs that differ have no means.
+        each fold with the mean over its seeds; `std_seeds`, over the seeds that all of several
+        folds have, each with the mean over the folds. Runs that differ have `differences` in place
+        of means.
     """
-    runs = [_compared(name, each) for name, each in documents.items()]
+    compared = [_compared(name, each.document) for name, each in runs.items()]
     side_by_side: Summary = {
         "ok": True,
-        "runs": runs,
+        "runs": compared,
         "differ": dict(differ),
         "folds": [],
         "over": None,
         "mean": None,
         "std": None,
+        "std_seeds": None,
+        "differences": differences(variants(runs, differ)) if differ else [],
     }
     if differ:
         return side_by_side
     by_split: dict[str, list[Compared]] = {}
-    for run in runs:
+    for run in compared:
         by_split.setdefault(run["split"], []).append(run)
     folds: list[Fold] = [
         {"split": split, "seeds": [run["seed"] for run in own], **_spread(map(_measured, own))}
         for split, own in by_split.items()
     ]
     if len(folds) == 1:
-        return {**side_by_side, "folds": folds, "over": "seeds", **_spread(map(_measured, runs))}
+        return {
+            **side_by_side,
+            "folds": folds,
+            "over": "seeds",
+            **_spread(map(_measured, compared)),
+        }
     seeds = {seed for fold in folds for seed in fold["seeds"]}
     over = "folds" if len(seeds) == 1 else "folds and seeds"
-    return {**side_by_side, "folds": folds, "over": over, **_spread(fold["mean"] for fold in folds)}
+    spread = _spread(fold["mean"] for fold in folds)
+    apart = _over_seeds(compared, seeds, len(folds))
+    return {**side_by_side, "folds": folds, "over": over, **spread, "std_seeds": apart}
+
+
+def _over_seeds(
+    runs: Sequence[Compared], seeds: Iterable[int], folds: int
+) -> dict[Measure, float | None] | None:
+    """Deviation over seeds that all folds have, each with the mean over the folds."""
+    of_seeds = [[_measured(run) for run in runs if run["seed"] == seed] for seed in seeds]
+    whole = [_spread(own)["mean"] for own in of_seeds if len(own) == folds]
+    return _spread(whole)["std"] if len(whole) > 1 else None
 
 
 def _compared(name: str, document: Evaluation) -> Compared:
@@ -197,6 +239,9 @@ def rows(compared: Summary) -> list[tuple[str, ...]]:
             (f"mean over {count} folds, each the mean over its seeds", *_percents(means)),
             ("standard deviation over these folds", *_percents(deviations)),
         ]
+        if (of_seeds := compared["std_seeds"]) is not None:
+            named = "standard deviation over seeds, each the mean over these folds"
+            lines.append((named, *_percents(of_seeds)))
         return lines
     return [
         *lines,

@@ -26,6 +26,10 @@ def test_shares_are_those_counted_by_hand() -> None:
         "top5": 0.75,
         "frequent": 0.75,
         "most_frequent": "wave",
+        "right": {
+            "top1": {"wave": "1", "kick": "00", "bow": "1"},
+            "top5": {"wave": "1", "kick": "01", "bow": "1"},
+        },
     }
 
 

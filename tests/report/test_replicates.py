@@ -13,9 +13,10 @@ import pytest
 from starcli import pipeline
 from starcli.data.splits import family
 from starcli.errors import UsageError
-from starcli.evaluation.report import Evaluation, OtherFold
+from starcli.evaluation.report import OtherFold
 from starcli.experiment import Experiment
-from starcli.report import replicates
+from starcli.report import differences, replicates
+from starcli.report.differences import Answers
 from starcli.settings.resolve import load
 from tests.conftest import Outcome
 from tests.documents import evaluation
@@ -24,9 +25,13 @@ from tests.test_pipeline import TINY
 Cli = Callable[..., Outcome]
 
 
-def document(split: str, seed: int, zsl: float) -> Evaluation:
+def document(split: str, seed: int, zsl: float) -> Answers:
+    """Of ten clips so many are right among the unseen classes, and none among all."""
     gzsl = {"seen_accuracy": 0.5, "unseen_accuracy": zsl / 2, "harmonic_mean": zsl / 4}
-    return evaluation({"split": split, "seed": seed, "zsl": {"accuracy": zsl}, "gzsl": gzsl})
+    digits = "".join("1" if clip < round(10 * zsl) else "0" for clip in range(10))
+    right = {"zsl": {"wave": digits}, "gzsl": {"wave": "0" * 10, "sit": "0" * 10}}
+    own = {"split": split, "seed": seed, "zsl": {"accuracy": zsl}, "gzsl": gzsl}
+    return Answers(evaluation(own), [f"{split} {clip}" for clip in range(20)], right)
 
 
 def identity(split: str = "fold0", seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -100,6 +105,55 @@ def test_of_folds_and_seeds_each_fold_counts_the_same() -> None:
         ("mean over 2 folds, each the mean over its seeds", "50.0 %"),
         ("standard deviation over these folds", "42.4 %"),
     ]
+    assert found["std_seeds"] is None  # seed 0 alone is of both folds
+
+
+def test_seeds_of_several_folds_have_a_spread_of_their_own() -> None:
+    """Means over the folds of 0.3 and 0.6 with seeds 0 and 1."""
+    values = {("fold0", 0): 0.2, ("fold1", 0): 0.4, ("fold0", 1): 0.7, ("fold1", 1): 0.5}
+    runs = {f"{split} {seed}": document(split, seed, v) for (split, seed), v in values.items()}
+    found: Any = replicates.summary(runs, {})
+    assert found["std_seeds"]["ZSL"] == pytest.approx(0.3 / 2**0.5)
+    assert replicates.rows(found)[-1][:2] == (
+        "standard deviation over seeds, each the mean over these folds",
+        "21.2 %",
+    )
+
+
+def test_settings_are_compared_over_the_folds_and_seeds_that_both_have() -> None:
+    """Fold 1 has no second setting, and seed 1 of it no first."""
+    runs = {
+        "a0": document("fold0", 0, 0.2),
+        "a1": document("fold1", 0, 0.9),
+        "b0": document("fold0", 0, 0.5),
+        "b1": document("fold0", 1, 0.9),
+    }
+    found: Any = replicates.summary(runs, {"method.name": ["x", "x", "y", "y"]})
+    zsl = found["differences"][0]
+    assert (zsl["first"], zsl["second"], zsl["measure"]) == ("x", "y", "ZSL")
+    assert (zsl["folds"], zsl["seeds"]) == (["fold0"], [0])
+    assert zsl["difference"] == pytest.approx(0.3)
+    assert -1 <= zsl["low"] < 0.3 < zsl["high"] <= 1
+    assert differences.rows(found["differences"])[0][:2] == ("y: ZSL", "+30.0 %")
+    assert "one seed does not tell" in differences.title(found["differences"])
+
+
+def test_a_setting_tested_on_other_clips_is_not_compared() -> None:
+    runs = {"a": document("fold0", 0, 0.2), "b": document("fold0", 1, 0.5)}
+    found = replicates.summary(runs, {"parts": [6, 2]})
+    assert found["differences"] == []
+    other = document("fold0", 0, 0.5)
+    others = Answers(other.document, other.clips[1:], other.right)
+    assert differences.differences({"a": [runs["a"]], "b": [others]}) == []
+    assert len(differences.differences({"a": [runs["a"]], "b": [other]})) == 4
+
+
+def test_more_settings_make_wider_intervals() -> None:
+    runs = {"a": [document("fold0", 0, 0.2)], "b": [document("fold0", 0, 0.5)]}
+    (two, *_), (three, *_) = (
+        differences.differences(each) for each in (runs, {**runs, "c": runs["b"]})
+    )
+    assert three["high"] - three["low"] > two["high"] - two["low"]
 
 
 def test_other_runs_are_compared() -> None:
@@ -107,7 +161,7 @@ def test_other_runs_are_compared() -> None:
     found: Any = replicates.summary(documents, {"parts": [6, 2]})
     assert (found["mean"], found["std"], found["over"], found["folds"]) == (None, None, None, [])
     assert [row[0] for row in replicates.rows(found)] == ["a", "b"]
-    title = replicates.title(documents, found)
+    title = replicates.title({name: run.document for name, run in documents.items()}, found)
     assert "2 runs compared, not averaged, since they differ in parts 6 / 2: gamma" in title
 
 
@@ -190,8 +244,12 @@ def test_runs_of_two_folds_are_averaged_and_others_compared(cli: Cli, store: str
     assert (found["over"], found["differ"]) == ("folds and seeds", {})
     compared = evaluated(cli, store, "a", "c")
     assert (compared["mean"], compared["differ"]) == (None, {"method.gamma": [0.1, 7.0]})
+    a, c = compared["runs"]
+    for each in compared["differences"]:
+        assert each["difference"] == pytest.approx(c[each["measure"]] - a[each["measure"]])
     table = cli("evaluate", "a", "c", "--store", store)
-    assert "mean" not in table.out.replace("harmonic mean", "")
+    assert "mean over" not in table.out
+    assert "difference from a, with intervals" in table.out
     assert table.out.count("│ a ") == table.out.count("│ c ") == 1
 
 

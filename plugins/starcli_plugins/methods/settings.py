@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from starcli.contracts import NoSettings
 
@@ -118,6 +118,32 @@ class EszslFacts(PooledFacts):
     implementation: ClassVar[str] = "starcli_plugins.methods.eszsl:Eszsl"
 
 
+class FloraFacts(PooledFacts):
+    """What is known of Flora before it computes."""
+
+    class Settings(TrainingSettings):
+        """Sizes, weights and training; an epoch is a fixed number of batches."""
+
+        epochs: int = Field(12, ge=1, description="length of the training")
+        steps: int = Field(100, ge=1, description="batches of an epoch")
+        width: int = Field(768, ge=2, description="width of the codes and all layers")
+        heads: int = Field(12, ge=1, description="heads of the flow's attention")
+        neighbours: int = Field(2, ge=0, description="seen classes that pull at a class's texts")
+        pull: float = Field(0.5, ge=0, description="how strongly they do")
+        alignment: float = Field(0.1, ge=0, description="weight of the distance of distributions")
+        flow: bool = Field(True, description="name clips by the flow, not by the nearest mean code")
+        flow_share: float = Field(1 / 6, ge=0, le=1, description="share of the flow's training")
+        contrast: float = Field(0.1, ge=0, lt=1, description="weight of the other class's velocity")
+
+        @model_validator(mode="after")
+        def _heads_divide_the_width(self) -> FloraFacts.Settings:
+            if self.width % self.heads:
+                raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+            return self
+
+    implementation: ClassVar[str] = "starcli_plugins.methods.flora:Flora"
+
+
 class JPoseFacts(PooledFacts):
     """What is known of JPose before it computes."""
 
@@ -179,6 +205,27 @@ class ReviseFacts(PooledFacts):
         kappa: float = Field(32.0, gt=0, description="sharpness of the discrepancy's kernel")
 
     implementation: ClassVar[str] = "starcli_plugins.methods.revise:Revise"
+
+
+class SaDvaeFacts(AlignedFacts):
+    """What is known of SA-DVAE before it computes."""
+
+    class Settings(CyclicSettings):
+        """Sizes, weights and training."""
+
+        batch: int = Field(32, ge=1, description="clips per step")
+        lr: float = Field(3.4e-5, gt=0, description="learning rate of Adam")
+        latent: int = Field(160, ge=1, description="width of the semantic part, and of text codes")
+        instance: int = Field(8, ge=1, description="width of the instance part")
+        divergence: float = Field(0.02, ge=0, description="weight of clips' divergence")
+        correlation: float = Field(
+            0.02, ge=0, description="weight of the parts' correlation and of texts' divergence"
+        )
+        critic_every: int = Field(
+            5, ge=1, description="steps from one turn of the critic to another"
+        )
+
+    implementation: ClassVar[str] = "starcli_plugins.methods.sa_dvae:SaDvae"
 
 
 class SmieFacts(PooledFacts):

@@ -56,15 +56,17 @@ SMALL: dict[str, dict[str, Any]] = {
     "cosine": {},
     "devise": {"lr": 0.01},
     "eszsl": {},
+    "flora": {"epochs": 3, "steps": 20, "lr": 5e-3, "width": 32, "heads": 2},
     "jpose": {"epochs": 40, "lr": 0.1, "batch": 32, "embedding": 16},
     "msf": CYCLES,
     "relation-net": {"epochs": 150, "lr": 3e-3, "hidden": 64},
     "revise": {"epochs": 30, "lr": 0.01},
+    "sa-dvae": {**CYCLES, "steps": 50},
     "smie": {"epochs": 40, "lr": 0.01, "hidden": (64, 32), "batch": 32},
     "synse": CYCLES,
 }
 """Settings that suit the toy problem."""
-TRANSDUCTIVE = {"cada-vae", "msf", "synse"}
+TRANSDUCTIVE = {"cada-vae", "msf", "sa-dvae", "synse"}
 """Those that learn from text of unseen classes, as their papers do."""
 UNTRAINED = {"cosine", "eszsl"}
 """Those that are over in one step."""
@@ -180,7 +182,7 @@ def test_a_further_class_is_scored_by_its_text_alone(name: str) -> None:
     tokens = toy.clips(toy.UNSEEN, 1, 5).shards[0]
     before, again = method.score(tokens), [0, toy.CLASSES - 1]
     further = TextBank(("one", "two"), bank.facets, bank.vectors[again])
-    if name in ("cada-vae", "msf", "synse"):
+    if name in TRANSDUCTIVE:
         with pytest.raises(UsageError, match="has a classifier for the classes"):
             method.extend(further)
     else:
