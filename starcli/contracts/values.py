@@ -258,6 +258,10 @@ def unnoted(text: str) -> None:
     """A note to nobody."""
 
 
+def unjudged(epoch: int) -> None:
+    """Nobody judges after an epoch."""
+
+
 @dataclass(frozen=True)
 class TrainingCallbacks:
     """Callbacks and stopping rules of a training run.
@@ -265,7 +269,7 @@ class TrainingCallbacks:
     Args:
         epochs: Number of epochs to train; None for the method's own number.
         after_epoch: Called with the number of finished epochs, the model ready to score; what it
-            returns is kept in the training's history.
+            returns is kept in the training's history; `unjudged` where nobody asks.
         checkpoint: Folder for the state that an interrupted training continues from.
         progress: Progress of the training.
         interval: Seconds between checkpoints inside an epoch.
@@ -275,7 +279,7 @@ class TrainingCallbacks:
     """
 
     epochs: int | None = None
-    after_epoch: Callable[[int], float | None] = field(default=lambda epoch: None)
+    after_epoch: Callable[[int], float | None] = field(default=unjudged)
     checkpoint: Path | None = None
     progress: Progress = silent
     interval: float = 300.0
