@@ -14,9 +14,9 @@ from torch import Tensor
 from starcli.contracts import (
     ExtendableMethod,
     Layout,
+    MeanTokenMethod,
     Method,
     Problem,
-    MeanTokenMethod,
     PromptFeatures,
     TextBank,
     TextScoringMethod,
