@@ -190,9 +190,11 @@ class TokenSet:
         size = len(self.shards[0])
         numbers = rows // size
         wanted = set(numbers.tolist())
+        out: Tensor
         if len(wanted) == 1:
             number = wanted.pop()
-            return self.shards[number][rows - number * size]
+            out = self.shards[number][rows - number * size]
+            return out
         out = self.shards[0].new_empty((len(rows), *self.shards[0].shape[1:]))
         for number in wanted:
             here = numbers == number

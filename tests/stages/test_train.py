@@ -57,11 +57,13 @@ class Mean(torch.nn.Module):
 def test_mean_tokens_are_taken_once_where_a_method_reads_no_more() -> None:
     tokens = torch.arange(24.0).reshape(3, 2, 2, 2)
     every = TokenSet([tokens[:2], tokens[2:]], torch.tensor([2, 0]), torch.arange(2), ["z", "x"])
-    means: Any = train._judged(Mean(), every)
+    reader: Any = Mean()
+    means = train._judged(reader, every)
     expected = torch.stack([tokens[2].mean((0, 1)), tokens[0].mean((0, 1))])
     torch.testing.assert_close(means.batch(torch.arange(2)), expected[:, None, None])
     assert (means.names, means.labels.tolist()) == (["z", "x"], [0, 1])
-    assert train._judged(Variants(), every) is every
+    reader = Variants()
+    assert train._judged(reader, every) is every
 
 
 def test_every_epoch_and_variant_is_judged(tmp_path: Path) -> None:

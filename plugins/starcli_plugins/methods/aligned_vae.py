@@ -61,7 +61,7 @@ class AlignedVaes(AlignedFacts, TrainedMethod):
 
     def encode_text(self, classes: Tensor) -> list[Gaussian]:
         """The distributions of the codes of each facet, for class ids [B]."""
-        once, places = classes.unique(return_inverse=True)
+        once, places = torch.unique(classes, return_inverse=True)
         pairs = zip(self._text_vaes(), self.text[:, once], strict=True)
         of_classes = [vae.encode(text) for vae, text in pairs]
         return [Gaussian(g.mean[places], g.log_variance[places]) for g in of_classes]

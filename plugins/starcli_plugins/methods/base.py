@@ -52,7 +52,7 @@ def of_pairs(network: nn.Sequential, clips: Tensor, text: Tensor) -> Tensor:
     """
     first = network[0]
     assert isinstance(first, nn.Linear)
-    of_clips, of_text = first.weight.split([clips.shape[1], text.shape[1]], dim=1)
+    of_clips, of_text = torch.split(first.weight, [clips.shape[1], text.shape[1]], dim=1)
     texts = functional.linear(text, of_text, first.bias)
     out: Tensor = network[1:](functional.linear(clips, of_clips)[:, None] + texts)
     return out
