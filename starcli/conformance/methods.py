@@ -14,6 +14,7 @@ from torch import Tensor
 from starcli.contracts import (
     ExtendableMethod,
     Layout,
+    MeanTokenMethod,
     Method,
     Problem,
     PromptFeatures,
@@ -185,6 +186,19 @@ def rows_are_scored_alone(plugin: type[Method], settings: BaseModel) -> None:
     assert difference <= 1e-4 * float(together.abs().max()), f"differs by {difference:.3g}"
 
 
+def mean_tokens_are_enough(plugin: type[Method], settings: BaseModel) -> None:
+    """Where it declares so, means of tokens get the scores of the tokens."""
+    method, _, _ = _result(plugin, settings)
+    tokens = _toy(plugin)[1]["plain"][:6]
+    if not (isinstance(method, MeanTokenMethod) and method.reads_mean_token):
+        return
+    with torch.no_grad():
+        whole, mean = method.score(tokens), method.score(tokens.mean((1, 2), keepdim=True))
+    difference = float((whole - mean).abs().max())
+    fault = f"differs by {difference:.3g}: it reads more than the mean token"
+    assert difference <= 1e-4 * float(whole.abs().max()), fault
+
+
 def seeds_reproduce(plugin: type[Method], settings: BaseModel) -> None:
     """The same seed learns the same, whatever was drawn before, and draws nothing globally."""
     _, expected, _ = _result(plugin, settings)
@@ -313,6 +327,7 @@ RULES = (
     seen_classes_are_learned,
     unseen_classes_beat_chance,
     rows_are_scored_alone,
+    mean_tokens_are_enough,
     seeds_reproduce,
     other_clips_are_never_read,
     unseen_text_is_not_learned_from,

@@ -18,6 +18,7 @@ from starcli.contracts.hooks import (
     Fingerprinted,
     ImpossibleSplits,
     KnownRate,
+    MeanTokenMethod,
     MissingClasses,
     MultiView,
     PartPure,
@@ -77,6 +78,7 @@ from starcli.contracts.values import (
     TokenSet,
     TrainingCallbacks,
     silent,
+    unjudged,
 )
 
 __all__ = [
@@ -102,6 +104,7 @@ __all__ = [
     "KnownRate",
     "Layout",
     "MadeUpClip",
+    "MeanTokenMethod",
     "Method",
     "MissingClasses",
     "Modality",
@@ -142,6 +145,7 @@ __all__ = [
     "is_transductive",
     "silent",
     "tokens_of",
+    "unjudged",
     "unkeyed_of",
     "views_of",
 ]

@@ -264,6 +264,17 @@ class TextSpaceMethod(Protocol):
 
 
 @runtime_checkable
+class MeanTokenMethod(Protocol):
+    """A method class that may read of a clip's tokens no more than their mean.
+
+    Then means over time and joints are taken once, not after every epoch that is judged.
+    """
+
+    reads_mean_token: ClassVar[bool]
+    """Whether tokens [B, L, V, D] and their means [B, 1, 1, D] get the same scores."""
+
+
+@runtime_checkable
 class TunableMethod(Protocol):
     """A method that leaves a number of its inference to the nested runs."""
 

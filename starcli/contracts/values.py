@@ -175,20 +175,31 @@ class TokenSet:
         Raises:
             NumericalError: A token is not finite.
         """
-        rows, size = self.rows[ids], len(self.shards[0])
-        out = self.shards[0].new_empty((len(rows), *self.shards[0].shape[1:]))
-        numbers = rows // size
-        for number in set(numbers.tolist()):
-            here = numbers == number
-            out[here] = self.shards[number][rows[here] - number * size]
-        finite = out.isfinite().flatten(1).all(1)
-        if not finite.all():
+        out = self._read(self.rows[ids]).float()
+        # A sum is cheap, and not finite where a token is not; seldom elsewhere.
+        if not out.sum().isfinite() and not (finite := out.isfinite().flatten(1).all(1)).all():
             name = self.names[int(ids[~finite][0])]
             raise NumericalError(
                 f"tokens of clip '{name}' are not finite",
                 "delete the result of extract and run again",
             )
-        return out.float()
+        return out
+
+    def _read(self, rows: Tensor) -> Tensor:
+        """Tokens in these rows of the shards laid end to end, as they are stored."""
+        size = len(self.shards[0])
+        numbers = rows // size
+        wanted = set(numbers.tolist())
+        out: Tensor
+        if len(wanted) == 1:
+            number = wanted.pop()
+            out = self.shards[number][rows - number * size]
+            return out
+        out = self.shards[0].new_empty((len(rows), *self.shards[0].shape[1:]))
+        for number in wanted:
+            here = numbers == number
+            out[here] = self.shards[number][rows[here] - number * size]
+        return out
 
 
 @dataclass(frozen=True)
@@ -258,6 +269,10 @@ def unnoted(text: str) -> None:
     """A note to nobody."""
 
 
+def unjudged(epoch: int) -> None:
+    """Nobody judges after an epoch."""
+
+
 @dataclass(frozen=True)
 class TrainingCallbacks:
     """Callbacks and stopping rules of a training run.
@@ -265,7 +280,7 @@ class TrainingCallbacks:
     Args:
         epochs: Number of epochs to train; None for the method's own number.
         after_epoch: Called with the number of finished epochs, the model ready to score; what it
-            returns is kept in the training's history.
+            returns is kept in the training's history; `unjudged` where nobody asks.
         checkpoint: Folder for the state that an interrupted training continues from.
         progress: Progress of the training.
         interval: Seconds between checkpoints inside an epoch.
@@ -275,7 +290,7 @@ class TrainingCallbacks:
     """
 
     epochs: int | None = None
-    after_epoch: Callable[[int], float | None] = field(default=lambda epoch: None)
+    after_epoch: Callable[[int], float | None] = field(default=unjudged)
     checkpoint: Path | None = None
     progress: Progress = silent
     interval: float = 300.0

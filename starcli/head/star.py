@@ -282,13 +282,16 @@ class Star(StarFacts, nn.Module):
         tokens = train.batch(ids)
         if not self.settings.augment:
             return tokens
-        other = (draws[:, 0] < 0.5)[:, None, None, None]
-        return torch.where(other, train.views["augmented"].batch(ids), tokens)
+        other = draws[:, 0] < 0.5
+        tokens[other] = train.views["augmented"].batch(ids[other])
+        return tokens
 
     def _optimizer(self) -> torch.optim.Optimizer:
         s = self.settings
         if s.optimizer == "adamw":
-            return torch.optim.AdamW(self.parameters(), s.lr, weight_decay=s.weight_decay)
+            return torch.optim.AdamW(
+                self.parameters(), s.lr, weight_decay=s.weight_decay, fused=True
+            )
         return torch.optim.SGD(
             self.parameters(), s.lr, momentum=0.9, nesterov=True, weight_decay=s.weight_decay
         )

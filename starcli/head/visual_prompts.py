@@ -127,8 +127,12 @@ class VisualPrompts(nn.Module):
         )
 
     def _products(self) -> PrecomputedProducts:
-        """`precompute`, at inference only after the weights have changed."""
+        """`precompute`, at inference only after the weights have changed.
+
+        Fused optimisers change weights without counting it, after a pass that keeps gradients.
+        """
         if torch.is_grad_enabled() or torch.compiler.is_exporting():
+            self._kept = None
             return self.precompute()
         state = [(p.data_ptr(), p._version) for p in self.parameters()]
         if self._kept is None or self._kept[0] != state:

@@ -404,7 +404,7 @@ def _optimizer(model: Model, options: PretrainSection) -> torch.optim.Optimizer:
         for factor, members in sorted(groups.items())
     ]
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, options.lr)
+        return torch.optim.AdamW(parameters, options.lr, fused=True)
     return torch.optim.SGD(parameters, options.lr, momentum=0.9, nesterov=True)
 
 

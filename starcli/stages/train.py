@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from starcli.contracts import (
+    MeanTokenMethod,
     Method,
     PartScores,
     Problem,
@@ -65,7 +66,7 @@ def run(job: Job) -> None:
         job.draft.summary = {"epochs": epochs, "variant": variant, **learned}
         return
     test = open_tokens(job.inputs["tokens"], clips, task.test)
-    watcher = _Watcher(e, method, test, task, job.checkpoint)
+    watcher = _Watcher(e, method, _judged(method, test), task, job.checkpoint)
     patience = e.settings.validation.patience
     callbacks = replace(callbacks, after_epoch=watcher.after_epoch, patience=patience)
     method.fit(train, callbacks, seed=seed)
@@ -134,6 +135,15 @@ def _scores(of: Callable[[Tensor], Tensor], tokens: TokenSet, device: torch.devi
     scores = torch.cat([of(tokens.batch(ids).to(device)).cpu() for ids in batches])
     require_finite(scores.flatten(1).double().numpy(), tokens.names)
     return scores
+
+
+def _judged(method: Method, tokens: TokenSet) -> TokenSet:
+    """What a method reads of clips that are scored after every epoch."""
+    if not (isinstance(method, MeanTokenMethod) and method.reads_mean_token):
+        return tokens
+    batches = torch.split(torch.arange(len(tokens)), SCORE_BATCH)
+    means = [tokens.batch(ids).mean((1, 2), keepdim=True) for ids in batches]
+    return replace(tokens, shards=[torch.cat(means)], rows=torch.arange(len(tokens)))
 
 
 def _variants(method: Method) -> Sequence[float]:

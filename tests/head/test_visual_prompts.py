@@ -1,6 +1,7 @@
 """Eqs. 1 to 3 and what Table 7 leaves out of them, by hand and by property."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -162,3 +163,18 @@ def test_without_attention_a_part_is_its_pooled_tokens() -> None:
         branch.project.bias.copy_(torch.tensor([0.0, 5.0]))
     tokens = torch.tensor([[[1.0], [3.0]], [[0.0], [-2.0]]])
     assert branch(tokens).tolist() == [[2.0, 9.0], [-1.0, 3.0]]
+
+
+def test_what_is_kept_for_inference_follows_a_fused_optimiser() -> None:
+    """Its steps do not raise the version of the weights that it changes."""
+    branch, tokens = VisualPrompts(5, 8, 2, 6, 0.0, 1.0), torch.randn(3, 4, 6)
+    adam = torch.optim.AdamW(branch.parameters(), 0.1, fused=True)
+    with torch.no_grad():
+        before = branch(tokens)
+    branch(tokens).square().sum().backward()
+    adam.step()
+    with torch.no_grad():
+        after, fresh = branch(tokens), deepcopy(branch)
+        fresh._kept = None
+        torch.testing.assert_close(after, fresh(tokens))
+    assert not torch.allclose(after, before)

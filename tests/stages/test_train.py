@@ -48,6 +48,24 @@ def watcher(method: Any, folder: Path) -> train._Watcher:
     return train._Watcher(experiment, method, clips(), task, folder)
 
 
+class Mean(torch.nn.Module):
+    """Reads nothing but the mean token."""
+
+    reads_mean_token = True
+
+
+def test_mean_tokens_are_taken_once_where_a_method_reads_no_more() -> None:
+    tokens = torch.arange(24.0).reshape(3, 2, 2, 2)
+    every = TokenSet([tokens[:2], tokens[2:]], torch.tensor([2, 0]), torch.arange(2), ["z", "x"])
+    reader: Any = Mean()
+    means = train._judged(reader, every)
+    expected = torch.stack([tokens[2].mean((0, 1)), tokens[0].mean((0, 1))])
+    torch.testing.assert_close(means.batch(torch.arange(2)), expected[:, None, None])
+    assert (means.names, means.labels.tolist()) == (["z", "x"], [0, 1])
+    reader = Variants()
+    assert train._judged(reader, every) is every
+
+
 def test_every_epoch_and_variant_is_judged(tmp_path: Path) -> None:
     method = Variants()
     watched = watcher(method, tmp_path)

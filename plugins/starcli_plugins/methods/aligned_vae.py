@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from starcli.contracts import TextBank, TokenSet, TrainingCallbacks
+from starcli.contracts import TextBank, TokenSet, TrainingCallbacks, unjudged
 from starcli.errors import UsageError
 from starcli.training.seeds import derive
 from starcli_plugins.methods.base import TrainedMethod
@@ -26,8 +26,9 @@ class AlignedVaes(AlignedFacts, TrainedMethod):
     unseen classes too, and names clips by their mean codes. Clips of unseen classes are never read;
     their texts are, as in the papers, and results are marked transductive.
 
-    Validation chooses the epochs of the autoencoders; after every `judge_every` of them and after
-    the last, the classifier is trained from zero, always for the same number of epochs of its own.
+    Validation chooses the epochs of the autoencoders; after every `judge_every` of them, where
+    somebody judges, and after the last, the classifier is trained from zero, always for the same
+    number of epochs of its own.
 
     Subclasses define `weights` and `distance`.
     """
@@ -60,29 +61,33 @@ class AlignedVaes(AlignedFacts, TrainedMethod):
 
     def encode_text(self, classes: Tensor) -> list[Gaussian]:
         """The distributions of the codes of each facet, for class ids [B]."""
-        pairs = zip(self._text_vaes(), self.text[:, classes], strict=True)
-        return [vae.encode(text) for vae, text in pairs]
+        once, places = torch.unique(classes, return_inverse=True)
+        pairs = zip(self._text_vaes(), self.text[:, once], strict=True)
+        of_classes = [vae.encode(text) for vae, text in pairs]
+        return [Gaussian(g.mean[places], g.log_variance[places]) for g in of_classes]
 
     def _text_vaes(self) -> list[Vae]:
         return [vae for vae in self.text_vaes if isinstance(vae, Vae)]
 
-    def losses(self, clips: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        """The terms of the loss, without their weights; those of facets are added up.
+    def losses(self, clips: Tensor, classes: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        """Terms of the loss, without their weights; those of facets are added up.
 
         Args:
             clips: Features [B, D].
             classes: Their class ids [B].
+            names: Which terms.
         """
         clip, texts = self.clip_vae.encode(clips), self.encode_text(classes)
         joint = Gaussian(*(torch.cat(each, dim=1) for each in zip(*texts, strict=True)))
         code, text_code = clip.sample(), joint.sample()
-        return {
-            "reconstruction": self._clip(code, clips) + self._text(text_code, classes),
-            "clip_divergence": clip.divergence(),
-            "text_divergence": joint.divergence(),
-            "cross": self._clip(text_code, clips) + self._text(code, classes),
-            "distance": wasserstein(clip, joint),
+        terms: dict[str, Callable[[], Tensor]] = {
+            "reconstruction": lambda: self._clip(code, clips) + self._text(text_code, classes),
+            "clip_divergence": clip.divergence,
+            "text_divergence": joint.divergence,
+            "cross": lambda: self._clip(text_code, clips) + self._text(code, classes),
+            "distance": lambda: wasserstein(clip, joint),
         }
+        return {name: terms[name]() for name in names}
 
     def _clip(self, code: Tensor, clips: Tensor) -> Tensor:
         return self.distance(self.clip_vae.decode(code), clips)
@@ -96,13 +101,14 @@ class AlignedVaes(AlignedFacts, TrainedMethod):
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam on the autoencoders."""
         learned = [*self.clip_vae.parameters(), *self.text_vaes.parameters()]
-        return torch.optim.Adam(learned, self.settings.lr)
+        return torch.optim.Adam(learned, self.settings.lr, fused=True)
 
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
-        """The weighted sum of the terms."""
-        weights = self.weights(int(self.steps) / self.steps_per_epoch)
+        """The weighted sum of the terms that have a weight yet."""
+        every = self.weights(int(self.steps) / self.steps_per_epoch)
         self.steps += 1
-        terms = self.losses(clips, self.seen[targets])
+        weights = {name: weight for name, weight in every.items() if weight}
+        terms = self.losses(clips, self.seen[targets], weights)
         return torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
 
     def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
@@ -117,7 +123,8 @@ class AlignedVaes(AlignedFacts, TrainedMethod):
         last = min(self.settings.epochs, callbacks.epochs or self.settings.epochs)
 
         def judge(epoch: int) -> float | None:
-            if epoch % self.settings.judge_every and epoch < last:
+            passed = epoch % self.settings.judge_every or callbacks.after_epoch is unjudged
+            if passed and epoch < last:
                 return None
             self.fit_classifier(clips, targets, seed)
             return callbacks.after_epoch(epoch)

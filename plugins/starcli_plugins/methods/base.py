@@ -45,10 +45,17 @@ def pool(tokens: Tensor) -> Tensor:
     return tokens.mean((1, 2))
 
 
-def pairs(clips: Tensor, text: Tensor) -> Tensor:
-    """Every clip beside every text: [B, D] and [C, E] -> [B, C, D + E]."""
-    size = (len(clips), len(text), -1)
-    return torch.cat([clips[:, None].expand(size), text[None].expand(size)], dim=-1)
+def of_pairs(network: nn.Sequential, clips: Tensor, text: Tensor) -> Tensor:
+    """What a network says of every clip beside every text: [B, D] and [C, E] -> [B, C, out].
+
+    Its first map, a linear one of width D + E, is taken of clips and of texts, not of their pairs.
+    """
+    first = network[0]
+    assert isinstance(first, nn.Linear)
+    of_clips, of_text = torch.split(first.weight, [clips.shape[1], text.shape[1]], dim=1)
+    texts = functional.linear(text, of_text, first.bias)
+    out: Tensor = network[1:](functional.linear(clips, of_clips)[:, None] + texts)
+    return out
 
 
 class PooledMethod(PooledFacts, nn.Module, ABC):
@@ -155,7 +162,7 @@ class TrainedMethod(PooledMethod):
 
     def optimizer(self) -> torch.optim.Optimizer:
         """The optimiser of all weights."""
-        return torch.optim.Adam(self.parameters(), self.settings.lr)
+        return torch.optim.Adam(self.parameters(), self.settings.lr, fused=True)
 
     def fit(self, train: TokenSet, callbacks: TrainingCallbacks, *, seed: int) -> None:
         """Train on clips of seen classes.

@@ -36,7 +36,7 @@ class CadaVae(CadaVaeFacts, AlignedVaes):
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam in the variant AMSGrad, on the autoencoders."""
         learned = [*self.clip_vae.parameters(), *self.text_vaes.parameters()]
-        return torch.optim.Adam(learned, self.settings.lr, amsgrad=True)
+        return torch.optim.Adam(learned, self.settings.lr, amsgrad=True, fused=True)
 
     def weights(self, epoch: float) -> Mapping[str, float]:
         """The published schedules of 100 epochs."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from starcli_plugins.methods.base import TrainedMethod
+from starcli_plugins.methods.losses import squared_distances
 from starcli_plugins.methods.settings import JPoseFacts
 
 SAME = 1 - 1e-5
@@ -27,7 +28,7 @@ def triplet(
         negative: bool [B, B'], which do not.
         margin: By which they are to be farther.
     """
-    distances = (anchors[:, None] - others[None]).square().sum(-1)
+    distances = squared_distances(anchors, others)
     excess = (margin + distances[:, :, None] - distances[:, None]).relu()
     chosen = positive[:, :, None] & negative[:, None]
     return (excess * chosen).sum() / chosen.sum().clamp_min(1)

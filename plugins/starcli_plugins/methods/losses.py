@@ -19,6 +19,11 @@ def hinge_rank(scores: Tensor, targets: Tensor, margin: float) -> Tensor:
     return violations.scatter(1, own, 0.0).sum(1).mean()
 
 
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Squared distances of all pairs, [B, d] and [B', d] -> [B, B'], by one product of matrices."""
+    return a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
+
+
 def mmd(a: Tensor, b: Tensor, kappa: float) -> Tensor:
     """Squared maximum mean discrepancy of two samples with the kernel exp(-kappa |x - y|^2).
 
@@ -29,7 +34,6 @@ def mmd(a: Tensor, b: Tensor, kappa: float) -> Tensor:
     """
 
     def mean_kernel(x: Tensor, y: Tensor) -> Tensor:
-        distances = (x[:, None] - y[None]).square().sum(-1)
-        return torch.exp(-kappa * distances).mean()
+        return torch.exp(-kappa * squared_distances(x, y)).mean()
 
     return mean_kernel(a, a) + mean_kernel(b, b) - 2 * mean_kernel(a, b)

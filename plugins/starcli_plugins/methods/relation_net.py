@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, pairs
+from starcli_plugins.methods.base import TrainedMethod, of_pairs
 from starcli_plugins.methods.settings import RelationNetFacts
 
 
@@ -41,13 +41,11 @@ class RelationNet(RelationNetFacts, TrainedMethod):
             {"params": self.attribute.parameters(), "weight_decay": self.settings.weight_decay},
             {"params": self.relation.parameters()},
         ]
-        return torch.optim.Adam(groups, self.settings.lr)
+        return torch.optim.Adam(groups, self.settings.lr, fused=True)
 
     def relations(self, clips: Tensor, text: Tensor) -> Tensor:
         """Relations before the sigmoid: features [B, D] and texts [C', E] -> [B, C']."""
-        joined = pairs(clips, self.attribute(text))
-        scores: Tensor = self.relation(joined)
-        return scores[..., 0]
+        return of_pairs(self.relation, clips, self.attribute(text))[..., 0]
 
     def loss(self, clips: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of the relations with the classes of the batch."""

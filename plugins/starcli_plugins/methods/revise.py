@@ -67,7 +67,7 @@ class Revise(ReviseFacts, TrainedMethod):
             {"params": self.semantic.parameters(), "weight_decay": self.settings.weight_decay},
             {"params": self.visual.parameters()},
         ]
-        return torch.optim.Adam(groups, self.settings.lr)
+        return torch.optim.Adam(groups, self.settings.lr, fused=True)
 
     def losses(self, clips: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The terms of the loss, without their weights.

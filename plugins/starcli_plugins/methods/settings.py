@@ -57,6 +57,7 @@ class PooledFacts:
     """The facets of the text that it reads."""
     views: ClassVar[tuple[str, ...]] = ()
     """The views beside `plain` that it learns from."""
+    reads_mean_token: ClassVar[bool] = True
 
 
 class AlignedFacts(PooledFacts):

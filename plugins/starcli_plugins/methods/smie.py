@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from starcli_plugins.methods.base import TrainedMethod, pairs
+from starcli_plugins.methods.base import TrainedMethod, of_pairs
 from starcli_plugins.methods.settings import SmieFacts
 
 
@@ -61,8 +61,7 @@ class Smie(SmieFacts, TrainedMethod):
 
     def compare(self, clips: Tensor) -> Tensor:
         """T of features [B, D] and all classes: [B, C]."""
-        scores: Tensor = self.network(pairs(_normalised(clips), self.text[0]))
-        return scores[..., 0]
+        return of_pairs(self.network, _normalised(clips), self.text[0])[..., 0]
 
 
 def information(true: Tensor, false: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def fit_softmax(
     lr: float,
     generator: torch.Generator,
 ) -> None:
-    """Train a linear softmax classifier from zero with Adam.
+    """Train a linear softmax classifier from zero with Adam, by the gradient's closed form.
 
     Args:
         classifier: Its weights are overwritten.
@@ -103,11 +103,13 @@ def fit_softmax(
     """
     nn.init.zeros_(classifier.weight)
     nn.init.zeros_(classifier.bias)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr)
-    with torch.enable_grad():
+    optimizer = torch.optim.Adam(classifier.parameters(), lr, fused=True)
+    truth = functional.one_hot(labels, len(classifier.weight)).to(codes)
+    with torch.no_grad():
         for _ in range(epochs):
             order = torch.randperm(len(codes), generator=generator).to(codes.device)
             for ids in torch.split(order, batch):
-                optimizer.zero_grad(set_to_none=True)
-                functional.cross_entropy(classifier(codes[ids]), labels[ids]).backward()  # type: ignore[no-untyped-call]
+                some = codes[ids]
+                slopes = (classifier(some).softmax(1) - truth[ids]) / len(ids)
+                classifier.weight.grad, classifier.bias.grad = slopes.T @ some, slopes.sum(0)
                 optimizer.step()

@@ -37,7 +37,8 @@ def test_each_kind_is_decoded_from_its_own_codes_and_from_the_others(
     def squares(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return (a - b).square().mean()
 
-    terms = method.losses(clips, classes)
+    names = ("reconstruction", "cross", "distance", "clip_divergence", "text_divergence")
+    terms = method.losses(clips, classes, names)
     torch.testing.assert_close(
         terms["reconstruction"],
         squares(method.clip_vae.decode(clip.mean), clips)
@@ -66,11 +67,13 @@ def test_the_loss_weighs_the_terms_of_its_step(monkeypatch: pytest.MonkeyPatch) 
 
     def weights(epoch: float) -> dict[str, float]:
         asked.append(epoch)
-        return {"cross": 2.0, "distance": 10.0}
+        return {"cross": 2.0, "clip_divergence": 0.0, "distance": 10.0}
 
     terms = {name: torch.tensor(v) for name, v in {"cross": 3.0, "distance": 0.5}.items()}
     monkeypatch.setattr(method, "weights", weights)
-    monkeypatch.setattr(method, "losses", lambda clips, classes: terms)
+    monkeypatch.setattr(
+        method, "losses", lambda clips, classes, names: {name: terms[name] for name in names}
+    )
     found = [method.loss(torch.zeros(1), torch.tensor([0])).item() for _ in range(3)]
     assert found == [11, 11, 11]
     assert asked == [0, 0.1, 0.2]
@@ -110,6 +113,13 @@ def test_it_is_judged_every_few_epochs_with_a_classifier_of_that_epoch() -> None
     assert said == [2, 4, 5]
     assert method.classifier.weight.any()
     assert int(method.steps) == 10
+
+
+def test_without_a_judge_the_classifier_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, trained = make(epochs=5, steps=1, judge_every=2), []
+    monkeypatch.setattr(method, "fit_classifier", lambda *data: trained.append(data))
+    method.fit(toy.clips(toy.SEEN, 2, 1), TrainingCallbacks(), seed=0)
+    assert len(trained) == 1
 
 
 def test_only_the_autoencoders_are_in_the_optimiser() -> None:

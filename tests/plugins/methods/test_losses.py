@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from starcli_plugins.methods.losses import hinge_rank, mmd
+from starcli_plugins.methods.losses import hinge_rank, mmd, squared_distances
 
 pytestmark = pytest.mark.numerical
 
@@ -19,6 +19,14 @@ def test_hinge_rank_counts_false_classes_within_the_margin() -> None:
 
 def test_hinge_rank_is_zero_where_the_true_class_wins_clearly() -> None:
     assert hinge_rank(torch.tensor([[3.0, 1.0]]), torch.tensor([0]), 0.5).item() == 0
+
+
+def test_squared_distances_of_all_pairs() -> None:
+    a, b = (
+        torch.tensor([[0.0, 3.0], [1.0, 1.0]]),
+        torch.tensor([[4.0, 0.0], [1.0, 1.0], [0.0, 0.0]]),
+    )
+    assert squared_distances(a, b).tolist() == [[25, 5, 9], [10, 0, 2]]
 
 
 def test_mmd_by_hand() -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from starcli import pipeline, registry
 from starcli.conformance.methods import learns_from_unseen_text, unseen_text_is_not_learned_from
 from starcli.contracts import (
+    MeanTokenMethod,
     Problem,
     TextBank,
     TokenSet,
@@ -27,7 +28,7 @@ from starcli.contracts import (
 from starcli.errors import UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
-from starcli_plugins.methods.base import facet_vectors, pairs, pool
+from starcli_plugins.methods.base import facet_vectors, of_pairs, pool
 from tests import toy_problem as toy
 from tests.progress import Watching
 from tests.test_pipeline import TINY
@@ -300,9 +301,23 @@ def test_features_are_means_over_time_and_joints() -> None:
     torch.testing.assert_close(pool(tokens), torch.tensor([[5.0, 6.0]]))
 
 
-def test_pairs_are_every_clip_beside_every_text() -> None:
-    found = pairs(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]))
-    assert found.tolist() == [[[1, 3, 4], [1, 5, 6]], [[2, 3, 4], [2, 5, 6]]]
+def test_a_network_of_pairs_reads_every_clip_beside_every_text() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    clips, texts = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0, 4.0], [5.0, 6.0], [0.0, 1.0]])
+    found = of_pairs(network, clips, texts)
+    pairs = [[network(torch.cat([clip, text])) for text in texts] for clip in clips]
+    torch.testing.assert_close(found, torch.stack([torch.stack(row) for row in pairs]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_who_reads_mean_tokens_scores_them_as_all_tokens(name: str) -> None:
+    method, tokens = quickly(name), toy.clips(toy.UNSEEN, 1, 5).shards[0]
+    if name in IN_TEXT_SPACE:
+        assert not isinstance(method, MeanTokenMethod)
+    else:
+        assert method.reads_mean_token
+        means = tokens.mean((1, 2), keepdim=True)
+        torch.testing.assert_close(method.score(means), method.score(tokens))
 
 
 def test_features_are_standardised_and_views_follow_with_the_same_scale() -> None:

@@ -94,6 +94,23 @@ def test_the_classifier_starts_anew_and_separates() -> None:
     assert torch.equal(classifier.weight, weight)
 
 
+def test_the_classifier_learns_by_the_gradient_of_the_cross_entropy() -> None:
+    source = torch.Generator().manual_seed(2)
+    codes = torch.randn(6, 3, generator=source, dtype=torch.float64)
+    labels = torch.tensor([0, 1, 3, 3, 0, 1])
+    ours, theirs = (nn.Linear(3, 4, dtype=torch.float64) for _ in range(2))
+    fit_softmax(ours, codes, labels, epochs=4, batch=6, lr=0.1, generator=torch.Generator())
+    for parameter in theirs.parameters():
+        nn.init.zeros_(parameter)
+    adam = torch.optim.Adam(theirs.parameters(), 0.1)
+    for _ in range(4):
+        adam.zero_grad()
+        nn.functional.cross_entropy(theirs(codes), labels).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
+
+
 def test_one_step_of_the_classifier_by_hand() -> None:
     """From zero, Adam's first step is the learning rate against the sign of the gradient."""
     classifier = nn.Linear(1, 2)
