@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
 import torch
@@ -67,26 +67,30 @@ class SaDvae(SaDvaeFacts, CyclicVaes):
         }
         return weights if int(self.steps) % s.critic_every else {**weights, "critic": 1.0}
 
-    def losses(self, clips: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        """The terms of the loss, without their weights.
+    def losses(self, clips: Tensor, classes: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        """Terms of the loss, without their weights.
 
         Args:
             clips: Features [B, D].
             classes: Their class ids [B].
+            names: Which terms.
         """
         text = self.text[0, classes]
         clip, own = self.clip_vae.encode(clips), self.encode_text(classes)[0]
         code, text_code = clip.sample(), own.sample()
         semantic, instance = code[:, : self.settings.latent], code[:, self.settings.latent :]
         crossed = torch.cat([text_code, instance], dim=1)
-        return {
-            "reconstruction": self._clip(code, clips) + self._text(text_code, classes),
-            "clip_divergence": clip.divergence(),
-            "text_divergence": own.divergence(),
-            "cross": self._clip(crossed, clips) + self.distance(self._decoded(semantic), text),
-            "correlation": self._together(code),
-            "critic": self.critic_loss(code.detach(), crossed.detach()),
+        terms: dict[str, Callable[[], Tensor]] = {
+            "reconstruction": lambda: self._clip(code, clips) + self._text(text_code, classes),
+            "clip_divergence": clip.divergence,
+            "text_divergence": own.divergence,
+            "cross": lambda: (
+                self._clip(crossed, clips) + self.distance(self._decoded(semantic), text)
+            ),
+            "correlation": lambda: self._together(code),
+            "critic": lambda: self.critic_loss(code.detach(), crossed.detach()),
         }
+        return {name: terms[name]() for name in names}
 
     def _decoded(self, codes: Tensor) -> Tensor:
         return self._text_vaes()[0].decode(codes)
