@@ -67,9 +67,13 @@ class Runner:
         planned = pipeline.plan(self.open(cell), stage, explain=False)
         return frozenset(item.key for item in planned if item.artifact is None)
 
-    def has(self, cell: Cell) -> bool:
-        """Whether the result of a cell is in the store; what targets are named never is."""
-        return cell.target is None and not self.missing(cell, cell.stage)
+    def is_settled(self, cell: Cell) -> bool:
+        """Whether a cell needs no job: its result is in the store, or it cannot be run.
+
+        What targets are named is never in the store.
+        """
+        missing = guarded(partial(self.missing, cell), cell.stage)
+        return isinstance(missing, StarError) or (not missing and cell.target is None)
 
     def make(self, cell: Cell, stage: str, progress: Progress = silent) -> None:
         """Make what a cell needs up to a stage.
@@ -230,8 +234,9 @@ def run_cells(
         for cell, error in failed.items():
             yield {**cell.names(), **failure(error)}
         left = [cell for cell in left if cell not in failed]
-    jobs = [runner.job(cell, cell.stage) for cell in left if not runner.has(cell)]
-    yield from (runner.run(cell) for cell in left if runner.has(cell))
+    settled = [cell for cell in left if runner.is_settled(cell)]
+    yield from map(runner.run, settled)
+    jobs = [runner.job(cell, cell.stage) for cell in left if cell not in settled]
     for job, result in each(executor, _run, jobs):
         if isinstance(result, StarError):
             yield {**job.cell.names(), **failure(result)}
