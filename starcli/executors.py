@@ -54,6 +54,10 @@ class Executor(Protocol):
         """
         ...
 
+    def shares(self, items: Sequence[J]) -> list[Sequence[J]]:
+        """Small pieces of work in as many jobs as pay, of which each begins anew."""
+        ...
+
 
 def each(
     executor: Executor, work: Callable[[J], R], jobs: Sequence[J]
@@ -119,6 +123,10 @@ class Local:
             except BrokenProcessPool:
                 for number in left.keys() & set(taken):
                     yield left.pop(number), None
+
+    def shares(self, items: Sequence[J]) -> list[Sequence[J]]:
+        """One each: a process does one job after the other."""
+        return [[item] for item in items]
 
     def _results(
         self, work: Callable[[J], R], left: Mapping[int, J], taken: list[int]
@@ -213,6 +221,11 @@ class Submitit:
             if all_well:  # else the logs of what died are of use
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def shares(self, items: Sequence[J]) -> list[Sequence[J]]:
+        """As many as run beside one another."""
+        every = [items[number :: self.at_a_time] for number in range(self.at_a_time)]
+        return [share for share in every if share]
+
     def _executor(self, folder: Path) -> AutoExecutor:
         try:
             from submitit import AutoExecutor
@@ -274,3 +287,15 @@ def named(
     if parameters:
         raise UsageError("--submit is for --executor submitit", "add it, or leave --submit out")
     return Local(jobs) if kind == "local" or jobs > 1 else None
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Which part of how many, of `2/8`.
+
+    Raises:
+        UsageError: There is no such part.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"invalid shard '{text}'", "use N/COUNT, for example --shard 2/8")
+    return int(number), int(count)

@@ -198,6 +198,9 @@ class Refusing(Executor):
             else:
                 yield job, job.stage != "calibrate" or DataError(f"ran {job.cell}")
 
+    def shares(self, items: Sequence[Any]) -> list[Sequence[Any]]:
+        raise NotImplementedError
+
 
 def test_what_cells_share_is_made_first_and_once(table: str, tmp_path: Path) -> None:
     chosen = grid.cells(read(table), {"run.store": tmp_path}, None)

@@ -155,6 +155,8 @@ def agreed(sources: Sequence[Source], meaning: Meaning) -> Meaning:
         sources: The recordings; those that are damaged say nothing.
         meaning: What the user says of them.
     """
+    if meaning.up and meaning.unit:
+        return meaning
     known, ups, units = layouts(), Counter[Up](), Counter[Unit]()
     for poses in _some(sources):
         layout = meaning.layout or known[poses.layout]
