@@ -174,8 +174,8 @@ def predict(
     if windows is not None:
         tell_events(open_model, sources or (), reader, fps, {**said, **plan}, out, as_json)
         return
-    question: Question = {**said, "top": top or 3, "reasons": reasons}
-    question |= {"reader": reader, "fps": fps, "people": people}
+    how: Question = {"top": top or 3, "reasons": reasons, "reader": reader, "fps": fps}
+    question: Question = {**said, **how, "people": people}
     if out is None:
         _name_clips(open_model, sources or (), partial(api.predict, **question), as_json)
         return

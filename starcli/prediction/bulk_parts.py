@@ -17,7 +17,7 @@ from starcli.contracts import silent
 from starcli.errors import NumericalError, StarError, writes_to
 from starcli.prediction import question as asked
 from starcli.prediction.bulk_files import Row
-from starcli.prediction.predictor import Answer, Predictor, answers_of, nobody, sound
+from starcli.prediction.predictor import Answer, Predictor, answers_of, sound
 from starcli.prediction.question import Question
 from starcli.prediction.reader import Form, Incoming, Reader
 from starcli.prediction.units import Unit, of_line, opened
@@ -205,10 +205,10 @@ class _Naming:
         rows = self._rows[number]
         warnings, refused = sound(self._clips[number])
         for row in rows:
-            if row["clip"] in refused:
-                row.update(nobody(refused[str(row["clip"])]))
-        if warnings := [*self._warnings[number], *warnings]:
-            rows[:1] = [{**row, "warnings": warnings} for row in rows[:1]]
+            if reason := refused.get(row["clip"] or ""):
+                row["actions"], row["margin"], row["none"] = [], 0.0, reason
+        if rows and (warnings := [*self._warnings[number], *warnings]):
+            rows[0]["warnings"] = warnings
         self._rows[number], self._clips[number] = [], []
         return rows
 

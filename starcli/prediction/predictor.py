@@ -333,7 +333,7 @@ def predict(
         raise nothing(bad)
     notes, refused = sound([clip for clip, _ in named])
     predictions: list[Prediction] = [
-        {**prediction, **nobody(refused[clip.name])} if clip.name in refused else prediction
+        {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
         for clip, prediction in named
     ]
     return Predictions(predictions, bad, [*reader.warnings, *notes])
@@ -346,11 +346,10 @@ def answers_of(
     possible = [clip for clip in clips if clip.impossible is None]
     answers = predictor.answers(possible, top, reasons=reasons) if possible else iter(())
     for clip in clips:
-        yield next(answers) if clip.impossible is None else nobody(clip.impossible)
+        yield next(answers) if clip.impossible is None else _nobody(clip.impossible)
 
 
-def nobody(reason: str) -> Answer:
-    """The answer to a clip of nobody who does anything."""
+def _nobody(reason: str) -> Answer:
     return {"actions": [], "margin": 0.0, "none": reason}
 
 
