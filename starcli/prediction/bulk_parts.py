@@ -187,7 +187,8 @@ class _Naming:
                 assert isinstance(answer, StarError)
                 row: Row = {"file": name, "clip": None, "error": answer.document()["error"]}
             else:
-                row = {"file": name, "clip": clip.name, **answer}
+                row = {"file": name, "clip": clip.name}
+                row.update(answer)
                 self._clips[number].append(replace(clip, joints=clip.joints[:0]))
             self._rows[number].append(row)
 

@@ -139,7 +139,10 @@ def run_of(network: Network, what: str, precision: torch.dtype) -> Callable[[], 
 
 
 def operations(run: Callable[[], None]) -> int:
-    """Floating-point operations of a run, a multiplication and an addition counted as two."""
+    """Floating-point operations of a run, a multiplication and an addition counted as two.
+
+    It has run before: what the head remembers from its first run is made outside of the counter.
+    """
     with FlopCounterMode(display=False) as counter:
         run()
     total: int = counter.get_total_flops()

@@ -39,5 +39,7 @@ def test_every_network_runs() -> None:
     made = [backbone(name, CPU, 1, frames=32) for name in backbones()]
     for network in (*made, head(CPU, 2, **sizes)):
         for what, precision in zip(RUNS, (torch.float32, torch.bfloat16), strict=True):
-            assert operations(run_of(network, what, precision)) > 0, network.name
+            run = run_of(network, what, precision)
+            run()
+            assert operations(run) > 0, network.name
         assert all(p.grad is not None for p in network.module.parameters() if p.requires_grad)
