@@ -94,6 +94,7 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
         UsageError: One has no meaning, or the recordings are missing.
     """
     asked = "--stream" if stream else "--windows" if windows else "whole clips"
+    said = {name for name, value in given.items() if value is not None and value is not False}
     if stream:
         unfit: tuple[str, ...] = ("SOURCE", "--reader", "--fps", "--people", "--top")
         unfit += ("--reasons", "--out", "--overwrite", *OF_FILES)
@@ -104,12 +105,11 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
     else:
         unfit = ("--stride", "--enter", "--leave")
         fix = "add --windows SECONDS"
-        if not given["--out"] and not any(given[name] for name in unfit):
+        if "--out" not in said and said.isdisjoint(unfit):
             unfit, fix = ("--overwrite", *OF_FILES), "add --out FILE"
-    said = [name for name, value in given.items() if value is not None and value is not False]
     if wrong := next((name for name in unfit if name in said), None):
         raise UsageError(f"{wrong} is not for {asked}", fix)
-    if not stream and not {"SOURCE", "--files-from"} & set(said):
+    if not stream and said.isdisjoint({"SOURCE", "--files-from"}):
         raise UsageError("recordings are missing", "use: starcli predict SOURCE, or --stream")
 
 

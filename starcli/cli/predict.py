@@ -151,7 +151,7 @@ def predict(
     }
     own |= {"--stride": stride, "--enter": enter, "--leave": leave}
     own |= {"--out": out, "--overwrite": overwrite, "--files-from": files_from, "--shard": shard}
-    own |= {"--jobs": jobs > 1, "--executor": executor, "--submit": submit}
+    own |= {"--jobs": jobs > 1, "--executor": executor, "--submit": submit or None}
     require_fit(own, stream=stream, windows=windows is not None)
     if out is not None and windows is not None:
         event_files.require_writable(out, overwrite=overwrite)

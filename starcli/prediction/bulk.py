@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,13 +35,13 @@ from starcli.prediction.bulk_parts import (
     UNITS,
     Part,
     Task,
+    fingerprint,
     name_part,
     open_predictor,
     open_reader,
     resume,
 )
 from starcli.prediction.predictor import Predictor
-from starcli.prediction.question import Question
 from starcli.prediction.units import Unit, as_line, listed, units
 
 PLAN = "plan.json"
@@ -94,9 +95,13 @@ def name_files(
     """
     require_file(out, tuple(FORMS), "--out", overwrite=overwrite)
     require_form(out)
+    if absent := next((place for place in places if not os.path.lexists(place)), None):
+        raise DataError("no such file or folder", "check the path", file=absent)
     predictor, work = open_predictor(task), out.with_name(f"{out.name}.unfinished")
     where = [str(path.absolute()) for path in (*places, *([files_from] if files_from else ()))]
-    identity = _identity(predictor, task.question, [*where, shard])
+    model = fingerprint(task)
+    asked = repr((model, task.question, where, shard))
+    identity = hashlib.sha256(asked.encode()).hexdigest()
     with writes_to(work, "--out"):
         work.mkdir(parents=True, exist_ok=True)
     with _alone(work):
@@ -105,23 +110,12 @@ def name_files(
             every = chain(places, listed(files_from) if files_from else ())
             kept = (each for each in units(every, open_reader(task)) if each.is_of(*shard))
             plan = _planned(work, identity, kept)
-        parts = [Part(task, work, n, start) for n, start in enumerate(plan["starts"])]
+        parts = [Part(task, model, work, n, at) for n, at in enumerate(plan["starts"])]
         _name(parts, plan["units"], executor, progress)
         total = save(out, _rows(parts), task.question.get("top", 3))
         (work / PLAN).unlink()
         shutil.rmtree(work, ignore_errors=True)
     return predictor, total
-
-
-def _identity(predictor: Predictor, question: Question, where: Sequence[object]) -> str:
-    """What tells a task from others: the model's weights and texts, what is asked, and of what."""
-    model = predictor.model
-    found = hashlib.sha256(repr((question, where, predictor.names, predictor.gamma)).encode())
-    found.update(repr((predictor.texts, model.temperature, model.threshold)).encode())
-    for network in (model.backbone, predictor.method):
-        for name, tensor in network.state_dict().items():
-            found.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from starcli.contracts import silent
-from starcli.errors import NumericalError, StarError, writes_to
+from starcli.errors import NumericalError, StarError, UsageError, writes_to
 from starcli.prediction import question as asked
 from starcli.prediction.bulk_files import Row
 from starcli.prediction.predictor import Answer, Predictor, answers_of, sound
@@ -54,12 +55,14 @@ class Part:
 
     Args:
         task: What is asked.
+        model: Fingerprint of the model that is to answer.
         work: The folder of work.
         number: Which part it is.
         start: Where it begins in the list of units, in bytes.
     """
 
     task: Task
+    model: str
     work: Path
     number: int
     start: int
@@ -82,6 +85,19 @@ def open_predictor(task: Task) -> Predictor:
     return asked.predictor(task.open_model(), task.question, silent)
 
 
+@lru_cache(maxsize=1)
+def fingerprint(task: Task) -> str:
+    """What tells a model from others: its weights and texts, and what is calibrated."""
+    predictor = open_predictor(task)
+    model = predictor.model
+    told = (predictor.names, predictor.texts, predictor.gamma, model.temperature, model.threshold)
+    found = hashlib.sha256(repr(told).encode())
+    for network in (model.backbone, model.method):
+        for name, tensor in network.state_dict().items():
+            found.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 def open_reader(task: Task) -> Reader:
     """What reads files as a task says."""
     model, question = open_predictor(task).model, task.question
@@ -96,6 +112,10 @@ def name_part(part: Part, told: Callable[[int], None] = lambda more: None) -> No
     Args:
         part: The part.
         told: Gets how many units were named since it was called before.
+
+    Raises:
+        UsageError: The model has become another.
+        OutputError: The answers cannot be written.
     """
     with FileLock(part.file.with_suffix(".lock")):
         every = part.units()
@@ -103,6 +123,8 @@ def name_part(part: Part, told: Callable[[int], None] = lambda more: None) -> No
         told(done)
         if done == len(every):
             return
+        if fingerprint(part.task) != part.model:
+            raise UsageError("the model is another by now", "name it with --run")
         naming = _Naming(part.task, every[done:])
         for some in naming.answered():
             lines = "".join(map(_line, some))

@@ -81,7 +81,7 @@ def test_options_are_in_groups_with_defaults_and_choices(cli: Cli) -> None:
 def test_what_is_done_when_is_a_group_of_its_own(cli: Cli) -> None:
     shown = panels(cli("predict", "--help").out)
     assert list(shown) == ["Arguments", OPTIONS, EVENTS, FILES, "Where and how"]
-    own = ["--windows", "--stride", "--enter", "--leave", "--stream", "--out"]
+    own = ["--windows", "--stride", "--enter", "--leave", "--stream"]
     assert re.findall(r"^  (--\w+)", shown[EVENTS], re.MULTILINE) == own
     assert "[default: half a window]" in shown[EVENTS]
     assert "[default: 3; x>=1]" in shown[OPTIONS]

@@ -210,6 +210,8 @@ def test_what_was_begun_is_not_finished_as_something_else(
     )
     with pytest.raises(UsageError, match="already exists"):
         named([clips], out)
+    with pytest.raises(DataError, match="no such file"):
+        named([tmp_path / "nowhere"], tmp_path / "e.jsonl")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no recordings"):
         named([tmp_path / "empty"], tmp_path / "e.jsonl")
