@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
@@ -245,8 +246,11 @@ class Submitit:
         return executor
 
 
-def _value(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
+def _value(text: str) -> str | float:
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def _result(submitted: Job[R]) -> R | None:

@@ -185,13 +185,13 @@ class Asked:
     only: list[str] = field(default_factory=list)
 
 
-def rows(asked: Asked) -> Iterator[tuple[str, Row]]:
-    """What is measured, with its title."""
+def rows(asked: Asked) -> Iterator[tuple[str, Row | None]]:
+    """What is measured, with its title; of the matrix product the title says it."""
     square = SQUARE.get(asked.device.type, 4096)
     names = [name for name in (*backbones(), "star") if not asked.only or name in asked.only]
     for precision, kind in PRECISIONS.items():
         product = rate_of_product(asked.device, kind, square, asked.repeats)
-        yield f"matrix product, {precision}", Row(float("nan"), float("nan"), 1.0, None)
+        yield f"matrix product of {square} rows, {precision}: {product / 1e12:.3f} TFLOP/s", None
         for name in names:
             made = head if name == "star" else partial(backbone, name)
             network = made(asked.device, asked.batch)
@@ -219,6 +219,9 @@ def main() -> None:
     print(f"{asked.device}, batch {asked.batch}, {torch.get_num_threads()} threads")
     print(f"{'':40}{'clips/s':>10}{'GFLOP/clip':>12}{'% of product':>14}{'MB':>8}")
     for title, row in rows(asked):
+        if row is None:
+            print(title)
+            continue
         memory = "-" if row.memory is None else f"{row.memory / 2**20:.0f}"
         print(
             f"{title:40}{row.clips:10.1f}{row.operations / 1e9:12.3f}{100 * row.share:14.1f}"

@@ -32,9 +32,12 @@ def test_one_batch_is_made_while_another_is_used() -> None:
 
 def test_on_the_cpu_nothing_is_made_before_it_is_asked_for() -> None:
     made: list[int] = []
-    every = batches(
-        lambda item: torch.tensor(made.append(item) or item), range(9), torch.device("cpu")
-    )
+
+    def make(item: int) -> Tensor:
+        made.append(item)
+        return torch.tensor(item)
+
+    every = batches(make, range(9), torch.device("cpu"))
     next(every)
     assert made == [0]
 
