@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import starcli
-from starcli import api
+from starcli.api import models
 from starcli.errors import DataError, StarError, UsageError
 from starcli.executors import Executor
 from starcli.prediction import bulk, bulk_parts
@@ -38,7 +38,7 @@ def model() -> starcli.PretrainedModel:
 @pytest.fixture(autouse=True)
 def _opened_once(model: starcli.PretrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes open the model for themselves."""
-    monkeypatch.setattr(api, "_opened", lambda *given: model)
+    monkeypatch.setattr(models, "_opened", lambda *given: model)
 
 
 @pytest.fixture
