@@ -209,8 +209,10 @@ class _Naming:
                 assert isinstance(answer, StarError)
                 row: Row = {"file": name, "clip": None, "error": answer.document()["error"]}
             else:
-                row = {"file": name, "clip": clip.name}
-                row.update(answer)
+                row = {"file": name, "clip": clip.name, "actions": answer["actions"]}
+                row["margin"], row["none"] = answer["margin"], answer["none"]
+                if "reasons" in answer:
+                    row["reasons"] = answer["reasons"]
                 self._clips[number].append(replace(clip, joints=clip.joints[:0]))
             self._rows[number].append(row)
 

@@ -21,6 +21,10 @@ MAX_MEMBERS, MAX_BYTES = 100_000, 2**34
 """Of a zip that is unpacked: files, and bytes of all."""
 
 
+FEW = 12
+"""Files of a folder of which what was read to know their format stays in memory."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A recording before it is read.
@@ -204,6 +208,8 @@ def _of_folder(
             frames[last, frame[0]].append(file)
             continue
         name = recognised(file, known, first=last)
+        if len(files) > FEW:  # the beginnings of a hundred thousand files take gigabytes
+            file.forget()
         if name is None:
             unknown += [file.name] if _may_be(file, known) else []
             continue
