@@ -19,8 +19,8 @@ import psutil
 from starcli import registry
 from starcli.contracts import Fingerprinted
 from starcli.data import imported
-from starcli.data.reading import cores
 from starcli.errors import ErrorFields, MissingError, OutputError, StarError
+from starcli.processes import cores
 from starcli.registry import diagnostics
 from starcli.store import inventory, runs
 
@@ -137,7 +137,7 @@ def _machine(store: Path, problems: list[StarError]) -> Machine:
         problems.append(OutputError("the disk is almost full", "free some space", file=store))
     return {
         "system": platform.platform(),
-        "cores": cores(None),
+        "cores": cores(),
         "threads": os.environ.get("OMP_NUM_THREADS", "one for each core"),
         "memory": memory.total,
         "memory_free": memory.available,

@@ -33,9 +33,9 @@ from starcli.data import joined
 from starcli.data.fingerprint import RawFiles, last_prepared
 from starcli.data.imported import Imported
 from starcli.data.joined import Joined
-from starcli.data.reading import cores
 from starcli.errors import AbsentError, DataError, UsageError, suggest
 from starcli.files import digest
+from starcli.processes import cores
 from starcli.settings.resolve import Loaded
 from starcli.settings.schema import PLUGIN_SECTIONS
 from starcli.store.artifacts import Store

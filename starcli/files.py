@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from starcli.errors import DataError, OutputError, StarError, UsageError, writes_to
 
@@ -305,10 +305,21 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
         rows: Column -> value.
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_inert(row[column]) for column in columns] for row in rows)
+    write_csv(out, columns, rows)
     return out.getvalue()
+
+
+def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """The same into a file, row by row; what a row lacks is empty.
+
+    Args:
+        file: Gets it.
+        columns: The columns; what rows have beside them is left out.
+        rows: Column -> value.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_inert(row.get(column)) for column in columns] for row in rows)
 
 
 def _inert(value: object) -> object:

@@ -90,6 +90,13 @@ class PoseFile:
     path: Path
     name: str
 
+    def forget(self) -> None:
+        """Free what is in memory of it; whoever asks for it again reads it again."""
+        for name in [
+            name for name, what in vars(PoseFile).items() if type(what) is cached_property
+        ]:
+            vars(self).pop(name, None)
+
     @cached_property
     def head(self) -> bytes:
         """Its first bytes, enough to recognise a format.

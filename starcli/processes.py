@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
@@ -34,6 +34,13 @@ def share_cores() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
+def cores(count: int | None = None) -> int:
+    """A number of processes: as asked, or one for every core that is ours."""
+    if count is not None:
+        return count
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def follow(parent: int) -> None:
     """End this process when its parent ends, and with it the process group that it leads.
 
@@ -54,7 +61,10 @@ def follow(parent: int) -> None:
 def _alive(parent: int) -> bool:
     """Whether the parent runs; on Windows, where orphans keep its number, only a pool can tell."""
     known = parent_process()
-    return os.getppid() == parent and (known is None or known.is_alive())
+    try:
+        return os.getppid() == parent and (known is None or known.is_alive())
+    except ValueError:  # a process of joblib's cannot look
+        return True
 
 
 def _nothing() -> None:
@@ -62,20 +72,15 @@ def _nothing() -> None:
 
 
 @contextmanager
-def pool(
-    processes: int, start: str, begin: Callable[[], None] = _nothing
-) -> Iterator[ProcessPoolExecutor]:
+def pool(processes: int, start: str) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, and at once where an error or a signal leaves the block.
 
     Args:
         processes: How many.
         start: How they start: fork or spawn.
-        begin: What each does first.
     """
     before, threads = active_children(), set(threading.enumerate())
-    with ProcessPoolExecutor(
-        processes, get_context(start), _begin, (os.getpid(), begin)
-    ) as executor:
+    with ProcessPoolExecutor(processes, get_context(start), begin, (os.getpid(),)) as executor:
         try:
             with _signals_later():
                 executor.submit(_nothing)  # starts all processes where they are forked
@@ -104,8 +109,12 @@ def _signals_later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(parent: int, begin: Callable[[], None]) -> None:
-    """Start a process of a pool, which leaves Ctrl-C to its parent."""
+def begin(parent: int) -> None:
+    """Start a process of a pool, which leaves Ctrl-C to its parent and ends with it.
+
+    Args:
+        parent: Number of the parent.
+    """
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):  # the parent's, which a fork has too
             signal.signal(number, signal.SIG_DFL)
@@ -113,4 +122,3 @@ def _begin(parent: int, begin: Callable[[], None]) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     follow(parent)
-    begin()

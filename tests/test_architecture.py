@@ -32,6 +32,7 @@ HEAVY = {
 }
 LIGHT = (
     "api",
+    "executors",
     "processes",
     "class_names",
     "cli",
@@ -59,7 +60,17 @@ LIGHT = (
 )
 """Modules and rooms whose import brings in nothing heavy."""
 LAYERS = (
-    {"errors", "files", "array_files", "class_names", "processes", "contracts", "poses", "totals"},
+    {
+        "errors",
+        "files",
+        "array_files",
+        "class_names",
+        "processes",
+        "executors",
+        "contracts",
+        "poses",
+        "totals",
+    },
     {"store", "training", "weights", "registry"},
     {"text", "data", "evaluation", "head"},
     {"settings"},
@@ -228,7 +239,9 @@ def test_typer_and_rich_have_few_users(path: Path) -> None:
     assert ("rich" in packages(path)) == (path == ROOT / "starcli/cli/console.py")
     # Only the reader of annotation files, which admits arrays and plain containers.
     assert "pickle" not in packages(path) or path.name == "annotations.py"
-    assert not packages(path) & {"click", "cloudpickle", "joblib"}
+    assert not packages(path) & {"click", "cloudpickle"}
+    # They hand jobs to other processes as pickles.
+    assert not packages(path) & {"joblib", "submitit"} or path.name == "executors.py"
 
 
 @pytest.mark.parametrize("name", LIGHT)

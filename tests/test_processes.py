@@ -288,47 +288,30 @@ measures = ["zsl"]
 eszsl = { method.name = "eszsl" }
 """
 BENCHMARK = """
-import time
-from pathlib import Path
 from starcli.benchmark import runner
 from starcli.__main__ import main
-def run(self, cell):
-    Path(f"works-{cell.split}").touch()
+def forever(job):
+    import time
+    from pathlib import Path
+    Path(f"works-{job.stage}").touch()
     time.sleep(600)
-runner.Runner.run = run
+runner._make = forever
 if __name__ == "__main__":
     main()
 """
 
 
-@pytest.fixture
-def benchmark(start: Callable[..., Command], tmp_path: Path) -> Command:
-    """A benchmark with two jobs that never end."""
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_jobs_end_with_their_benchmark(
+    start: Callable[..., Command], tmp_path: Path, number: int, code: int
+) -> None:
     (tmp_path / "table.toml").write_text(TABLE)
     (tmp_path / "run.py").write_text(BENCHMARK)
-    return start("run.py", "benchmark", "table.toml", "--jobs", "2", "--store", "store")
-
-
-def jobs(command: Command) -> list[int]:
-    """The processes that work on cells."""
-    found = command.others().items()
-    return [pid for pid, told in found if any("spawn_main" in word for word in told)]
-
-
-@pytest.mark.slow
-def test_jobs_end_with_their_benchmark(benchmark: Command) -> None:
-    benchmark.running(lambda: len(jobs(benchmark)) == 2)
-    benchmark.process.kill()
-    benchmark.ends(-signal.SIGKILL)
-
-
-@pytest.mark.slow
-def test_a_killed_job_ends_a_benchmark_with_a_message(benchmark: Command, tmp_path: Path) -> None:
-    benchmark.running(lambda: len(list(tmp_path.glob("works-*"))) == 2)
-    os.kill(jobs(benchmark)[0], signal.SIGKILL)
-    said = benchmark.ends(7)
-    assert "error: a process was killed, which systems do when memory runs out" in said
-    assert "Traceback" not in said
+    command = start("run.py", "benchmark", "table.toml", "--jobs", "2", "--store", "store")
+    command.running(lambda: len(list(tmp_path.glob("works-*"))) == 2)
+    os.kill(command.pid, number)
+    assert "Traceback" not in command.ends(code)
 
 
 SPAWNING = """

@@ -7,7 +7,7 @@ progress unless they are given something to show it with.
 from __future__ import annotations
 
 from starcli import registry
-from starcli.api.models import events, load, open_model, predict, stream
+from starcli.api.models import events, load, open_model, predict, predict_files, stream
 from starcli.api.options import OPTIONS, Options, load_options
 from starcli.api.runs import (
     Exported,
@@ -57,6 +57,7 @@ __all__ = [
     "open_run",
     "plugins",
     "predict",
+    "predict_files",
     "prepare",
     "pretrain",
     "stream",

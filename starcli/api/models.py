@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -11,11 +12,12 @@ from starcli.contracts import Progress, silent
 from starcli.errors import UsageError, suggest
 
 if TYPE_CHECKING:
+    from starcli.executors import Executor
     from starcli.exporting.pretrained import PretrainedModel
     from starcli.poses import Unit, Up
-    from starcli.prediction.answer import Events, Places, Predicted, Recordings
+    from starcli.prediction.answer import Events, NamedFiles, Places, Predicted, Recordings
     from starcli.prediction.model import TrainedModel
-    from starcli.prediction.question import EventOptions
+    from starcli.prediction.question import EventOptions, Question
     from starcli.prediction.stream import Stream
 
 
@@ -132,6 +134,87 @@ def predict(
         swap_sides=swap_sides,
         progress=progress,
     )
+
+
+def predict_files(
+    run: str | Path | None,
+    files: Sequence[str | Path],
+    out: str | Path,
+    *,
+    files_from: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
+    executor: Executor | None = None,
+    overwrite: bool = False,
+    store: str | Path | None = None,
+    config: str | Path | None = None,
+    device: str | None = None,
+    progress: Progress = silent,
+    **question: Unpack[Question],
+) -> NamedFiles:
+    """Name the clips of any number of files into one file, as `starcli predict --out` does.
+
+    What it is called again for after it was stopped, it goes on with; each file is answered as
+    `predict` answers it alone.
+
+    Args:
+        run: What `open_model` takes.
+        files: Files, folders and zips.
+        out: Gets the answers: `.jsonl`, `.csv` or `.parquet`.
+        files_from: A list of more files, one in each line.
+        shard: Which part of how many, by the names of files.
+        executor: What runs processes, such as `starcli.executors.Local(2)`; None for this one.
+        overwrite: Whether a file that is there may be replaced.
+        store: Folder of all results.
+        config: Settings file.
+        device: Where to compute.
+        progress: Told how many files are named.
+        **question: The other options of `predict`, such as `actions` and `top`.
+
+    Returns:
+        `files`, `clips`, clips that are `none` of these, and `bad`, recordings that could not be
+        read, which `out` names; the rest as `predict` has it.
+
+    Raises:
+        UsageError: The file is there, or was begun for something else.
+        DataError: There are no recordings.
+    """
+    from starcli.prediction.answer import about
+    from starcli.prediction.bulk import name_files
+    from starcli.prediction.bulk_parts import Task
+
+    task = Task(
+        repr((run, store, config, device, question)),
+        partial(_opened, run, store, config, device),
+        question,
+    )
+    predictor, total = name_files(
+        task,
+        [Path(file) for file in files],
+        Path(out),
+        files_from=None if files_from is None else Path(files_from),
+        shard=shard,
+        executor=executor,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    return {
+        **about(predictor),
+        "out": str(out),
+        "files": total.files,
+        "clips": total.clips,
+        "none": total.none,
+        "bad": total.bad,
+    }
+
+
+def _opened(
+    run: str | Path | None,
+    store: str | Path | None,
+    config: str | Path | None,
+    device: str | None,
+) -> TrainedModel:
+    """What names clips, in a process that has nothing yet."""
+    return _model(open_model(run, store=store, config=config, device=device), silent)
 
 
 def events(

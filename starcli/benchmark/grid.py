@@ -14,6 +14,7 @@ from starcli.benchmark.table import Table, Target, splits
 from starcli.class_names import require_classes
 from starcli.data.joined import SEPARATOR, names_in
 from starcli.errors import StarError, UsageError
+from starcli.executors import parse_shard
 from starcli.experiment import Experiment, make_source
 from starcli.settings.resolve import Loaded, for_chosen, load
 from starcli.settings.schema import PLUGIN_SECTIONS
@@ -260,10 +261,8 @@ def shard(every: Sequence[Cell], part: str | None) -> list[Cell]:
     together = groups(every)
     if part is None:
         return list(every)
-    number, _, count = part.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UsageError(f"invalid shard '{part}'", "use N/COUNT, for example --shard 2/8")
-    return [cell for group in together[int(number) - 1 :: int(count)] for cell in group]
+    number, count = parse_shard(part)
+    return [cell for group in together[number - 1 :: count] for cell in group]
 
 
 def groups(every: Sequence[Cell]) -> list[list[Cell]]:

@@ -1,28 +1,47 @@
-"""Run the cells of a table, one after the other or several at a time."""
+"""Run the cells of a table: here one after the other, or each in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from starcli import pipeline, processes
+from starcli import pipeline
 from starcli.benchmark.fields import Done, Failure, Result, Transferred
-from starcli.benchmark.grid import Cell, groups
+from starcli.benchmark.grid import Cell
 from starcli.contracts import Progress, silent
 from starcli.data.joined import SEPARATOR
-from starcli.data.reading import cores
-from starcli.errors import AbsentError, OutOfMemoryError, StarError, bug
+from starcli.errors import AbsentError, StarError, bug
 from starcli.evaluation.model_selection import open_scored
 from starcli.evaluation.statistics import right
+from starcli.executors import Executor, each, guarded
 from starcli.experiment import Experiment
 from starcli.report.document import evaluation_document, measures, warning
 from starcli.settings.resolve import load
 from starcli.store.artifacts import Artifact
+
+SHARED = (("prepare", "embed"), ("pretrain",), ("extract",))
+"""Stages whose results several cells need, those that need nothing of the others first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A part of a table that runs in a process of its own.
+
+    Args:
+        cell: What is run.
+        stage: The stage that it ends with.
+        config: A settings file; None for `starcli.toml` where there is one.
+        recordings: Data set -> digest of its recordings, as far as they have been read.
+    """
+
+    cell: Cell
+    stage: str
+    config: Path | None
+    recordings: Mapping[str, str]
 
 
 class Runner:
@@ -30,11 +49,42 @@ class Runner:
 
     Args:
         config: A settings file; None for `starcli.toml` where there is one.
+        recordings: Data set -> digest of its recordings, as far as they have been read.
     """
 
-    def __init__(self, config: Path | None) -> None:
+    def __init__(self, config: Path | None, recordings: Mapping[str, str] | None = None) -> None:
         self._config = config
-        self._recordings: dict[str, str] = {}
+        self._recordings = dict(recordings or {})
+
+    def job(self, cell: Cell, stage: str) -> Job:
+        """A cell up to a stage, for another process."""
+        return Job(cell, stage, self._config, dict(self._recordings))
+
+    def missing(self, cell: Cell, stage: str) -> frozenset[str]:
+        """Keys of what a cell needs up to a stage, and is not in the store.
+
+        Raises:
+            StarError: It cannot be run.
+        """
+        planned = pipeline.plan(self.open(cell), stage, explain=False)
+        return frozenset(item.key for item in planned if item.artifact is None)
+
+    def is_settled(self, cell: Cell) -> bool:
+        """Whether a cell needs no job: its result is in the store, or it cannot be run.
+
+        What targets are named is never in the store.
+        """
+        missing = guarded(partial(self.missing, cell), cell.stage)
+        return isinstance(missing, StarError) or (not missing and cell.target is None)
+
+    def make(self, cell: Cell, stage: str, progress: Progress = silent) -> None:
+        """Make what a cell needs up to a stage.
+
+        Raises:
+            StarError: It cannot be made.
+        """
+        with contextlib.redirect_stdout(sys.stderr):
+            pipeline.run_steps(self.open(cell), stage, progress)
 
     def open(self, cell: Cell) -> Experiment:
         """The experiment of a cell.
@@ -162,45 +212,71 @@ def _done(cell: Cell, name: str, experiment: Experiment, results: Mapping[str, A
 
 
 def run_cells(
-    chosen: Sequence[Cell], config: Path | None, jobs: int, progress: Progress = silent
+    chosen: Sequence[Cell],
+    config: Path | None,
+    executor: Executor | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Result]:
     """Run cells.
 
     Args:
         chosen: The cells, those that share a backbone side by side.
         config: A settings file; None for `starcli.toml` where there is one.
-        jobs: Number of processes; cells that share a backbone are one's alone.
-        progress: Told about every step of a single process.
+        executor: What runs them in processes of their own: first what several need, then a job a
+            cell; what is in the store is read from there. None to run them here, one by one.
+        progress: Told about every step that is made here, and about every job of what is shared.
 
     Yields:
         Their results, as they come.
-
-    Raises:
-        OutOfMemoryError: A process was killed.
     """
-    if jobs == 1:
-        runner = Runner(config)
-        yield from (runner.run(cell, progress) for cell in chosen)
+    runner, left = Runner(config), list(chosen)
+    if executor is None:
+        yield from (runner.run(cell, progress) for cell in left)
         return
-    threads = max(1, cores(None) // jobs)
-    try:
-        with processes.pool(jobs, "spawn", partial(_limit_threads, threads)) as pool:
-            started = [pool.submit(_run_group, group, config) for group in groups(chosen)]
-            for done in as_completed(started):
-                yield from done.result()
-    except BrokenProcessPool as error:
-        raise OutOfMemoryError(
-            "a process was killed, which systems do when memory runs out",
-            "run again with fewer --jobs; what is done stays",
-        ) from error
+    for stages in SHARED:
+        failed = _share(left, stages, runner, executor, progress)
+        for cell, error in failed.items():
+            yield {**cell.names(), **failure(error)}
+        left = [cell for cell in left if cell not in failed]
+    settled = [cell for cell in left if runner.is_settled(cell)]
+    yield from map(runner.run, settled)
+    jobs = [runner.job(cell, cell.stage) for cell in left if cell not in settled]
+    for job, result in each(executor, _run, jobs):
+        if isinstance(result, StarError):
+            yield {**job.cell.names(), **failure(result)}
+        else:
+            yield result
 
 
-def _limit_threads(count: int) -> None:
-    import torch
+def _share(
+    cells: Sequence[Cell],
+    stages: Sequence[str],
+    runner: Runner,
+    executor: Executor,
+    progress: Progress,
+) -> dict[Cell, StarError]:
+    """Make what cells need of some stages, what several need once; cells that cannot have it."""
+    failed: dict[Cell, StarError] = {}
+    needed: dict[tuple[str, frozenset[str]], list[Cell]] = {}
+    for cell in cells:
+        for stage in stages:
+            missing = guarded(partial(runner.missing, cell), stage)
+            if isinstance(missing, StarError):
+                failed[cell] = missing
+            elif missing:
+                needed.setdefault((stage, missing), []).append(cell)
+    jobs = {runner.job(alike[0], stage): alike for (stage, _), alike in needed.items()}
+    for number, (job, result) in enumerate(each(executor, _make, list(jobs)), start=1):
+        progress.update("shared stages", number, len(jobs))
+        if isinstance(result, StarError):
+            failed |= dict.fromkeys(jobs[job], result)
+    return failed
 
-    torch.set_num_threads(min(count, torch.get_num_threads()))
+
+def _make(job: Job) -> bool:
+    Runner(job.config, job.recordings).make(job.cell, job.stage)
+    return True
 
 
-def _run_group(group: Sequence[Cell], config: Path | None) -> list[Result]:
-    runner = Runner(config)
-    return [runner.run(cell) for cell in group]
+def _run(job: Job) -> Result:
+    return Runner(job.config, job.recordings).run(job.cell)

@@ -1,11 +1,4 @@
-"""Compare methods on a table of data sets, splits and seeds: `starcli benchmark`.
-
-Parts run wherever the command runs; with SLURM, for example, and then on any machine:
-
-    sbatch --array=1-8 --wrap \
-        'starcli benchmark table2 --dataset-root data --shard $SLURM_ARRAY_TASK_ID/8 --out parts'
-    starcli benchmark --merge parts/table2-*-of-8.json --out results
-"""
+"""Compare methods on a table of data sets, splits and seeds: `starcli benchmark`."""
 
 from __future__ import annotations
 
@@ -18,13 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starcli.cli.evaluate import parse_seeds
-from starcli.cli.options import Config, Device, Json, StorePath, path
+from starcli.cli.options import (
+    Config,
+    Device,
+    ExecutorName,
+    Jobs,
+    Json,
+    StorePath,
+    Submit,
+    executor_of,
+    path,
+    store_of,
+)
 from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:
     from starcli.benchmark.fields import Document, Result
     from starcli.benchmark.grid import Cell
     from starcli.benchmark.table import Table
+    from starcli.executors import Executor
 
 Names = Annotated[
     list[str] | None,
@@ -53,7 +58,6 @@ Set = Annotated[
         "method is star; repeatable.",
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time.")]
 Shard = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +88,8 @@ def benchmark(
     dataset: Datasets = None,
     settings: Set = None,
     jobs: Jobs = 1,
+    executor: ExecutorName = None,
+    submit: Submit = None,
     shard: Shard = None,
     merge: Merge = False,
     by_fold: ByFold = False,
@@ -108,6 +114,8 @@ def benchmark(
         dataset,
         settings,
         jobs > 1,
+        executor,
+        submit,
         shard,
         dry_run,
         config,
@@ -132,10 +140,11 @@ def benchmark(
     every = grid.cells(table, given, _existing(dataset_root), config)
     identity = grid.recipe(every, table, config)
     chosen = grid.shard(every, shard)
+    runs_in = executor_of(executor, jobs, submit, store_of(store, config))
     if dry_run:
         print_forecast(table, chosen, config, as_json)
         return
-    document = results.document(table, identity, _run(chosen, config, jobs))
+    document = results.document(table, identity, _run(chosen, config, runs_in))
     if shard is None:
         _show(results.by_fold(document) if by_fold else document, out, as_json)
     else:
@@ -175,7 +184,7 @@ def _require_folder(out: Path) -> None:
         ) from error
 
 
-def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[Result]:
+def _run(chosen: Sequence[Cell], config: Path | None, executor: Executor | None) -> list[Result]:
     """The results of cells, with progress on stderr."""
     from starcli.benchmark import grid
     from starcli.benchmark.runner import run_cells
@@ -183,7 +192,7 @@ def _run(chosen: Sequence[Cell], config: Path | None, jobs: int) -> list[Result]
 
     results = []
     with console.progress() as progress:
-        for result in run_cells(chosen, config, jobs, progress):
+        for result in run_cells(chosen, config, executor, progress):
             results.append(result)
             how = _ended(result)
             progress.done(f"{len(results)} of {len(chosen)}: {grid.title(result)}: {how}")

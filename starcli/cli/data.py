@@ -163,12 +163,12 @@ def check(
     from starcli.cli import console
     from starcli.cli.output import print_document
     from starcli.data import integrity
-    from starcli.data.reading import cores
     from starcli.errors import DataError
+    from starcli.processes import cores
 
     source = _source(name, settings, store, config)
     with console.progress() as report, contextlib.redirect_stdout(sys.stderr):
-        checked = integrity.check(source, raw, cores(None), report)
+        checked = integrity.check(source, raw, cores(), report)
     wrong = integrity.faults(checked)
     error = DataError(f"{name}: {wrong}", source.request or "make or import it again", file=raw)
     if as_json:

@@ -72,10 +72,14 @@ Out = Annotated[
     Path | None,
     typer.Option(
         parser=path,
-        help="File of events: .jsonl, .csv, .vtt (WebVTT) or .eaf (ELAN).",
-        rich_help_panel=EVENTS,
+        help="File of answers, of any number of recordings: .jsonl, .csv or .parquet; with "
+        "--windows of events: .jsonl, .csv, .vtt (WebVTT) or .eaf (ELAN).",
     ),
 ]
+
+
+OF_FILES = ("--files-from", "--shard", "--jobs", "--executor", "--submit")
+"""Options for the naming of many files."""
 
 
 def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> None:
@@ -90,20 +94,22 @@ def require_fit(given: Mapping[str, object], *, stream: bool, windows: bool) -> 
         UsageError: One has no meaning, or the recordings are missing.
     """
     asked = "--stream" if stream else "--windows" if windows else "whole clips"
+    said = {name for name, value in given.items() if value is not None and value is not False}
     if stream:
         unfit: tuple[str, ...] = ("SOURCE", "--reader", "--fps", "--people", "--top")
-        unfit += ("--reasons", "--out", "--overwrite")
+        unfit += ("--reasons", "--out", "--overwrite", *OF_FILES)
         fix = "leave it out: frames come from standard input, events go to standard output"
     elif windows:
-        unfit = ("--people", "--top", "--reasons")
+        unfit = ("--people", "--top", "--reasons", *OF_FILES)
         fix = "leave it out: of everybody, what is likeliest is told"
     else:
-        unfit = ("--stride", "--enter", "--leave", "--out", "--overwrite")
+        unfit = ("--stride", "--enter", "--leave")
         fix = "add --windows SECONDS"
-    said = [name for name, value in given.items() if value is not None and value is not False]
+        if "--out" not in said and said.isdisjoint(unfit):
+            unfit, fix = ("--overwrite", *OF_FILES), "add --out FILE"
     if wrong := next((name for name in unfit if name in said), None):
         raise UsageError(f"{wrong} is not for {asked}", fix)
-    if not stream and "SOURCE" not in said:
+    if not stream and said.isdisjoint({"SOURCE", "--files-from"}):
         raise UsageError("recordings are missing", "use: starcli predict SOURCE, or --stream")
 
 

@@ -13,9 +13,11 @@ import typer
 
 from starcli.cli import completion
 from starcli.cli.help import BACKBONE, DATA, FILES, METHOD, TEXT, WHERE
+from starcli.errors import UsageError
 
 if TYPE_CHECKING:
     from starcli import api
+    from starcli.executors import Executor
     from starcli.settings.resolve import Loaded
 
 
@@ -331,6 +333,27 @@ Swap = Annotated[
     ),
 ]
 
+Jobs = Annotated[
+    int, typer.Option(min=1, help="Processes beside one another.", rich_help_panel=WHERE)
+]
+ExecutorName = Annotated[
+    Literal["local", "submitit"] | None,
+    typer.Option(
+        "--executor",
+        help="Processes of their own: here, or as jobs of a cluster.",
+        show_default="local where --jobs is more than 1",
+        rich_help_panel=WHERE,
+    ),
+]
+Submit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="What submitit asks the cluster for, as timeout_min=600; repeatable.",
+        rich_help_panel=WHERE,
+    ),
+]
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 
 
@@ -339,6 +362,25 @@ def store_of(store: Path | None, config: Path | None) -> Path:
     from starcli.settings.resolve import run_section
 
     return run_section({} if store is None else {"run.store": store}, config).store
+
+
+def executor_of(
+    kind: Literal["local", "submitit"] | None, jobs: int, submit: list[str] | None, store: Path
+) -> Executor | None:
+    """What `--executor`, `--jobs` and `--submit` ask for; None for this process itself.
+
+    Raises:
+        UsageError: They do not go together, or one of `--submit` is no KEY=VALUE.
+    """
+    from starcli import executors
+
+    parameters = {}
+    for each in submit or ():
+        key, equals, value = each.partition("=")
+        if not (key and equals and value):
+            raise UsageError(f"'{each}' is not KEY=VALUE", "say for example --submit mem_gb=16")
+        parameters[key] = value
+    return executors.named(kind, jobs, store / "jobs", parameters)
 
 
 def load_options(options: Mapping[str, Any]) -> Loaded:  # `locals()` of a command

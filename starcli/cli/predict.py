@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from starcli.cli.bulk import FilesFrom, Shard, name_files
 from starcli.cli.events import (
     Enter,
     Leave,
@@ -27,6 +28,8 @@ from starcli.cli.events import (
 from starcli.cli.options import (
     Config,
     Device,
+    ExecutorName,
+    Jobs,
     Json,
     LayoutName,
     Mirrored,
@@ -35,9 +38,11 @@ from starcli.cli.options import (
     Rate,
     Reader,
     StorePath,
+    Submit,
     Swap,
     UnitName,
     UpAxis,
+    executor_of,
     path,
     store_of,
 )
@@ -48,7 +53,7 @@ if TYPE_CHECKING:
     from starcli.prediction.answer import Predicted
     from starcli.prediction.model import TrainedModel
     from starcli.prediction.predictor import Prediction, ToldCandidate
-    from starcli.prediction.question import PlanOptions, Said
+    from starcli.prediction.question import PlanOptions, Question, Said
 
 Sources = Annotated[
     list[Path] | None,
@@ -111,6 +116,11 @@ def predict(
     stream: Streaming = False,
     out: Out = None,
     overwrite: Overwrite = False,
+    files_from: FilesFrom = None,
+    shard: Shard = None,
+    jobs: Jobs = 1,
+    executor: ExecutorName = None,
+    submit: Submit = None,
     reader: Reader = None,
     layout: LayoutName = None,
     up: UpAxis = None,
@@ -140,9 +150,10 @@ def predict(
         "--reasons": reasons,
     }
     own |= {"--stride": stride, "--enter": enter, "--leave": leave}
-    own |= {"--out": out, "--overwrite": overwrite}
+    own |= {"--out": out, "--overwrite": overwrite, "--files-from": files_from, "--shard": shard}
+    own |= {"--jobs": jobs > 1, "--executor": executor, "--submit": submit or None}
     require_fit(own, stream=stream, windows=windows is not None)
-    if out is not None:
+    if out is not None and windows is not None:
         event_files.require_writable(out, overwrite=overwrite)
     _refuse_old_order(sources or (), run, store, config)
     open_model = partial(api.open_model, run, store=store, config=config, device=device)
@@ -159,19 +170,19 @@ def predict(
     plan: PlanOptions = {"windows": windows, "stride": stride, "enter": enter, "leave": leave}
     if stream:
         answer_stream(open_model, {**said, **plan})
-    elif windows is not None:
+        return
+    if windows is not None:
         tell_events(open_model, sources or (), reader, fps, {**said, **plan}, out, as_json)
-    else:
-        name = partial(
-            api.predict,
-            top=top or 3,
-            reasons=reasons,
-            reader=reader,
-            fps=fps,
-            people=people,
-            **said,
-        )
-        _name_clips(open_model, sources or (), name, as_json)
+        return
+    how: Question = {"top": top or 3, "reasons": reasons, "reader": reader, "fps": fps}
+    question: Question = {**said, **how, "people": people}
+    if out is None:
+        _name_clips(open_model, sources or (), partial(api.predict, **question), as_json)
+        return
+    places = partial(api.predict_files, run, sources or (), files_from=files_from, **question)
+    where = partial(places, store=store, config=config, device=device, overwrite=overwrite)
+    runs_in = executor_of(executor, jobs, submit, store_of(store, config))
+    name_files(partial(where, executor=runs_in), out, shard, as_json)
 
 
 def _name_clips(

@@ -8,7 +8,6 @@ No module of this one imports torch: the processes that read start fast.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -66,13 +65,6 @@ def groups(recordings: Sequence[Recording]) -> list[Group]:
     """Recordings in groups, in order."""
     starts = range(0, len(recordings), GROUP)
     return [Group(n, recordings[start : start + GROUP]) for n, start in enumerate(starts)]
-
-
-def cores(count: int | None) -> int:
-    """The number of processes that read: as asked, or one for every core that is ours."""
-    if count is not None:
-        return count
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def each_group(work: Callable[[Group], T], wanted: Sequence[Group], workers: int) -> Iterator[T]:

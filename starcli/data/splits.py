@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -184,11 +185,13 @@ def refuse_leak(
 def _hold_out(groups: Sequence[str], share: float, rng: np.random.Generator) -> set[str]:
     """Random groups that together have at least this share of the members."""
     held: set[str] = set()
-    order = sorted(set(groups))
+    members, count = Counter(groups), 0
+    order = sorted(members)
     for name in rng.permutation(order)[: len(order) - 1]:
-        if sum(g in held for g in groups) >= share * len(groups):
+        if count >= share * len(groups):
             break
         held.add(str(name))
+        count += members[str(name)]
     return held
 
 
@@ -199,7 +202,8 @@ def _task(
     train: Sequence[int],
     test: Sequence[int],
 ) -> Task:
-    leaks = [i for i in train if index.labels[i] not in set(seen)]
+    may_learn = set(seen)
+    leaks = [i for i in train if index.labels[i] not in may_learn]
     if leaks:
         raise DataError(
             f"leak: training clip '{index.names[leaks[0]]}' and {len(leaks) - 1} more are of "

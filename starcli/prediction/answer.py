@@ -26,17 +26,37 @@ Recordings = str | Path | Joints | Sequence[str | Path | Joints]
 Places = str | Path | Sequence[str | Path]
 
 
-class Answered(TypedDict):
-    """What `predict --json` prints, whatever it was asked."""
+class About(TypedDict):
+    """What is told of what names clips."""
 
     ok: bool
     run: str
     warning: str | None
     notes: Sequence[str]
-    warnings: list[str]
     candidates: list[ToldCandidate]
     gamma: float
+
+
+class Answered(About):
+    """What `predict --json` prints, whatever it was asked."""
+
+    warnings: list[str]
     bad: list[ErrorFields]
+
+
+class NamedFiles(About):
+    """What `predict --out --json` prints: the file, and how many files and clips it has.
+
+    Args:
+        none: Clips that are none of the candidates.
+        bad: Recordings that could not be read.
+    """
+
+    out: str
+    files: int
+    clips: int
+    none: int
+    bad: int
 
 
 class Predicted(Answered):
@@ -128,14 +148,21 @@ def stream(model: TrainedModel, options: EventOptions, progress: Progress) -> St
 def _answered(predictor: Predictor, warnings: list[str], bad: Sequence[StarError]) -> Answered:
     """What is told of any recordings that were read."""
     return {
+        **about(predictor),
+        "warnings": warnings,
+        "bad": [error.document()["error"] for error in bad],
+    }
+
+
+def about(predictor: Predictor) -> About:
+    """What is told of what names clips."""
+    return {
         "ok": True,
         "run": predictor.model.name,
         "warning": predictor.model.warning,
         "notes": predictor.notes,
-        "warnings": warnings,
         "candidates": predictor.described(),
         "gamma": predictor.gamma,
-        "bad": [error.document()["error"] for error in bad],
     }
 
 

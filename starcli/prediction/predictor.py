@@ -325,21 +325,21 @@ def predict(
     bad: list[StarError] = []
     clips = _good(reader, recordings, bad)
     while batch := list(islice(clips, model.batch)):
-        for clip, answer in zip(batch, _answers(predictor, batch, top, reasons), strict=True):
+        for clip, answer in zip(batch, answers_of(predictor, batch, top, reasons), strict=True):
             prediction: Prediction = {"file": clip.file, "clip": clip.name, **answer}
             named.append((replace(clip, joints=clip.joints[:0]), prediction))
         progress.update("predict", len(named), 0)
     if not named:
         raise nothing(bad)
-    sound, refused = _sound([clip for clip, _ in named])
+    notes, refused = sound([clip for clip, _ in named])
     predictions: list[Prediction] = [
         {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
         for clip, prediction in named
     ]
-    return Predictions(predictions, bad, [*reader.warnings, *sound])
+    return Predictions(predictions, bad, [*reader.warnings, *notes])
 
 
-def _answers(
+def answers_of(
     predictor: Predictor, clips: Sequence[Incoming], top: int, reasons: bool
 ) -> Iterator[Answer]:
     """What clips are named; those of nobody are not scored."""
@@ -370,7 +370,7 @@ def _good(
                 yield clip
 
 
-def _sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
+def sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
     """What was done to clips by rule, and what contradicts a body in some.
 
     Returns:

@@ -25,6 +25,7 @@ from starcli.stages.plugin_checks import new_backbone
 from starcli.stages.recipes import wanted_views
 from starcli.stages.views import open_views
 from starcli.store.artifacts import Artifact, save_tensors, split_evenly
+from starcli.training.device import batches
 from starcli.training.loop import DRAWS
 from starcli.training.seeds import derive
 
@@ -192,9 +193,10 @@ def encode_clips(
     """
     order = sorted(range(len(chosen)), key=lambda row: clips.frames(chosen[row]))
     out: Tensor | None = None
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        tokens = backbone(read([chosen[r] for r in rows]).to(device)).half().cpu()
+    parts = [order[start : start + size] for start in range(0, len(order), size)]
+    made = batches(lambda rows: read([chosen[r] for r in rows]), parts, device)
+    for rows, batch in zip(parts, made, strict=True):
+        tokens = backbone(batch).half().cpu()
         good = torch.isfinite(tokens).flatten(1).all(1)
         if not good.all():
             name = clips.index.names[chosen[rows[int((~good).nonzero()[0])]]]

@@ -14,7 +14,6 @@ from starcli.data.joined import Joined
 from starcli.data.reading import (
     BadRow,
     Group,
-    cores,
     count_floored,
     each_group,
     groups,
@@ -24,6 +23,7 @@ from starcli.data.reading import (
 from starcli.errors import LEAVE_OUT, DataError
 from starcli.experiment import FINAL, Experiment
 from starcli.files import csv_text, save_text
+from starcli.processes import cores
 from starcli.stages.job import Job
 
 SKIP = "leave out what cannot be read with --skip-bad"

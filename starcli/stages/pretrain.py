@@ -37,6 +37,7 @@ from starcli.stages.text_objective import (
 )
 from starcli.stages.views import open_views
 from starcli.training.checkpoint import History
+from starcli.training.device import batches
 from starcli.training.loop import Loss, Numerics, moving_average, run_epochs
 from starcli.training.schedules import schedule
 from starcli.training.seeds import derive
@@ -422,11 +423,11 @@ class _Judge:
         """Share of clips named right, None without clips, and their number."""
         model, options = (model or self.model).eval(), self.e.settings
         assert isinstance(model, Classifier | TextAligner)
-        right = 0
-        for start in range(0, len(self.test), options.extract.batch):
-            chosen = self.test[start : start + options.extract.batch]
-            batch = self.views.plain(chosen)
-            predicted = model.classify(batch.to(self.e.device)).argmax(1).tolist()
+        right, size = 0, options.extract.batch
+        parts = [self.test[start : start + size] for start in range(0, len(self.test), size)]
+        made = batches(self.views.plain, parts, self.e.device)
+        for chosen, batch in zip(parts, made, strict=True):
+            predicted = model.classify(batch).argmax(1).tolist()
             right += sum(map(int.__eq__, predicted, self._targets(chosen)))
         if not self.test:
             return None, 0

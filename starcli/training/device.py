@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from starcli.errors import UsageError
 from starcli.training.distributed import size
+
+T = TypeVar("T")
 
 
 def choose(name: str) -> torch.device:
@@ -45,3 +52,39 @@ def devices() -> list[dict[str, object]]:
     if torch.backends.mps.is_available():
         found.append({"name": "mps", "model": "", "memory": None})
     return found
+
+
+def batches(
+    make: Callable[[T], Tensor], items: Iterable[T], device: torch.device
+) -> Iterator[Tensor]:
+    """Batches on a device, of which the next is made and sent while the device works on one.
+
+    A CPU, which would do both, makes one after the other.
+
+    Args:
+        make: Makes a batch in the memory of the host.
+        items: What it makes them of.
+        device: Where they go.
+    """
+    if device.type == "cpu":
+        yield from map(make, items)
+        return
+
+    def sent(item: T) -> Tensor:
+        batch = make(item)
+        if device.type == "cuda":  # from pages that stay, it copies without waiting
+            batch = batch.pin_memory()
+        return batch.to(device, non_blocking=True)
+
+    yield from ahead(sent, items)
+
+
+def ahead(make: Callable[[T], Tensor], items: Iterable[T]) -> Iterator[Tensor]:
+    """What is made of items, in order; the next is made while one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque[Future[Tensor]]()
+        for item in items:
+            waiting.append(thread.submit(make, item))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        yield from (each.result() for each in waiting)

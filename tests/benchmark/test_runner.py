@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -12,6 +14,11 @@ from typing import Any
 import pytest
 
 from starcli import pipeline
+from starcli.benchmark import grid
+from starcli.benchmark.runner import run_cells
+from starcli.benchmark.table import read
+from starcli.errors import DataError
+from starcli.executors import Executor
 from starcli.store.artifacts import Finished, Store
 from tests.conftest import Outcome
 from tests.test_pipeline import TINY
@@ -176,6 +183,58 @@ def test_several_jobs_find_the_same(
     code, several = run(cli, table, tmp_path / "several", *chosen, "--jobs", "2")
     assert (code, several) == (0, one)
     assert len(made(tmp_path / "several", "pretrain")) == BACKBONES / 2
+
+
+@dataclass
+class Refusing(Executor):
+    """Notes what it is given, and has it all end well but for one job that dies, and the cells."""
+
+    given: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, work: Any, jobs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        for job in jobs:
+            self.given.append((job.stage, str(job.cell)))
+            if (job.stage, job.cell.split, job.cell.seed) == ("pretrain", "fold1", 1):
+                yield job, None
+            else:
+                yield job, job.stage != "calibrate" or DataError(f"ran {job.cell}")
+
+    def shares(self, items: Sequence[Any]) -> list[Sequence[Any]]:
+        raise NotImplementedError
+
+
+def test_what_cells_share_is_made_first_and_once(table: str, tmp_path: Path) -> None:
+    chosen = grid.cells(read(table), {"run.store": tmp_path}, None)
+    executor = Refusing()
+    results = list(run_cells(chosen, None, executor))
+    assert sorted(map(grid.title, results)) == sorted(map(str, chosen))
+    stages = [stage for stage, _ in executor.given]
+    assert stages == sorted(
+        stages, key=["prepare", "embed", "pretrain", "extract", "calibrate"].index
+    )
+    assert stages[:2] == ["prepare", "embed"]
+    backbones = [f"eszsl: simulated xsub fold{fold}, seed {seed}" for fold in "01" for seed in "01"]
+    pretrained = [name for stage, name in executor.given if stage == "pretrain"]
+    assert pretrained == [*backbones, backbones[-1]]  # the one that died once more
+    left = [
+        str(cell)
+        for cell in chosen
+        if (cell.split, cell.seed) != ("fold1", 1) and cell.row != "synse"
+    ]
+    assert [name for stage, name in executor.given if stage == "calibrate"] == left
+    messages = {grid.title(r): r["error"]["message"] for r in results if r["status"] == "failed"}
+    assert {name: messages.pop(name) for name in left} == {name: f"ran {name}" for name in left}
+    told = Counter(message.partition(",")[0] for message in messages.values())
+    assert told == {"its process was killed twice": 3, NEEDED.partition(",")[0]: 3}
+
+
+@pytest.mark.slow
+def test_what_is_in_the_store_is_no_job(table: str, store: Path, cli: Cli) -> None:
+    _, found = run(cli, table, store, "--only", "eszsl")
+    chosen = grid.cells(read(table).only(["eszsl"], []), {"run.store": store}, None)
+    executor = Refusing()
+    assert list(run_cells(chosen, None, executor)) == found["cells"]
+    assert not executor.given
 
 
 def test_recordings_that_are_not_there_leave_cells_empty(

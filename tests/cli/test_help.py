@@ -93,7 +93,7 @@ def test_values_have_words_in_place_of_types(cli: Cli) -> None:
 def test_what_is_done_when_is_a_group_of_its_own(cli: Cli) -> None:
     shown = panels(cli("predict", "--help").out)
     assert list(shown) == ["Arguments", OPTIONS, EVENTS, FILES, "Where and how"]
-    own = ["--windows", "--stride", "--enter", "--leave", "--stream", "--out"]
+    own = ["--windows", "--stride", "--enter", "--leave", "--stream"]
     assert re.findall(r"^  (--\w+)", shown[EVENTS], re.MULTILINE) == own
     assert "[default: half a window]" in shown[EVENTS]
     assert "[default: 3; x>=1]" in " ".join(shown[OPTIONS].split())

@@ -56,7 +56,7 @@ def labelled(
         UsageError: The pattern is not one.
     """
     known = readers(reader, layout)
-    if place.is_file() and _is_index(place, known):
+    if place.is_file() and is_index(place, known):
         return of_index(place, known), []
     return of_folder(place, known, pattern, called or place)
 
@@ -206,7 +206,7 @@ def _require_array(entry: Entry, source: Source) -> None:
         )
 
 
-def _is_index(path: Path, known: Mapping[str, Reader]) -> bool:
+def is_index(path: Path, known: Mapping[str, Reader]) -> bool:
     """Whether a file names other files and their classes, or at least files and no joints."""
     file = PoseFile(path, path.name)
     suffix = path.suffix.lower()

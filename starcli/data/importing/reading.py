@@ -122,7 +122,7 @@ def recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[E
         DataError: It is damaged, or has not what is meant.
     """
     source, numbers = parts[0].source, set[int]()
-    for poses in source.reader.read(source.files):
+    for poses in _once(source):
         for number, item in enumerate(parts):
             # A recording that is alone in its file has no name to be asked for.
             if item.entry.key and poses.name not in ("", item.entry.key):
@@ -134,6 +134,15 @@ def recordings(parts: Sequence[Labelled], fps: float | None) -> Iterator[tuple[E
             key = item.entry.key
             what = f"has no recording '{key}'" if key else "has no recordings"
             raise item.entry.wrong(f"{source.name} {what}", "check its name")
+
+
+def _once(source: Source) -> Iterator[Poses]:
+    """The recordings of a source, of which nothing stays in memory."""
+    try:
+        yield from source.reader.read(source.files)
+    finally:
+        for file in source.files:
+            file.forget()
 
 
 def _entry(entry: Entry, poses: Poses) -> Entry:
@@ -155,6 +164,8 @@ def agreed(sources: Sequence[Source], meaning: Meaning) -> Meaning:
         sources: The recordings; those that are damaged say nothing.
         meaning: What the user says of them.
     """
+    if meaning.up and meaning.unit:
+        return meaning
     known, ups, units = layouts(), Counter[Up](), Counter[Unit]()
     for poses in _some(sources):
         layout = meaning.layout or known[poses.layout]

@@ -21,6 +21,10 @@ MAX_MEMBERS, MAX_BYTES = 100_000, 2**34
 """Of a zip that is unpacked: files, and bytes of all."""
 
 
+FEW = 12
+"""Files of a folder of which what was read to know their format stays in memory."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A recording before it is read.
@@ -121,7 +125,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as file:
             members = [info for info in file.infolist() if not info.is_dir()]
-            members = [info for info in members if not _is_added(PurePosixPath(info.filename))]
+            members = [info for info in members if not is_added(PurePosixPath(info.filename))]
             size = sum(info.file_size for info in members)
             if len(members) > MAX_MEMBERS or size > MAX_BYTES:
                 raise DataError(
@@ -147,7 +151,7 @@ def _unpack(archive: Path, folder: Path) -> None:
         ) from error
 
 
-def _is_added(path: PurePosixPath) -> bool:
+def is_added(path: PurePosixPath) -> bool:
     """Whether a file was added by a system, or hidden by it."""
     return any(part in ADDED or (part.startswith(".") and part != "..") for part in path.parts)
 
@@ -155,7 +159,7 @@ def _is_added(path: PurePosixPath) -> bool:
 def _below(root: Path, name: str) -> list[PoseFile]:
     """The files below a folder, in natural order, with their names below it or below `name`."""
     paths = [(path.relative_to(root).as_posix(), path) for path in _files_in(root, frozenset())]
-    kept = [(below, path) for below, path in paths if not _is_added(PurePosixPath(below))]
+    kept = [(below, path) for below, path in paths if not is_added(PurePosixPath(below))]
     kept.sort(key=lambda both: natural(both[0]))
     return [PoseFile(path, str(PurePosixPath(name) / below)) for below, path in kept]
 
@@ -206,6 +210,8 @@ def _of_folder(
             frames[last, frame[0]].append(file)
             continue
         name = recognised(file, known, first=last)
+        if len(files) > FEW:  # the beginnings of a hundred thousand files take gigabytes
+            file.forget()
         if name is None:
             unknown += [file.name] if _may_be(file, known) else []
             continue
