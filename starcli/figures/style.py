@@ -145,6 +145,11 @@ def admit(figure: Figure, admitted: Mapping[str, str | None]) -> None:
         )
 
 
-def label(name: str) -> str:
-    """A name that leaves room for the figure, and can be written into any file."""
-    return printable(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
+def label(name: str, longest: int = LONGEST) -> str:
+    """A name that leaves room for the figure, and can be written into any file.
+
+    Args:
+        name: The name.
+        longest: Letters of a name that is shown whole.
+    """
+    return printable(name if len(name) <= longest else f"{name[: longest - 1]}…")
