@@ -20,8 +20,8 @@ def shown_clips(run: Reported, most: int) -> list[Shown]:
 
     Args:
         run: A run with its results.
-        most: At most so many. They are of unseen classes, where the run has clips of these: one of
-            every cell of the confusion matrix before there are two of any.
+        most: At most so many of unseen classes: one of every way that clips of a class are named,
+            before there are two of any.
     """
     rows = chosen(run, most)
     if not rows:
@@ -39,13 +39,11 @@ def shown_clips(run: Reported, most: int) -> list[Shown]:
 
 
 def chosen(run: Reported, most: int) -> list[int]:
-    """Rows of the test clips that are shown, those of a cell side by side."""
-    scored, named = run.scored, run.named
-    rows = np.flatnonzero(scored.is_unseen)
-    if not len(rows):
-        rows = np.arange(len(scored.labels))
-    cells = [(int(scored.labels[row]), int(named[row])) for row in rows]
-    picked = sorted(one_of_each(cells, most), key=lambda n: (cells[n], n))
+    """Rows of the test clips that are shown, those that are named alike side by side."""
+    rows = np.flatnonzero(run.scored.is_unseen)
+    answers = np.stack([run.scored.labels, run.named_unseen, run.named], 1)[rows]
+    ways = [tuple(way) for way in answers.tolist()]
+    picked = sorted(one_of_each(ways, most), key=lambda n: (ways[n], n))
     return [int(rows[n]) for n in picked]
 
 
@@ -67,18 +65,20 @@ def one_of_each(kinds: Sequence[Hashable], most: int) -> list[int]:
 
 def _explained(run: Reported, clip: Shown, row: int, why: Reasons, place: int) -> Shown:
     """A clip with what it is taken for, what its parts are like, and where the method looked."""
-    scored, classes = run.scored, run.evaluation.classes.names
-    label, among_all = int(scored.labels[row]), int(run.named[row])
-    columns, facts = [label, among_all], [f"among all classes taken for: {classes[among_all]}"]
-    if scored.is_unseen[row]:
-        among_unseen = int(run.named_unseen[row])
-        columns.insert(1, among_unseen)
-        facts.insert(0, f"among unseen classes taken for: {classes[among_unseen]}")
+    classes, unseen = run.evaluation.classes.names, run.scored.unseen
+    label, among_all = int(run.scored.labels[row]), int(run.named[row])
+    among_unseen = int(run.named_unseen[row])
+    facts = (
+        f"among unseen classes taken for: {classes[among_unseen]}",
+        f"among all classes taken for: {classes[among_all]}",
+        *clip.facts,
+    )
     attention = None if why.attention is None else why.attention[place].astype(np.float32)
     table: Table = ()
     if why.alike is not None:
-        table = part_table(why.parts, why.alike[place], columns, classes, scored.unseen)
-    return replace(clip, facts=(*facts, *clip.facts), table=table, attention=attention)
+        columns = [label, among_unseen, among_all]
+        table = part_table(why.parts, why.alike[place], columns, classes, unseen)
+    return replace(clip, facts=facts, table=table, attention=attention)
 
 
 def part_table(

@@ -57,8 +57,6 @@ def part_matches(experiment: Experiment, results: Results) -> PartMatches | None
     index = ClipSet.open(results["prepare"]).index
     test = experiment.task(index, FINAL).test
     chosen = [i for i in test if index.labels[i] in experiment.unseen]
-    if not chosen:
-        return None
     method, tokens = _opened(experiment, results, chosen)
     scores = _alike(method, tokens, experiment)
     assert scores is not None, "see above"

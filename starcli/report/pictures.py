@@ -92,7 +92,6 @@ def _confusions(run: Reported) -> Iterator[Picture]:
     """What it takes for what, among the unseen classes and among all."""
     found, shown = run.evaluation, run.confusion
     every, unseen = shown["all"], found.classes.unseen
-    rows = run.scored.is_unseen
     yield Picture(
         "confusion-unseen",
         f"What clips of the {len(unseen)} unseen classes are taken for among these, in percent of "
@@ -109,9 +108,7 @@ def _confusions(run: Reported) -> Iterator[Picture]:
                 _cells(run, run.named_unseen, unseen),
                 confusion.orders(shown["runs"][0]["confusion"], "as in the data set"),
             )
-        ]
-        if rows.any()
-        else (),
+        ],
         touch=TOUCH_MATRIX,
     )
     yield Picture(
@@ -232,6 +229,6 @@ def save_pictures(run: Reported, folder: Path) -> list[Path]:
         for columns in picture.spans:
             name = f"{picture.name}-{columns}-column"
             files = [folder / f"{name}.{ending}" for ending in ENDINGS]
-            save(partial(picture.draw, columns), *files)
+            save(partial(picture.draw, columns), *files, option="--figures")
             written += files
     return written

@@ -14,6 +14,7 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
+from starcli.class_names import printable
 from starcli.viewing.skeletons import DARK, LIGHT, LIT, Shown, Skeleton, Table, Values, View
 
 MOST_FRAMES = 1000
@@ -66,7 +67,7 @@ def page(title: str, clips: Sequence[Shown]) -> str:
     return Template(_part("page.html")).substitute(
         policy=f"default-src 'none'; script-src '{allowed(script())}'; "
         f"style-src '{allowed(style)}'",
-        title=html.escape(title),
+        title=_escaped(title),
         style=style,
         script=script(),
         skeletons=skeletons(clips, keys="page"),
@@ -105,6 +106,11 @@ def _part(name: str) -> str:
 def allowed(text: str) -> str:
     """What lets a browser run this script, or use this style, and no other."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _escaped(text: str) -> str:
+    """A text that nothing in it can end or hide."""
+    return html.escape(printable(text))
 
 
 def _colours() -> str:
@@ -184,7 +190,7 @@ def _stills(clip: Shown) -> str:
     joints, size = clip.followed()
     frames = clip.frames(STILLS)
     drawn = "".join(_still(clip, joints[f], size, n, clip.lit(f)) for n, f in enumerate(frames))
-    name = html.escape(clip.caption)
+    name = _escaped(clip.caption)
     return (
         f'<figure><figcaption>{name}</figcaption><svg role="img" aria-label="{name}: '
         f'{len(frames)} frames from the front" viewBox="0 0 {len(frames) * CELL} {CELL}">'
@@ -196,7 +202,7 @@ def _table(table: Table) -> str:
     """The table of a clip; nothing where it is empty."""
     if not table:
         return ""
-    head, *rows = ([html.escape(cell) for cell in row] for row in table)
+    head, *rows = ([_escaped(cell) for cell in row] for row in table)
     columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     lines = (
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'

@@ -123,7 +123,7 @@
 
     /** Below the frames: how much is attended to in each stretch of time. */
     function strip() {
-      for (const each of [part.strip, part.light, part.hint]) each.hidden = !attention;
+      part.strip.hidden = part.light.hidden = part.hint.hidden = !attention;
       part.strip.replaceChildren();
       const means = (attention || []).map((own) => own.reduce((a, b) => a + b, 0) / own.length);
       for (const mean of means)

@@ -1,4 +1,4 @@
-"""A real browser, and pages for it; only collected with `-m browser`, since it has to be installed."""
+"""A real browser, and pages for it; collected with `-m browser` only: it has to be installed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a tiny run whose classes, texts and name are made to break it."""
+    """The page of a tiny run whose classes and texts are made to break it."""
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
         actions = {f"{name} {EVIL}": parts for name, parts in motions.ACTIONS.items()}
@@ -57,6 +57,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(source.Simulated, "classes", tuple(actions))
         experiment = tiny(folder / "store", describer__name="names")
         results = pipeline.run_steps(experiment, "calibrate")[0]
-        run = Reported(EVIL, experiment, results)
+        run = Reported("first", experiment, results)
         (folder / "report.html").write_text(page([run], clips=4), "utf-8")
     return folder / "report.html"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 
 OPEN = """() => {
     for (const each of document.querySelectorAll("details")) each.open = true;
@@ -63,7 +63,12 @@ class Browser:
         page.set_default_timeout(60_000)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+
+        def refuse(dialog: Dialog) -> None:
+            said.append(f"dialog: {dialog.message}")
+            dialog.dismiss()
+
+        page.on("dialog", refuse)
         page.on("request", lambda asked: said.extend({asked.url} - {file.as_uri()}))
         page.goto(file.as_uri())
         yield page

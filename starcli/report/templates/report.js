@@ -143,7 +143,11 @@
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       seen.unobserve(target);
-      mount(target);
+      // The static figure stays where a chart cannot be drawn.
+      mount(target).catch((error) => {
+        for (const each of target.querySelectorAll(".touched, .tools, .told")) each.remove();
+        throw error;
+      });
     }
   }, { rootMargin: "600px" });
   for (const figure of document.querySelectorAll("figure[data-words]")) seen.observe(figure);
