@@ -91,6 +91,7 @@ def _placed(true: str, named: str) -> list[Chart]:
 
 
 def _axis(field: str, count: int, title: str) -> Chart:
+    size = "width / span(domain('x'))" if field == "column" else "height / span(domain('y'))"
     return {
         "field": field,
         "type": "quantitative",
@@ -98,9 +99,13 @@ def _axis(field: str, count: int, title: str) -> Chart:
         "axis": {
             "title": title,
             "values": [place + 0.5 for place in range(count)],
+            "tickCount": count,  # else every second one is left out
             "labelExpr": "labels[by][floor(datum.value)]",
             "labelAngle": -90 if field == "column" else 0,
             "labelLimit": 150,
+            # Small rather than left out: zooming makes them large.
+            "labelOverlap": False,
+            "labelFontSize": {"expr": f"clamp(0.8 * {size}, 3, 11)"},
             "grid": False,
             "ticks": False,
         },

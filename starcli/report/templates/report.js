@@ -115,12 +115,15 @@
     const shared = add(figure, "div", undefined, "tools");
     for (const each of [shared, touched]) figure.insertBefore(each, figure.querySelector("figcaption"));
     figure.insertBefore(place, figure.querySelector("figcaption"));
-    for (const spec of charts) {
-      const kind = spec.usermeta?.kind, frame = add(touched, "div", undefined, "frame");
-      const tools = add(frame, "div", undefined, "tools"), chart = add(frame, "div", undefined, "chart");
+    // All frames first: how wide each is depends on how many there are.
+    const frames = charts.map(() => add(touched, "div", undefined, "frame"));
+    for (const [number, spec] of charts.entries()) {
+      const kind = spec.usermeta?.kind, frame = frames[number];
+      const tools = kind === "points" && !number ? shared : add(frame, "div", undefined, "tools");
+      const chart = add(frame, "div", undefined, "chart");
       const { view } = await vegaEmbed(chart, spec, {
-        mode: "vega-lite", renderer: "svg", actions: false, ast: true,
-        bind: kind === "points" ? shared : tools, tooltip: { theme: "custom" },
+        mode: "vega-lite", renderer: "svg", actions: false, ast: true, bind: tools,
+        tooltip: { theme: "custom" },
         config: { background: null, aria: false, font: "system-ui, sans-serif", view: { stroke: "#bbb" },
           axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal" },
           legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal" },
