@@ -128,7 +128,21 @@ def require_file(file: Path, endings: Sequence[str], option: str, *, overwrite: 
     if file.is_dir():
         raise UsageError("is a folder", f"name a file with {option}", file=file)
     require_free(file, option, overwrite=overwrite)
-    place = next(each for each in file.absolute().parents if each.exists())
+    require_folder(file.parent, option)
+
+
+def require_folder(folder: Path, option: str) -> None:
+    """Refuse a folder that cannot be written into, or made, before anything is read.
+
+    Args:
+        folder: The folder.
+        option: What names it.
+
+    Raises:
+        OutputError: It, or where it would be made, cannot be written into.
+    """
+    whole = folder.absolute()
+    place = next(each for each in (whole, *whole.parents) if each.exists())
     if not (place.is_dir() and os.access(place, os.W_OK)):
         raise OutputError("cannot write into it", f"name another with {option}", file=place)
 

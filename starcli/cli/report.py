@@ -50,13 +50,15 @@ def report(
     Example: starcli report first second --out both.html
     """
     from starcli import api
-    from starcli.files import require_file, save_text
+    from starcli.files import require_file, require_folder, save_text
     from starcli.report.page import page
     from starcli.report.pictures import save_pictures
     from starcli.report.reported import Reported
 
     target = out or Path(PAGE)
     require_file(target, (".html",), "--out", overwrite=overwrite)
+    if figures is not None:
+        require_folder(figures, "--figures")
     names: list[str | None] = [*runs] if runs else [None]
     opened = [api.open_run(name, store=store, config=config, device=device) for name in names]
     unique = {run.name: run.experiment for run in opened}

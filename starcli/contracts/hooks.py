@@ -335,6 +335,18 @@ class PartScores(Protocol):
         """Joint tokens [B, L, V, D] -> similarities to all classes' sentences [K, B, C]."""
 
 
+@runtime_checkable
+class TokenAttention(Protocol):
+    """A method that says which joints it attends to when."""
+
+    def attention(self, tokens: Tensor) -> Tensor:
+        """Joint tokens [B, L, V, D] -> weights [B, L, V], which sum to 1 in each part.
+
+        Raises:
+            UsageError: It does not attend with these settings.
+        """
+
+
 VIEWS = ("plain", "augmented", "motion-masked")
 """The views of a clip that `extract` makes tokens of."""
 

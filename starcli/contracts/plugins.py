@@ -194,8 +194,8 @@ class Method(Plugin, Network, Protocol):
     """A zero-shot method, a `torch.nn.Module`: `Method(settings, problem, seed)`.
 
     It may also be a `Faceted`, `MultiView`, `TunableMethod`, `ExtendableMethod`, `PromptFeatures`,
-    `PartScores`, `TextScoringMethod`, `TextSpaceMethod`, `MeanTokenMethod` or `UnkeyedSettings`.
-    One that learns from text of unseen classes has to be a `Transduction`.
+    `PartScores`, `TokenAttention`, `TextScoringMethod`, `TextSpaceMethod`, `MeanTokenMethod` or
+    `UnkeyedSettings`. One that learns from text of unseen classes has to be a `Transduction`.
     """
 
     def __init__(self, settings: BaseModel, problem: Problem, seed: int, /) -> None: ...

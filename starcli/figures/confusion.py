@@ -9,7 +9,7 @@ import numpy as np
 
 from starcli.errors import UsageError
 from starcli.evaluation.report import Evaluation
-from starcli.figures.style import COLOURS, admit, label
+from starcli.figures.style import COLOURS, SPAN, Columns, admit, label
 from starcli.settings.schema import DatasetSection
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ FEW = 12
 """Up to so many classes, cells are wide and numbers large."""
 MANY = 60
 """From more classes on, cells are too small for numbers."""
+MATRIX = 0.6
+"""Share of the width of a page's column that a matrix takes, beside its names."""
+POINTS, SMALLEST, NUMBERED = 50, 0.06, 0.14
+"""Size of letters for each inch of a cell; inches of the smallest that has a name, and a number."""
+LETTERS: Mapping[Columns, int] = {1: 20, 2: 30}
+"""Letters of a name that are shown in so many columns of a page."""
 PAIRS, PAIRS_WIDTH = 10, 2.5
 """Most confused pairs that are shown, and inches of their bars."""
 Shares = list[list[float | None]]
@@ -228,39 +234,77 @@ def draw(numbers: Numbers) -> Figure:
     return figure
 
 
-def draw_unseen(numbers: Numbers) -> Figure:
+def orders(shares: Shares, first: str) -> dict[str, list[int]]:
+    """What an order of the classes is called -> their positions.
+
+    Args:
+        shares: A row per true class.
+        first: What the order that they are in is called.
+    """
+    from torch import as_tensor
+
+    from starcli.text.similarity import grouped
+
+    known = np.nan_to_num(np.array(shares, dtype=float))
+    right = known.diagonal()
+    return {
+        first: list(range(len(known))),
+        "confused ones side by side": grouped(as_tensor(known)),
+        "least often right first": np.argsort(right, kind="stable").tolist(),
+    }
+
+
+def spans(count: int) -> Sequence[Columns]:
+    """Columns of a page in which the names of so many classes can be read."""
+    return (1, 2) if _cell(count, 1) >= SMALLEST else (2,)
+
+
+def draw_unseen(numbers: Numbers, columns: Columns | None = None) -> Figure:
     """What the unseen classes are taken for among themselves, of the first run.
 
     Args:
         numbers: What it shows.
+        columns: Columns of the page that it spans; None as large as it needs to be.
     """
-    classes = _counted(numbers["classes"], numbers["clips"])
-    return _draw_one(classes, numbers["runs"][0]["confusion"], 0)
+    shares = numbers["runs"][0]["confusion"]
+    return _draw_one(numbers["classes"], numbers["clips"], shares, 0, columns)
 
 
-def draw_all(every: AllConfusion) -> Figure:
+def draw_all(every: AllConfusion, columns: Columns | None = None) -> Figure:
     """What all classes are taken for, the unseen ones last.
 
     Args:
         every: What it shows.
+        columns: Columns of the page that it spans; None as large as it needs to be.
     """
-    classes = _counted(every["classes"], every["clips"])
-    return _draw_one(classes, every["confusion"], every["seen"])
+    shares = every["confusion"]
+    return _draw_one(every["classes"], every["clips"], shares, every["seen"], columns)
 
 
-def _draw_one(classes: Sequence[tuple[str, int]], shares: Shares, seen: int) -> Figure:
+def _draw_one(
+    names: Sequence[str], clips: Sequence[int], shares: Shares, seen: int, columns: Columns | None
+) -> Figure:
     """One matrix alone, with a line between so many classes and the others."""
     from matplotlib.figure import Figure
 
-    side = _side(len(classes))
-    figure = Figure(figsize=(side + 2.6, side + 2), layout="constrained")
+    cell = _cell(len(names), columns)
+    side = cell * len(names)
+    size = (SPAN[columns], SPAN[columns]) if columns else (side + 2.6, side + 2)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    image = _draw_matrix(axes, shares, classes)
+    letters = {"longest": LETTERS[columns]} if columns else {}
+    classes = _counted([label(name, **letters) for name in names], clips)
+    image = _draw_matrix(axes, shares, classes, cell)
     if 0 < seen < len(classes):
         _part(axes, seen)
     axes.set_ylabel("true class (clips)")
     figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02).set_label("% of the class's clips")
     return figure
+
+
+def _cell(count: int, columns: Columns | None) -> float:
+    """Inches of a cell of a matrix of so many classes."""
+    return (MATRIX * SPAN[columns] if columns else _side(count)) / max(count, 1)
 
 
 def _counted(names: Sequence[str], clips: Sequence[int]) -> list[tuple[str, int]]:
@@ -294,21 +338,28 @@ def _part(axes: Axes, seen: int) -> None:
         line(seen - 0.5, color="black", linewidth=1)
 
 
-def _draw_matrix(axes: Axes, shares: Shares, classes: Sequence[tuple[str, int]]) -> AxesImage:
-    """One matrix; a class without clips is grey, a share that rounds to nothing is left empty."""
+def _draw_matrix(
+    axes: Axes, shares: Shares, classes: Sequence[tuple[str, int]], cell: float = 1.0
+) -> AxesImage:
+    """One matrix; a class without clips is grey, a share that rounds to nothing is left empty.
+
+    Names and numbers fit into cells of so many inches, or numbers are left out.
+    """
     from matplotlib import colormaps
 
     percent = 100 * np.array(shares, dtype=float)
     colours = colormaps["Blues"].with_extremes(bad="0.85")
     image = axes.imshow(percent, cmap=colours, vmin=0, vmax=100)
     names = [name for name, _ in classes]
-    places, size = range(len(names)), 8 if len(names) <= FEW else 7 if len(names) <= MANY else 5
+    places = range(len(names))
+    size = min(8 if len(names) <= FEW else 7 if len(names) <= MANY else 5, POINTS * cell)
     axes.set_xticks(places, names, rotation=90, fontsize=size + 1)
     axes.set_yticks(places, [f"{name} ({count})" for name, count in classes], fontsize=size + 1)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     axes.set_xlabel("named as")
-    for row, column in np.argwhere(percent >= 0.5) if len(names) <= MANY else ():
+    numbered = len(names) <= MANY and cell >= NUMBERED
+    for row, column in np.argwhere(percent >= 0.5) if numbered else ():
         value = percent[row, column]
         axes.text(
             column,
@@ -316,7 +367,7 @@ def _draw_matrix(axes: Axes, shares: Shares, classes: Sequence[tuple[str, int]])
             f"{value:.0f}",
             ha="center",
             va="center",
-            fontsize=size,
+            fontsize=min(size, 0.8 * POINTS * cell),
             color="white" if value > 55 else "black",
             in_layout=False,  # inside of its cell: a layout need not measure it
         )

@@ -54,8 +54,8 @@ def draw(runs: Sequence[Calibration], columns: Columns = 2) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("gamma")
     seen, unseen, harmonic, used, oracle = grid[0, 1].get_legend_handles_labels()[0]
-    handles = [seen, used, unseen, oracle, harmonic]
-    figure.legend(handles=handles, ncols=1 if columns == 1 else 3, **BELOW)
+    handles = [seen, unseen, harmonic, used, oracle]
+    figure.legend(handles=handles, ncols=columns, **BELOW)
     admit(figure, {run.run: run.warning for run in runs})
     return figure
 

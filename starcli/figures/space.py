@@ -15,7 +15,7 @@ from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import Floats
 from starcli.experiment import FINAL, Experiment
 from starcli.figures.embedding import embed, pick, silhouette
-from starcli.figures.style import BELOW, COLOURS, admit, label
+from starcli.figures.style import BELOW, COLOURS, SPAN, Columns, admit, label
 from starcli.stages.evaluate import open_method
 from starcli.stages.extract import open_tokens
 from starcli.store.artifacts import Artifact
@@ -29,8 +29,8 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 MOST = len(COLOURS) * len(MARKERS)
 Which = Literal["without", "with"]
 WHICH: tuple[Which, Which] = ("without", "with")
-LETTERS = 110
-"""In one line below the panels."""
+WIDE, LETTERS = 8.6, 110
+"""Inches across, and letters in one line below the panels of such a figure."""
 
 
 class Panel(TypedDict):
@@ -40,8 +40,10 @@ class Panel(TypedDict):
     silhouette: float | None
 
 
-# Points of clips without and with prompts; positions in `classes` of their labels.
-Skeleton = TypedDict("Skeleton", {"labels": list[int], "without": Panel, "with": Panel})
+# Points of clips without and with prompts; positions in `classes` of their labels, their names.
+Skeleton = TypedDict(
+    "Skeleton", {"labels": list[int], "clips": list[str], "without": Panel, "with": Panel}
+)
 # Points of texts likewise, of which the name's comes first in each class.
 Semantic = TypedDict(
     "Semantic", {"labels": list[int], "unchanged": bool, "without": Panel, "with": Panel}
@@ -104,7 +106,7 @@ def numbers(
         DataError: There are fewer than three clips to show.
         UsageError: The method was trained without its prompts.
     """
-    features, texts, labels = _features(experiment, results, classes, clips)
+    features, texts, labels, names = _features(experiment, results, classes, clips)
     seed, flat = experiment.settings.seed, [each.flatten(0, 1) for each in texts]
     own = torch.arange(len(classes)).repeat_interleave(texts[0].shape[1]).tolist()
     together = embed(torch.cat(flat), seed)
@@ -113,6 +115,7 @@ def numbers(
         "classes": [experiment.source.classes[c] for c in classes],
         "skeleton": {
             "labels": labels,
+            "clips": [*names],
             "without": _panel(embed(without, seed), without, labels),
             "with": _panel(embed(prompted, seed), prompted, labels),
         },
@@ -131,8 +134,9 @@ def _panel(points: Floats, features: Tensor, labels: Sequence[int]) -> Panel:
 
 def _features(
     experiment: Experiment, results: Mapping[str, Artifact], classes: Sequence[int], clips: int
-) -> tuple[list[Tensor], list[Tensor], list[int]]:
-    """Of clips [N, W] and of texts [C', F, W], each without and with prompts; labels of clips."""
+) -> tuple[list[Tensor], list[Tensor], list[int], Sequence[str]]:
+    """Of clips [N, W] and of texts [C', F, W], each without and with prompts; labels
+    and names of clips."""
     all_clips = ClipSet.open(results["prepare"])
     task = experiment.task(all_clips.index, FINAL)
     picked = pick(task.test, all_clips.index.labels, classes, clips, experiment.settings.seed)
@@ -158,10 +162,10 @@ def _features(
             )
             for p in (False, True)
         ]
-    return features, texts, [classes.index(int(c)) for c in tokens.labels]
+    return features, texts, [classes.index(int(c)) for c in tokens.labels], tokens.names
 
 
-def draw(numbers: Numbers, run: str, warning: str | None) -> Figure:
+def draw(numbers: Numbers, run: str, warning: str | None, columns: Columns | None = None) -> Figure:
     """Clips above and texts below, without prompts on the left and with them on the right.
 
     Texts that the prompts change none of are drawn once.
@@ -170,10 +174,12 @@ def draw(numbers: Numbers, run: str, warning: str | None) -> Figure:
         numbers: What it shows.
         run: Name of the run.
         warning: What its results must admit.
+        columns: Columns of the page that it spans; None as large as it needs to be.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.6, 8), layout="constrained")
+    wide = SPAN[columns] if columns else WIDE
+    figure = Figure(figsize=(wide, (0.93 if columns != 1 else 1.4) * wide), layout="constrained")
     figure.suptitle(f"{run}, t-SNE by cosine; large: the name's text", fontsize=10)
     once = numbers["semantic"]["unchanged"]
     panels = figure.subplot_mosaic("ab;cc" if once else "ab;cd")
@@ -188,18 +194,20 @@ def draw(numbers: Numbers, run: str, warning: str | None) -> Figure:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
     handles, names = panels["a"].get_legend_handles_labels()
-    columns = max(1, LETTERS // (6 + max(map(len, names))))
-    figure.legend(handles, names, ncols=columns, markerscale=1.5, **BELOW)
+    across = max(1, int(LETTERS * wide / WIDE) // (6 + max(map(len, names))))
+    figure.legend(handles, names, ncols=across, markerscale=1.5, **BELOW)
     admit(figure, {run: warning})
     return figure
 
 
-class _Look(TypedDict):
+class Look(TypedDict):
+    """How points of a class look."""
+
     color: str
     marker: str
 
 
-def _look(number: int) -> _Look:
+def look(number: int) -> Look:
     """Colour and marker of a class, both another than its neighbours'."""
     place, round_ = number % len(COLOURS), number // len(COLOURS)
     return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)]}
@@ -209,7 +217,7 @@ def _draw_clips(axes: Axes, numbers: Numbers, which: Which) -> None:
     panel, labels = numbers["skeleton"][which], numbers["skeleton"]["labels"]
     for number, name in enumerate(numbers["classes"]):
         x, y = _of_class(panel["points"], labels, number)
-        axes.scatter(x, y, s=16, linewidths=0, alpha=0.8, label=label(name), **_look(number))
+        axes.scatter(x, y, s=16, linewidths=0, alpha=0.8, label=label(name), **look(number))
     _title(axes, f"clips {which} visual-attribute prompts", panel)
 
 
@@ -218,13 +226,13 @@ def _draw_texts(axes: Axes, numbers: Numbers, which: Which) -> None:
     panel, labels = numbers["semantic"][which], numbers["semantic"]["labels"]
     for number in range(len(numbers["classes"])):
         (own_x, *x), (own_y, *y) = _of_class(panel["points"], labels, number)
-        look = _look(number)
+        own_look = look(number)
         for part_x, part_y in zip(x, y, strict=True):
             axes.plot(
-                [own_x, part_x], [own_y, part_y], color=look["color"], linewidth=0.5, alpha=0.4
+                [own_x, part_x], [own_y, part_y], color=own_look["color"], linewidth=0.5, alpha=0.4
             )
-        axes.scatter(x, y, s=16, linewidths=0, **look)
-        axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **look)
+        axes.scatter(x, y, s=16, linewidths=0, **own_look)
+        axes.scatter(own_x, own_y, s=70, edgecolors="black", zorder=3, **own_look)
     unchanged = "texts without and with semantic-part prompts, which change none of these"
     changed = f"texts {which} semantic-part prompts"
     _title(axes, unchanged if numbers["semantic"]["unchanged"] else changed, panel)

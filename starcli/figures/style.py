@@ -56,12 +56,13 @@ FEW = 4
 """So many runs are not named one by one."""
 
 
-def save(draw: Callable[[], Figure], *paths: Path) -> str:
+def save(draw: Callable[[], Figure], *paths: Path, option: str = "--out") -> str:
     """Draw a figure in the style of all and write it.
 
     Args:
         draw: Draws it; the style holds only inside.
         paths: The files, `.png`, `.svg` or `.pdf`.
+        option: What names them.
 
     Returns:
         The characters of its texts that the font lacks, which are drawn as boxes.
@@ -73,7 +74,7 @@ def save(draw: Callable[[], Figure], *paths: Path) -> str:
         for path in paths:
             kind = path.suffix[1:]
             write = partial(figure.savefig, format=kind, metadata=METADATA[kind])
-            save_whole(path, write, option="--out")
+            save_whole(path, write, option)
         return _lacking(figure)
 
 
@@ -145,6 +146,11 @@ def admit(figure: Figure, admitted: Mapping[str, str | None]) -> None:
         )
 
 
-def label(name: str) -> str:
-    """A name that leaves room for the figure, and can be written into any file."""
-    return printable(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
+def label(name: str, longest: int = LONGEST) -> str:
+    """A name that leaves room for the figure, and can be written into any file.
+
+    Args:
+        name: The name.
+        longest: Letters of a name that is shown whole.
+    """
+    return printable(name if len(name) <= longest else f"{name[: longest - 1]}…")

@@ -157,6 +157,27 @@ class Star(StarFacts, nn.Module):
         for joints in self.groups:
             yield tokens[:, :, list(joints)].flatten(1, 2)
 
+    @torch.no_grad()
+    def attention(self, tokens: Tensor) -> Tensor:
+        """Which joints its parts attend to when, mean of heads and attributes (eq. 1).
+
+        Args:
+            tokens: [B, L, V, D].
+
+        Returns:
+            Weights [B, L, V], which sum to 1 in each part.
+
+        Raises:
+            UsageError: The head was trained without attention.
+        """
+        self._require_prompts("attention")
+        weights = torch.zeros(tokens.shape[:3], device=self.mean.device)
+        parts = zip(self.groups, self.branches, self._part_tokens(tokens), strict=True)
+        for joints, branch, part in parts:
+            assert isinstance(branch, VisualPrompts | MeanTokenQuery)  # see _branch
+            weights[:, :, list(joints)] = branch.attention(part).view(len(part), -1, len(joints))
+        return weights
+
     def semantic(self, classes: Tensor, *, prompted: bool = True) -> tuple[Tensor, Tensor]:
         """F_si^e and F_cn of some classes: ids [C'] -> [K, C', m] and [C', m] (eq. 4).
 

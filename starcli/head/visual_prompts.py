@@ -113,6 +113,10 @@ class VisualPrompts(nn.Module):
         features: Tensor = DiagonalFFN.apply(mixed, inner, bias, rows)  # type: ignore[no-untyped-call]
         return features + products.offset
 
+    def attention(self, tokens: Tensor) -> Tensor:
+        """Attention to tokens of the part (eq. 1), mean of the prompts: [B, S, D] -> [B, S]."""
+        return functional.linear(tokens, self._products().queries).softmax(1).mean(2)
+
     def precompute(self) -> PrecomputedProducts:
         """The products that do not depend on the clip."""
         heads, size = self.heads, self.prompts.shape[1] // self.heads
@@ -179,6 +183,13 @@ class MeanTokenQuery(nn.Module):
         mixed = functional.scaled_dot_product_attention(query, key, value).flatten(1)
         features: Tensor = self.projection(self.ffn(self.out(self.dropout(mixed))))
         return features
+
+    def attention(self, tokens: Tensor) -> Tensor:
+        """Attention of the mean token to tokens of the part, mean of heads: [B, S, D] -> [B, S]."""
+        query, key = self.query(tokens.mean(1)), self.key(tokens)
+        each = (query[:, None] * key).view(*key.shape[:2], self.heads, -1)
+        weights: Tensor = (each.sum(3) / math.sqrt(each.shape[3])).softmax(1).mean(2)
+        return weights
 
 
 class MeanToken(nn.Module):

@@ -13,12 +13,14 @@ from markupsafe import Markup
 from starcli import __version__
 from starcli.class_names import printable
 from starcli.report import replicates, tables
+from starcli.report.clips import shown_clips
 from starcli.report.differences import answers
 from starcli.report.document import MEASURES
 from starcli.report.paired import Paired, paired
 from starcli.report.pictures import pictures
 from starcli.report.reported import Reported
-from starcli.viewing.page import allowed, script, skeleton_style, skeletons
+from starcli.viewing.page import allowed, inert_json, skeleton_style, skeletons
+from starcli.viewing.page import script as skeleton_script
 
 NAMES = {
     "ZSL": "clips of unseen classes, named among the unseen ones",
@@ -27,6 +29,8 @@ NAMES = {
     "H": "harmonic mean of S and U",
 }
 """What the accuracies are of."""
+LIBRARIES = ("vega", "vega-lite", "vega-embed")
+"""What draws charts in the browser, each after those it needs."""
 
 
 def page(runs: Sequence[Reported], clips: int = 0) -> str:
@@ -41,15 +45,16 @@ def page(runs: Sequence[Reported], clips: int = 0) -> str:
     """
     documents = {run.name: run.evaluation for run in runs}
     answered = {run.name: answers(run.evaluation, run.results["evaluate"]) for run in runs}
+    scripts = _scripts()
     differ = replicates.differing({run.name: run.experiment.identity for run in runs})
     return (
         _environment()
         .get_template("report.html")
         .render(
             title=", ".join(documents),
-            style=Markup(_part("report.css") + skeleton_style()),
-            script=Markup(script()),
-            allowed=allowed(script()),
+            style=Markup(_part("templates/report.css") + skeleton_style()),
+            scripts=[Markup(script) for script in scripts],
+            allowed=Markup(" ".join(f"'{allowed(script)}'" for script in scripts)),
             skeletons={run.name: _skeletons(run, clips // len(runs)) for run in runs},
             version=__version__,
             runs=runs,
@@ -74,6 +79,7 @@ def _environment() -> Environment:
     made.filters |= {
         "percent": tables.percent,
         "day": lambda seconds: time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds)),
+        "inert": lambda value: Markup(inert_json(value)),
         "svg": lambda picture, prefix: Markup(picture.inline(prefix)),
     }
     made.globals |= {"measures": MEASURES, "calibration_rows": tables.calibration_rows}
@@ -81,12 +87,18 @@ def _environment() -> Environment:
 
 
 def _part(name: str) -> str:
-    return (files("starcli") / "report" / "templates" / name).read_text("utf-8")
+    return (files("starcli") / "report" / name).read_text("utf-8")
+
+
+def _scripts() -> list[str]:
+    """What moves skeletons and draws charts; where to find the libraries' sources is left out."""
+    libraries = (_part(f"vega/{name}.min.js").partition("//# source")[0] for name in LIBRARIES)
+    return [skeleton_script(), *libraries, _part("templates/report.js")]
 
 
 def _skeletons(run: Reported, most: int) -> Markup | None:
     """Moving skeletons of a run's test clips; None without any."""
-    shown = run.shown(most)
+    shown = shown_clips(run, most)
     return Markup(skeletons(shown)) if shown else None
 
 

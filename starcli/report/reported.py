@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.gzsl import Choice
-from starcli.evaluation.metrics import ScoredClips, best_of
+from starcli.evaluation.metrics import Ints, ScoredClips, best_of
 from starcli.evaluation.model_selection import open_scored
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
@@ -19,9 +17,9 @@ from starcli.report.document import calibration_document, evaluation_document
 from starcli.report.paired import Bools
 from starcli.store.artifacts import Artifact
 from starcli.training.tracking import Measures, measured
-from starcli.viewing.skeletons import Shown, spread
 
 if TYPE_CHECKING:
+    from starcli.contracts import TextBank
     from starcli.figures import confusion, space
     from starcli.report.parts import PartMatches
 
@@ -96,23 +94,42 @@ class Reported:
         """Scores of its test clips."""
         return open_scored(self.results["evaluate"])
 
+    @cached_property
+    def named(self) -> Ints:
+        """Class that each test clip is taken for among all [N]."""
+        return self.evaluation.calibrator.predict(self.scored)
+
+    @cached_property
+    def named_unseen(self) -> Ints:
+        """Class that each test clip is taken for among the unseen ones [N]."""
+        return best_of(self.scored.scores, self.scored.unseen)
+
     def right(self, measure: str) -> Bools:
         """Which clips it names right: of unseen classes among these (`ZSL`), or all among all."""
-        scored = self.scored
-        if measure == "ZSL":
-            rows = scored.is_unseen
-            found: Bools = best_of(scored.scores[rows], scored.unseen) == scored.labels[rows]
-            return found
-        named: Bools = self.evaluation.calibrator.predict(scored) == scored.labels
-        return named
+        unseen, labels = self.scored.is_unseen, self.scored.labels
+        found: Bools = (
+            (self.named_unseen == labels)[unseen] if measure == "ZSL" else self.named == labels
+        )
+        return found
+
+    @cached_property
+    def bank(self) -> TextBank:
+        """Its texts as vectors."""
+        from starcli.stages.embed import open_bank
+
+        return open_bank(self.results["embed"])
+
+    @property
+    def facets(self) -> Sequence[str]:
+        """What its texts are of, the class's name first."""
+        return self.bank.facets
 
     @cached_property
     def classes(self) -> list[ClassRow]:
         """Its classes, unseen ones first."""
-        from starcli.stages.embed import open_bank
         from starcli.text.similarity import MEAN, cosines, nearest
 
-        found, bank = self.evaluation, open_bank(self.results["embed"])
+        found, bank = self.evaluation, self.bank
         alike = cosines(bank)
         mean = alike.get(MEAN, alike[bank.facets[0]])
         texts = self.results["describe"].data()["actions"]
@@ -157,36 +174,6 @@ class Reported:
         from starcli.report.parts import part_matches
 
         return part_matches(self.experiment, self.results)
-
-    def shown(self, most: int) -> list[Shown]:
-        """Test clips of unseen classes to look at, with what they are taken for.
-
-        Args:
-            most: At most so many, from all over them.
-        """
-        from starcli.viewing.places import Wanted, look_at_run
-
-        scored, classes = self.scored, self.evaluation.classes.names
-        among_unseen = best_of(scored.scores, scored.unseen)
-        among_all = self.evaluation.calibrator.predict(scored)
-        rows = np.flatnonzero(scored.is_unseen)
-        chosen = {self.clips[rows[n]]: rows[n] for n in spread(len(rows), most)}
-        if not chosen:
-            return []
-        key, wanted = self.results["prepare"].key, Wanted(clips=list(chosen))
-        found = look_at_run(self.experiment, self.name, key, wanted)
-        return [
-            replace(
-                clip,
-                facts=(
-                    f"among unseen classes taken for: {classes[among_unseen[row]]}",
-                    f"among all classes taken for: {classes[among_all[row]]}",
-                    *clip.facts,
-                ),
-            )
-            for clip in found.clips
-            for row in (chosen[clip.name],)
-        ]
 
     @property
     def made(self) -> list[Made]:

@@ -14,7 +14,8 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
-from starcli.viewing.skeletons import DARK, LIGHT, Shown, Skeleton, Values, View
+from starcli.class_names import printable
+from starcli.viewing.skeletons import DARK, LIGHT, LIT, Shown, Skeleton, Table, Values, View
 
 MOST_FRAMES = 1000
 """Frames of a clip in a page; of longer ones, every second, third or nth is taken."""
@@ -66,7 +67,7 @@ def page(title: str, clips: Sequence[Shown]) -> str:
     return Template(_part("page.html")).substitute(
         policy=f"default-src 'none'; script-src '{allowed(script())}'; "
         f"style-src '{allowed(style)}'",
-        title=html.escape(title),
+        title=_escaped(title),
         style=style,
         script=script(),
         skeletons=skeletons(clips, keys="page"),
@@ -82,7 +83,7 @@ def skeletons(clips: Sequence[Shown], keys: Literal["page", "own"] = "own") -> s
     """
     return Template(_part("skeletons.html")).substitute(
         keys=keys,
-        data=_json(_document(clips)),
+        data=inert_json(_document(clips)),
         stills="\n".join(_stills(clip) for clip in clips),
     )
 
@@ -107,6 +108,11 @@ def allowed(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _escaped(text: str) -> str:
+    """A text that nothing in it can end or hide."""
+    return html.escape(printable(text))
+
+
 def _colours() -> str:
     """The colours of the parts as variables of the page's style."""
     light, dark = (
@@ -114,12 +120,13 @@ def _colours() -> str:
         for colours in (LIGHT, DARK)
     )
     return (
-        f":root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}\n"
+        f":root {{ {light}--lit: {LIT[0]}; }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark}--lit: {LIT[1]}; }} }}\n"
         + "".join(f".part-{n} {{ stroke: var(--part-{n}); }}\n" for n in range(len(LIGHT)))
     )
 
 
-def _json(value: object) -> str:
+def inert_json(value: object) -> str:
     """JSON that cannot end the element it is in."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -149,14 +156,28 @@ def _clip(clip: Shown, skeleton: int) -> dict[str, object]:
     every = -(-len(clip.joints) // MOST_FRAMES)
     joints = clip.visible[::every]
     return {
+        "name": clip.name,
         "caption": clip.caption,
         "facts": clip.facts,
+        "table": clip.table,
+        "attention": None if clip.attention is None else _attention(clip.attention),
         "skeleton": skeleton,
         "shape": joints.shape,
         "every": every,
         "fps": clip.fps,
         "views": [_view(view) for view in clip.views],
         **packed(joints),
+    }
+
+
+def _attention(multiples: Values) -> dict[str, object]:
+    """Multiples of the mean [L, V] as base64 of bytes, of which 255 is the most."""
+    most = max(float(multiples.max()), 1e-9)
+    whole = np.round(multiples / most * 255).astype(np.uint8)
+    return {
+        "most": round(most, 2),
+        "steps": len(multiples),
+        "bytes": base64.b64encode(whole.tobytes()).decode(),
     }
 
 
@@ -168,19 +189,33 @@ def _stills(clip: Shown) -> str:
     """A few frames of a clip from the front as SVG, for browsers without JavaScript."""
     joints, size = clip.followed()
     frames = clip.frames(STILLS)
-    drawn = "".join(_still(clip, joints[frame], size, n) for n, frame in enumerate(frames))
-    name = html.escape(clip.caption)
+    drawn = "".join(_still(clip, joints[f], size, n, clip.lit(f)) for n, f in enumerate(frames))
+    name = _escaped(clip.caption)
     return (
         f'<figure><figcaption>{name}</figcaption><svg role="img" aria-label="{name}: '
         f'{len(frames)} frames from the front" viewBox="0 0 {len(frames) * CELL} {CELL}">'
-        f"{drawn}</svg></figure>"
+        f"{drawn}</svg>{_table(clip.table)}</figure>"
     )
 
 
-def _still(clip: Shown, joints: Values, size: float, place: int) -> str:
-    """One frame [M, V, 3] as a line for each part and side."""
+def _table(table: Table) -> str:
+    """The table of a clip; nothing where it is empty."""
+    if not table:
+        return ""
+    head, *rows = ([_escaped(cell) for cell in row] for row in table)
+    columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    lines = (
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
+        for first, *others in rows
+    )
+    return f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _still(clip: Shown, joints: Values, size: float, place: int, lit: Values) -> str:
+    """One frame [M, V, 3] as a line for each part and side, joints as bright as they are lit."""
     flat = 0.9 * clip.views[0].project(joints) / size
     lines: dict[str, list[str]] = {}
+    halos = []
     for person in np.stack([(place + 0.5 + flat[..., 0]) * CELL, (0.95 - flat[..., 1]) * CELL], -1):
         for child, parent in clip.skeleton.bones:
             ends = person[[child, parent]]
@@ -188,4 +223,10 @@ def _still(clip: Shown, joints: Values, size: float, place: int) -> str:
                 kind = f"part-{clip.skeleton.part[child]} {clip.skeleton.sides[child]}"
                 (x, y), (u, v) = ends.round(1).tolist()
                 lines.setdefault(kind, []).append(f"M{x:g} {y:g}L{u:g} {v:g}")
-    return "".join(f'<path class="{kind}" d="{"".join(d)}"/>' for kind, d in lines.items())
+        for (x, y), bright in zip(person.round(1).tolist(), lit.tolist(), strict=True):
+            if bright > 0 and np.isfinite(x + y):
+                halos.append(
+                    f'<circle class="lit" cx="{x:g}" cy="{y:g}" r="{2 + 5 * bright:.1f}"/>'
+                )
+    paths = (f'<path class="{kind}" d="{"".join(d)}"/>' for kind, d in lines.items())
+    return "".join([*halos, *paths])

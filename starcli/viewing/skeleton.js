@@ -35,13 +35,24 @@
     return out;
   }
 
+  /** How much joints are attended to [steps][joints], as multiples of the mean; null without. */
+  function attended(clip) {
+    if (!clip.attention) return null;
+    const { steps, most, bytes } = clip.attention, count = clip.shape[2];
+    const all = Array.from(atob(bytes), (c) => (c.charCodeAt(0) / 255) * most);
+    return Array.from({ length: steps }, (_, step) => all.slice(step * count, (step + 1) * count));
+  }
+
+  /** From 0, for the mean and what is below it, to 1. */
+  const brightness = (multiple, most) => Math.max(0, (multiple - 1) / Math.max(most - 1, 1e-9));
+
   function mount(root) {
     const part = Object.fromEntries(
       [...root.querySelectorAll("[data-is]")].map((each) => [each.dataset.is, each]));
     const data = JSON.parse(part.data.textContent);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     let clip, skeleton, joints, middle, panels = [], frame = 0, playing = false, before = null;
-    let pointed = null;
+    let pointed = null, attention = null;
 
     const frames = () => clip.shape[0];
     const rate = () => (clip.fps || 30) / clip.every;
@@ -58,12 +69,15 @@
       skeleton = data.skeletons[clip.skeleton];
       joints = unpacked(clip);
       middle = middles(joints, clip.shape);
+      attention = attended(clip);
       pointed = null;
       part.clip.value = String(number);
       part.frame.max = String(frames() - 1);
       part.facts.replaceChildren();
       for (const fact of clip.facts) add(part.facts, "li", fact);
       legend();
+      strip();
+      table();
       part.views.replaceChildren();
       panels = clip.views.map(panel);
       measure();
@@ -87,12 +101,13 @@
 
     function legend() {
       const svg = "http://www.w3.org/2000/svg";
-      const entry = (text, kind) => {
+      const entry = (text, kind, shape = "line") => {
         const item = add(part.legend, "li"), picture = add(item, "svg", undefined, svg);
         picture.setAttribute("viewBox", "0 0 30 10");
         picture.setAttribute("aria-hidden", "true");
-        const line = add(picture, "line", undefined, svg);
-        for (const [key, value] of [["x1", 2], ["x2", 28], ["y1", 5], ["y2", 5], ["class", kind]])
+        const line = add(picture, shape, undefined, svg), halo = shape === "circle";
+        const place = halo ? { cx: 15, cy: 5, r: 5 } : { x1: 2, x2: 28, y1: 5, y2: 5 };
+        for (const [key, value] of Object.entries({ ...place, class: kind }))
           line.setAttribute(key, value);
         item.append(text);
       };
@@ -100,6 +115,36 @@
       entry("L, solid: the person's left", "ink left");
       entry("R, dashed: the person's right", "ink right");
       skeleton.parts.forEach((name, n) => entry(name, `part-${n % 6}`));
+      if (attention) {
+        entry("attended to more than a joint of the part on average, the larger the more: up to "
+          + `${clip.attention.most.toFixed(1)} times; below the frames, all joints`, "halo", "circle");
+      }
+    }
+
+    /** Below the frames: how much is attended to in each stretch of time. */
+    function strip() {
+      part.strip.hidden = part.light.hidden = part.hint.hidden = !attention;
+      part.strip.replaceChildren();
+      const means = (attention || []).map((own) => own.reduce((a, b) => a + b, 0) / own.length);
+      for (const mean of means)
+        add(part.strip, "i").style.opacity = brightness(mean, Math.max(...means));
+    }
+
+    /** What each part is like; the class that it is most like is set off. */
+    function table() {
+      const [head, ...rows] = clip.table;
+      part.scores.hidden = !rows.length;
+      part.head.replaceChildren();
+      part.rows.replaceChildren();
+      if (!rows.length) return;
+      const columns = add(part.head, "tr");
+      for (const name of head) add(columns, "th", name).scope = "col";
+      for (const [name, ...cells] of rows) {
+        const row = add(part.rows, "tr"), known = cells.map(Number).filter(Number.isFinite);
+        const most = known.length > 1 ? Math.max(...known) : NaN;
+        add(row, "th", name).scope = "row";
+        for (const cell of cells) add(row, "td", cell).className = Number(cell) === most ? "most" : "";
+      }
     }
 
     /** What each view has to hold: all frames, or those around the body that is followed. */
@@ -141,6 +186,7 @@
 
     function draw() {
       const style = getComputedStyle(root), ink = style.getPropertyValue("--ink");
+      const lit = style.getPropertyValue("--lit");
       const quiet = style.getPropertyValue("--quiet"), metre = scale();
       const colours = skeleton.part.map((n) => style.getPropertyValue(`--part-${n}`));
       for (const own of panels) {
@@ -154,16 +200,17 @@
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
         own.points = placed(own, metre);
-        body(context, own, colours, ink);
+        body(context, own, colours, ink, lit);
         ruler(context, canvas, metre, quiet);
       }
     }
 
-    function body(context, own, colours, ink) {
+    function body(context, own, colours, ink, lit) {
       const [, people, count] = clip.shape, seen = (p) => p && !Number.isNaN(p[0] + p[1]);
       context.lineCap = "round";
       for (let person = 0; person < people; person++) {
         const at = (joint) => own.points[person * count + joint];
+        halos(context, (joint) => seen(at(joint)) && at(joint), lit);
         for (const [child, parent] of skeleton.bones) {
           if (!seen(at(child)) || !seen(at(parent))) continue;
           context.strokeStyle = colours[child];
@@ -192,6 +239,20 @@
           }
         }
       }
+    }
+
+    /** A disc behind each joint that is attended to in this stretch of time. */
+    function halos(context, at, colour) {
+      if (!attention || !part.lit.checked) return;
+      context.fillStyle = colour;
+      const step = Math.floor((frame * attention.length) / frames());
+      attention[step].forEach((multiple, joint) => {
+        const bright = brightness(multiple, clip.attention.most);
+        if (!bright || !at(joint)) return;
+        context.beginPath();
+        context.arc(...at(joint), 3 + 13 * bright, 0, 7);
+        context.fill();
+      });
     }
 
     /** L and R beside the hands, outside of the body. */
@@ -285,7 +346,7 @@
       ArrowLeft: () => step(-1), ArrowRight: () => step(1),
       Home: () => step(-frames()), End: () => step(frames()),
       ArrowUp: () => turn(-1), ArrowDown: () => turn(1),
-      n: () => part.names.click(), f: () => part.follow.click(),
+      n: () => part.names.click(), f: () => part.follow.click(), a: () => part.lit.click(),
     };
 
     const watcher = new ResizeObserver(() => { if (clip) draw(); });
@@ -295,6 +356,12 @@
     part.play.addEventListener("click", () => play(!playing));
     part.frame.addEventListener("input", () => { play(false); show(Number(part.frame.value)); });
     part.names.addEventListener("change", draw);
+    part.lit.addEventListener("change", draw);
+    // Of a page that shows more than this: `detail` is the name of a clip to be shown.
+    root.addEventListener("show-clip", ({ detail }) => {
+      const number = data.clips.findIndex((each) => each.name === detail);
+      if (number >= 0) choose(number);
+    });
     part.follow.addEventListener("change", () => { measure(); draw(); });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
     // In a page with more than this, keys are its own only where the focus is inside.

@@ -16,11 +16,15 @@ from starcli.errors import LEAVE_OUT, DataError
 
 Values = npt.NDArray[np.float32]
 Side = Literal["left", "right", "middle"]
+Table = tuple[tuple[str, ...], ...]
+"""Rows of cells, the first of which is the head."""
 Axis = tuple[Literal[0, 1, 2], Literal[-1, 1]]
 """x, y or z, and its sign."""
 LIGHT = ("#003976", "#ff4200", "#109e96", "#8849cc", "#961605", "#3c0005")
 DARK = ("#606fff", "#f25b00", "#1dc8ea", "#955487", "#ffc52e", "#f3fff8")
 """Colours of parts on white and on black, as far apart as could be found with any colour vision."""
+LIT = ("#f7c600", "#8a7400")
+"""What joints that are attended to shine with, on white and on black."""
 MARKED = ("wrist", "hand", "ankle", "shoulder")
 """Joints that L and R stand beside, the first that there is."""
 
@@ -121,6 +125,9 @@ class Shown:
         label: What is done in it; empty where nobody says.
         fps: Frames a second; None where nobody says.
         facts: What is known of it, a line each.
+        table: What its parts are like; empty where nobody says.
+        attention: How much each joint is attended to in each of L equal stretches of time [L, V],
+            as a multiple of the mean of its part; None where nothing attends.
 
     Raises:
         DataError: Its joints are not those of the layout, or nobody is in it.
@@ -132,6 +139,8 @@ class Shown:
     label: str = ""
     fps: float | None = None
     facts: tuple[str, ...] = ()
+    table: Table = ()
+    attention: Values | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.layout.joints), 3)
@@ -167,6 +176,15 @@ class Shown:
         """From where it is looked at: only from the front where it has no depth."""
         depth = self.visible[..., 2]
         return (FRONT, SIDE, TOP) if (np.nan_to_num(depth) != 0).any() else (FRONT,)
+
+    def lit(self, frame: int) -> Values:
+        """How bright its joints are in a frame [V], from 0 for the mean and below it to 1."""
+        if self.attention is None:
+            return np.zeros(len(self.layout.joints), np.float32)
+        step = frame * len(self.attention) // len(self.joints)
+        above = max(float(self.attention.max()) - 1, 1e-9)
+        bright: Values = ((self.attention[step] - 1) / above).clip(0, 1)
+        return bright
 
     def frames(self, count: int) -> list[int]:
         """So many frames from the first to the last, evenly; all where there are fewer."""

@@ -153,7 +153,7 @@ def test_gamma_tuned_on_test_is_said_to_be(cli: Cli, store: str) -> None:
     require_drawn_png(Path(found["files"][1]))
     drawn = gamma_curve.draw([Calibration.model_validate(found)])
     assert "test clips, which choose gamma" in drawn.axes[1].get_title()
-    assert "(oracle, never a result)" in drawn.legends[0].get_texts()[1].get_text()
+    assert "(oracle, never a result)" in drawn.legends[0].get_texts()[3].get_text()
 
 
 @pytest.mark.slow

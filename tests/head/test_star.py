@@ -15,6 +15,7 @@ from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks, vi
 from starcli.errors import DataError, UsageError
 from starcli.evaluation.metrics import ScoredClips, predict
 from starcli.head.star import Star, similarity
+from starcli.head.visual_prompts import MeanTokenQuery, VisualPrompts
 from starcli_plugins.layouts import KINECT_V1
 
 pytestmark = pytest.mark.numerical
@@ -54,6 +55,23 @@ def test_a_part_depends_on_its_own_joints_only() -> None:
         changed[:, :, list(joints)] += 1
         differs = (head.visual(changed) - before).abs().amax((1, 2)) > 1e-6
         assert differs.tolist() == [n == number for n in range(6)]
+
+
+@pytest.mark.parametrize("ablate", [[], ["vap"]])
+def test_parts_attend_to_their_own_joints(ablate: list[str]) -> None:
+    head, tokens = make_head(ablate=ablate), random_tokens()
+    weights, parts = head.attention(tokens), list(KINECT_V1.parts[6].values())
+    for part in parts:
+        torch.testing.assert_close(weights[:, :, list(part)].sum((1, 2)), torch.ones(3))
+    own = head.get_submodule("branches.2")
+    assert isinstance(own, VisualPrompts | MeanTokenQuery)
+    third = tokens[:, :, list(parts[2])].flatten(1, 2)
+    torch.testing.assert_close(weights[:, :, list(parts[2])].flatten(1), own.attention(third))
+
+
+def test_without_attention_none_is_shown() -> None:
+    with pytest.raises(UsageError, match="trained without attention"):
+        make_head(ablate=["attention"]).attention(random_tokens())
 
 
 @pytest.mark.parametrize("settings", [{}, {"initial": "published"}, {"ablate": ["spp"]}])

@@ -77,6 +77,18 @@ def test_attention_by_hand_with_two_tokens() -> None:
     tokens = torch.tensor([[[0.0], [1.0]]])
     with torch.no_grad():
         assert branch(tokens).item() == pytest.approx(3.0)
+        assert branch.attention(tokens)[0].tolist() == pytest.approx([1 / 4, 3 / 4])
+
+
+def test_attention_is_the_mean_over_heads_and_attributes() -> None:
+    torch.manual_seed(0)
+    branch, tokens = VisualPrompts(5, 8, 2, 9, 0.0, 0.3), torch.randn(3, 12, 9)
+    query, key = branch.prompts @ branch.query.weight.T, tokens @ branch.key.weight.T
+    every = [
+        torch.einsum("md,bsd->bms", query[:, own], key[:, :, own]).div(2).softmax(2)
+        for own in (slice(0, 4), slice(4, 8))
+    ]
+    torch.testing.assert_close(branch.attention(tokens), torch.cat(every, 1).mean(1))
 
 
 def test_attributes_are_separate_rows() -> None:
@@ -154,6 +166,10 @@ def test_without_prompts_the_pooled_token_asks() -> None:
     want = branch.ffn(mixed) @ branch.projection.weight.T
     assert want.shape == (3, 5)
     torch.testing.assert_close(branch(tokens), want)
+    weights = branch.attention(tokens)
+    first = torch.einsum("bd,bsd->bs", query[:, :4], key[:, :, :4]).div(2).softmax(1)
+    second = torch.einsum("bd,bsd->bs", query[:, 4:], key[:, :, 4:]).div(2).softmax(1)
+    torch.testing.assert_close(weights, (first + second) / 2)
 
 
 def test_without_attention_a_part_is_its_pooled_tokens() -> None:

@@ -17,8 +17,10 @@ from starcli import pipeline
 from starcli.class_names import printable
 from starcli.figures.inline import inline
 from starcli.figures.style import label
+from starcli.report.clips import shown_clips
 from starcli.report.page import page
 from starcli.report.paired import paired
+from starcli.report.parts import reasons
 from starcli.report.pictures import save_pictures
 from starcli.report.reported import ClassRow, Reported
 from tests.conftest import Outcome
@@ -116,7 +118,8 @@ def test_the_page_of_runs(cli: Cli, store: Path, monkeypatch: pytest.MonkeyPatch
     found = Reader(Path("report.html").read_text("utf-8"))
     assert len(found.ids) == len(set(found.ids))
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in found.links)
-    assert found.tags.count("script") == 3  # clips of both runs, and what moves them
+    # Of both runs clips and four charts; what moves skeletons, three libraries, what joins them.
+    assert found.tags.count("script") == 2 * (1 + 4) + 5
     assert {*found.tags} & {"link", "iframe", "object", "form"} == set()
     assert found.tags.count("svg") >= 10
     shown = [text.strip() for text in found.texts]
@@ -148,7 +151,7 @@ def test_names_and_texts_are_never_part_of_the_page(run: Reported) -> None:
     vars(run).update(classes=rows, evaluation=evaluation)
     text = page([run], clips=2)
     found = Reader(text)
-    assert found.tags.count("script") == 2
+    assert found.tags.count("script") == 1 + 4 + 5
     assert "\x1b" not in text
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in found.links)
     assert len(found.ids) == len(set(found.ids)) > 100
@@ -161,11 +164,48 @@ def test_every_figure_is_written_for_papers(
     run: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Path] = []
-    monkeypatch.setattr("starcli.report.pictures.save", lambda draw, *paths: drawn.extend(paths))
+    monkeypatch.setattr(
+        "starcli.report.pictures.save", lambda draw, *paths, option: drawn.extend(paths)
+    )
     assert save_pictures(run, tmp_path) == drawn
     assert {path.suffix for path in drawn} == {".png", ".svg", ".pdf"}
     names = {path.stem for path in drawn}
-    assert {"gamma-1-column", "gamma-2-column", "confusion-all", "training-1-column"} <= names
+    known = ("gamma", "confusion-unseen", "confusion-all", "space", "reliability", "training")
+    assert names == {f"{name}-{columns}-column" for name in known for columns in (1, 2)}
+
+
+@pytest.mark.slow
+def test_attention_is_a_multiple_of_the_mean_of_each_part(run: Reported) -> None:
+    found = reasons(run.experiment, run.results, run.clips[:2])
+    assert found.attention is not None and found.alike is not None
+    steps, joints = 4, 25  # 16 frames, four a token
+    assert found.attention.shape == (2, steps, joints)
+    for part in run.experiment.source.layout.parts[6].values():
+        own = found.attention[:, :, list(part)]
+        np.testing.assert_allclose(own.mean((1, 2)), 1, rtol=1e-5)
+    assert found.alike.shape == (2, len(found.parts), len(run.experiment.source.classes))
+
+
+@pytest.mark.slow
+def test_clips_say_what_they_are_taken_for_and_why(run: Reported) -> None:
+    classes = run.evaluation.classes
+    shown = shown_clips(run, 6)
+    assert len(shown) == 6
+    for clip in shown:
+        row = list(run.clips).index(clip.name)
+        label, named = classes.names[run.scored.labels[row]], classes.names[run.named_unseen[row]]
+        assert clip.label == f"{label} (unseen)"
+        assert clip.facts[0] == f"among unseen classes taken for: {named}"
+        assert clip.table[0][1] == f"{label} (true)"
+        assert [part for part, *_ in clip.table[1:]] == [
+            "head",
+            "hand",
+            "arm",
+            "hip",
+            "leg",
+            "foot",
+        ]
+        assert clip.attention is not None
 
 
 def test_a_file_that_is_there_is_kept(cli: Cli, tmp_path: Path) -> None:
@@ -183,8 +223,13 @@ def test_no_other_kind_of_file_is_written(cli: Cli, out: str, said: str) -> None
     assert said in outcome.err
 
 
-def test_a_place_that_cannot_be_written_is_named(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [("--out", "file/report.html"), ("--figures", "file/figures")])
+def test_a_place_that_cannot_be_written_is_named(
+    cli: Cli, tmp_path: Path, place: tuple[str, str]
+) -> None:
     (tmp_path / "file").write_text("")
-    outcome = cli("report", "first", "--out", "file/report.html")
+    outcome = cli("report", "first", *place)
     assert outcome.code == 6
     assert "file: cannot write into it" in outcome.err
+    assert f"name another with {place[0]}" in outcome.err
+    assert not (tmp_path / "report.html").exists()

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -141,6 +142,33 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script_but_its_own() 
         assert f"'sha256-{digest}'" in policy
 
 
+def test_joints_that_are_attended_to_shine() -> None:
+    """From the mean, 1, on: of 2 stretches in 4 frames, the second joint most in the last two."""
+    attention = np.zeros((2, 6), np.float32)
+    attention[:, 0], attention[0, 1], attention[1, 1] = 1, 2, 5
+    shown = replace(clip(frames=4), attention=attention)
+    assert shown.lit(0).tolist() == shown.lit(1).tolist() == [0, 0.25, 0, 0, 0, 0]
+    assert shown.lit(2).tolist() == shown.lit(3).tolist() == [0, 1, 0, 0, 0, 0]
+    text = page("title", [shown, clip("plain")])
+    first, plain = document(text)["clips"]
+    assert plain["attention"] is None
+    assert (first["attention"]["most"], first["attention"]["steps"]) == (5, 2)
+    assert [*base64.b64decode(first["attention"]["bytes"])][:2] == [51, 102]
+    circles = [attributes for tag, attributes in read(text).elements if tag == "circle"]
+    assert [each["r"] for each in circles] == ["3.2", "3.2", "7.0", "7.0"]
+
+
+def test_a_table_is_there_with_and_without_scripts() -> None:
+    table = (("part", EVIL), (EVIL, "0.5"))
+    text = page("title", [replace(clip(), table=table)])
+    assert document(text)["clips"][0]["table"] == [list(row) for row in table]
+    reader = read(text)
+    assert [tag for tag, _ in reader.elements].count("table") == 2
+    assert reader.texts["th"] == ["part", EVIL, EVIL]
+    assert reader.texts["td"] == ["0.5"]
+    assert [tag for tag, _ in reader.elements].count("script") == 2
+
+
 def test_controls_have_labels_and_both_themes_their_colours() -> None:
     text = page("title", [clip()])
     style = "".join(read(text).texts["style"])
@@ -148,8 +176,9 @@ def test_controls_have_labels_and_both_themes_their_colours() -> None:
     assert "prefers-color-scheme: dark" in style
     assert ":focus-visible" in style
     assert "prefers-reduced-motion" in text
-    controls = re.findall(r"<label[^>]*>[^<]+<(?:select|input)|<label><input[^>]*>\s*\w", text)
-    assert len(controls) == len(re.findall(r"<select|<input", text)) == 5
+    before = r'<label[^>]*>[^<]+(?:<span class="slide">)?<(?:select|input)'
+    controls = re.findall(rf"{before}|<label[^>]*><input[^>]*>\s*\w", text)
+    assert len(controls) == len(re.findall(r"<select|<input", text)) == 6
     assert re.search(r"<button[^>]*>Play</button>", text)
 
 
