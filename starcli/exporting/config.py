@@ -20,7 +20,7 @@ from starcli.settings.schema import TextSection
 from starcli.store.recipe_key import canonical
 from starcli.weights.exported import AGAIN, CONFIG, TENSORS, require_digest
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder; a later starcli reads earlier ones."""
 CARD, ONNX = "README.md", "model.onnx"
 NAMES = (CONFIG, TENSORS, CARD, ONNX)

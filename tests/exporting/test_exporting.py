@@ -137,8 +137,8 @@ def test_a_folder_names_clips_as_its_run_does(run: starcli.Run, model: Path, cli
 
 def test_a_folder_is_as_sure_as_its_run(run: starcli.Run, model: Path) -> None:
     opened, stored = starcli.load(model), open_stored(run.experiment, run.name)
-    assert (opened.temperature, opened.threshold) == (stored.temperature, stored.threshold)
-    assert opened.temperature != 1 and not opened.notes
+    assert opened.confidence == stored.confidence
+    assert opened.confidence.temperature != 1 and not opened.notes
 
 
 def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said_e07(
@@ -150,7 +150,7 @@ def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said_
 
     change(copied, earlier)
     opened = starcli.load(copied)
-    assert (opened.temperature, opened.threshold) == (1.0, None)
+    assert (opened.confidence.temperature, opened.confidence.threshold) == (1.0, None)
     (note,) = starcli.predict(opened, clips)["notes"]
     assert "not calibrated" in note and "starcli export RUN DIR --overwrite" in note
 
