@@ -22,6 +22,8 @@ from starcli.text.mirroring import mirrored
 from starcli.text.mixture import line_by_line, lines, mixed
 
 BATCH = 64
+ROWS = 512
+"""Classes that are compared with all others at a time."""
 PARTS = "{parts}"
 """What stands for all sentences in the template of a name."""
 MIRRORED, TAUGHT = "mirrored", "teacher"
@@ -267,12 +269,14 @@ def _unknown_note(texts: Composed, encoder: TextEncoder) -> Iterator[str]:
 def _alike_notes(texts: Composed, vectors: Tensor) -> Iterator[str]:
     """The classes that no method can tell apart."""
     flat = torch.nn.functional.normalize(vectors.double(), dim=2).flatten(1)
-    # By products, for thousands of classes: in double precision they are right to 1e-7.
-    distances = torch.cdist(flat, flat, compute_mode="use_mm_for_euclid_dist")
-    alike = (distances < 1e-5).triu(1).nonzero().tolist()
-    for one, other in alike:
-        names = f"'{texts.classes[one]}' and '{texts.classes[other]}'"
-        yield f"classes {names} have the same vectors: no method can tell them apart"
+    for start in range(0, len(flat), ROWS):
+        # By products, for thousands of classes: in double precision they are right to 1e-7.
+        some = flat[start : start + ROWS]
+        distances = torch.cdist(some, flat, compute_mode="use_mm_for_euclid_dist")
+        alike = (distances < 1e-5).triu(start + 1).nonzero().tolist()
+        for one, other in alike:
+            names = f"'{texts.classes[start + one]}' and '{texts.classes[other]}'"
+            yield f"classes {names} have the same vectors: no method can tell them apart"
 
 
 def open_bank(artifact: Artifact) -> TextBank:
