@@ -62,6 +62,14 @@ def test_names_describer_gives_the_name_only(name: str) -> None:
     assert compose(name, said, NAME, PART) == [name] * 7
 
 
+def test_lines_behind_the_first_are_taken_as_they_are() -> None:
+    """So that classes share them; the first is composed as a text of one line is."""
+    said = {"head": "throw\nHead nods.\nHead turns.", "arm": "throw\nArm swings.\nArm rises."}
+    whole = "Head nods. Arm swings.\nHead turns. Arm rises."
+    assert compose("throw", said, NAME, PART) == ["throw\n" + whole, *said.values()]
+    assert compose("throw", said, "{name}", PART)[0] == "throw"
+
+
 def test_part_that_repeats_the_name_adds_nothing() -> None:
     texts = compose("throw", {**SAID, "head": "throw"}, NAME, PART)
     assert texts[0] == f"throw. {WHOLE.removeprefix('Head nods. ')}"
