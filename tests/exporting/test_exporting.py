@@ -436,7 +436,7 @@ def test_the_command_writes_the_folder(cli: Cli, run: starcli.Run, model: Path) 
 def test_the_config_says_what_the_model_is(run: starcli.Run, model: Path) -> None:
     e = run.experiment
     config = Config.model_validate_json((model / CONFIG).read_text("utf-8"))
-    assert (config.format, config.starcli, config.run) == (2, starcli.__version__, "first")
+    assert (config.format, config.starcli, config.run) == (3, starcli.__version__, "first")
     assert [config.classes[c] for c in config.unseen] == [e.source.classes[c] for c in e.unseen]
     assert (config.frames, config.persons, config.dataset.fps) == (16, 1, 30)
     assert config.backbone.settings["widths"] == [8, 8]
@@ -544,9 +544,9 @@ def edited(path: Path) -> None:
         (lambda f: (f / CONFIG).write_text("[]"), 3, "is not of an exported model", "export"),
         (lambda f: (f / CONFIG).write_text('{"format": "x"}'), 3, "is not of an exported", ""),
         (
-            lambda f: change(f, lambda c: c.update(format=3, starcli="9.0")),
+            lambda f: change(f, lambda c: c.update(format=4, starcli="9.0")),
             3,
-            "has format 3, of starcli 9.0",
+            "has format 4, of starcli 9.0",
             "update starcli",
         ),
         (lambda f: change(f, lambda c: c.pop("seen")), 3, f"{CONFIG}: seen: Field required", ""),

@@ -260,7 +260,8 @@ def test_what_the_describer_took_for_an_action_is_said(run: starcli.Run, clips: 
     actions = ["squat slowly", "wave"]
     found = starcli.predict(run, some(clips, 1), actions=actions, describer="lexicon")
 
-    assert found["notes"] == ["squat slowly: as 'squat', 0.67"]
+    [note] = found["notes"]
+    assert note.startswith("squat slowly: as '") and "'squat' 0." in note
 
 
 @pytest.mark.parametrize("top", [0, -1])

@@ -18,6 +18,7 @@ from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
 from starcli.stages.embed import compose, compose_all, open_bank
+from starcli.text.mixture import lines, mixed
 
 SAID = {
     "head": "Head nods.",
@@ -184,6 +185,17 @@ def test_every_vector_stands_under_its_class_and_facet(
     for name, row in zip(classes, bank.vectors, strict=True):
         texts = compose(name, said[name], NAME, PART)
         assert torch.equal(row, torch.stack([Encoder.count(text) for text in texts]))
+
+
+def test_lines_are_encoded_each_and_mixed(make: Make) -> None:
+    experiment = make("lexicon", **{"describer.leave_out": "simulated"})
+    results, _ = pipeline.run_steps(experiment, "embed")
+    rows, vectors = results["embed"].data()["texts"], open_bank(results["embed"]).vectors
+    several = [(c, f) for c, row in enumerate(rows) for f, text in enumerate(row) if "\n" in text]
+    assert several and not any("\n" in text for text in Encoder.asked)
+    for c, f in several:
+        own = torch.stack([Encoder.count(line) for line in lines(rows[c][f])])
+        assert torch.equal(vectors[c, f], mixed(own))
 
 
 def test_facets_of_a_describer_take_the_place_of_parts(make: Make) -> None:
