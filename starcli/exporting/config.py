@@ -171,6 +171,8 @@ def read_config(folder: Path) -> Config:
         DataError: A file is missing or damaged, or of a newer version.
     """
     path = folder / CONFIG
+    if not folder.is_dir():
+        raise DataError("is no folder of an exported model", "check the path", file=folder)
     for name in (CONFIG, TENSORS):
         if not os.path.isfile(folder / name):
             raise DataError(f"the exported model has no {name}", AGAIN, file=folder)

@@ -229,6 +229,7 @@ def _require_contract(entry: Entry, plugin: object, calls: Mapping[str, tuple[st
             )
 
 
+@cache  # readers are loaded anew for every file
 def _takes(function: Callable[..., object], given: int) -> bool:
     """Whether a method, looked up on its class, can be called with so many arguments."""
     try:

@@ -551,7 +551,7 @@ def edited(path: Path) -> None:
         ),
         (lambda f: change(f, lambda c: c.pop("seen")), 3, f"{CONFIG}: seen: Field required", ""),
         (lambda f: change(f, lambda c: c["layout"].pop("bones")), 3, "a layout: expected", ""),
-        (lambda f: shutil.rmtree(f), 3, "copied: the exported model has no", "export"),
+        (lambda f: shutil.rmtree(f), 3, "copied: is no folder of an exported model", "path"),
     ],
 )
 def test_bad_folders_e07(
