@@ -1,10 +1,10 @@
 """How sure an answer is: its probability, and the score below which no candidate is meant.
 
 Probabilities are the softmax of the scores, divided by one temperature (Guo et al., ICML 2017). The
-threshold is a quantile of the scores that clips give their own class. Whatever the candidates are,
-the best of them scores no less than the true one, so that clips of candidates fall below it at most
-as often as is asked for (split conformal prediction; Vovk et al., 2005). Both are fitted on the
-scores of the nested runs.
+threshold is a quantile of the scores that clips give their own class (split conformal prediction;
+Vovk et al., 2005). Where the model knows other names beside the candidates, what counts is how
+likely the candidates are together beside these; see `openness`. All are fitted on the scores of the
+nested runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, Field
 
-from starcli.evaluation.metrics import Floats, Ints, ScoredClips, stacked
+from starcli.evaluation import openness
+from starcli.evaluation.metrics import Bools, Floats, Ints, ScoredClips, stacked
+from starcli.evaluation.openness import Level
 
 FURTHEST = 1e4
 """Temperatures that are tried are at most so many times the deviation of the scores, or less."""
@@ -27,14 +29,42 @@ class Confidence(BaseModel, frozen=True, extra="forbid"):
 
     Args:
         temperature: Divides the scores, from those of seen classes gamma is taken, before softmax.
-        threshold: A clip whose best score is lower is of no candidate; None where too few clips
+        threshold: The score that clips of candidates have for their own; None where too few clips
             were there to choose it.
         false_alarms: The share of clips of candidates that may be lower.
+        levels: How likely candidates are beside other names, rising; empty in folders of format 2.
     """
 
     temperature: float = Field(gt=0, allow_inf_nan=False)
     threshold: float | None = Field(allow_inf_nan=False)
     false_alarms: float = Field(gt=0, lt=1)
+    levels: tuple[Level, ...] = ()
+
+    def surplus(self, candidates: Floats, others: Floats) -> Floats | None:
+        """How far clips [N] are above what clips of candidates have; None where nobody knows.
+
+        Args:
+            candidates: Scores of what clips may be [N, C], C at least 1.
+            others: Scores of the other names that the model knows [N, O], O maybe 0.
+        """
+        if self.threshold is None:
+            return None
+        if not self.levels:
+            above: Floats = candidates.max(1) - self.threshold
+            return above
+        odds = openness.log_odds(candidates, others, self.temperature, self.threshold)
+        count = candidates.shape[1]
+        return odds - openness.least(self.levels, count / (count + others.shape[1]))
+
+    def none(self, candidates: Floats, others: Floats) -> Bools:
+        """Which clips [N] are of no candidate.
+
+        Args:
+            candidates: Scores of what clips may be [N, C], C at least 1.
+            others: Scores of the other names that the model knows [N, O], O maybe 0.
+        """
+        above = self.surplus(candidates, others)
+        return np.zeros(len(candidates), bool) if above is None else above < 0
 
 
 def fit(folds: Sequence[ScoredClips], gamma: float, false_alarms: float) -> Confidence:
@@ -46,15 +76,21 @@ def fit(folds: Sequence[ScoredClips], gamma: float, false_alarms: float) -> Conf
         false_alarms: Share of clips of candidates, seen or unseen, that may be called none.
     """
     own = [_own_scores(fold, gamma) for fold in folds]
+    answers = [candidate_scores(fold, gamma) for fold in folds]
     groups = (
         np.concatenate([scores[fold.is_seen] for scores, fold in zip(own, folds, strict=True)]),
         np.concatenate([scores[fold.is_unseen] for scores, fold in zip(own, folds, strict=True)]),
     )
     limits = [limit for group in groups if (limit := lowest(group, false_alarms)) is not None]
+    at, threshold = temperature(answers), min(limits) if len(limits) == len(groups) else None
+    seen = [fold.is_seen for fold in folds]
     return Confidence(
-        temperature=temperature([candidate_scores(fold, gamma) for fold in folds]),
-        threshold=min(limits) if len(limits) == len(groups) else None,
+        temperature=at,
+        threshold=threshold,
         false_alarms=false_alarms,
+        levels=()
+        if threshold is None
+        else openness.levels(answers, seen, at, threshold, false_alarms),
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from starcli.evaluation.confidence import Confidence, candidate_scores, probabilities
-from starcli.evaluation.metrics import Floats, Ints, ScoredClips
+from starcli.evaluation.metrics import Floats, Ints, ScoredClips, stacked
 
 BINS = 15
 
@@ -82,18 +82,19 @@ def measure(scored: ScoredClips, gamma: float, sure: Confidence) -> Trust:
     unseen, seen = sorted(scored.unseen), sorted(scored.seen)
     rows = scored.is_unseen
     own = scored.scores[rows][:, unseen]
+    known, nobody = stacked(scored, gamma), every[:, :0]
     return Trust(
         zsl=reliability(own, np.searchsorted(unseen, scored.labels[rows]), sure.temperature),
         gzsl=reliability(every, truth, sure.temperature),
-        false_alarms_seen=_none(every[scored.is_seen], sure.threshold),
-        false_alarms_unseen=_none(every[rows], sure.threshold),
-        recognised=_none(scored.scores[rows][:, seen], sure.threshold),
+        false_alarms_seen=_none(every[scored.is_seen], nobody[scored.is_seen], sure),
+        false_alarms_unseen=_none(every[rows], nobody[rows], sure),
+        recognised=_none(known[rows][:, seen], known[rows][:, unseen], sure),
     )
 
 
-def _none(scores: Floats, threshold: float | None) -> float | None:
-    """Share of clips with scores [N, C] that are "none of these"."""
-    return None if threshold is None else float((scores.max(1) < threshold).mean())
+def _none(candidates: Floats, others: Floats, sure: Confidence) -> float | None:
+    """Share of clips with scores [N, C] and [N, O] that are "none of these"."""
+    return None if sure.threshold is None else float(sure.none(candidates, others).mean())
 
 
 def reliability(scores: Floats, truth: Ints, temperature: float) -> Reliability:

@@ -20,7 +20,7 @@ from starcli.settings.schema import TextSection
 from starcli.store.recipe_key import canonical
 from starcli.weights.exported import AGAIN, CONFIG, TENSORS, require_digest
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder; a later starcli reads earlier ones."""
 CARD, ONNX = "README.md", "model.onnx"
 NAMES = (CONFIG, TENSORS, CARD, ONNX)
@@ -171,6 +171,8 @@ def read_config(folder: Path) -> Config:
         DataError: A file is missing or damaged, or of a newer version.
     """
     path = folder / CONFIG
+    if not folder.is_dir():
+        raise DataError("is no folder of an exported model", "check the path", file=folder)
     for name in (CONFIG, TENSORS):
         if not os.path.isfile(folder / name):
             raise DataError(f"the exported model has no {name}", AGAIN, file=folder)

@@ -30,6 +30,7 @@ from starcli.contracts import (
 from starcli.data import layouts
 from starcli.data.imported import About, without_clips
 from starcli.errors import DataError, IncompatibleError, MissingError, StarError, UsageError
+from starcli.evaluation.confidence import Confidence
 from starcli.experiment import Experiment
 from starcli.exporting.config import Config, PluginFacts, first_fault, read_config
 from starcli.exporting.dataset import facts_only
@@ -45,8 +46,8 @@ NAMES = "names"
 """A describer that is always there."""
 KEPT = 16
 """Sets of actions that a model remembers."""
-UNCALIBRATED = 1.0
-"""Temperature of a folder that says none."""
+UNCALIBRATED = Confidence(temperature=1, threshold=None, false_alarms=0.05)
+"""What a folder of format 1 is taken with."""
 NOT_CALIBRATED = (
     "probabilities are not calibrated, and no clip is none of these: the model was exported by an "
     "earlier starcli; export it again with: starcli export RUN DIR --overwrite"
@@ -107,8 +108,7 @@ class _Folder:
             seen=config.seen,
             unseen=config.unseen,
             gamma=config.gamma.gamma,
-            temperature=UNCALIBRATED if sure is None else sure.temperature,
-            threshold=None if sure is None else sure.threshold,
+            confidence=sure or UNCALIBRATED,
             warning=config.warning,
             device=self.device,
             describe=_Describer(self, layout, bank),

@@ -21,6 +21,7 @@ from starcli.contracts import (
 )
 from starcli.data.clips import ClipSet
 from starcli.data.views import Views
+from starcli.evaluation.confidence import Confidence
 from starcli.prediction.actions import Actions, Described
 from starcli.stages.extract import encode_clips
 
@@ -52,9 +53,7 @@ class TrainedModel:
         seen: Their ids that were learned from.
         unseen: Their ids that are known by their text only.
         gamma: What is taken from the scores of seen classes, chosen on validation.
-        temperature: What scores are divided by before softmax, fitted on validation.
-        threshold: The score below which a clip is of no candidate, chosen on validation; None where
-            it is not known.
+        confidence: What makes probabilities and "none of these" of scores, fitted on validation.
         warning: What every result must admit, in one line.
         device: Where to compute.
         describe: Gives further actions a text bank.
@@ -78,8 +77,7 @@ class TrainedModel:
     seen: tuple[int, ...]
     unseen: tuple[int, ...]
     gamma: float
-    temperature: float
-    threshold: float | None
+    confidence: Confidence
     warning: str | None
     device: torch.device
     describe: Describe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -9,6 +10,7 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ from starcli.data.importing import inspection
 from starcli.data.importing.inspection import Known
 from starcli.data.splits import ClipIndex
 from starcli.errors import DataError, StarError, UsageError
-from starcli.evaluation.metrics import require_finite
+from starcli.evaluation.metrics import Floats, require_finite
 from starcli.prediction.actions import Actions, extend, unknown
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.reader import Array, Form, Incoming, Reader
@@ -162,7 +164,7 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        return self._scored(self._tokens(clips), clips)
+        return self._of_candidates(self._scored(self._tokens(clips), clips))
 
     def _tokens(self, clips: Sequence[Incoming]) -> Tensor:
         """Joint tokens on the device [N, L, V, D]."""
@@ -171,10 +173,21 @@ class Predictor:
 
     @torch.inference_mode()
     def _scored(self, tokens: Tensor, clips: Sequence[Incoming]) -> Tensor:
+        """Scores of all names [N, names]."""
         scores: Tensor = self.method.score(tokens).cpu()
         require_finite(scores.double().numpy(), [clip.name for clip in clips])
+        return scores
+
+    def _of_candidates(self, scores: Tensor) -> Tensor:
         shift = torch.tensor([self.gamma * (self.role(c) == "seen") for c in self.candidates])
         return scores[:, self.candidates] - shift
+
+    def _surplus(self, scores: Tensor) -> Floats | None:
+        """How far clips with scores of all names are above what clips of candidates have [N]."""
+        stacked = scores.double().numpy().copy()
+        stacked[:, list(self.model.seen)] -= self.model.gamma
+        others = np.delete(stacked, self.candidates, axis=1)
+        return self.model.confidence.surplus(stacked[:, self.candidates], others)
 
     def probabilities(self, clips: Sequence[Incoming]) -> Tensor:
         """Probabilities of the candidates, which sum to 1, float32 [N, C].
@@ -196,14 +209,14 @@ class Predictor:
         Raises:
             NumericalError: A score is not finite.
         """
-        scores, threshold = self.scores(clips), self.model.threshold
-        shares = self._shares(scores)
-        if threshold is not None:
-            shares[scores.amax(1) < threshold] = 0
+        scores = self._scored(self._tokens(clips), clips)
+        shares, surplus = self._shares(self._of_candidates(scores)), self._surplus(scores)
+        if surplus is not None:
+            shares[torch.from_numpy(surplus < 0)] = 0
         return shares
 
     def _shares(self, scores: Tensor) -> Tensor:
-        return (scores / self.model.temperature).softmax(dim=1)
+        return (scores / self.model.confidence.temperature).softmax(dim=1)
 
     def answers(
         self, clips: Sequence[Incoming], top: int, *, reasons: bool = False
@@ -222,12 +235,16 @@ class Predictor:
         if reasons:
             self._require_parts()
         tokens = self._tokens(clips)
-        scores, order = self._scored(tokens, clips).sort(dim=1, descending=True, stable=True)
+        every = self._scored(tokens, clips)
+        scores, order = self._of_candidates(every).sort(dim=1, descending=True, stable=True)
+        surplus = self._surplus(every)
         shares = self._shares(scores).tolist()
         best = [self.candidates[rank] for rank in order[:, 0].tolist()]
         why = self._reasons(tokens, best) if reasons else repeat(None)
         ranked = order[:, :top].tolist()
-        for own, likely, ranks, reason in zip(scores.tolist(), shares, ranked, why, strict=False):
+        above = repeat(0.0) if surplus is None else surplus.tolist()
+        rows = zip(scores.tolist(), shares, ranked, above, why, strict=False)
+        for own, likely, ranks, more, reason in rows:
             chosen = [self.candidates[rank] for rank in ranks]
             actions: list[Action] = [
                 {"name": self.names[c], "role": self.role(c), "score": score, "probability": p}
@@ -237,7 +254,7 @@ class Predictor:
             answer: Answer = {
                 "actions": actions,
                 "margin": margin,
-                "none": self._too_low(own[0]),
+                "none": self._too_low(more),
             }
             yield answer if reason is None else {**answer, "reasons": reason}
 
@@ -270,13 +287,16 @@ class Predictor:
             )
         return self.method
 
-    def _too_low(self, best: float) -> str | None:
-        """Why a clip with this best score is of no candidate; None where it is of one."""
-        threshold = self.model.threshold
-        if threshold is None or best >= threshold:
+    def _too_low(self, surplus: float) -> str | None:
+        """Why a clip so far above what clips of candidates have is of none; None where it is."""
+        if surplus >= 0:
             return None
+        others = len(self.names) - len(self.candidates)
+        if not self.model.confidence.levels:
+            return f"the best score is {-surplus:.3f} lower than clips of a candidate have"
         return (
-            f"the best score is {best:.3f}, and clips of a candidate have {threshold:.3f} or more"
+            f"the candidates are {math.exp(-surplus):.1f} times less likely beside {others} other "
+            "names than for clips of one of them"
         )
 
 

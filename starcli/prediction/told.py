@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from starcli.class_names import find_class
 from starcli.contracts import Teacher
-from starcli.text.nearness import is_same, nearest_name
+from starcli.text.nearness import is_any_of, nearest_name
 
 
 class Told(TypedDict):
@@ -48,7 +48,7 @@ def told_of(name: str, learned: Sequence[str]) -> Told:
         name: Its name.
         learned: The names of all that the model learned from.
     """
-    if find_class(name, learned) is not None or any(is_same(name, other) for other in learned):
+    if find_class(name, learned) is not None or is_any_of(name, learned):
         return {"told": "told", "near": None, "similarity": None}
     near = nearest_name(name, learned)
     if near is None:

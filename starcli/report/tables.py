@@ -105,7 +105,7 @@ def _confidence_rows(sure: Confidence | None) -> list[tuple[str, str]]:
     threshold = few if sure.threshold is None else f"{sure.threshold:.4f}"
     return [
         ("temperature of probabilities", f"{sure.temperature:.4g}"),
-        (f"none of these, {percent(sure.false_alarms)} false alarms: scores below", threshold),
+        (f"none of these, {percent(sure.false_alarms)} false alarms: own scores below", threshold),
     ]
 
 

@@ -19,8 +19,13 @@ from starcli.stages.job import Job
 from starcli.stages.plugin_checks import require_floats
 from starcli.store.artifacts import Artifact
 from starcli.text.mirroring import mirrored
+from starcli.text.mixture import line_by_line, lines, mixed
 
 BATCH = 64
+ROWS = 512
+"""Classes that are compared with all others at a time."""
+PARTS = "{parts}"
+"""What stands for all sentences in the template of a name."""
 MIRRORED, TAUGHT = "mirrored", "teacher"
 """What vectors and texts of mirrored copies, and of a teacher, are called where they are there."""
 
@@ -127,6 +132,9 @@ def compose(
 ) -> list[str]:
     """The texts of one class: its name's, then each part's.
 
+    Where each part has as many lines, the templates are for the first; further ones stay as they
+    are, so that classes share them.
+
     Args:
         name: The class name.
         texts: Part -> sentence.
@@ -136,7 +144,19 @@ def compose(
     Raises:
         UsageError: A template has another placeholder, or makes an empty text.
     """
-    sentences = {part: text.strip() for part, text in texts.items()}
+    first, *more = line_by_line(list(texts.values()))
+    own = _compose(name, dict(zip(texts, first, strict=True)), name_template, part_template)
+    if not more:
+        return own
+    whole = [" ".join(layer) for layer in more] if PARTS in name_template else []
+    facets = [whole, *map(list, zip(*more, strict=True))]
+    return ["\n".join([line, *others]) for line, others in zip(own, facets, strict=True)]
+
+
+def _compose(
+    name: str, sentences: Mapping[str, str], name_template: str, part_template: str
+) -> list[str]:
+    """The texts of one class, of sentences of a line each."""
     # A describer that only repeats the name adds nothing to it.
     added = {part: text for part, text in sentences.items() if text != name}
     try:
@@ -162,13 +182,14 @@ def _too_long(texts: Composed, encoder: TextEncoder) -> list[str]:
     limit = encoder.limit
     if limit is None:
         return []
-    lengths = ((place, encoder.length(text)) for place, text in texts.places())
+    lengths = ((place, max(map(encoder.length, lines(t)))) for place, t in texts.places())
     return [f"{place}: {length} > {limit} tokens" for place, length in lengths if length > limit]
 
 
 def _require_known(texts: Composed, encoder: TextEncoder) -> None:
     """Refuse texts that the encoder knows no word of."""
-    silent = [f"{place}: '{text}'" for place, text in texts.places() if not encoder.length(text)]
+    every = ((place, line) for place, text in texts.places() for line in lines(text))
+    silent = [f"{place}: '{line}'" for place, line in every if not encoder.length(line)]
     if silent:
         raise DataError(
             f"the encoder knows no word of {'; '.join(silent)}",
@@ -177,21 +198,26 @@ def _require_known(texts: Composed, encoder: TextEncoder) -> None:
 
 
 def _encode(job: Job, texts: Composed, encoder: TextEncoder) -> tuple[Tensor, int]:
-    """Vectors [C, F, E], and how many texts had to be encoded.
+    """Vectors [C, F, E], and how many texts had to be encoded, those of several lines by line.
 
     A text that an earlier result has is not encoded again. Which texts are encoded together then
     depends on the store, and with it the rounding of their vectors.
     """
     wanted = dict.fromkeys(text for row in texts.rows for text in row)
-    vectors = _recall(job.experiment, wanted)
+    own = {text: lines(text) for text in wanted}
+    vectors = _recall(job.experiment, {*wanted, *(line for each in own.values() for line in each)})
+    new = dict.fromkeys(line for t in wanted if t not in vectors for line in own[t])
     # Texts of like length together, so that little padding is computed.
-    missing = sorted((text for text in wanted if text not in vectors), key=len)
+    missing = sorted((line for line in new if line not in vectors), key=len)
     for start in range(0, len(missing), BATCH):
         job.progress.update("embed", start, len(missing))
         some = missing[start : start + BATCH]
         answer = encoder.encode(some)
         require_floats(job.experiment, "encoder", answer, "[n, E]", (len(some), encoder.dim))
         vectors.update(zip(some, answer.float().cpu(), strict=True))
+    for text in wanted:
+        if text not in vectors:
+            vectors[text] = mixed(torch.stack([vectors[line] for line in own[text]]))
     rows = [torch.stack([vectors[text] for text in row]) for row in texts.rows]
     return torch.stack(rows), len(missing)
 
@@ -243,12 +269,14 @@ def _unknown_note(texts: Composed, encoder: TextEncoder) -> Iterator[str]:
 def _alike_notes(texts: Composed, vectors: Tensor) -> Iterator[str]:
     """The classes that no method can tell apart."""
     flat = torch.nn.functional.normalize(vectors.double(), dim=2).flatten(1)
-    # By products, for thousands of classes: in double precision they are right to 1e-7.
-    distances = torch.cdist(flat, flat, compute_mode="use_mm_for_euclid_dist")
-    alike = (distances < 1e-5).triu(1).nonzero().tolist()
-    for one, other in alike:
-        names = f"'{texts.classes[one]}' and '{texts.classes[other]}'"
-        yield f"classes {names} have the same vectors: no method can tell them apart"
+    for start in range(0, len(flat), ROWS):
+        # By products, for thousands of classes: in double precision they are right to 1e-7.
+        some = flat[start : start + ROWS]
+        distances = torch.cdist(some, flat, compute_mode="use_mm_for_euclid_dist")
+        alike = (distances < 1e-5).triu(start + 1).nonzero().tolist()
+        for one, other in alike:
+            names = f"'{texts.classes[start + one]}' and '{texts.classes[other]}'"
+            yield f"classes {names} have the same vectors: no method can tell them apart"
 
 
 def open_bank(artifact: Artifact) -> TextBank:

@@ -25,7 +25,7 @@ REVISIONS: Mapping[str, int] = {
     "extract": 3,
     "train": 4,
     "evaluate": 1,
-    "calibrate": 5,
+    "calibrate": 6,
 }
 """Stage -> number of its algorithm."""
 LESSONS = 4

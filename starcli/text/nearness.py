@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from starcli.text.equivalences import shipped
@@ -47,7 +49,7 @@ def near_names(
     return near
 
 
-def nearest_name(name: str, others: Iterable[str]) -> tuple[str, float] | None:
+def nearest_name(name: str, others: Sequence[str]) -> tuple[str, float] | None:
     """The name with most words of doing in common, of equal ones the first; None without any.
 
     Args:
@@ -57,13 +59,23 @@ def nearest_name(name: str, others: Iterable[str]) -> tuple[str, float] | None:
     Returns:
         The name, and how many of the words of both they share, above 0 to 1.
     """
-    own, best, most = _words(name), None, 0.0
-    for other in others:
-        theirs = _words(other)
-        similarity = len(own & theirs) / max(1, len(own | theirs))
+    own, (words, places) = _words(name), _index(tuple(others))
+    best, most = None, 0.0
+    for place in sorted({place for word in own for place in places.get(word, ())}):
+        similarity = len(own & words[place]) / len(own | words[place])
         if similarity > most:
-            best, most = other, similarity
+            best, most = others[place], similarity
     return None if best is None else (best, most)
+
+
+@lru_cache(maxsize=8)  # thousands of names are compared with the same others
+def _index(names: tuple[str, ...]) -> tuple[list[frozenset[str]], dict[str, list[int]]]:
+    """The words of each of some names, and where each word is."""
+    words, places = [_words(name) for name in names], defaultdict[str, list[int]](list)
+    for place, own in enumerate(words):
+        for word in own:
+            places[word].append(place)
+    return words, dict(places)
 
 
 def are_near(one: str, other: str, vectors: Mapping[str, Tensor] | None = None) -> bool:
@@ -87,6 +99,16 @@ def are_near(one: str, other: str, vectors: Mapping[str, Tensor] | None = None) 
 def is_same(one: str, other: str) -> bool:
     """Whether two names are, by the shipped equivalences, names of one action."""
     return shipped().relation(one, other) == "same"
+
+
+def is_any_of(name: str, others: Sequence[str]) -> bool:
+    """Whether a name is, by the shipped equivalences, the same as one of some others."""
+    return shipped().action(name) in _actions(tuple(others))
+
+
+@lru_cache(maxsize=8)
+def _actions(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(shipped().action, names))
 
 
 def _words(name: str) -> frozenset[str]:

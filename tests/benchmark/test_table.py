@@ -88,7 +88,8 @@ def test_the_real_tables_hold_every_method_and_fold() -> None:
     assert {row["method.name"] for row in table.rows.values()} == {
         name for name in names if not is_in_text_space(registry.load("method", name))
     }
-    assert read("real-ablations").columns == read("real-texts").columns == table.columns
+    others = ("real-ablations", "real-texts", "real-lexicon")
+    assert [read(name).columns for name in others] == [table.columns] * 3
     for column in table.columns:
         source = registry.load("dataset", column.dataset)
         folds = [split for split in source.splits if split.startswith("fold")]
@@ -165,8 +166,8 @@ def test_a_table_that_is_not_there(cli: Cli) -> None:
     error = json.loads(outcome.out)["error"]
     assert (outcome.code, error["message"]) == (2, "no table 'tabel2'")
     assert error["fix"].startswith(
-        "did you mean 'table2'? there are: real, real-ablations, real-sources, real-teacher, "
-        "real-texts, simulated-ablations, table2"
+        "did you mean 'table2'? there are: real, real-ablations, real-lexicon, real-sources, "
+        "real-teacher, real-texts, simulated-ablations, table2"
     )
     assert "there are: real" in cli("benchmark").err
     assert cli("benchmark", "missing.toml").code == 2

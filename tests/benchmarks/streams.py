@@ -25,6 +25,7 @@ import torch
 import starcli
 from starcli.contracts import Clip, NoSettings
 from starcli.evaluation import confidence
+from starcli.evaluation.confidence import Confidence
 from starcli.poses import Poses
 from starcli.prediction.model import TrainedModel
 from starcli.prediction.predictor import Predictor
@@ -82,7 +83,7 @@ def calibrated(model: TrainedModel) -> TrainedModel:
 
     They are two of each name that it knows by its text only, of a seed that it did not learn from.
     """
-    if model.threshold is not None:
+    if model.confidence.threshold is not None:
         return model
     source = Movements(Movements.Settings(clips=2, seed=1, layout="openni-15"))
     reader = Reader(model.source, model.normalise, model.persons)
@@ -95,8 +96,11 @@ def calibrated(model: TrainedModel) -> TrainedModel:
     own = scores[np.arange(len(truth)), truth]
     return replace(
         model,
-        temperature=confidence.temperature([(scores, truth)]),
-        threshold=confidence.lowest(own, FALSE_ALARMS),
+        confidence=Confidence(
+            temperature=confidence.temperature([(scores, truth)]),
+            threshold=confidence.lowest(own, FALSE_ALARMS),
+            false_alarms=FALSE_ALARMS,
+        ),
     )
 
 

@@ -81,7 +81,10 @@ def test_fit_by_hand() -> None:
         judged(fold.scores[rows].tolist(), fold.labels[rows].tolist())
         for rows in ([0, 3, 1], [2, 4])
     ]
-    assert confidence.fit(two, 0.25, 0.4) == pytest.approx(found)
+    again = confidence.fit(two, 0.25, 0.4)
+    assert again.temperature == pytest.approx(found.temperature)
+    assert again.threshold == pytest.approx(found.threshold)
+    assert [level.share for level in found.levels] == [0.5, 1]
 
 
 def test_few_clips_of_either_group_give_no_threshold() -> None:

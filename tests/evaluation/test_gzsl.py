@@ -98,7 +98,7 @@ KEYS = {
     "selection": None,
     "calibrator": ["name", "gamma"],
     "gamma": PLACE,
-    "confidence": ["temperature", "threshold", "false_alarms"],
+    "confidence": ["temperature", "threshold", "false_alarms", "levels"],
     "trust": ["zsl", "gzsl", "false_alarms_seen", "false_alarms_unseen", "recognised"],
     "zsl": ["accuracy", "chance", "clips", *ACCURACIES],
     "gzsl": ["seen_accuracy", "unseen_accuracy", "harmonic_mean", "clips", *ACCURACIES, "gamma"],

@@ -137,8 +137,8 @@ def test_a_folder_names_clips_as_its_run_does(run: starcli.Run, model: Path, cli
 
 def test_a_folder_is_as_sure_as_its_run(run: starcli.Run, model: Path) -> None:
     opened, stored = starcli.load(model), open_stored(run.experiment, run.name)
-    assert (opened.temperature, opened.threshold) == (stored.temperature, stored.threshold)
-    assert opened.temperature != 1 and not opened.notes
+    assert opened.confidence == stored.confidence
+    assert opened.confidence.temperature != 1 and not opened.notes
 
 
 def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said_e07(
@@ -150,7 +150,7 @@ def test_a_folder_of_an_earlier_version_is_read_and_what_makes_it_again_is_said_
 
     change(copied, earlier)
     opened = starcli.load(copied)
-    assert (opened.temperature, opened.threshold) == (1.0, None)
+    assert (opened.confidence.temperature, opened.confidence.threshold) == (1.0, None)
     (note,) = starcli.predict(opened, clips)["notes"]
     assert "not calibrated" in note and "starcli export RUN DIR --overwrite" in note
 
@@ -436,7 +436,7 @@ def test_the_command_writes_the_folder(cli: Cli, run: starcli.Run, model: Path) 
 def test_the_config_says_what_the_model_is(run: starcli.Run, model: Path) -> None:
     e = run.experiment
     config = Config.model_validate_json((model / CONFIG).read_text("utf-8"))
-    assert (config.format, config.starcli, config.run) == (2, starcli.__version__, "first")
+    assert (config.format, config.starcli, config.run) == (3, starcli.__version__, "first")
     assert [config.classes[c] for c in config.unseen] == [e.source.classes[c] for c in e.unseen]
     assert (config.frames, config.persons, config.dataset.fps) == (16, 1, 30)
     assert config.backbone.settings["widths"] == [8, 8]
@@ -544,14 +544,14 @@ def edited(path: Path) -> None:
         (lambda f: (f / CONFIG).write_text("[]"), 3, "is not of an exported model", "export"),
         (lambda f: (f / CONFIG).write_text('{"format": "x"}'), 3, "is not of an exported", ""),
         (
-            lambda f: change(f, lambda c: c.update(format=3, starcli="9.0")),
+            lambda f: change(f, lambda c: c.update(format=4, starcli="9.0")),
             3,
-            "has format 3, of starcli 9.0",
+            "has format 4, of starcli 9.0",
             "update starcli",
         ),
         (lambda f: change(f, lambda c: c.pop("seen")), 3, f"{CONFIG}: seen: Field required", ""),
         (lambda f: change(f, lambda c: c["layout"].pop("bones")), 3, "a layout: expected", ""),
-        (lambda f: shutil.rmtree(f), 3, "copied: the exported model has no", "export"),
+        (lambda f: shutil.rmtree(f), 3, "copied: is no folder of an exported model", "path"),
     ],
 )
 def test_bad_folders_e07(

@@ -51,7 +51,7 @@ def test_how_far_probabilities_can_be_trusted() -> None:
     ]
     found = dict(tables.calibration_rows(calibration({"confidence": CONFIDENCE})))
     assert found["temperature of probabilities"] == "0.25"
-    limit = "none of these, 5.0 % false alarms: scores below"
+    limit = "none of these, 5.0 % false alarms: own scores below"
     assert found[limit] == "0.5000"
     few = calibration({"confidence": {**CONFIDENCE, "threshold": None}})
     assert dict(tables.calibration_rows(few))[limit] == "unknown: too few validation clips"

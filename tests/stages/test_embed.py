@@ -18,6 +18,7 @@ from starcli.errors import DataError, NumericalError, UsageError
 from starcli.experiment import Experiment
 from starcli.settings.resolve import load
 from starcli.stages.embed import compose, compose_all, open_bank
+from starcli.text.mixture import lines, mixed
 
 SAID = {
     "head": "Head nods.",
@@ -60,6 +61,14 @@ def test_templates_may_use_every_placeholder() -> None:
 def test_names_describer_gives_the_name_only(name: str) -> None:
     said = dict.fromkeys(SAID, name)
     assert compose(name, said, NAME, PART) == [name] * 7
+
+
+def test_lines_behind_the_first_are_taken_as_they_are() -> None:
+    """So that classes share them; the first is composed as a text of one line is."""
+    said = {"head": "throw\nHead nods.\nHead turns.", "arm": "throw\nArm swings.\nArm rises."}
+    whole = "Head nods. Arm swings.\nHead turns. Arm rises."
+    assert compose("throw", said, NAME, PART) == ["throw\n" + whole, *said.values()]
+    assert compose("throw", said, "{name}", PART)[0] == "throw"
 
 
 def test_part_that_repeats_the_name_adds_nothing() -> None:
@@ -176,6 +185,17 @@ def test_every_vector_stands_under_its_class_and_facet(
     for name, row in zip(classes, bank.vectors, strict=True):
         texts = compose(name, said[name], NAME, PART)
         assert torch.equal(row, torch.stack([Encoder.count(text) for text in texts]))
+
+
+def test_lines_are_encoded_each_and_mixed(make: Make) -> None:
+    experiment = make("lexicon", **{"describer.leave_out": "simulated"})
+    results, _ = pipeline.run_steps(experiment, "embed")
+    rows, vectors = results["embed"].data()["texts"], open_bank(results["embed"]).vectors
+    several = [(c, f) for c, row in enumerate(rows) for f, text in enumerate(row) if "\n" in text]
+    assert several and not any("\n" in text for text in Encoder.asked)
+    for c, f in several:
+        own = torch.stack([Encoder.count(line) for line in lines(rows[c][f])])
+        assert torch.equal(vectors[c, f], mixed(own))
 
 
 def test_facets_of_a_describer_take_the_place_of_parts(make: Make) -> None:

@@ -21,7 +21,7 @@ class MovementSentences(Lexicon):
         settings: Those of the lexicon.
     """
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     def fingerprint(self) -> str:
         """SHA-256 of the movements, of the equivalences of names, and of the lexicon."""

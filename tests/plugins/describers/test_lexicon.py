@@ -137,9 +137,14 @@ def test_a_plain_form_of_a_name_is_that_name(name: str) -> None:
     assert notes(name) == []
 
 
-def test_another_name_takes_the_nearest_entry_and_says_so() -> None:
-    assert say("squat slowly") == [texts("squat")]
-    assert notes("squat slowly") == ["squat slowly: as 'squat', 0.67"]
+def test_another_name_is_mixed_with_the_nearest_entries_and_says_so() -> None:
+    """Its own name first, then at most five, the most alike first."""
+    [said] = say("squat slowly", parts=["arm"])
+    [note] = notes("squat slowly")
+    near = re.findall(r"'([^']+)' (0\.\d\d)", note)
+    assert near[0] == ("squat", "0.67") and near[1:] and len(near) <= 5
+    assert [value for _, value in near] == sorted((value for _, value in near), reverse=True)
+    assert said["arm"].split("\n") == ["squat slowly", *(texts(name)["arm"] for name, _ in near)]
 
 
 def test_a_name_that_is_like_none_is_all_that_is_said() -> None:
@@ -152,7 +157,13 @@ def test_a_name_that_is_like_none_is_all_that_is_said() -> None:
 
 
 ALONE = "saunter: not in the lexicon, its name alone"
-VECTORS = {"walk": (1.0, 0.0), "crawl": (0.0, 1.0), "saunter": (0.8, 0.6)}
+VECTORS = {
+    "walk": (1.0, 0.0),
+    "crawl": (0.0, 1.0),
+    "saunter": (0.8, 0.6),
+    "squat slowly": (0.0, -1.0),
+}
+BOTH = "saunter: as 'walk' 0.80 by meaning, 'crawl' 0.60 by meaning"
 
 
 @pytest.fixture
@@ -171,22 +182,30 @@ def meanings(monkeypatch: pytest.MonkeyPatch) -> None:
     ("settings", "name", "note"),
     [
         ({}, "saunter", ALONE),
-        ({"encoder": "minilm"}, "saunter", "saunter: as 'walk', 0.80 by meaning"),
+        ({"encoder": "minilm"}, "saunter", BOTH),
         ({"encoder": "minilm", "alike": 0.9}, "saunter", ALONE),
-        ({"encoder": "minilm", "leave_out": ["walk"]}, "saunter", ALONE),
-        ({"encoder": "minilm"}, "squat slowly", "squat slowly: as 'squat', 0.67"),
+        (
+            {"encoder": "minilm", "alike": 0.7},
+            "saunter",
+            "saunter: as 'walk' 0.80 by meaning",
+        ),
+        (
+            {"encoder": "minilm", "leave_out": ["walk"]},
+            "saunter",
+            "saunter: as 'crawl' 0.60 by meaning",
+        ),
+        ({"near": 0.66, "encoder": "minilm"}, "squat slowly", "squat slowly: as 'squat' 0.67"),
     ],
 )
-def test_a_name_without_like_words_takes_the_entry_of_like_meaning(
+def test_a_name_takes_the_entries_of_like_meaning_too(
     meanings: None, settings: dict[str, object], name: str, note: str
 ) -> None:
-    """Where there is an encoder, and never before words."""
     found: list[str] = []
     lexicon = Lexicon(Lexicon.Settings.model_validate(settings))
     [said] = lexicon.describe([name], ["arm"], DescriberContext(note=found.append))
     assert found[-1] == note
-    entry = note.partition("as '")[2].partition("'")[0]
-    assert said["arm"] == (texts(entry)["arm"] if entry else name)
+    entries = re.findall(r"'([^']+)' 0", note)
+    assert said["arm"].split("\n") == [name, *(texts(entry)["arm"] for entry in entries)]
 
 
 def test_the_encoder_that_compares_names_is_a_part_of_the_key() -> None:
@@ -201,9 +220,9 @@ def test_the_encoder_that_compares_names_is_a_part_of_the_key() -> None:
 def test_names_of_like_meaning_are_found_by_the_packaged_encoder() -> None:
     """Each of many at once as alone, whatever is beside it."""
     names = ["guitarist", "pianist", "guffaw"]
-    together = meaning.nearest(names)
+    together = [found[0] for found in meaning.nearest(names, 2)]
     assert [(e.name, round(c, 2)) for e, c in together] == [
-        (e.name, round(c, 2)) for name in names for e, c in meaning.nearest([name])
+        (e.name, round(c, 2)) for name in names for e, c in meaning.nearest([name], 1)[0]
     ]
     assert [entry.name for entry, _ in together[:2]] == ["play the guitar", "play the piano"]
 
@@ -293,8 +312,8 @@ def test_what_is_left_out_is_noted_first_and_said_by_another_entry_or_none() -> 
     [taken] = Lexicon(settings).describe(["squat"], ["leg"], context)
 
     assert re.fullmatch(r"\d+ entries of the lexicon are left out: squat, wave", lines[0])
-    assert lines[1] == "squat: as 'jump squat', 0.67"
-    assert taken == {"leg": texts("jump squat")["leg"]}
+    assert lines[1].startswith("squat: as 'jump squat' 0.67, ")
+    assert taken["leg"].split("\n")[:2] == ["squat", texts("jump squat")["leg"]]
 
 
 def test_the_readme_s_actions_are_known() -> None:

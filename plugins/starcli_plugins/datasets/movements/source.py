@@ -93,6 +93,7 @@ class Movements:
             "backbone.body_width": 160,
             "method.name": "cosine",
             "describer.name": "movements",
+            "describer.movements.encoder": "minilm",
             "prepare.normalise": ("floor", "body"),
             "pretrain.teacher": "movements",
             "pretrain.teacher_told": True,

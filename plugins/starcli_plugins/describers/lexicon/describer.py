@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple
 
@@ -15,9 +15,12 @@ from starcli_plugins.describers import bundled
 from starcli_plugins.describers.lexicon import files, meaning
 from starcli_plugins.describers.lexicon.files import Entry
 
+MOST = 5
+"""Entries that are mixed."""
+
 
 class Match(NamedTuple):
-    """The entry that an action takes.
+    """An entry that an action takes.
 
     Args:
         entry: The entry.
@@ -33,9 +36,9 @@ class Match(NamedTuple):
 class Lexicon:
     """Sentences written by hand for everyday actions, whatever the data set; nobody is asked.
 
-    An action takes the entry of its name or synonym; else the entry whose name is most alike by
-    the stems of its words; else, with `encoder`, the one whose name is most alike in meaning; else
-    its name alone, as `names` does. All but the first are noted.
+    An action takes the entry of its name or synonym; else a mixture of its name and of up to
+    `MOST` entries whose names are most alike, by the stems of their words or, with `encoder`, in
+    meaning; else its name alone, as `names` does. All but the first are noted.
 
     Args:
         settings: How alike a name must be, and what is left out.
@@ -51,11 +54,11 @@ class Lexicon:
         )
         encoder: Literal["minilm"] | None = Field(
             None,
-            description="text encoder that compares names where no words are alike; predict and "
+            description="text encoder that compares names of no entry by meaning, too; predict and "
             "describe --actions use the run's, if it is this",
         )
         alike: float = Field(
-            0.65, gt=0, le=1, description="least cosine at which it takes another name's entry"
+            0.4, gt=0, le=1, description="least cosine at which it takes another name's entry"
         )
         leave_out: tuple[str, ...] = Field(
             (),
@@ -70,7 +73,7 @@ class Lexicon:
             return tuple(filter(None, split_names(value))) if isinstance(value, str) else value
 
     api: ClassVar[int] = 1
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -103,21 +106,24 @@ class Lexicon:
         if self.settings.leave_out:
             names = ", ".join(self.settings.leave_out)
             context.note(f"{len(self._left_out)} entries of the lexicon are left out: {names}")
-        taken = self._noted(actions, context)
+        matches = self._matches(actions)
+        for action, own in zip(actions, matches, strict=True):
+            for note in _notes(action, own):
+                context.note(note)
         return [
-            {part: action if entry is None else entry.texts[part] for part in parts}
-            for action, entry in zip(actions, taken, strict=True)
+            {part: _text(action, own, part) for part in parts}
+            for action, own in zip(actions, matches, strict=True)
         ]
 
     def entries(self, actions: Sequence[str]) -> list[EntryMatch | None]:
-        """The entry that each action takes; None where its name alone is said.
+        """The first entry that each action takes; None where its name alone is said.
 
         Args:
             actions: Names of the actions.
         """
         return [
-            match and EntryMatch(match.entry.name, match.similarity)
-            for match in self._matches(actions)
+            EntryMatch(own[0].entry.name, own[0].similarity) if own else None
+            for own in self._matches(actions)
         ]
 
     @cached_property
@@ -126,36 +132,55 @@ class Lexicon:
         actions = (bundled.class_names(name) or (name,) for name in self.settings.leave_out)
         return files.of_movements(action for several in actions for action in several)
 
-    def _matches(self, actions: Sequence[str]) -> list[Match | None]:
-        """What each action takes; None for its name alone.
+    def _matches(self, actions: Sequence[str]) -> list[list[Match]]:
+        """What each action takes, the most alike first; nothing for its name alone.
 
         Raises:
             MissingError: The text encoder is not installed.
         """
         matches = {action: self._by_words(action) for action in actions}
-        others = [action for action, match in matches.items() if match is None]
+        others = [action for action, own in matches.items() if not _is_known(own)]
         if others and self.settings.encoder is not None:
-            found = meaning.nearest(others, self._left_out)
-            for action, (entry, cosine) in zip(others, found, strict=True):
-                if cosine >= self.settings.alike:
-                    matches[action] = Match(entry, min(cosine, 1.0), " by meaning")
+            found = meaning.nearest(others, MOST, self._left_out)
+            for action, near in zip(others, found, strict=True):
+                by_meaning = [Match(*each, "by meaning") for each in near]
+                alike = [m for m in by_meaning if m.similarity >= self.settings.alike]
+                matches[action] = _most_alike([*matches[action], *alike])
         return [matches[action] for action in actions]
 
-    def _by_words(self, action: str) -> Match | None:
-        """The entry whose name is that of an action, or has like words."""
+    def _by_words(self, action: str) -> list[Match]:
+        """The entry whose name is that of an action, or those that have like words."""
         entry = files.named(action, self._left_out)
         if entry is not None:
-            return Match(entry, 1.0)
-        near, similarity = files.nearest(action, self._left_out)
-        return None if near is None or similarity < self.settings.near else Match(near, similarity)
+            return [Match(entry, 1.0)]
+        near = [Match(*each) for each in files.nearest(action, self._left_out)]
+        if _is_known(near):
+            return near[:1]
+        return [match for match in near if match.similarity >= self.settings.near][:MOST]
 
-    def _noted(self, actions: Sequence[str], context: DescriberContext) -> list[Entry | None]:
-        """The entries that actions take, noted where one has another name; None for none."""
-        matches = self._matches(actions)
-        for action, match in zip(actions, matches, strict=True):
-            if match is None:
-                context.note(f"{action}: not in the lexicon, its name alone")
-            elif match.similarity < 1:
-                taken = f"as '{match.entry.name}', {match.similarity:.2f}{match.how}"
-                context.note(f"{action}: {taken}")
-        return [match and match.entry for match in matches]
+
+def _is_known(matches: Sequence[Match]) -> bool:
+    """Whether the first is the entry of the action itself."""
+    return bool(matches) and matches[0].similarity == 1 and not matches[0].how
+
+
+def _most_alike(matches: Sequence[Match]) -> list[Match]:
+    """The entries that are most alike, each once; of equal ones the first first."""
+    ranked = sorted(matches, key=lambda match: -match.similarity)
+    first = {match.entry.name: match for match in reversed(ranked)}
+    return [match for match in ranked if first[match.entry.name] is match][:MOST]
+
+
+def _text(action: str, matches: Sequence[Match], part: str) -> str:
+    """What is said of a part: a sentence, the name alone, or lines to be mixed."""
+    said = [match.entry.texts[part] for match in matches]
+    return said[0] if _is_known(matches) else "\n".join([action, *said])
+
+
+def _notes(action: str, matches: Sequence[Match]) -> Iterator[str]:
+    """What is to be known of an action that has no entry of its own."""
+    if not matches:
+        yield f"{action}: not in the lexicon, its name alone"
+    elif not _is_known(matches):
+        near = (f"'{m.entry.name}' {m.similarity:.2f} {m.how}".strip() for m in matches)
+        yield f"{action}: as {', '.join(near)}"

@@ -98,29 +98,27 @@ def of_movements(actions: Iterable[str]) -> frozenset[str]:
     return frozenset(entry.name for entry, name, _ in _all_names() if movement(name) in theirs)
 
 
-def nearest(action: str, without: Container[str] = ()) -> tuple[Entry | None, float]:
-    """The entry with the most similar name or synonym, and how similar it is, from 0 to 1.
+def nearest(action: str, without: Container[str] = ()) -> list[tuple[Entry, float]]:
+    """The entries that share a word in a name or synonym, and how similar they are, from 0 to 1.
 
-    Remarks in brackets may count or not, whichever is more similar. Of equally similar entries it
-    is the one that shares most words as they are written, then the first by domain and place.
+    Remarks in brackets may count or not, whichever is more similar. The most similar entry is the
+    first; of equally similar ones it is the one that shares most words as they are written, then
+    the first by domain and place.
 
     Args:
         action: Name of an action.
         without: Names of the entries that are left out.
-
-    Returns:
-        (None, 0.0) where no entry shares a word.
     """
-    best: tuple[float, int, int] = (0.0, 0, 0)
-    entry: Entry | None = None
+    best: dict[str, tuple[float, int, int]] = {}
     for reading in dict.fromkeys(readings(action)):
         theirs, written, index = stems(reading), set(words(reading)), _by_stem()
         for place in {place for stem in theirs for place in index.get(stem, ())}:
             other, name, its = _all_names()[place]
             value = (similarity(theirs, its), len(written & set(words(name))), -place)
-            if value > best and other.name not in without:
-                best, entry = value, other
-    return entry, best[0]
+            if other.name not in without and value > best.get(other.name, (0.0, 0, 0)):
+                best[other.name] = value
+    ranked = sorted(best.values(), reverse=True)
+    return [(_all_names()[-place][0], similarity) for similarity, _, place in ranked]
 
 
 def fingerprint() -> str:

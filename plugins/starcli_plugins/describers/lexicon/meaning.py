@@ -29,11 +29,14 @@ def encoder() -> MiniLM:
     return MiniLM(MiniLM.Settings())
 
 
-def nearest(actions: Sequence[str], without: Container[str] = ()) -> list[tuple[Entry, float]]:
-    """For each action the entry with the name most alike in meaning, and the cosine of both.
+def nearest(
+    actions: Sequence[str], most: int, without: Container[str] = ()
+) -> list[list[tuple[Entry, float]]]:
+    """For each action the entries with names most alike in meaning, and their cosines, best first.
 
     Args:
         actions: Names of actions, at least one.
+        most: How many entries.
         without: Names of the entries that are left out, not all.
 
     Raises:
@@ -46,10 +49,10 @@ def nearest(actions: Sequence[str], without: Container[str] = ()) -> list[tuple[
         if entry.name not in without
     ]
     rows = [_row()[entry.name] for entry in entries]
-    best = (encoder().encode(actions) @ _vectors()[rows].T).max(1)
+    best = (encoder().encode(actions) @ _vectors()[rows].T).topk(min(most, len(rows)), dim=1)
     return [
-        (entries[place], cosine)
-        for cosine, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        [(entries[place], cosine) for cosine, place in zip(cosines, places, strict=True)]
+        for cosines, places in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     ]
 
 
