@@ -209,8 +209,9 @@ class Store:
     def __init__(self, root: Path, *, wait: bool = False) -> None:
         self.root = root
         self.wait = wait
-        with writes_to(root):
-            root.is_dir()  # a name can be too long for the system
+        nothing = (FileNotFoundError, NotADirectoryError, ValueError)
+        with writes_to(root), contextlib.suppress(*nothing):
+            root.stat()  # a name can be too long for the system
 
     def get(self, stage: str, key: str) -> Artifact | None:
         """A finished artifact, or None.
