@@ -90,7 +90,7 @@ def fingerprint(task: Task) -> str:
     """What tells a model from others: its weights and texts, and what is calibrated."""
     predictor = open_predictor(task)
     model = predictor.model
-    told = (predictor.names, predictor.texts, predictor.gamma, model.temperature, model.threshold)
+    told = (predictor.names, predictor.texts, predictor.gamma, model.confidence)
     found = hashlib.sha256(repr(told).encode())
     for network in (model.backbone, model.method):
         for name, tensor in network.state_dict().items():
