@@ -69,8 +69,8 @@ def test_jobs_of_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """A job that forks, dies and is tried again, and one that raises."""
     from submitit.core.core import Job
 
-    # How long it looks for the result of a job that died, as file systems of clusters are slow.
-    monkeypatch.setattr(Job, "_results_timeout_s", 0)
+    # How long it looks for the result of a job that died, as file systems of clusters are slow: 15.
+    monkeypatch.setattr(Job, "_results_timeout_s", 4)
     notes = tmp_path / "notes"
     notes.mkdir()
     executor = Submitit(2, tmp_path / "jobs", {"cluster": "local", "timeout_min": "1"})

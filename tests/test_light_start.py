@@ -101,7 +101,7 @@ ASKED: dict[str, list[str]] = {
     "data show": ["data", "show", "ntu60"],
     "data check": ["data", "check", "simulated", "--set", "dataset.subjects=2"],
     "describe --schema": ["describe", "--schema"],
-    "describe --actions": ["describe", "--actions", "squat, chop onions"],
+    "describe --actions": ["describe", "--actions", "squat, wave"],
     "show-settings": ["train", "--show-settings"],
     "dry-run": ["train", "--dry-run", "--encoder", "glove-50"],
     "doctor": ["doctor"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +13,10 @@ from starcli import pipeline
 from starcli.report.page import page
 from starcli.report.reported import Reported
 from starcli_plugins.datasets.simulated import motions, source
-from tests.browser.opened import Browser
 from tests.test_pipeline import tiny
+
+if TYPE_CHECKING:
+    from tests.browser.opened import Browser
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script> \x1b[31m \u202e\u0634 & \"'"
 """Markup, scripts, an escape sequence, right-to-left text and quotes."""
@@ -28,6 +31,8 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 def browser() -> Iterator[Browser]:
     """Chromium, Debian's or the one that playwright has installed."""
     from playwright.sync_api import sync_playwright
+
+    from tests.browser.opened import Browser
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
