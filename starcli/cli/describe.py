@@ -110,7 +110,8 @@ def _preview(actions: str, options: Options, as_json: bool) -> None:
         print_document(described)
     else:
         for action in described["actions"]:
-            console.table(_title(action), ("part", "text"), list(action["texts"].items()))
+            rows = [(part, text.replace("\n", " · ")) for part, text in action["texts"].items()]
+            console.table(_title(action), ("part", "text"), rows)
     for line in described["notes"]:
         console.warn(f"warning: {line}")
 
