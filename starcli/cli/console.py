@@ -43,6 +43,8 @@ def _occupy(number: int) -> None:
 
 STEP = "step"
 """The bar of all steps, beside those of the work in each."""
+LONGEST = 100
+"""Rows of a table that a terminal shows; files get all."""
 EVERY_SECONDS = 60.0
 """Time between two lines of progress where there is no terminal."""
 Speech = Literal["quiet", "usual", "verbose"]
@@ -99,10 +101,11 @@ def table(
         rows: The cells.
         bold: Row and column of the cells that stand out.
     """
-    out = Table()
+    out, every = Table(), list(rows)
+    shown = every[:LONGEST] if sys.stdout.isatty() else every
     for column in columns:
         out.add_column(column, overflow="fold")
-    for r, row in enumerate(rows):
+    for r, row in enumerate(shown):
         out.add_row(
             *(
                 Text(one_line(str(cell)), "bold" if (r, c) in bold else "")
@@ -113,6 +116,10 @@ def table(
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(Text(one_line(title), "italic"))
     console.print(out)
+    if len(shown) < len(every):
+        note(
+            f"the first {len(shown)} of {len(every)} rows; redirect the output to have all in a file"
+        )
 
 
 class ShownProgress(Progress):

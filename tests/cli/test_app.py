@@ -617,6 +617,20 @@ def test_tables_fit_a_terminal_of_80_columns(
     assert shown.count("x") == 120 and shown.count("word") == 40
 
 
+def test_a_terminal_shows_the_first_rows_of_a_long_table_and_a_file_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"row-{number}",) for number in range(console.LONGEST + 3)]
+    console.table("t", ("name",), rows)
+    out, err = capsys.readouterr()
+    assert out.count("row-") == len(rows) and not err
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    console.table("t", ("name",), iter(rows))
+    out, err = capsys.readouterr()
+    assert out.count("row-") == console.LONGEST and "row-0 " in out
+    assert f"the first {console.LONGEST} of {len(rows)} rows" in err
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the script starcli is not installed")
 @pytest.mark.skipif(not shutil.which("bash"), reason="completion is asked for from bash")
