@@ -209,7 +209,7 @@ class Submitit:
             while waiting or running:
                 while waiting and len(running) < self.at_a_time:
                     job = waiting.pop(0)
-                    submitted = executor.submit(_OnCluster(work, job))
+                    submitted = _submitted(executor, _OnCluster(work, job))
                     running[submitted.job_id] = job, submitted
                 for number in [n for n, (_, submitted) in running.items() if submitted.done()]:
                     job, submitted = running.pop(number)
@@ -246,11 +246,22 @@ class Submitit:
         return executor
 
 
-def _value(text: str) -> str | float:
-    for number in (int, float):
-        with suppress(ValueError):
-            return number(text)
+def _value(text: str) -> str | int:
+    """A whole number where it is written as one, else the text: names may begin with 0."""
+    with suppress(ValueError):
+        if str(int(text)) == text:
+            return int(text)
     return text
+
+
+def _submitted(executor: AutoExecutor, call: Callable[[], R]) -> Job[R]:
+    from submitit.core.utils import FailedJobError
+
+    try:
+        return executor.submit(call)
+    except FailedJobError as error:  # what the cluster says of the job
+        first = str(error).strip().partition("\n")[0]
+        raise UsageError(f"submitit: {first}", "correct --submit") from error
 
 
 def _result(submitted: Job[R]) -> R | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from starcli.benchmark.fields import MEASURES, About, Cells, Done, Transferred, Value
 from starcli.benchmark.paper import Column
+from starcli.data.joined import SEPARATOR
 from starcli.evaluation.statistics import Draws, Part, interval, resample
 
 ALL = "all"
@@ -107,13 +109,13 @@ class Comparison:
             return
         highest = max(competing, key=lambda value: means[value["row"]])
         row, parts = highest["row"], self._parts(list(means), columns)
-        beaten = []
+        pairs, beaten = math.comb(len(means), 2), []
         for value in values:
             if value["row"] not in means or value is highest:
                 continue
             value["against"] = row
             value["difference"] = difference = means[value["row"]] - means[row]
-            found = interval(difference, parts, value["row"], row, len(means) - 1)
+            found = interval(difference, parts, value["row"], row, pairs)
             value["low"], value["high"] = found
             if value["warning"] is None:
                 beaten.append(found.excludes_zero)
@@ -129,7 +131,7 @@ class Comparison:
                 shares[fold] = shares.get(fold, 0.0) + 1 / (len(columns) * len(folds))
         measure, seeds = MEASURES[columns[0].measure], len(self._about["seeds"])
         return [
-            Part(share, self._resampled(rows, fold)[measure], seeds)
+            Part(share, self._resampled(rows, fold)[measure], seeds, _clips(fold, measure))
             for fold, share in shares.items()
         ]
 
@@ -141,6 +143,15 @@ class Comparison:
                 {row: [run["right"] for run in own if run] for row, own in runs.items()}
             )
         return self._draws[key]
+
+
+def _clips(fold: Column, measure: str) -> str:
+    """What names the clips that a measure counts on a fold: those of seen classes recur.
+
+    Of several data sets that are learned from together, the first one has the test clips.
+    """
+    of = [fold.dataset.partition(SEPARATOR)[0], fold.protocol]
+    return " ".join(of if measure in ("S", "H") else [*of, fold.split])
 
 
 def _folds(column: Column) -> list[Column]:

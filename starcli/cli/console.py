@@ -117,9 +117,7 @@ def table(
     console.print(Text(one_line(title), "italic"))
     console.print(out)
     if len(shown) < len(every):
-        note(
-            f"the first {len(shown)} of {len(every)} rows; redirect the output to have all in a file"
-        )
+        note(f"the first {len(shown)} of {len(every)} rows; redirect the output to have all")
 
 
 class ShownProgress(Progress):

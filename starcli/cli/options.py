@@ -358,10 +358,17 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file tha
 
 
 def store_of(store: Path | None, config: Path | None) -> Path:
-    """The folder of all results: as named, or as settings say."""
+    """The folder of all results: as named, or as settings say.
+
+    Raises:
+        UsageError: It is a file.
+    """
     from starcli.settings.resolve import run_section
 
-    return run_section({} if store is None else {"run.store": store}, config).store
+    place = run_section({} if store is None else {"run.store": store}, config).store
+    if place.is_file():
+        raise UsageError(f"{place} is a file, expected the folder of a store", "use --store FOLDER")
+    return place
 
 
 def executor_of(

@@ -37,11 +37,13 @@ class Part(NamedTuple):
         share: Its share of the mean.
         draws: Every row's value in each draw [2, DRAWS], of clips alone and of seeds as well.
         seeds: How many runs of each row there are.
+        clips: What names the clips that are counted; folds with one name have clips in common.
     """
 
     share: float
     draws: Mapping[str, Floats]
     seeds: int
+    clips: str
 
 
 class Interval(NamedTuple):
@@ -162,23 +164,27 @@ def interval(
     """Where the difference of two rows lies, together with those of other rows.
 
     The difference plus and minus its standard error times a quantile of Student's t, with the
-    degrees of freedom that Welch and Satterthwaite give few seeds beside many clips. The level is
-    shared between all comparisons (Bonferroni): which row is the highest is seen before they are
-    made, and Holm's steps would not cover that choice.
+    degrees of freedom that Welch and Satterthwaite give few seeds beside many clips. Of folds with
+    clips in common, as those of seen classes are, errors are added as if they went together; those
+    of other folds are independent. The level is shared between all comparisons (Bonferroni).
 
     Args:
         difference: Of the means, the row's minus the other's.
         parts: The folds that they are means of.
         row: A row.
         other: What it is compared with.
-        comparisons: How many rows are compared.
+        comparisons: How many there might have been: where `other` is the highest row, which is
+            seen before, each row with each other one.
     """
     from scipy.special import stdtrit
 
     spread = [np.var(p.draws[row] - p.draws[other], axis=1) * p.share**2 for p in parts]
     clips_alone, both = np.array(spread).T
     of_seeds = (both - clips_alone).clip(0)
-    error = clips_alone.sum() + of_seeds.sum()
+    together: dict[str, float] = {}
+    for part, variance in zip(parts, clips_alone, strict=True):
+        together[part.clips] = together.get(part.clips, 0.0) + float(np.sqrt(variance))
+    error = sum(deviation**2 for deviation in together.values()) + of_seeds.sum()
     if not error:
         return Interval(difference, difference)
     unsure = sum(v**2 / (p.seeds - 1) for v, p in zip(of_seeds, parts, strict=True) if p.seeds > 1)

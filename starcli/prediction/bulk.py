@@ -36,13 +36,14 @@ from starcli.prediction.bulk_parts import (
     Part,
     Task,
     fingerprint,
+    forget_models,
     name_part,
     open_predictor,
     open_reader,
     resume,
 )
 from starcli.prediction.predictor import Predictor
-from starcli.prediction.units import Unit, as_line, listed, units
+from starcli.prediction.units import Unit, as_line, list_digest, listed, units
 
 PLAN = "plan.json"
 
@@ -97,10 +98,14 @@ def name_files(
     require_form(out)
     if absent := next((place for place in places if not os.path.lexists(place)), None):
         raise DataError("no such file or folder", "check the path", file=absent)
+    forget_models()  # a run, or a file of actions, may have changed since the last call
     predictor, work = open_predictor(task), out.with_name(f"{out.name}.unfinished")
-    where = [str(path.absolute()) for path in (*places, *([files_from] if files_from else ()))]
+    where = [str(path.absolute()) for path in places]
+    listed_in = (
+        None if files_from is None else (str(files_from.absolute()), list_digest(files_from))
+    )
     model = fingerprint(task)
-    asked = repr((model, task.question, where, shard))
+    asked = repr((model, task.question, where, listed_in, shard))
     identity = hashlib.sha256(asked.encode()).hexdigest()
     with writes_to(work, "--out"):
         work.mkdir(parents=True, exist_ok=True)
@@ -109,7 +114,7 @@ def name_files(
         if plan is None:
             every = chain(places, listed(files_from) if files_from else ())
             kept = (each for each in units(every, open_reader(task)) if each.is_of(*shard))
-            plan = _planned(work, identity, kept)
+            plan = _planned(work, identity, kept, alone=shard[1] == 1)
         parts = [Part(task, model, work, n, at) for n, at in enumerate(plan["starts"])]
         _name(parts, plan["units"], executor, progress)
         total = save(out, _rows(parts), task.question.get("top", 3))
@@ -138,26 +143,26 @@ def _alone(work: Path) -> Iterator[None]:
 
 
 def _begun(work: Path, identity: str, *, overwrite: bool) -> Plan | None:
-    """The plan of what was begun; None where there is none, or another that may be replaced."""
+    """The plan of what was begun; None where there is none, or it may be replaced."""
     try:
         plan: Plan = json.loads((work / PLAN).read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read ({error})", "delete it", file=work / PLAN) from error
-    if plan["identity"] == identity:
-        return plan
-    if not overwrite:
+    if overwrite:
+        return None
+    if plan["identity"] != identity:
         raise UsageError(
             "was begun with other options, recordings or another model",
             "go on as it was begun, or begin anew with --overwrite",
             file=work,
         )
-    return None
+    return plan
 
 
-def _planned(work: Path, identity: str, every: Iterable[Unit]) -> Plan:
-    """List what is to be read; nothing is done yet."""
+def _planned(work: Path, identity: str, every: Iterable[Unit], *, alone: bool) -> Plan:
+    """List what is to be read; nothing is done yet. A part of several may have nothing."""
     starts, count = list[int](), 0
 
     def write(draft: Path) -> None:
@@ -172,7 +177,7 @@ def _planned(work: Path, identity: str, every: Iterable[Unit]) -> Plan:
     for old in work.glob("part-*"):
         old.unlink()
     save_whole(work / UNITS, write, "--out")
-    if not count:
+    if not count and alone:
         shutil.rmtree(work, ignore_errors=True)
         raise DataError("there are no recordings", "name others")
     plan: Plan = {"identity": identity, "units": count, "starts": starts}

@@ -98,6 +98,12 @@ def fingerprint(task: Task) -> str:
     return found.hexdigest()
 
 
+def forget_models() -> None:
+    """Open models anew from now on."""
+    open_predictor.cache_clear()
+    fingerprint.cache_clear()
+
+
 def open_reader(task: Task) -> Reader:
     """What reads files as a task says."""
     model, question = open_predictor(task).model, task.question
@@ -123,6 +129,8 @@ def name_part(part: Part, told: Callable[[int], None] = lambda more: None) -> No
         told(done)
         if done == len(every):
             return
+        if fingerprint(part.task) != part.model:
+            forget_models()  # of a process that has named others before
         if fingerprint(part.task) != part.model:
             raise UsageError("the model is another by now", "name it with --run")
         naming = _Naming(part.task, every[done:])

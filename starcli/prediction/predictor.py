@@ -30,6 +30,10 @@ from starcli.prediction.told import Told, told_of
 Among = Literal["all", "seen", "unseen"]
 
 
+FARTHEST = 100.0
+"""Logarithm of the odds beyond which they are not told apart any more."""
+
+
 class Candidate(TypedDict):
     """What a clip may be: its name, and whether it is `seen`, `unseen` or `new` to the run."""
 
@@ -294,8 +298,9 @@ class Predictor:
         others = len(self.names) - len(self.candidates)
         if not self.model.confidence.levels:
             return f"the best score is {-surplus:.3f} lower than clips of a candidate have"
+        times = math.exp(min(-surplus, FARTHEST))
         return (
-            f"the candidates are {math.exp(-surplus):.1f} times less likely beside {others} other "
+            f"the candidates are {times:.1f} times less likely beside {others} other "
             "names than for clips of one of them"
         )
 

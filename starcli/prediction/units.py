@@ -17,6 +17,7 @@ from starcli.contracts import SingleFileReader
 from starcli.data.importing.labels import is_index
 from starcli.data.importing.sources import is_added, readers, recognised
 from starcli.errors import DataError
+from starcli.files import digest
 from starcli.poses import PoseFile
 from starcli.poses import Reader as PoseReader
 from starcli.prediction.reader import Reader
@@ -48,6 +49,20 @@ class Unit(NamedTuple):
     def is_of(self, shard: int, count: int) -> bool:
         """Whether it belongs to a part, which its name alone decides: the same on every machine."""
         return zlib.crc32(self.name.encode("utf-8", "surrogateescape")) % count == shard - 1
+
+
+def list_digest(file: Path) -> str:
+    """What tells a list of files from others.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        return digest(file)
+    except OSError as error:
+        raise DataError(
+            f"cannot be read ({error.strerror})", "check the path", file=file
+        ) from error
 
 
 def listed(file: Path) -> Iterator[Path]:
@@ -82,9 +97,10 @@ def units(places: Iterable[Path], reader: Reader) -> Iterator[Unit]:
     if isinstance(reader.source, SingleFileReader):
         endings.add(reader.source.suffix)
     for place in places:
-        if not (place.is_dir() or _is_zip(place)):
+        is_folder = os.path.isdir(place)  # also of a name that no system takes
+        if not (is_folder or _is_zip(place)):
             yield Unit(str(place))
-        elif place.is_dir():
+        elif is_folder:
             yield from _below(place, known, endings, frozenset())
         else:
             for member in _open(str(place)).infolist():
@@ -94,7 +110,7 @@ def units(places: Iterable[Path], reader: Reader) -> Iterator[Unit]:
 
 
 def _is_zip(place: Path) -> bool:
-    return place.suffix.lower() == ".zip" and place.is_file()
+    return place.suffix.lower() == ".zip" and os.path.isfile(place)
 
 
 def _below(

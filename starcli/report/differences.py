@@ -103,7 +103,9 @@ def _difference(measure: Measure, pairs: Sequence[tuple[Answers, Answers]]) -> f
 def _part(measure: Measure, pairs: Sequence[tuple[Answers, Answers]], folds: int) -> Part:
     first, second = zip(*pairs, strict=True)
     draws = resample({"first": [a.right for a in first], "second": [b.right for b in second]})
-    return Part(1 / folds, draws[measure], len(pairs))
+    # Clips of seen classes are the same in every fold, those of unseen ones are its own.
+    clips = "" if measure in ("S", "H") else first[0].document.split
+    return Part(1 / folds, draws[measure], len(pairs), clips)
 
 
 def rows(found: Sequence[Difference]) -> list[tuple[str, str, str]]:

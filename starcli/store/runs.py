@@ -100,6 +100,8 @@ def rename_run(store: Path, old: str, new: str) -> None:
     """
     check_run_name(new)
     require_run(store, old)
+    if old == new:
+        return
     with unfinished.working(store, "runs", new, "renaming", wait=True):
         if folder(store, new).exists():
             raise UsageError(f"there is a run '{new}'", f"delete it: starcli runs delete {new}")
@@ -153,6 +155,7 @@ def check_run_name(name: str) -> None:
     odd = name != name.strip() or not name.isprintable() or "/" in name or name[:1] in ("-", ".")
     if name in ("", "latest") or odd or len(name.encode()) > LONGEST:
         rule = "is printable, has no '/', is not 'latest', does not begin with '-' or '.'"
+        rule += f", and has at most {LONGEST} bytes"
         fix = f"choose one that {rule}; see --run"
         raise UsageError(f"a run cannot be called '{name}'", fix)
 

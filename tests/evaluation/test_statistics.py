@@ -22,7 +22,7 @@ def run(zsl: str, seen: str = "0") -> Right:
 
 
 def part(runs: dict[str, list[Right]], measure: str = "ZSL", share: float = 1.0) -> Part:
-    return Part(share, resample(runs)[measure], len(runs["a"]))
+    return Part(share, resample(runs)[measure], len(runs["a"]), "")
 
 
 def reach(*parts: Part, comparisons: int = 1) -> float:
@@ -76,10 +76,11 @@ def test_seeds_are_paired() -> None:
 
 
 def test_folds_add_up() -> None:
-    """The mean of two folds has half the variance of one, whatever their difference is."""
+    """The mean of two folds has half the variance of one; with the same clips it has as much."""
     one = part({"a": [run("01" * 50)], "b": [run("0" * 100)]})
-    halves = one._replace(share=0.5)
-    assert reach(halves, halves) == pytest.approx(reach(one) / math.sqrt(2))
+    halves, others = one._replace(share=0.5), one._replace(share=0.5, clips="others")
+    assert reach(halves, others) == pytest.approx(reach(one) / math.sqrt(2))
+    assert reach(halves, halves) == pytest.approx(reach(one))
 
 
 def test_many_clips_leave_the_quantile_normal_though_seeds_are_few() -> None:
@@ -91,8 +92,8 @@ def test_many_clips_leave_the_quantile_normal_though_seeds_are_few() -> None:
 def test_the_harmonic_mean_is_that_of_each_draw() -> None:
     """S is 1 and U varies: by the rule of the tangent its slope is 2 / (1 + U)^2 at U = 1/2."""
     found = resample({"a": [run("01" * 200, "1" * 9)], "b": [run("0" * 400, "1" * 9)]})
-    h = interval(0.0, [Part(1.0, found["H"], 1)], "a", "b", 1).high
-    u = interval(0.0, [Part(1.0, found["U"], 1)], "a", "b", 1).high
+    h = interval(0.0, [Part(1.0, found["H"], 1, "")], "a", "b", 1).high
+    u = interval(0.0, [Part(1.0, found["U"], 1, "")], "a", "b", 1).high
     assert h / u == pytest.approx(2 / 1.5**2, rel=0.02)
     assert np.all(found["S"]["a"] == 1)
 

@@ -216,3 +216,17 @@ def test_what_was_begun_is_not_finished_as_something_else(
     with pytest.raises(DataError, match="no recordings"):
         named([tmp_path / "empty"], tmp_path / "e.jsonl")
     assert not list(tmp_path.glob("e.jsonl*"))
+
+
+def test_a_list_that_changes_and_a_part_without_files(clips: Path, tmp_path: Path) -> None:
+    """What was begun of a list is told from one of other lines; some parts of many are empty."""
+    names, out = tmp_path / "list.txt", tmp_path / "n.jsonl"
+    names.write_text(f"{clips / 'c' / '2.npy'}\n{'a' * 5000}\n")
+    rows = named([], out, files_from=names)
+    assert [row["error"]["exit_code"] for row in rows if "error" in row] == [3]
+    assert len(rows) == 2
+    digests = {bulk.list_digest(names)}
+    names.write_text(f"{clips / 'a' / '0.npy'}\n")
+    assert bulk.list_digest(names) not in digests
+    several = [named([clips], tmp_path / f"{n}.jsonl", shard=(n, 9)) for n in range(1, 10)]
+    assert [] in several and sum(map(len, several)) == 7

@@ -157,6 +157,7 @@ class Flora(FloraFacts, TrainedMethod):
         alike = mine @ others.T
         same = (text[:, :, None] == seen[:, None]).all(-1).all(0)
         near, where = alike.masked_fill(same, -torch.inf).topk(min(s.neighbours, len(others) - 1))
+        near = near.masked_fill(near.isinf(), 0.0)  # all further ones have the same texts
         pulled = torch.einsum("ck,fcke->cfe", near, seen[:, where])
         return text.transpose(0, 1) + s.pull / max(near.shape[1], 1) * pulled
 

@@ -102,6 +102,22 @@ def test_the_critic_tells_pairs_from_permuted_ones(monkeypatch: pytest.MonkeyPat
     assert paired.item() == pytest.approx(both)
 
 
+def test_the_critic_says_yes_to_pairs_and_no_to_permuted_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the codes (1 | 2) and (-1 | -2) the products are 2, and permuted -2: it is right."""
+
+    class Product(torch.nn.Module):
+        def forward(self, pairs: Tensor) -> Tensor:
+            return pairs[:, :1] * pairs[:, -1:]
+
+    method = make()
+    monkeypatch.setattr(method, "critic", Product())
+    monkeypatch.setattr(torch, "randperm", lambda n: torch.tensor([1, 0]))
+    found = method.critic_loss(torch.tensor([[1.0, 0, 2], [-1.0, 0, -2]]))
+    assert found.item() == pytest.approx(math.log(1 + math.exp(-2)))
+
+
 def test_the_correlation_is_what_the_critic_finds_likely() -> None:
     method = make()
     critic(method, 1.0)
