@@ -71,6 +71,7 @@ def test_jobs_of_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     # How long it looks for the result of a job that died, as file systems of clusters are slow: 15.
     monkeypatch.setattr(Job, "_results_timeout_s", 4)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where the work is found
     notes = tmp_path / "notes"
     notes.mkdir()
     executor = Submitit(2, tmp_path / "jobs", {"cluster": "local", "timeout_min": "1"})

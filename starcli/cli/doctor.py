@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from starcli.cli.options import Config, Json, StorePath, store_of
+from starcli.cli.options import Config, Json, StorePath, place_of_store
 
 if TYPE_CHECKING:
     from starcli.doctor import Diagnosis
@@ -24,7 +24,7 @@ def doctor(store: StorePath = None, config: Config = None, as_json: Json = False
     from starcli.cli.output import print_document
     from starcli.doctor import diagnose
 
-    found = diagnose(store_of(store, config))
+    found = diagnose(place_of_store(store, config))
     problems = found["problems"]
     if as_json:
         more = {"error": problems[0]} if problems else {}

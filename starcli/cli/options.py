@@ -363,12 +363,17 @@ def store_of(store: Path | None, config: Path | None) -> Path:
     Raises:
         UsageError: It is a file.
     """
-    from starcli.settings.resolve import run_section
-
-    place = run_section({} if store is None else {"run.store": store}, config).store
+    place = place_of_store(store, config)
     if place.is_file():
         raise UsageError(f"{place} is a file, expected the folder of a store", "use --store FOLDER")
     return place
+
+
+def place_of_store(store: Path | None, config: Path | None) -> Path:
+    """The same, whatever is there."""
+    from starcli.settings.resolve import run_section
+
+    return run_section({} if store is None else {"run.store": store}, config).store
 
 
 def executor_of(

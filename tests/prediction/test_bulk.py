@@ -21,6 +21,7 @@ from starcli.executors import Executor
 from starcli.prediction import bulk, bulk_parts
 from starcli.prediction.bulk_files import Row
 from starcli.prediction.reader import Reader
+from starcli.prediction.units import list_digest
 from tests import forks
 from tests.bodies import body
 from tests.progress import Watching
@@ -225,8 +226,8 @@ def test_a_list_that_changes_and_a_part_without_files(clips: Path, tmp_path: Pat
     rows = named([], out, files_from=names)
     assert [row["error"]["exit_code"] for row in rows if "error" in row] == [3]
     assert len(rows) == 2
-    digests = {bulk.list_digest(names)}
+    digests = {list_digest(names)}
     names.write_text(f"{clips / 'a' / '0.npy'}\n")
-    assert bulk.list_digest(names) not in digests
+    assert list_digest(names) not in digests
     several = [named([clips], tmp_path / f"{n}.jsonl", shard=(n, 9)) for n in range(1, 10)]
     assert [] in several and sum(map(len, several)) == 7
