@@ -87,7 +87,7 @@ LAYERS = (
 `stages` and `pipeline`, there is one direction too: no ring is allowed anywhere."""
 BESIDE = {"conformance", "__init__", "__main__"}
 """Modules that belong to no layer: for plugin authors, the version, and the start."""
-NO_COMMANDS = {"__init__.py", "console.py", "forecast.py", "log.py"}
+NO_COMMANDS = {"__init__.py", "console.py", "forecast.py", "given.py", "log.py"}
 """Files of `cli` without options."""
 FOR_PLUGINS = {
     "array_files",

@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starcli.cli.evaluate import parse_seeds
-from starcli.cli.options import (
-    Config,
-    Device,
-    ExecutorName,
-    Jobs,
-    Json,
-    StorePath,
-    Submit,
-    executor_of,
-    path,
-    store_of,
-)
+from starcli.cli.given import executor_of, store_of
+from starcli.cli.options import Config, Device, ExecutorName, Jobs, Json, StorePath, Submit, path
 from starcli.errors import DataError, OutputError, UsageError, one_line, suggest
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ def _settings(context: typer.Context) -> Loaded:
 
 
 def _store(context: typer.Context) -> Path:
-    from starcli.cli.options import store_of
+    from starcli.cli.given import place_of_store
 
     store: Path | None = context.params.get("store")
-    return store_of(store, None)
+    return place_of_store(store, None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from starcli.cli.given import store_of
 from starcli.cli.help import Command, Group
 from starcli.cli.options import (
     Config,
@@ -27,7 +28,6 @@ from starcli.cli.options import (
     UnitName,
     UpAxis,
     path,
-    store_of,
 )
 
 if TYPE_CHECKING:

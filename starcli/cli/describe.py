@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli.given import given_options, load_options
 from starcli.cli.options import (
     Config,
     Dataset,
@@ -23,8 +24,6 @@ from starcli.cli.options import (
     ShowSettings,
     StorePath,
     Verify,
-    given_options,
-    load_options,
     path,
 )
 from starcli.cli.output import print_document

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from starcli.cli.options import Config, Json, StorePath, place_of_store
+from starcli.cli.given import place_of_store
+from starcli.cli.options import Config, Json, StorePath
 
 if TYPE_CHECKING:
     from starcli.doctor import Diagnosis

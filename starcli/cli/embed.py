@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from starcli.cli.given import load_options
 from starcli.cli.options import (
     Config,
     Cut,
@@ -22,7 +23,6 @@ from starcli.cli.options import (
     StorePath,
     Teacher,
     Verify,
-    load_options,
 )
 from starcli.cli.output import execute, print_document
 from starcli.cli.stages import run_stage

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from starcli.cli.options import Config, Device, Json, Run, StorePath, path, store_of
+from starcli.cli.given import store_of
+from starcli.cli.options import Config, Device, Json, Run, StorePath, path
 from starcli.errors import UsageError
 
 Second = Annotated[

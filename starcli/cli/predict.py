@@ -25,6 +25,7 @@ from starcli.cli.events import (
     require_fit,
     tell_events,
 )
+from starcli.cli.given import executor_of, store_of
 from starcli.cli.options import (
     Config,
     Device,
@@ -42,9 +43,7 @@ from starcli.cli.options import (
     Swap,
     UnitName,
     UpAxis,
-    executor_of,
     path,
-    store_of,
 )
 from starcli.errors import UsageError
 

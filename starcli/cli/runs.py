@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starcli.cli import completion
+from starcli.cli.given import store_of
 from starcli.cli.help import Command, Group
-from starcli.cli.options import Config, Json, Run, StorePath, store_of
+from starcli.cli.options import Config, Json, Run, StorePath
 from starcli.cli.output import print_document, size
 
 if TYPE_CHECKING:

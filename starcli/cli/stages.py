@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 import typer
 
 from starcli.cli.evaluate import parse_seeds, run_name, train_seeds
+from starcli.cli.given import load_options
 from starcli.cli.options import (
     Ablate,
     AllowUnknown,
@@ -39,7 +40,6 @@ from starcli.cli.options import (
     Teacher,
     Verify,
     Weights,
-    load_options,
 )
 from starcli.cli.output import end_skipped, execute, print_document
 from starcli.errors import UsageError

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starcli.cli.given import store_of
 from starcli.cli.help import Command, Group
-from starcli.cli.options import Config, Json, StorePath, store_of
+from starcli.cli.options import Config, Json, StorePath
 from starcli.cli.output import print_document, size
 from starcli.cli.runs import when
 from starcli.errors import DataError, StarError, UsageError, suggest

@@ -17,6 +17,7 @@ from torch.nn import functional
 from starcli.contracts import Problem, TextBank, TokenSet, TrainingCallbacks
 from starcli.errors import DataError, UsageError
 from starcli.head.settings import HeadSettings, StarFacts
+from starcli.head.standardise import moments
 from starcli.head.visual_prompts import MeanToken, MeanTokenQuery, VisualPrompts
 from starcli.training.loop import run_epochs
 from starcli.training.schedules import schedule
@@ -280,7 +281,9 @@ class Star(StarFacts, nn.Module):
         self.seen = self.seen.to(device)
         position = {int(c): i for i, c in enumerate(self.seen)}
         targets = torch.tensor([position[int(label)] for label in train.labels], device=device)
-        self._fit_standardiser(train)
+        if s.standardise:
+            for own, found in zip((self.mean, self.std), moments(train), strict=True):
+                own.copy_(found)
 
         def loss(ids: Tensor, draws: Tensor) -> dict[str, Tensor]:
             return self.terms(self._batch(train, ids, draws).to(device), targets[ids.to(device)])
@@ -316,18 +319,6 @@ class Star(StarFacts, nn.Module):
         return torch.optim.SGD(
             self.parameters(), s.lr, momentum=0.9, nesterov=True, weight_decay=s.weight_decay
         )
-
-    def _fit_standardiser(self, train: TokenSet) -> None:
-        """Mean and deviation of every channel over the training tokens, read in slices."""
-        total = square = torch.zeros_like(self.mean, dtype=torch.float64, device="cpu")
-        count = 0
-        for ids in torch.split(torch.arange(len(train)), 256):
-            flat = train.batch(ids).flatten(0, -2).double()
-            total, square, count = total + flat.sum(0), square + (flat**2).sum(0), count + len(flat)
-        mean = total / count
-        if self.settings.standardise:
-            self.mean.copy_(mean)
-            self.std.copy_((square / count - mean**2).clamp_min(1e-8).sqrt())
 
     def extend(self, bank: TextBank) -> None:
         """Score further classes too, after the others; their part texts are read without a prompt.

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from starcli.contracts import Progress
 from starcli.errors import ErrorFields, StarError
 from starcli.prediction import question as asked
-from starcli.prediction.predictor import Prediction, Predictor, ToldCandidate, predict
+from starcli.prediction.naming import predict
+from starcli.prediction.predictor import Prediction, Predictor, ToldCandidate
 from starcli.prediction.question import EventOptions, Question
 from starcli.prediction.reader import Form, Reader
 from starcli.prediction.stream import Stream

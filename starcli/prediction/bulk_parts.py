@@ -18,7 +18,8 @@ from starcli.contracts import silent
 from starcli.errors import NumericalError, StarError, UsageError, writes_to
 from starcli.prediction import question as asked
 from starcli.prediction.bulk_files import Row
-from starcli.prediction.predictor import Answer, Predictor, answers_of, sound
+from starcli.prediction.naming import answers_of, sound
+from starcli.prediction.predictor import Answer, Predictor
 from starcli.prediction.question import Question
 from starcli.prediction.reader import Form, Incoming, Reader
 from starcli.prediction.units import Unit, of_line, opened

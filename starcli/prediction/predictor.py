@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
-from itertools import islice, repeat
-from pathlib import Path
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -17,14 +14,12 @@ from torch import Tensor
 from starcli.class_names import require_classes
 from starcli.contracts import PartScores, Progress, silent
 from starcli.data.clips import ClipSet
-from starcli.data.importing import inspection
-from starcli.data.importing.inspection import Known
 from starcli.data.splits import ClipIndex
-from starcli.errors import DataError, StarError, UsageError
+from starcli.errors import UsageError
 from starcli.evaluation.metrics import Floats, require_finite
 from starcli.prediction.actions import Actions, extend, unknown
 from starcli.prediction.model import TrainedModel
-from starcli.prediction.reader import Array, Form, Incoming, Reader
+from starcli.prediction.reader import Incoming
 from starcli.prediction.told import Told, told_of
 
 Among = Literal["all", "seen", "unseen"]
@@ -244,10 +239,10 @@ class Predictor:
         surplus = self._surplus(every)
         shares = self._shares(scores).tolist()
         best = [self.candidates[rank] for rank in order[:, 0].tolist()]
-        why = self._reasons(tokens, best) if reasons else repeat(None)
+        why = self._reasons(tokens, best) if reasons else [None] * len(clips)
         ranked = order[:, :top].tolist()
-        above = repeat(0.0) if surplus is None else surplus.tolist()
-        rows = zip(scores.tolist(), shares, ranked, above, why, strict=False)
+        above = [0.0] * len(clips) if surplus is None else surplus.tolist()
+        rows = zip(scores.tolist(), shares, ranked, above, why, strict=True)
         for own, likely, ranks, more, reason in rows:
             chosen = [self.candidates[rank] for rank in ranks]
             actions: list[Action] = [
@@ -255,11 +250,7 @@ class Predictor:
                 for c, score, p in zip(chosen, own[:top], likely[:top], strict=True)
             ]
             margin = likely[0] - likely[1]
-            answer: Answer = {
-                "actions": actions,
-                "margin": margin,
-                "none": self._too_low(more),
-            }
+            answer: Answer = {"actions": actions, "margin": margin, "none": self._too_low(more)}
             yield answer if reason is None else {**answer, "reasons": reason}
 
     @torch.inference_mode()
@@ -303,125 +294,6 @@ class Predictor:
             f"the candidates are {times:.1f} times less likely beside {others} other "
             "names than for clips of one of them"
         )
-
-
-class Predictions(NamedTuple):
-    """What recordings were named.
-
-    Args:
-        clips: For each clip `file`, `clip` and `actions`, the best first.
-        bad: What could not be read.
-        warnings: What was done to recordings by rule, and what is doubtful in some, a line each.
-    """
-
-    clips: list[Prediction]
-    bad: list[StarError]
-    warnings: list[str]
-
-
-def predict(
-    predictor: Predictor,
-    recordings: Iterable[Path | Array],
-    top: int = 3,
-    form: Form | None = None,
-    progress: Progress = silent,
-    *,
-    reasons: bool = False,
-) -> Predictions:
-    """Name the clips of recordings, a batch of them in memory at a time.
-
-    Args:
-        predictor: The trained model, and what clips may be.
-        recordings: Files, folders and zips, and arrays of joints.
-        top: How many candidates are told of each clip.
-        form: How files are to be read.
-        progress: Told about every batch.
-        reasons: Whether to say what speaks for the first action of each clip.
-
-    Raises:
-        DataError: There is nothing that can be read.
-        UsageError: `top` is less than 1, or the method knows no reasons.
-    """
-    if top < 1:
-        raise UsageError(f"top {top} is less than 1", "ask for one action or more")
-    model = predictor.model
-    reader = Reader(model.source, model.normalise, model.persons, form or Form())
-    named: list[tuple[Incoming, Prediction]] = []
-    bad: list[StarError] = []
-    clips = _good(reader, recordings, bad)
-    while batch := list(islice(clips, model.batch)):
-        for clip, answer in zip(batch, answers_of(predictor, batch, top, reasons), strict=True):
-            prediction: Prediction = {"file": clip.file, "clip": clip.name, **answer}
-            named.append((replace(clip, joints=clip.joints[:0]), prediction))
-        progress.update("predict", len(named), 0)
-    if not named:
-        raise nothing(bad)
-    notes, refused = sound([clip for clip, _ in named])
-    predictions: list[Prediction] = [
-        {**prediction, **_nobody(refused[clip.name])} if clip.name in refused else prediction
-        for clip, prediction in named
-    ]
-    return Predictions(predictions, bad, [*reader.warnings, *notes])
-
-
-def answers_of(
-    predictor: Predictor, clips: Sequence[Incoming], top: int, reasons: bool
-) -> Iterator[Answer]:
-    """What clips are named; those of nobody are not scored."""
-    possible = [clip for clip in clips if clip.impossible is None]
-    answers = predictor.answers(possible, top, reasons=reasons) if possible else iter(())
-    for clip in clips:
-        yield next(answers) if clip.impossible is None else _nobody(clip.impossible)
-
-
-def _nobody(reason: str) -> Answer:
-    return {"actions": [], "margin": 0.0, "none": reason}
-
-
-def _good(
-    reader: Reader, recordings: Iterable[Path | Array], bad: list[StarError]
-) -> Iterator[Incoming]:
-    """The clips that can be read; of others the errors are added to the bad ones."""
-    for number, each in enumerate(recordings, start=1):
-        clips = (
-            reader.read(each)
-            if isinstance(each, Path)
-            else reader.read_array(each, f"array {number}")
-        )
-        for clip in clips:
-            if isinstance(clip, StarError):
-                bad.append(clip)
-            else:
-                yield clip
-
-
-def sound(clips: Sequence[Incoming]) -> tuple[list[str], dict[str, str]]:
-    """What was done to clips by rule, and what contradicts a body in some.
-
-    Returns:
-        A line each; and by the name of a clip why it is none, of a format and layout of which most
-        contradict a body.
-    """
-    formats: dict[tuple[str, str], list[Known]] = {}
-    for known in (clip.known for clip in clips if clip.known):
-        formats.setdefault((known.format, known.facts.layout), []).append(known)
-    warnings: list[str] = []
-    refused: dict[str, str] = {}
-    for alike in formats.values():
-        try:
-            warnings += inspection.notes(alike, []) + inspection.contradictions(alike)
-        except DataError as error:
-            refused |= {known.entry.name: f"{error.message}: {error.fix}" for known in alike}
-    return warnings, refused
-
-
-def nothing(bad: Sequence[StarError]) -> StarError:
-    """Why no clip could be named."""
-    if not bad:
-        return DataError("there are no clips in these recordings", "name others")
-    first, more = bad[0], len(bad) - 1
-    first.message += f" (and {more} more could not be read)" if more else ""
-    return first
 
 
 def clip_set(clips: Sequence[Incoming], persons: int) -> ClipSet:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from starcli.contracts import Progress, silent
 from starcli.errors import DataError, StarError, UsageError
 from starcli.prediction.events import Event, Plan
-from starcli.prediction.predictor import Predictor, nothing
+from starcli.prediction.naming import nothing
+from starcli.prediction.predictor import Predictor
 from starcli.prediction.reader import Form, Reader, Recorded
 from starcli.prediction.stream import Stream, frames
 
