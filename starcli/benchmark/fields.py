@@ -19,9 +19,8 @@ MEASURES: Mapping[str, str] = {
 """Measure of a column -> the same in results."""
 
 
-@final
-class Done(Names, Measures):
-    """How good a cell is, how that was chosen, and what it must admit."""
+class Finished(Names):
+    """What the run of a cell was made with, how it was chosen, and what it must admit."""
 
     status: Literal["done"]
     run: str
@@ -33,30 +32,25 @@ class Done(Names, Measures):
     method: str
     parts: int
     selected_by: str
+    warning: str | None
+
+
+@final
+class Done(Finished, Measures):
+    """How good a cell is."""
+
     epochs: int
     gamma: float
-    warning: str | None
     right: Right
 
 
 @final
-class Transferred(Names, Naming):
+class Transferred(Finished, Naming):
     """How well a target's clips are named, by what was learned from which sources without what."""
 
-    status: Literal["done"]
-    run: str
-    key: str
-    recordings: str
     sources: list[str]
     left_out: list[str]
     left_out_movements: list[str]
-    backbone: str
-    encoder: str
-    describer: str
-    method: str
-    parts: int
-    selected_by: str
-    warning: str | None
 
 
 class Failure(TypedDict):

@@ -95,6 +95,14 @@ class EvaluationReport(_Part):
     caveats: list[str] = Field(alias="doubts")
     curves: Curves
 
+    def beside_oracle(self) -> GeneralizedWithOracle:
+        """Accuracies among all classes, and those at the gamma that the test clips would choose."""
+        return GeneralizedWithOracle(
+            **dict(self.gzsl),
+            oracle_harmonic_mean=self.oracle.harmonic_mean,
+            oracle_gamma=self.oracle.gamma,
+        )
+
 
 class GeneralizedWithOracle(Generalized):
     """Accuracies among all classes, and those at the gamma that the test clips would choose."""

@@ -14,7 +14,6 @@ from starcli.evaluation.report import (
     Classes,
     Evaluation,
     EvaluationReport,
-    GeneralizedWithOracle,
 )
 from starcli.experiment import Experiment
 from starcli.figures import gamma_curve
@@ -100,11 +99,7 @@ def evaluation_document(
         epochs=report.epochs,
         variant=results["train"].summary["variant"],
         zsl=report.zsl,
-        gzsl=GeneralizedWithOracle(
-            **dict(report.gzsl),
-            oracle_harmonic_mean=report.oracle.harmonic_mean,
-            oracle_gamma=report.oracle.gamma,
-        ),
+        gzsl=report.beside_oracle(),
         confidence=report.confidence,
         trust=report.trust,
         classes=_classes(experiment, report),

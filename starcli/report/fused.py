@@ -8,7 +8,7 @@ from starcli.errors import UsageError
 from starcli.evaluation.fusion import Stream, fuse
 from starcli.evaluation.gzsl import Choice, measure
 from starcli.evaluation.model_selection import open_scored, select_model
-from starcli.evaluation.report import Evaluation, Fused, FusedRun, GeneralizedWithOracle
+from starcli.evaluation.report import Evaluation, Fused, FusedRun
 from starcli.experiment import Experiment
 from starcli.report.document import SELECTED_BY, evaluation_document, measures
 from starcli.report.tables import percent
@@ -62,11 +62,7 @@ def fused_document(
         ),
         calibrator=report.calibrator,
         zsl=report.zsl,
-        gzsl=GeneralizedWithOracle(
-            **dict(report.gzsl),
-            oracle_harmonic_mean=report.oracle.harmonic_mean,
-            oracle_gamma=report.oracle.gamma,
-        ),
+        gzsl=report.beside_oracle(),
     )
 
 

@@ -14,7 +14,6 @@ from starcli import __version__
 from starcli.class_names import printable
 from starcli.report import replicates, tables
 from starcli.report.clips import shown_clips
-from starcli.report.differences import answers
 from starcli.report.document import MEASURES
 from starcli.report.paired import Paired, paired
 from starcli.report.pictures import pictures
@@ -44,7 +43,7 @@ def page(runs: Sequence[Reported], clips: int = 0) -> str:
         UsageError: Two of them are the same.
     """
     documents = {run.name: run.evaluation for run in runs}
-    answered = {run.name: answers(run.evaluation, run.results["evaluate"]) for run in runs}
+    answered = {run.name: run.answers for run in runs}
     scripts = _scripts()
     differ = replicates.differing({run.name: run.experiment.identity for run in runs})
     return (

@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
 
 from starcli.errors import DataError, UsageError
+from starcli.evaluation import statistics
 from starcli.evaluation.gzsl import Choice
 from starcli.evaluation.metrics import Ints, ScoredClips, best_of
 from starcli.evaluation.model_selection import open_scored
 from starcli.evaluation.report import Calibration, Evaluation
 from starcli.experiment import Experiment
+from starcli.report.differences import Answers
 from starcli.report.document import calibration_document, evaluation_document
 from starcli.report.paired import Bools
 from starcli.store.artifacts import Artifact
@@ -103,6 +105,14 @@ class Reported:
     def named_unseen(self) -> Ints:
         """Class that each test clip is taken for among the unseen ones [N]."""
         return best_of(self.scored.scores, self.scored.unseen)
+
+    @property
+    def answers(self) -> Answers:
+        """It as it is compared with others."""
+        names = self.evaluation.classes.names
+        return Answers(
+            self.evaluation, self.clips, statistics.right(self.scored, self.named, names)
+        )
 
     def right(self, measure: str) -> Bools:
         """Which clips it names right: of unseen classes among these (`ZSL`), or all among all."""

@@ -132,7 +132,7 @@ def run_of(network: Network, what: str, precision: torch.dtype) -> Callable[[], 
         network.module.zero_grad()
         with mixed():
             loss = network.learn(network.batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
 
     network.module.train(what != "inference")
     return infer if what == "inference" else train

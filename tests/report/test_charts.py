@@ -10,6 +10,7 @@ import pytest
 from starcli.evaluation.calibrated_stacking import CurvePoints
 from starcli.evaluation.report import Calibration
 from starcli.figures.confusion import orders
+from starcli.figures.space import Panel
 from starcli.report.charts import gamma
 from starcli.report.charts.confusion import confusion
 from starcli.report.charts.space import points
@@ -62,11 +63,10 @@ def test_orders_by_hand() -> None:
 
 
 def test_points_tell_what_they_are() -> None:
-    panel = {"points": [[0.0, 1.234], [2.0, 3.0]], "silhouette": None}
+    panel: Panel = {"points": [[0.0, 1.234], [2.0, 3.0]], "silhouette": None}
     told = [{"clip": "x"}, {"clip": "y"}]
-    chart = json.loads(
-        json.dumps(points("t", panel, NAMES, [1, 0], told, first=True, last=True))  # type: ignore[arg-type]
-    )
+    made = points("t", panel, NAMES, [1, 0], told, first=True, last=True)
+    chart = json.loads(json.dumps(made))
     assert chart["data"]["values"][0] == {"x": 0, "y": 1.23, "class": EVIL, "clip": "x"}
     assert chart["params"][0]["bind"]["options"] == [None, *NAMES]
     assert not any("alert" in program for program in programs(chart))

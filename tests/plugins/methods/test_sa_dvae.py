@@ -75,24 +75,21 @@ def test_the_terms_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terms["text_divergence"].item() == pytest.approx(0.5 * (25 + 36) + 2 * 49.5)
 
 
-def critic(method: SaDvae, slope: float) -> None:
-    """A critic whose logit is the last coordinate of a pair times a slope."""
+class Last(torch.nn.Module):
+    """A critic whose logit is the last coordinate of a pair."""
 
-    class Last(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.slope = torch.nn.Parameter(torch.tensor(slope))
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(1.0))
 
-        def forward(self, pairs: Tensor) -> Tensor:
-            return self.slope * pairs[:, -1:]
-
-    method.critic = Last()  # type: ignore[assignment]
+    def forward(self, pairs: Tensor) -> Tensor:
+        return self.slope * pairs[:, -1:]
 
 
 def test_the_critic_tells_pairs_from_permuted_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logits are the instance parts, 2 and -2, in pairs and, exchanged, in permuted ones."""
     method = make()
-    critic(method, 1.0)
+    monkeypatch.setattr(method, "critic", Last())
     monkeypatch.setattr(torch, "randperm", lambda n: torch.tensor([1, 0]))
     found = method.critic_loss(torch.tensor([[0.0, 0, 2], [0, 0, -2]]))
     true = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))) / 2
@@ -118,9 +115,9 @@ def test_the_critic_says_yes_to_pairs_and_no_to_permuted_ones(
     assert found.item() == pytest.approx(math.log(1 + math.exp(-2)))
 
 
-def test_the_correlation_is_what_the_critic_finds_likely() -> None:
+def test_the_correlation_is_what_the_critic_finds_likely(monkeypatch: pytest.MonkeyPatch) -> None:
     method = make()
-    critic(method, 1.0)
+    monkeypatch.setattr(method, "critic", Last())
     found = method._together(torch.tensor([[0.0, 0, 0], [0, 0, math.log(3)]]))
     assert found.item() == pytest.approx((0.5 + 0.75) / 2)
 
