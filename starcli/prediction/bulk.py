@@ -89,13 +89,13 @@ def name_files(
         What named them, and how many there were.
 
     Raises:
-        UsageError: There is such a file, or it was begun for another task.
+        UsageError: There is such a file, it was begun for another task, or cannot have reasons.
         OutputError: It cannot be written, or another process writes it.
         DataError: There are no recordings.
         OutOfMemoryError: Processes were killed; what is done stays.
     """
     require_file(out, tuple(FORMS), "--out", overwrite=overwrite)
-    require_form(out)
+    require_form(out, reasons=task.question.get("reasons", False))
     if absent := next((place for place in places if not os.path.lexists(place)), None):
         raise DataError("no such file or folder", "check the path", file=absent)
     forget_models()  # a run, or a file of actions, may have changed since the last call

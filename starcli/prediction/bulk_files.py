@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from starcli.errors import ErrorFields, MissingError
+from starcli.errors import ErrorFields, MissingError, UsageError
 from starcli.files import save_whole, write_csv
 from starcli.prediction.predictor import Action, Reason
 
 if TYPE_CHECKING:
     from pyarrow import Schema
 
-PARQUET = ".parquet"
+CSV, PARQUET = ".csv", ".parquet"
 ROWS = 4096
 """Rows of a file of Parquet that are written in one go."""
 
@@ -56,12 +56,19 @@ class Total(NamedTuple):
     bad: int
 
 
-def require_form(out: Path) -> None:
+def require_form(out: Path, *, reasons: bool) -> None:
     """Refuse a form that cannot be written here, before anything is read.
+
+    Args:
+        out: The file.
+        reasons: Whether reasons are asked for.
 
     Raises:
         MissingError: pyarrow is not installed.
+        UsageError: The form has no room for reasons.
     """
+    if reasons and out.suffix.lower() == CSV:
+        raise UsageError("reasons have no column in CSV", "name a .jsonl or .parquet file")
     if out.suffix.lower() == PARQUET and find_spec("pyarrow") is None:
         raise MissingError("pyarrow is not installed", "pip install 'starcli[parquet]'")
 
@@ -144,7 +151,7 @@ def _schema() -> Schema:
 
 FORMS: Mapping[str, Callable[..., None]] = {
     ".jsonl": _json_lines,
-    ".csv": _csv,
+    CSV: _csv,
     PARQUET: _parquet,
 }
 """Ending of a file's name -> what writes its rows."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,21 @@ ACTIONS = ["wave", "squat", "bow"]
 """Names that the shipped model has texts of."""
 
 
-@pytest.fixture(scope="module")
-def model() -> starcli.PretrainedModel:
+@cache
+def opened(*given: object) -> starcli.PretrainedModel:
+    """In place of what opens the model anew for each command."""
     return starcli.load("general")
 
 
+@pytest.fixture(scope="module")
+def model() -> starcli.PretrainedModel:
+    return opened("general", None, None, None)
+
+
 @pytest.fixture(autouse=True)
-def _opened_once(model: starcli.PretrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def _opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes open the model for themselves."""
-    monkeypatch.setattr(models, "_opened", lambda *given: model)
+    monkeypatch.setattr(models, "_opened", opened)
 
 
 @pytest.fixture
@@ -169,7 +177,7 @@ def test_parts_of_several_machines_are_the_whole(clips: Path, tmp_path: Path) ->
 
 
 class Here(Executor):
-    """Does each job in this process, and has one die."""
+    """Does each job in this process, handed over as to another one, and has one die."""
 
     def __init__(self, dies: int | None = None) -> None:
         self.dies, self.jobs = dies, 0
@@ -180,7 +188,8 @@ class Here(Executor):
     def run(self, work: Any, jobs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         for job in jobs:
             self.jobs += 1
-            yield job, None if job[0].number == self.dies else work(job)
+            handed_over, given = pickle.loads(pickle.dumps((work, job)))
+            yield job, None if job[0].number == self.dies else handed_over(given)
 
 
 def test_processes_name_parts_and_one_that_dies_is_told(
@@ -211,12 +220,14 @@ def test_what_was_begun_is_not_finished_as_something_else(
     )
     with pytest.raises(UsageError, match="already exists"):
         named([clips], out)
+    with pytest.raises(UsageError, match="reasons have no column in CSV"):
+        named([clips], tmp_path / "e.csv", reasons=True)
     with pytest.raises(DataError, match="no such file"):
         named([tmp_path / "nowhere"], tmp_path / "e.jsonl")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no recordings"):
         named([tmp_path / "empty"], tmp_path / "e.jsonl")
-    assert not list(tmp_path.glob("e.jsonl*"))
+    assert not list(tmp_path.glob("e.*"))
 
 
 def test_a_list_that_changes_and_a_part_without_files(clips: Path, tmp_path: Path) -> None:
